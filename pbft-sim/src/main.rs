@@ -1,0 +1,2 @@
+//! Placeholder entry, replaced by its first commit.
+fn main() {}
