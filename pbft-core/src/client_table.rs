@@ -1,0 +1,319 @@
+//! Which requests were executed, and the replies that clients may ask for again: the memory behind "exactly once".
+//!
+//! Each client has a window of [`WINDOW`] numbers. A number in the window is executed at most once, in any order, so
+//! that one client can have many requests in flight and a primary cannot censor one by ordering a later one first. The
+//! window slides over numbers that are used up.
+//!
+//! The table is part of the replicated state: it changes only by execution, so it is equal on all replicas at equal
+//! sequence numbers, and its digest is part of every checkpoint.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use pbft_crypto::{Digest, Domain};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{ClientId, RequestId, RequestNumber, Seq},
+    service::Outcome,
+    wire::{DecodeError, EncodeError},
+};
+
+/// How many numbers of a client may be in flight.
+pub const WINDOW: u64 = 256;
+
+/// What the table says about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// It may execute.
+    Fresh,
+    /// It was executed.
+    Executed,
+    /// Its number lies before the window: it was executed, or skipped for good.
+    TooOld,
+    /// Its number lies past the window.
+    TooFar,
+}
+
+/// One client's window: all numbers before `base` are used up, and `base + i` is if bit `i` is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Window {
+    base: u64,
+    used: [u64; (WINDOW / 64) as usize],
+    last_executed: Seq,
+}
+
+impl Window {
+    fn standing(&self, number: RequestNumber) -> Standing {
+        let Some(offset) = number.value().checked_sub(self.base) else { return Standing::TooOld };
+        match self.used.get(word(offset)) {
+            None => Standing::TooFar,
+            Some(bits) if bits & bit(offset) != 0 => Standing::Executed,
+            Some(_) => Standing::Fresh,
+        }
+    }
+
+    fn mark(&mut self, number: RequestNumber) {
+        let Some(offset) = number.value().checked_sub(self.base) else { return };
+        if let Some(bits) = self.used.get_mut(word(offset)) {
+            *bits |= bit(offset);
+        }
+        let [first, ..] = self.used;
+        self.slide(first.trailing_ones());
+    }
+
+    /// Drops `count <= 64` used numbers at the front, and as many more as follow.
+    fn slide(&mut self, count: u32) {
+        let mut count = count;
+        while count > 0 {
+            let carry =
+                |word: u64| if count >= 64 { word } else { word.unbounded_shl(64u32.saturating_sub(count)) };
+            let [a, b, c, d] = self.used;
+            self.used = [
+                a.unbounded_shr(count) | carry(b),
+                b.unbounded_shr(count) | carry(c),
+                c.unbounded_shr(count) | carry(d),
+                d.unbounded_shr(count),
+            ];
+            self.base = self.base.saturating_add(u64::from(count));
+            let [first, ..] = self.used;
+            count = first.trailing_ones();
+        }
+    }
+}
+
+fn word(offset: u64) -> usize {
+    usize::try_from(offset / 64).unwrap_or(usize::MAX)
+}
+
+const fn bit(offset: u64) -> u64 {
+    1 << (offset % 64)
+}
+
+/// A reply that can be given again.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredReply {
+    /// Where the request was executed.
+    pub seq: Seq,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// The windows of all clients, and recent replies. Both are bounded.
+#[derive(Clone, Debug)]
+pub struct ClientTable {
+    max_clients: usize,
+    max_reply_bytes: usize,
+    windows: BTreeMap<ClientId, Window>,
+    by_last_executed: BTreeSet<(Seq, ClientId)>,
+    replies: BTreeMap<RequestId, StoredReply>,
+    reply_order: VecDeque<RequestId>,
+    reply_bytes: usize,
+}
+
+/// What a stored reply costs besides its outcome.
+const REPLY_OVERHEAD: usize = 64;
+
+impl ClientTable {
+    /// An empty table that remembers `max_clients` clients and `max_reply_bytes` of replies.
+    #[must_use]
+    pub const fn new(max_clients: usize, max_reply_bytes: usize) -> Self {
+        Self {
+            max_clients,
+            max_reply_bytes,
+            windows: BTreeMap::new(),
+            by_last_executed: BTreeSet::new(),
+            replies: BTreeMap::new(),
+            reply_order: VecDeque::new(),
+            reply_bytes: 0,
+        }
+    }
+
+    /// What it says about a request.
+    #[must_use]
+    pub fn standing(&self, id: &RequestId) -> Standing {
+        self.windows.get(&id.client).copied().unwrap_or_default().standing(id.number)
+    }
+
+    /// The reply, if the request was executed and it is still remembered.
+    #[must_use]
+    pub fn reply(&self, id: &RequestId) -> Option<&StoredReply> {
+        self.replies.get(id)
+    }
+
+    /// Takes down that a fresh request was executed. A refused one leaves no trace.
+    pub fn record(&mut self, id: RequestId, seq: Seq, outcome: Outcome) {
+        if matches!(outcome, Outcome::Refused(_)) {
+            return;
+        }
+        self.touch(id, seq);
+        self.reply_bytes = self.reply_bytes.saturating_add(cost(&outcome));
+        if let Some(replaced) = self.replies.insert(id, StoredReply { seq, outcome }) {
+            // Only a forgotten client can use a number again.
+            self.reply_bytes = self.reply_bytes.saturating_sub(cost(&replaced.outcome));
+            self.reply_order.retain(|stored| *stored != id);
+        }
+        self.reply_order.push_back(id);
+        self.forget_old_replies();
+    }
+
+    fn touch(&mut self, id: RequestId, seq: Seq) {
+        let window = self.windows.entry(id.client).or_default();
+        self.by_last_executed.remove(&(window.last_executed, id.client));
+        window.mark(id.number);
+        window.last_executed = seq;
+        self.by_last_executed.insert((seq, id.client));
+        if self.windows.len() > self.max_clients
+            && let Some((_, idle)) = self.by_last_executed.pop_first()
+        {
+            self.windows.remove(&idle);
+        }
+    }
+
+    fn forget_old_replies(&mut self) {
+        while self.reply_bytes > self.max_reply_bytes {
+            let Some(oldest) = self.reply_order.pop_front() else { return };
+            if let Some(reply) = self.replies.remove(&oldest) {
+                self.reply_bytes = self.reply_bytes.saturating_sub(cost(&reply.outcome));
+            }
+        }
+    }
+
+    /// The whole table as bytes, the same on every replica at the same sequence number.
+    ///
+    /// # Errors
+    /// If the configured bounds allow a table that no record can hold.
+    pub fn encode(&self) -> Result<Vec<u8>, EncodeError> {
+        let replies = self.reply_order.iter().filter_map(|id| Some((*id, self.replies.get(id)?.clone())));
+        crate::wire::encode(&Snapshot {
+            windows: self.windows.iter().map(|(client, window)| (*client, *window)).collect(),
+            replies: replies.collect(),
+        })
+    }
+
+    /// Takes over an encoded table.
+    ///
+    /// # Errors
+    /// If the bytes are none.
+    pub fn restore(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
+        let snapshot: Snapshot = crate::wire::decode(bytes)?;
+        *self = Self::new(self.max_clients, self.max_reply_bytes);
+        for (client, window) in snapshot.windows {
+            self.by_last_executed.insert((window.last_executed, client));
+            self.windows.insert(client, window);
+        }
+        for (id, reply) in snapshot.replies {
+            self.reply_bytes = self.reply_bytes.saturating_add(cost(&reply.outcome));
+            self.reply_order.push_back(id);
+            self.replies.insert(id, reply);
+        }
+        Ok(())
+    }
+
+    /// How many clients are remembered.
+    #[must_use]
+    pub fn clients(&self) -> usize {
+        self.windows.len()
+    }
+}
+
+fn cost(outcome: &Outcome) -> usize {
+    outcome.as_bytes().len().saturating_add(REPLY_OVERHEAD)
+}
+
+#[derive(Serialize, Deserialize)]
+struct Snapshot {
+    windows: Vec<(ClientId, Window)>,
+    replies: Vec<(RequestId, StoredReply)>,
+}
+
+const TABLE_DOMAIN: Domain = Domain::new("pbft/clients/v1");
+
+/// The name of an encoded table.
+#[must_use]
+pub fn digest_of(encoded: &[u8]) -> Digest {
+    pbft_crypto::digest(TABLE_DOMAIN, encoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn id(client: u8, number: u64) -> RequestId {
+        RequestId { client: ClientId::from_bytes([client; 32]), number: RequestNumber::new(number) }
+    }
+
+    fn applied() -> Outcome {
+        Outcome::Applied(vec![7; 10])
+    }
+
+    /// Mistake 22: with one "last timestamp", a primary censors a request by ordering a later one first.
+    #[test]
+    fn a_later_number_does_not_shut_out_an_earlier_one() {
+        let mut table = ClientTable::new(10, 1000);
+        table.record(id(1, 9), Seq::new(1), applied());
+        assert_eq!(table.standing(&id(1, 3)), Standing::Fresh);
+        assert_eq!(table.standing(&id(1, 9)), Standing::Executed);
+    }
+
+    /// Mistake 23: a refused request must leave no trace.
+    #[test]
+    fn a_refused_request_may_come_again() {
+        let mut table = ClientTable::new(10, 1000);
+        table.record(id(1, 0), Seq::new(1), Outcome::Refused(vec![]));
+        assert_eq!(table.standing(&id(1, 0)), Standing::Fresh);
+        assert_eq!((table.clients(), table.reply(&id(1, 0))), (0, None));
+    }
+
+    #[test]
+    fn memory_is_bounded_and_the_oldest_goes_first() {
+        let mut table = ClientTable::new(2, 3 * (10 + REPLY_OVERHEAD));
+        for client in 1..=3 {
+            table.record(id(client, 0), Seq::new(u64::from(client)), applied());
+        }
+        table.record(id(3, 1), Seq::new(4), applied());
+        assert_eq!(table.clients(), 2);
+        assert_eq!(table.standing(&id(1, 0)), Standing::Fresh, "the client idle longest is forgotten");
+        assert!(table.reply(&id(1, 0)).is_none() && table.reply(&id(2, 0)).is_some());
+    }
+
+    proptest! {
+        /// The window agrees with a plain set of used numbers.
+        #[test]
+        fn window_is_a_set(numbers in prop::collection::vec(0u64..600, 1..600)) {
+            let mut window = Window::default();
+            let mut used = BTreeSet::new();
+            for number in numbers {
+                let base = (0..).find(|n| !used.contains(n)).unwrap();
+                let expected = if number < base { Standing::TooOld }
+                    else if number >= base + WINDOW { Standing::TooFar }
+                    else if used.contains(&number) { Standing::Executed }
+                    else { Standing::Fresh };
+                prop_assert_eq!(window.standing(RequestNumber::new(number)), expected);
+                if expected == Standing::Fresh {
+                    window.mark(RequestNumber::new(number));
+                    used.insert(number);
+                }
+                prop_assert_eq!(window.base, (0..).find(|n| !used.contains(n)).unwrap());
+            }
+        }
+
+        #[test]
+        fn encoding_keeps_everything(records in prop::collection::vec((0u8..5, 0u64..40), 0..100)) {
+            let mut table = ClientTable::new(3, 2000);
+            for (at, (client, number)) in records.into_iter().enumerate() {
+                let id = id(client, number);
+                if table.standing(&id) == Standing::Fresh {
+                    table.record(id, Seq::new(at as u64), applied());
+                }
+            }
+            let bytes = table.encode().unwrap();
+            let mut restored = ClientTable::new(3, 2000);
+            restored.restore(&bytes).unwrap();
+            prop_assert_eq!(restored.encode().unwrap(), bytes);
+            prop_assert_eq!(restored.reply_bytes, table.reply_bytes);
+            prop_assert_eq!(restored.by_last_executed, table.by_last_executed);
+        }
+    }
+}

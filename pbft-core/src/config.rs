@@ -1,0 +1,256 @@
+//! What the replicas of a cluster must agree on, and the bounds that each keeps.
+
+use core::time::Duration;
+
+use pbft_crypto::{Digest, Domain, Hasher, PublicKey};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    ids::{ReplicaId, View},
+    quorum::QuorumSizes,
+    request_buffer::BufferLimits,
+};
+
+/// The members of a cluster. A replica's id is its index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaSet {
+    keys: Vec<PublicKey>,
+}
+
+const REPLICA_SET_DOMAIN: Domain = Domain::new("pbft/replica-set/v1");
+
+impl ReplicaSet {
+    /// The replicas with these keys, numbered from 0.
+    #[must_use]
+    pub const fn new(keys: Vec<PublicKey>) -> Self {
+        Self { keys }
+    }
+
+    /// The key of a replica, or nothing for an unknown one.
+    #[must_use]
+    pub fn key(&self, replica: ReplicaId) -> Option<&PublicKey> {
+        self.keys.get(replica.index())
+    }
+
+    /// The replica that owns `key`.
+    #[must_use]
+    pub fn replica_with(&self, key: &PublicKey) -> Option<ReplicaId> {
+        let index = self.keys.iter().position(|own| own == key)?;
+        u16::try_from(index).ok().map(ReplicaId::new)
+    }
+
+    /// How many replicas there are. A set larger than ids can name counts as full.
+    #[must_use]
+    pub fn count(&self) -> u16 {
+        u16::try_from(self.keys.len()).unwrap_or(u16::MAX)
+    }
+
+    /// All ids in order.
+    pub fn ids(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        (0..self.count()).map(ReplicaId::new)
+    }
+
+    /// The quorum sizes of this set.
+    #[must_use]
+    pub fn sizes(&self) -> QuorumSizes {
+        QuorumSizes::of(self.count())
+    }
+
+    /// The primary of `view`: replica `view mod n`.
+    #[must_use]
+    pub fn primary(&self, view: View) -> ReplicaId {
+        let index = view.value().checked_rem(u64::from(self.count())).unwrap_or(0);
+        ReplicaId::new(u16::try_from(index).unwrap_or(0))
+    }
+
+    /// The set's name: its keys in order.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        let mut hasher = Hasher::new(REPLICA_SET_DOMAIN);
+        for key in &self.keys {
+            hasher.update(key.as_bytes());
+        }
+        hasher.finish()
+    }
+}
+
+/// The configuration as it is written down. [`Config::validate`] makes it usable.
+///
+/// Fields marked *agreed* must be the same on every replica; the others are local choices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Config {
+    /// Agreed. Names the cluster, so that no vote of one can be used in another.
+    pub cluster: Digest,
+    /// Agreed. The members.
+    pub replicas: ReplicaSet,
+    /// Agreed. A checkpoint is made after every so many batches.
+    pub checkpoint_period: u64,
+    /// Agreed. High water mark minus low water mark; at least two checkpoint periods.
+    pub window: u64,
+    /// Agreed. Batches whose operations are larger are refused.
+    pub max_batch_bytes: usize,
+    /// Agreed. Batches with more requests are refused.
+    pub max_batch_requests: usize,
+    /// Agreed. Requests whose operation is larger are refused.
+    pub max_operation_bytes: usize,
+    /// Agreed. How many clients' windows are remembered; the one that was idle longest is forgotten first.
+    pub max_clients: usize,
+    /// Agreed. Memory for replies that a client may ask for again; the oldest is forgotten first.
+    pub reply_cache_bytes: usize,
+    /// Agreed. A batch's time may lie this far ahead of a backup's clock.
+    pub max_clock_ahead: Duration,
+    /// How many proposals the primary keeps in flight at most; at most half a window.
+    pub max_in_flight: u64,
+    /// Below this many in flight the primary proposes whatever waits; above it only full batches.
+    pub eager_in_flight: u64,
+    /// Memory for executed batches kept for peers that lag.
+    pub archive_bytes: usize,
+    /// What the default request buffer holds at most.
+    pub buffer: BufferLimits,
+    /// How often a replica with unfinished work tells the others what it lacks.
+    pub status_period: Duration,
+    /// How often it does so when idle.
+    pub idle_status_period: Duration,
+    /// How long a backup waits for a request to execute before it forwards it to the primary (again).
+    pub forward_after: Duration,
+}
+
+impl Config {
+    /// The usual choices for a cluster with these members.
+    #[must_use]
+    pub fn new(cluster: Digest, replicas: ReplicaSet) -> Self {
+        Self {
+            cluster,
+            replicas,
+            checkpoint_period: 128,
+            window: 512,
+            max_batch_bytes: 1 << 20,
+            max_batch_requests: 2048,
+            max_operation_bytes: 64 << 10,
+            max_clients: 100_000,
+            reply_cache_bytes: 2 << 20,
+            max_clock_ahead: Duration::from_secs(2),
+            max_in_flight: 16,
+            eager_in_flight: 2,
+            archive_bytes: 64 << 20,
+            buffer: BufferLimits::default(),
+            status_period: Duration::from_millis(200),
+            idle_status_period: Duration::from_secs(1),
+            forward_after: Duration::from_millis(500),
+        }
+    }
+
+    /// Checks that the parts fit together.
+    ///
+    /// # Errors
+    /// The first rule that does not hold.
+    pub fn validate(self) -> Result<ValidConfig, ConfigError> {
+        let sizes = self.replicas.sizes();
+        let count = self.replicas.keys.len();
+        let mut keys = self.replicas.keys.clone();
+        keys.sort_unstable();
+        keys.dedup();
+        let rules = [
+            (count > 0 && count <= MAX_REPLICAS, ConfigError::ReplicaCount { count }),
+            (keys.len() == count, ConfigError::SharedKey),
+            (self.checkpoint_period > 0, ConfigError::NoCheckpoints),
+            (self.window / 2 >= self.checkpoint_period, ConfigError::WindowTooSmall),
+            (self.window <= MAX_WINDOW, ConfigError::WindowTooLarge),
+            (
+                self.max_in_flight > 0 && self.max_in_flight <= self.window / 2,
+                ConfigError::TooManyInFlight { allowed: self.window / 2 },
+            ),
+            (self.eager_in_flight > 0, ConfigError::NeverEager),
+            (self.max_batch_requests > 0, ConfigError::EmptyBatches),
+            (
+                self.max_operation_bytes > 0 && self.max_operation_bytes <= self.max_batch_bytes,
+                ConfigError::OperationLargerThanBatch,
+            ),
+            (self.max_batch_bytes <= MAX_BATCH_BYTES, ConfigError::BatchTooLarge),
+            (self.max_clients > 0, ConfigError::NoClients),
+            (!self.status_period.is_zero() && !self.idle_status_period.is_zero(), ConfigError::NoStatus),
+        ];
+        match rules.into_iter().find(|(holds, _)| !holds) {
+            Some((_, error)) => Err(error),
+            None => Ok(ValidConfig { config: self, sizes }),
+        }
+    }
+}
+
+/// More replicas than this are refused: message costs grow with the square.
+pub const MAX_REPLICAS: usize = 256;
+/// A larger window than this is refused: it bounds a replica's memory.
+pub const MAX_WINDOW: u64 = 1 << 14;
+/// Larger batches than this are refused: they must fit a frame of the transport.
+pub const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// A configuration whose parts fit together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ValidConfig {
+    config: Config,
+    sizes: QuorumSizes,
+}
+
+impl ValidConfig {
+    /// The quorum sizes.
+    #[must_use]
+    pub const fn sizes(&self) -> QuorumSizes {
+        self.sizes
+    }
+}
+
+impl core::ops::Deref for ValidConfig {
+    type Target = Config;
+
+    fn deref(&self) -> &Config {
+        &self.config
+    }
+}
+
+/// Why a configuration cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ConfigError {
+    /// No replicas, or too many.
+    #[error("{count} replicas: a cluster has 1 to {MAX_REPLICAS}")]
+    ReplicaCount {
+        /// How many there were.
+        count: usize,
+    },
+    /// One key would vote twice.
+    #[error("two replicas have the same key")]
+    SharedKey,
+    /// The log would never be truncated.
+    #[error("checkpoint_period is 0: the log would grow for ever")]
+    NoCheckpoints,
+    /// The cluster would stop at each checkpoint.
+    #[error("window is smaller than two checkpoint periods: the cluster would stop at each checkpoint")]
+    WindowTooSmall,
+    /// Memory would not be bounded.
+    #[error("window is larger than {MAX_WINDOW}")]
+    WindowTooLarge,
+    /// The primary could run past the backups' windows.
+    #[error("max_in_flight must be 1 to {allowed} (half the window)")]
+    TooManyInFlight {
+        /// The most that the window allows.
+        allowed: u64,
+    },
+    /// Nothing would be proposed before a batch is full.
+    #[error("eager_in_flight is 0: a lone request would wait for ever")]
+    NeverEager,
+    /// Nothing could be ordered.
+    #[error("max_batch_requests is 0: nothing could be ordered")]
+    EmptyBatches,
+    /// An admitted operation would fit no batch.
+    #[error("max_operation_bytes must be at least 1 and at most max_batch_bytes")]
+    OperationLargerThanBatch,
+    /// A batch would fit no frame.
+    #[error("max_batch_bytes is larger than {MAX_BATCH_BYTES}")]
+    BatchTooLarge,
+    /// Nobody could be served.
+    #[error("max_clients is 0: nobody could be served")]
+    NoClients,
+    /// Lost messages would never be sent again.
+    #[error("a status period is 0")]
+    NoStatus,
+}

@@ -1,0 +1,61 @@
+//! Everything that a replica wants done.
+//!
+//! # The order of effects
+//! The host carries effects out in the order in which they come out of [`Replica::step`](crate::Replica::step), and
+//! never drops one but for sends that its network cannot take.
+//!
+//! * [`Effect::Persist`] may be carried out lazily: append, go on, sync when convenient, and then hand the log's
+//!   [`Durable`](crate::storage::Durable) back as [`Input::Durable`](crate::Input::Durable). One sync may cover many
+//!   records. The replica holds back every vote until its record is durable, so messages in this list may be sent at
+//!   once.
+//! * [`Effect::Execute`] is answered by exactly one [`Input::Executed`](crate::Input::Executed); the next one comes only
+//!   after it.
+
+use core::time::Duration;
+
+use pbft_crypto::Digest;
+
+use crate::{
+    evidence::Evidence,
+    ids::{ReplicaId, RequestId, Seq},
+    message::{DeclineReason, Message, Reply},
+    service::OrderedBatch,
+    storage::{LogPosition, Record},
+};
+
+/// One thing to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Append to the log.
+    Persist(LogPosition, Record),
+    /// Records before this position are not needed any more.
+    TruncateLog(LogPosition),
+    /// Send to one replica.
+    Send(ReplicaId, Message),
+    /// Send to all other replicas.
+    Broadcast(Message),
+    /// Tell whoever waits for this request.
+    Reply(Reply),
+    /// Tell whoever sent this request that it was not taken.
+    Decline(RequestId, DeclineReason),
+    /// Have the service execute a batch, then make a checkpoint if asked.
+    Execute {
+        /// The batch.
+        batch: OrderedBatch,
+        /// Whether the service's checkpoint is wanted after it.
+        checkpoint: bool,
+    },
+    /// Give [`Input::Timer`](crate::Input::Timer) at this point of `Now::elapsed`. Replaces the time set before.
+    SetTimer(Duration),
+    /// Someone is provably faulty.
+    Evidence(Evidence),
+    /// A quorum certified another state than this replica computed: it must stop and be rebuilt.
+    Diverged {
+        /// Where.
+        seq: Seq,
+        /// What this replica has.
+        own: Digest,
+        /// What the quorum has.
+        certified: Digest,
+    },
+}

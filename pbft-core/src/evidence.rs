@@ -1,0 +1,34 @@
+//! Evidence: two signed statements that contradict each other prove their signer faulty to anyone.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::ReplicaId,
+    message::{Checkpoint, Commit, PrePrepare, Prepare, Signed},
+};
+
+/// A provable fault: both statements carry the same signer's valid signature, and no correct replica signs both.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Evidence {
+    /// A primary gave one number to two batches in one view.
+    PrePrepares(Box<[Signed<PrePrepare>; 2]>),
+    /// A backup prepared two batches for one number of one view.
+    Prepares(Box<[Signed<Prepare>; 2]>),
+    /// A replica committed two batches for one number of one view.
+    Commits(Box<[Signed<Commit>; 2]>),
+    /// A replica claims two results for the same executed prefix.
+    Checkpoints(Box<[Signed<Checkpoint>; 2]>),
+}
+
+impl Evidence {
+    /// Who is at fault.
+    #[must_use]
+    pub fn culprit(&self) -> ReplicaId {
+        match self {
+            Self::PrePrepares(pair) => pair[0].signer,
+            Self::Prepares(pair) => pair[0].signer,
+            Self::Commits(pair) => pair[0].signer,
+            Self::Checkpoints(pair) => pair[0].signer,
+        }
+    }
+}

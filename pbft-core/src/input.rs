@@ -1,0 +1,44 @@
+//! Everything that can happen to a replica.
+
+use crate::{
+    ids::{ReplicaId, RequestId},
+    message::{Message, Request},
+    request_buffer::Lane,
+    service::{Executed, ServiceCheckpoint},
+    storage::Durable,
+    verify::Verified,
+};
+
+/// One thing that happened.
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The host is up: the first input of each life.
+    Start,
+    /// Another replica sent this.
+    Message {
+        /// Who sent it (not always who signed it).
+        from: ReplicaId,
+        /// What, after the checks of [`crate::verify`].
+        message: Verified<Message>,
+    },
+    /// A client sent this, directly or through this node.
+    Request {
+        /// The lane that the service's admission chose.
+        lane: Lane,
+        /// What, after admission.
+        request: Verified<Request>,
+    },
+    /// Somebody here wants to hear of this request, should it have been executed.
+    ReplyWanted(RequestId),
+    /// The log is durable up to here.
+    Durable(Durable),
+    /// The service has executed the batch of [`Effect::Execute`](crate::Effect::Execute).
+    Executed {
+        /// What came of it.
+        executed: Executed,
+        /// The service's state after it, if the effect asked for it.
+        checkpoint: Option<ServiceCheckpoint>,
+    },
+    /// The time of the last [`Effect::SetTimer`](crate::Effect::SetTimer) has come.
+    Timer,
+}

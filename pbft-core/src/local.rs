@@ -1,0 +1,269 @@
+//! A whole cluster in memory: the smallest host there is, and the reference for writing another.
+//!
+//! No time passes but what [`LocalCluster::advance`] lets pass, nothing is lost, and everything runs on the caller's
+//! thread. For trying a service out and for tests; see `pbft-node` for the real thing.
+
+use core::time::Duration;
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use pbft_crypto::{Digest, KeyPair};
+
+use crate::{
+    client::{Accepted, Client, ClientConfig, ClientEffect},
+    config::{Config, ReplicaSet, ValidConfig},
+    crypto::{Crypto, P256Crypto},
+    effect::Effect,
+    ids::{ClientId, ReplicaId, RequestId, RequestNumber},
+    input::Input,
+    message::{Message, Operation, Reply, Request},
+    network::Network,
+    replica::Replica,
+    request_buffer::FairBuffer,
+    service::{AdmitAll, Service},
+    storage::{Log, MemoryLog},
+    time::{Now, UnixMillis},
+    verify::Verifier,
+};
+
+/// Queues in memory instead of a network.
+#[derive(Debug)]
+pub struct MemoryNetwork {
+    from: ReplicaId,
+    others: Vec<ReplicaId>,
+    queue: VecDeque<Envelope>,
+}
+
+/// A message on its way.
+#[derive(Clone, Debug)]
+pub struct Envelope {
+    /// Who sent it.
+    pub from: ReplicaId,
+    /// Who is to get it.
+    pub to: ReplicaId,
+    /// What.
+    pub message: Message,
+}
+
+impl MemoryNetwork {
+    /// The network as `from` sees it.
+    #[must_use]
+    pub fn new(from: ReplicaId, members: impl Iterator<Item = ReplicaId>) -> Self {
+        Self { from, others: members.filter(|member| *member != from).collect(), queue: VecDeque::new() }
+    }
+
+    /// Takes the next message out.
+    pub fn pop(&mut self) -> Option<Envelope> {
+        self.queue.pop_front()
+    }
+}
+
+impl Network for MemoryNetwork {
+    fn send(&mut self, to: ReplicaId, message: &Message) {
+        self.queue.push_back(Envelope { from: self.from, to, message: message.clone() });
+    }
+
+    fn broadcast(&mut self, message: &Message) {
+        for to in self.others.clone() {
+            self.send(to, message);
+        }
+    }
+}
+
+/// One replica with everything that it needs.
+struct Node<S> {
+    replica: Replica,
+    verifier: Verifier,
+    service: S,
+    log: MemoryLog,
+    network: MemoryNetwork,
+    timer: Option<Duration>,
+}
+
+impl<S: Service> Node<S> {
+    #[allow(clippy::expect_used, reason = "an empty log cannot contradict itself")]
+    fn new(id: ReplicaId, key: KeyPair, config: Arc<ValidConfig>, service: S) -> Self {
+        let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key));
+        let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
+        let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
+        Self {
+            replica: recovered.expect("an empty log is a valid one").replica,
+            network: MemoryNetwork::new(id, config.replicas.ids()),
+            verifier: Verifier::new(config, crypto, Arc::new(AdmitAll)),
+            service,
+            log: MemoryLog::default(),
+            timer: None,
+        }
+    }
+
+    /// Feeds one input, and everything that follows from it within this node. Returns replies to clients.
+    fn handle(&mut self, now: Now, input: Input) -> Vec<Reply> {
+        let mut inputs = VecDeque::from([input]);
+        let mut replies = Vec::new();
+        while let Some(input) = inputs.pop_front() {
+            let mut effects = Vec::new();
+            self.replica.step(now, input, &mut effects);
+            for effect in effects {
+                inputs.extend(self.carry_out(effect, &mut replies));
+            }
+        }
+        replies
+    }
+
+    /// Does one thing, and says what became of it.
+    fn carry_out(&mut self, effect: Effect, replies: &mut Vec<Reply>) -> Option<Input> {
+        match effect {
+            Effect::Persist(position, record) => {
+                let Ok(()) = self.log.append(position, &record);
+                let Ok(durable) = self.log.sync();
+                return Some(Input::Durable(durable));
+            }
+            Effect::TruncateLog(position) => {
+                let Ok(()) = self.log.truncate(position);
+            }
+            Effect::Send(to, message) => self.network.send(to, &message),
+            Effect::Broadcast(message) => self.network.broadcast(&message),
+            Effect::Reply(reply) => replies.push(reply),
+            Effect::Execute { batch, checkpoint } => {
+                let executed = self.service.execute(&batch);
+                let checkpoint = checkpoint.then(|| self.service.checkpoint());
+                return Some(Input::Executed { executed, checkpoint });
+            }
+            Effect::SetTimer(at) => self.timer = Some(at),
+            Effect::Decline(..) | Effect::Evidence(_) | Effect::Diverged { .. } => {}
+        }
+        None
+    }
+}
+
+/// `n` replicas of a service, and one client.
+pub struct LocalCluster<S> {
+    nodes: Vec<Node<S>>,
+    client: Client,
+    client_id: ClientId,
+    next_number: RequestNumber,
+    elapsed: Duration,
+    answers: BTreeMap<RequestId, Accepted>,
+}
+
+/// The clock starts here.
+const START: UnixMillis = UnixMillis::new(1_700_000_000_000);
+
+impl<S: Service> LocalCluster<S> {
+    /// Starts `n` replicas of the service that `make` makes.
+    ///
+    /// # Panics
+    /// If `n` is 0 or more than a cluster can have.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a documented panic, for a wrong argument only")]
+    pub fn new(n: u16, make: impl Fn() -> S) -> Self {
+        let keys = (0..n).map(test_key).collect::<Vec<_>>();
+        let replicas = ReplicaSet::new(keys.iter().map(KeyPair::public_key).collect());
+        let config = Config::new(Digest::ZERO, replicas).validate().expect("a cluster has 1 to 256 replicas");
+        let config = Arc::new(config);
+        let nodes = keys.into_iter().zip(config.replicas.ids());
+        let mut cluster = Self {
+            nodes: nodes.map(|(key, id)| Node::new(id, key, config.clone(), make())).collect(),
+            client: Client::new(ClientConfig::new(n)),
+            client_id: ClientId::from_bytes([1; 32]),
+            next_number: RequestNumber::ZERO,
+            elapsed: Duration::ZERO,
+            answers: BTreeMap::new(),
+        };
+        for id in config.replicas.ids() {
+            cluster.handle(id, Input::Start);
+        }
+        cluster.deliver_all();
+        cluster
+    }
+
+    /// Has the cluster execute an operation, and returns what `f + 1` replicas answer.
+    pub fn submit(&mut self, operation: Vec<u8>) -> Option<Vec<u8>> {
+        let number = self.next_number;
+        self.next_number = number.next();
+        let request = Request { client: self.client_id, number, operation: Operation::new(operation) };
+        let id = request.id();
+        let mut effects = Vec::new();
+        self.client.submit(self.elapsed, request, &mut effects).ok()?;
+        for effect in effects {
+            if let ClientEffect::SendToAll(request) = effect {
+                self.send_to_all(&request);
+            }
+        }
+        self.deliver_all();
+        Some(self.answers.remove(&id)?.outcome.as_bytes().to_vec())
+    }
+
+    /// Lets time pass, and timers fire.
+    pub fn advance(&mut self, by: Duration) {
+        self.elapsed = self.elapsed.saturating_add(by);
+        let now = self.elapsed;
+        let due = self.nodes.iter_mut().filter_map(|node| {
+            node.timer.take_if(|at| *at <= now)?;
+            Some(node.replica.id())
+        });
+        for id in due.collect::<Vec<_>>() {
+            self.handle(id, Input::Timer);
+        }
+        self.deliver_all();
+    }
+
+    /// The service of one replica.
+    #[must_use]
+    pub fn service(&self, replica: ReplicaId) -> Option<&S> {
+        self.nodes.get(replica.index()).map(|node| &node.service)
+    }
+
+    /// One replica.
+    #[must_use]
+    pub fn replica(&self, replica: ReplicaId) -> Option<&Replica> {
+        self.nodes.get(replica.index()).map(|node| &node.replica)
+    }
+
+    fn send_to_all(&mut self, request: &Request) {
+        for index in 0..self.nodes.len() {
+            let Some(node) = self.nodes.get(index) else { return };
+            let (id, admitted) = (node.replica.id(), node.verifier.admit(vec![request.clone()]));
+            for input in admitted.into_iter().flatten() {
+                self.handle(id, input);
+            }
+        }
+    }
+
+    fn handle(&mut self, id: ReplicaId, input: Input) {
+        let now = Now { elapsed: self.elapsed, wall: START.plus(self.elapsed) };
+        let Some(node) = self.nodes.get_mut(id.index()) else { return };
+        let mut effects = Vec::new();
+        for reply in node.handle(now, input) {
+            self.client.on_reply(id, reply, &mut effects);
+        }
+        for effect in effects {
+            if let ClientEffect::Accepted(accepted) = effect {
+                self.answers.insert(accepted.id, accepted);
+            }
+        }
+    }
+
+    fn deliver_all(&mut self) {
+        while let Some(Envelope { from, to, message }) =
+            self.nodes.iter_mut().find_map(|node| node.network.pop())
+        {
+            let Some(node) = self.nodes.get(to.index()) else { continue };
+            let verified = node.verifier.verify(vec![(from, message)]);
+            for input in verified.into_iter().flatten().flatten() {
+                self.handle(to, input);
+            }
+        }
+    }
+}
+
+/// A fixed key for each index: for clusters that nobody attacks.
+#[allow(clippy::expect_used, reason = "small numbers are valid keys")]
+fn test_key(index: u16) -> KeyPair {
+    let mut secret = [0; 32];
+    let [.., high, low] = &mut secret;
+    [*high, *low] = index.saturating_add(1).to_be_bytes();
+    KeyPair::from_secret_bytes(&secret).expect("a small number is a valid secret key")
+}

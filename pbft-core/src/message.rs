@@ -1,0 +1,65 @@
+//! What replicas say to each other. One file for each kind.
+
+pub mod catch_up;
+pub mod checkpoint;
+pub mod commit;
+pub mod pre_prepare;
+pub mod prepare;
+pub mod reply;
+pub mod request;
+pub mod signed;
+pub mod status;
+
+pub use catch_up::{CommittedBatch, Fetch};
+pub use checkpoint::Checkpoint;
+pub use commit::Commit;
+pub use pre_prepare::{Batch, PrePrepare, Proposal};
+pub use prepare::Prepare;
+pub use reply::{DeclineReason, Reply};
+pub use request::{Operation, Request};
+use serde::{Deserialize, Serialize};
+pub use signed::{Signed, Statement, StatementKind};
+pub use status::{SlotStatus, Status};
+
+use crate::certificate::Certificate;
+
+/// Anything that one replica sends to another. New kinds are added at the end: the tag is part of the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Message {
+    /// A backup hands requests on to the primary.
+    Forward(Vec<Request>),
+    /// The primary gives a batch its sequence number.
+    PrePrepare(Proposal),
+    /// A backup agrees to that assignment in this view.
+    Prepare(Signed<Prepare>),
+    /// A replica has seen a quorum agree.
+    Commit(Signed<Commit>),
+    /// A replica has executed so far, with this result.
+    Checkpoint(Signed<Checkpoint>),
+    /// What a replica has, so that others send what it lacks.
+    Status(Status),
+    /// A request for committed batches.
+    Fetch(Fetch),
+    /// A committed batch with its proof.
+    Committed(CommittedBatch),
+    /// The proof of a stable checkpoint.
+    Stable(Certificate<Checkpoint>),
+}
+
+impl Message {
+    /// A short name, for metrics and logs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Forward(_) => "forward",
+            Self::PrePrepare(_) => "pre-prepare",
+            Self::Prepare(_) => "prepare",
+            Self::Commit(_) => "commit",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::Status(_) => "status",
+            Self::Fetch(_) => "fetch",
+            Self::Committed(_) => "committed",
+            Self::Stable(_) => "stable",
+        }
+    }
+}

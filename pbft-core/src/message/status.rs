@@ -1,0 +1,32 @@
+//! STATUS: what a replica has, so that the others send again what it lacks. Unsigned: it proves nothing.
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{Seq, View};
+
+/// How far a replica got.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Status {
+    /// Its view.
+    pub view: View,
+    /// The last number it executed.
+    pub executed: Seq,
+    /// Its stable checkpoint.
+    pub stable: Seq,
+    /// The numbers after `executed`, in order, as far as it knows of any.
+    pub slots: Vec<SlotStatus>,
+}
+
+/// How far one number got at a replica.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum SlotStatus {
+    /// It lacks the batch.
+    #[default]
+    Empty,
+    /// It has the pre-prepare and lacks a quorum of prepares.
+    PrePrepared,
+    /// It lacks a quorum of commits.
+    Prepared,
+    /// It lacks nothing.
+    Committed,
+}

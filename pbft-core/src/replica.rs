@@ -1,0 +1,139 @@
+//! The replica: one door in ([`Replica::step`]), one list of effects out.
+//!
+//! This file only dispatches. Each phase of the protocol has a file of its own: `on_*` takes an input, `send_*` makes
+//! an output, `try_*` goes on if the time has come.
+
+pub mod checkpointing;
+pub mod diagnosis;
+mod execution;
+mod invariants;
+mod ordering;
+mod outbox;
+mod recovery;
+mod retransmission;
+mod timers;
+
+use std::{collections::VecDeque, sync::Arc};
+
+use checkpointing::Checkpoints;
+pub use diagnosis::Progress;
+use execution::Execution;
+pub use invariants::InvariantViolation;
+use outbox::Vote;
+pub use recovery::{Recovered, RecoveredCheckpoint};
+use retransmission::CatchUp;
+use timers::Timers;
+
+use crate::{
+    client_table::ClientTable,
+    config::ValidConfig,
+    crypto::Crypto,
+    effect::Effect,
+    ids::{ReplicaId, Seq, View},
+    input::Input,
+    log::MessageLog,
+    message::Message,
+    request_buffer::RequestBuffer,
+    storage::{Held, LogPosition},
+    time::Now,
+};
+
+/// One member of the cluster. Made by [`Replica::recover`], from an empty log at first.
+pub struct Replica {
+    id: ReplicaId,
+    config: Arc<ValidConfig>,
+    crypto: Arc<dyn Crypto>,
+    buffer: Box<dyn RequestBuffer>,
+    view: View,
+    log: MessageLog,
+    clients: ClientTable,
+    execution: Execution,
+    checkpoints: Checkpoints,
+    /// The last number that this replica proposed as primary, or knows to be proposed.
+    proposed: Seq,
+    last_position: LogPosition,
+    /// Votes that wait for their records to become durable, by position.
+    held: VecDeque<Held<Vote>>,
+    catch_up: CatchUp,
+    timers: Timers,
+}
+
+/// One call of [`Replica::step`]: the time, and where effects go.
+struct Step<'a> {
+    now: Now,
+    effects: &'a mut Vec<Effect>,
+}
+
+impl Step<'_> {
+    fn push(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+}
+
+impl Replica {
+    /// Takes one input and appends what has to be done to `effects`, in order.
+    ///
+    /// Pure: the same inputs at the same times give the same effects. Never panics, whatever the input.
+    pub fn step(&mut self, now: Now, input: Input, effects: &mut Vec<Effect>) {
+        let mut step = Step { now, effects };
+        match input {
+            Input::Start => self.on_start(&mut step),
+            Input::Message { from, message } => self.on_message(&mut step, from, message.into_inner()),
+            Input::Request { lane, request } => self.on_request(&mut step, lane, request.into_inner()),
+            Input::ReplyWanted(id) => self.on_reply_wanted(&mut step, id),
+            Input::Durable(durable) => self.on_durable(&mut step, durable),
+            Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
+            Input::Timer => self.on_timer(&mut step),
+        }
+        self.update_timer(&mut step);
+    }
+
+    fn on_message(&mut self, step: &mut Step<'_>, from: ReplicaId, message: Message) {
+        match message {
+            // Verification turns these into one input for each request.
+            Message::Forward(_) => {}
+            Message::PrePrepare(proposal) => self.on_pre_prepare(step, proposal),
+            Message::Prepare(prepare) => self.on_prepare(step, prepare),
+            Message::Commit(commit) => self.on_commit(step, commit),
+            Message::Checkpoint(checkpoint) => self.on_checkpoint(step, checkpoint),
+            Message::Status(status) => self.on_status(step, from, &status),
+            Message::Fetch(fetch) => self.on_fetch(step, from, fetch),
+            Message::Committed(committed) => self.on_committed(step, committed),
+            Message::Stable(certificate) => self.on_stable(step, certificate),
+        }
+    }
+
+    /// This replica's id.
+    #[must_use]
+    pub const fn id(&self) -> ReplicaId {
+        self.id
+    }
+
+    /// Its view.
+    #[must_use]
+    pub const fn view(&self) -> View {
+        self.view
+    }
+
+    /// The primary of its view.
+    #[must_use]
+    pub fn primary(&self) -> ReplicaId {
+        self.config.replicas.primary(self.view)
+    }
+
+    /// Whether it is the primary.
+    #[must_use]
+    pub fn is_primary(&self) -> bool {
+        self.primary() == self.id
+    }
+
+    /// The configuration.
+    #[must_use]
+    pub const fn config(&self) -> &Arc<ValidConfig> {
+        &self.config
+    }
+
+    fn quorum(&self) -> usize {
+        self.config.sizes().quorum()
+    }
+}

@@ -1,0 +1,149 @@
+//! Checkpoints: replicas sign what they have after every so many batches. A quorum of equal ones is stable: it can be
+//! handed to anyone, and what lies before it need not be kept.
+
+use std::collections::BTreeMap;
+
+use pbft_crypto::{Digest, Domain, Hasher};
+
+use super::{Replica, Step, outbox::Vote};
+use crate::{
+    certificate::Certificate,
+    client_table,
+    effect::Effect,
+    evidence::Evidence,
+    ids::Seq,
+    log::{Added, Votes},
+    message::{Checkpoint, Message, Signed},
+    service::ServiceCheckpoint,
+    storage::{CheckpointRecord, LogPosition, Record},
+    time::UnixMillis,
+};
+
+/// What is known of checkpoints.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Checkpoints {
+    votes: BTreeMap<Seq, Votes<Checkpoint>>,
+    /// This replica's own checkpoints that are not yet behind the low water mark.
+    pub(super) own: BTreeMap<Seq, Digest>,
+    /// Its newest vote that was sent.
+    pub(super) own_vote: Option<Signed<Checkpoint>>,
+    /// Where its newest checkpoint is in the log: recovery starts there.
+    pub(super) own_position: Option<LogPosition>,
+    /// The newest proof that a quorum got somewhere. It may lie ahead of this replica.
+    pub(super) proven: Option<Certificate<Checkpoint>>,
+    /// The newest checkpoint that is stable and that this replica has reached.
+    pub(super) stable: Option<Certificate<Checkpoint>>,
+}
+
+const STATE_DOMAIN: Domain = Domain::new("pbft/state/v1");
+
+/// What a checkpoint vote is about: number, time, the service's state, and the client table.
+#[must_use]
+pub fn state_digest(seq: Seq, time: UnixMillis, service: &Digest, clients: &Digest) -> Digest {
+    let mut hasher = Hasher::new(STATE_DOMAIN);
+    hasher.update_u64(seq.value());
+    hasher.update_u64(time.value());
+    hasher.update(service.as_bytes());
+    hasher.update(clients.as_bytes());
+    hasher.finish()
+}
+
+impl Replica {
+    pub(super) fn is_checkpoint(&self, seq: Seq) -> bool {
+        seq.value().checked_rem(self.config.checkpoint_period) == Some(0)
+    }
+
+    /// CK-1: signs and persists what this replica has at `seq`.
+    pub(super) fn make_checkpoint(&mut self, step: &mut Step<'_>, seq: Seq, service: ServiceCheckpoint) {
+        // Bounds on the table keep it encodable; without its bytes there is nothing to vote for.
+        let Ok(clients) = self.clients.encode() else { return };
+        let time = self.execution.time;
+        let digest = state_digest(seq, time, &service.digest, &client_table::digest_of(&clients));
+        let checkpoint = self.sign(Checkpoint { seq, digest });
+        let record = Record::Checkpoint(CheckpointRecord {
+            checkpoint: checkpoint.clone(),
+            clients,
+            snapshot: service.snapshot,
+            wake_at: self.execution.wake_at,
+            time,
+        });
+        let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
+        self.checkpoints.own_position = Some(position);
+        self.checkpoints.own.insert(seq, digest);
+        self.try_stabilize(step);
+    }
+
+    /// CK-2: at most one vote for each signer, and only for numbers in the window.
+    pub(super) fn on_checkpoint(&mut self, step: &mut Step<'_>, vote: Signed<Checkpoint>) {
+        let seq = vote.statement.seq;
+        if vote.signer == self.id {
+            self.checkpoints.own_vote = Some(vote.clone());
+        }
+        if !self.is_checkpoint(seq) || seq <= self.log.low() || seq > self.log.high() {
+            return;
+        }
+        let votes = self.checkpoints.votes.entry(seq).or_default();
+        match votes.add(vote.clone()) {
+            Added::New => {
+                if let Some(certificate) = votes.certificate(self.config.sizes().quorum()) {
+                    self.on_stable(step, certificate);
+                }
+            }
+            Added::Repeated => {}
+            Added::Contradicts(first) => {
+                step.push(Effect::Evidence(Evidence::Checkpoints(Box::new([first, vote]))));
+            }
+        }
+    }
+
+    /// CK-3: a certificate counts from whomever it comes; the newest one is kept, also if it lies ahead.
+    pub(super) fn on_stable(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
+        let seq = certificate.statement.seq;
+        let proven = self.checkpoints.proven.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq);
+        if !self.is_checkpoint(seq) || seq <= proven {
+            return;
+        }
+        self.persist(step, Record::Stable(certificate.clone()));
+        self.checkpoints.proven = Some(certificate);
+        self.try_stabilize(step);
+        self.try_propose(step);
+    }
+
+    /// CK-4 and CK-5: moves the low water mark to the newest own checkpoint that a quorum has reached or passed.
+    pub(super) fn try_stabilize(&mut self, step: &mut Step<'_>) {
+        let Some(proven) = self.checkpoints.proven.clone() else { return };
+        let certified = proven.statement;
+        if let Some(own) = self.checkpoints.own.get(&certified.seq) {
+            if *own != certified.digest {
+                let (seq, own) = (certified.seq, *own);
+                step.push(Effect::Diverged { seq, own, certified: certified.digest });
+                return;
+            }
+            self.checkpoints.stable = Some(proven);
+        }
+        let reached = self.checkpoints.own.range(..=certified.seq).next_back().map(|(seq, _)| *seq);
+        let Some(low) = reached.filter(|low| *low > self.log.low()) else { return };
+        self.log.advance_to(low);
+        self.checkpoints.votes = self.checkpoints.votes.split_off(&low.next());
+        self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
+        self.truncate_log(step);
+    }
+
+    /// CK-6: keeps the newest own checkpoint, everything after it, and what the archive still holds for peers.
+    fn truncate_log(&self, step: &mut Step<'_>) {
+        let Some(checkpoint) = self.checkpoints.own_position else { return };
+        let first = self.log.first_needed().map_or(checkpoint, |needed| needed.min(checkpoint));
+        step.push(Effect::TruncateLog(first));
+    }
+
+    /// The newest stable checkpoint that this replica has reached.
+    pub(super) fn stable_seq(&self) -> Seq {
+        self.checkpoints.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq)
+    }
+
+    pub(super) fn send_stable(&self, step: &mut Step<'_>, to: crate::ids::ReplicaId) {
+        if let Some(proven) = &self.checkpoints.proven {
+            step.push(Effect::Send(to, Message::Stable(proven.clone())));
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! Execution: final batches, in order, one at a time, each request once.
+//!
+//! There is one cursor, `executed`, and it never moves back. The next batch is handed out only when the outcomes of
+//! the one before are known: which requests are still due depends on them (a refused request leaves no trace).
+
+use super::{Replica, Step};
+use crate::{
+    client_table::Standing,
+    effect::Effect,
+    ids::{RequestId, Seq},
+    message::{Batch, Reply, Request},
+    service::{Executed, OrderedBatch, ServiceCheckpoint},
+    time::UnixMillis,
+};
+
+/// How far execution got.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Execution {
+    /// The last number whose outcomes are known.
+    pub(super) executed: Seq,
+    /// The time of that batch.
+    pub(super) time: UnixMillis,
+    /// When the service wants a batch even if nobody sends anything.
+    pub(super) wake_at: Option<UnixMillis>,
+    /// What the service is working on.
+    in_progress: Option<InProgress>,
+}
+
+#[derive(Clone, Debug)]
+struct InProgress {
+    time: UnixMillis,
+    /// The requests that the service was given.
+    due: Vec<RequestId>,
+    /// All requests of the batch.
+    all: Vec<RequestId>,
+}
+
+impl Execution {
+    /// Execution that goes on after `executed`.
+    pub(super) const fn after(executed: Seq, time: UnixMillis, wake_at: Option<UnixMillis>) -> Self {
+        Self { executed, time, wake_at, in_progress: None }
+    }
+
+    pub(super) const fn is_idle(&self) -> bool {
+        self.in_progress.is_none()
+    }
+}
+
+impl Replica {
+    /// E-1: the next number, if it is final and the service is free.
+    pub(super) fn try_execute(&mut self, step: &mut Step<'_>) {
+        let seq = self.execution.executed.next();
+        if !self.execution.is_idle() {
+            return;
+        }
+        let Some(committed) = self.log.slot(seq).and_then(crate::log::Slot::committed_batch) else { return };
+        let batch = &*committed.batch;
+        // E-3: time never stands still, whatever primaries say.
+        let time = batch.time.max(self.execution.time.next());
+        let requests = self.due_requests(batch);
+        self.execution.in_progress = Some(InProgress {
+            time,
+            due: requests.iter().map(Request::id).collect(),
+            all: batch.requests.iter().map(Request::id).collect(),
+        });
+        let batch = OrderedBatch { seq, origin: batch.origin, time, requests };
+        let checkpoint = self.is_checkpoint(seq);
+        step.push(Effect::Execute { batch, checkpoint });
+    }
+
+    /// E-2: exactly once. A batch never names a request twice (PP-4).
+    fn due_requests(&self, batch: &Batch) -> Vec<Request> {
+        let due = |request: &&Request| self.clients.standing(&request.id()) == Standing::Fresh;
+        batch.requests.iter().filter(due).cloned().collect()
+    }
+
+    pub(super) fn on_executed(
+        &mut self,
+        step: &mut Step<'_>,
+        executed: Executed,
+        checkpoint: Option<ServiceCheckpoint>,
+    ) {
+        let Some(done) = self.execution.in_progress.take() else { return };
+        let seq = self.execution.executed.next();
+        self.execution.executed = seq;
+        self.execution.time = done.time;
+        self.execution.wake_at = executed.wake_at;
+        for (id, outcome) in done.due.into_iter().zip(executed.outcomes) {
+            step.push(Effect::Reply(Reply { view: self.view, seq, id, outcome: outcome.clone() }));
+            self.clients.record(id, seq, outcome);
+        }
+        self.buffer.settle(&done.all);
+        self.timers.progressed(step.now.elapsed);
+        if let Some(checkpoint) = checkpoint {
+            self.make_checkpoint(step, seq, checkpoint);
+        }
+        self.try_execute(step);
+        self.try_propose(step);
+        self.go_on_catching_up(step);
+    }
+}

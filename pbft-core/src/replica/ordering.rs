@@ -1,0 +1,222 @@
+//! The normal case: requests come in, the primary proposes batches, replicas prepare and commit them.
+
+use std::sync::Arc;
+
+use super::{Replica, Step, outbox::Vote};
+use crate::{
+    client_table::Standing,
+    effect::Effect,
+    evidence::Evidence,
+    ids::{RequestId, Seq, View},
+    log::Added,
+    message::{Batch, Commit, DeclineReason, PrePrepare, Prepare, Proposal, Reply, Request, Signed},
+    request_buffer::{BatchLimits, BufferRefusal, Lane},
+    storage::Record,
+    time::UnixMillis,
+};
+
+impl Replica {
+    // --- Requests -------------------------------------------------------------------------------------------------
+
+    /// answers what was executed, declines what cannot be, and keeps the rest until it executes.
+    pub(super) fn on_request(&mut self, step: &mut Step<'_>, lane: Lane, request: Request) {
+        let id = request.id();
+        if self.answer_again(step, id) {
+            return;
+        }
+        if let Some(reason) = self.decline_by_standing(&id) {
+            step.push(Effect::Decline(id, reason));
+            return;
+        }
+        match self.buffer.offer(step.now.elapsed, lane, request) {
+            Ok(()) => self.try_propose(step),
+            Err(BufferRefusal::Duplicate) => {}
+            Err(BufferRefusal::NumberInUse) => step.push(Effect::Decline(id, DeclineReason::NumberInUse)),
+            Err(BufferRefusal::Full) => step.push(Effect::Decline(id, DeclineReason::Busy)),
+        }
+    }
+
+    pub(super) fn on_reply_wanted(&mut self, step: &mut Step<'_>, id: RequestId) {
+        self.answer_again(step, id);
+    }
+
+    fn answer_again(&mut self, step: &mut Step<'_>, id: RequestId) -> bool {
+        let Some(stored) = self.clients.reply(&id) else { return false };
+        let reply = Reply { view: self.view, seq: stored.seq, id, outcome: stored.outcome.clone() };
+        step.push(Effect::Reply(reply));
+        true
+    }
+
+    fn decline_by_standing(&self, id: &RequestId) -> Option<DeclineReason> {
+        match self.clients.standing(id) {
+            Standing::Fresh => None,
+            Standing::Executed => Some(DeclineReason::ReplyForgotten),
+            Standing::TooOld => Some(DeclineReason::NumberTooOld),
+            Standing::TooFar => Some(DeclineReason::NumberTooFar),
+        }
+    }
+
+    // --- Pre-prepare ----------------------------------------------------------------------------------------------
+
+    /// B-1: proposes at once while few batches are in flight; past that, only full batches.
+    pub(super) fn try_propose(&mut self, step: &mut Step<'_>) {
+        while self.may_propose() {
+            let waiting = self.buffer.waiting();
+            let full = waiting.requests >= self.config.max_batch_requests
+                || waiting.bytes >= self.config.max_batch_bytes;
+            let eager = self.in_flight() < self.config.eager_in_flight;
+            if waiting.requests == 0 || !(full || eager) {
+                return;
+            }
+            let requests = self.buffer.take(self.batch_limits());
+            if requests.is_empty() {
+                return;
+            }
+            self.propose(step, requests);
+        }
+    }
+
+    /// B-2: never past half the window, so that no backup's window is overrun.
+    pub(super) fn may_propose(&self) -> bool {
+        let limit = self.log.low().plus(self.config.window / 2);
+        self.is_primary() && self.in_flight() < self.config.max_in_flight && self.proposed < limit
+    }
+
+    pub(super) fn in_flight(&self) -> u64 {
+        self.proposed.since(self.execution.executed)
+    }
+
+    pub(super) fn batch_limits(&self) -> BatchLimits {
+        BatchLimits { requests: self.config.max_batch_requests, bytes: self.config.max_batch_bytes }
+    }
+
+    /// Gives the next number to `requests`.
+    pub(super) fn propose(&mut self, step: &mut Step<'_>, requests: Vec<Request>) {
+        let seq = self.proposed.next();
+        let batch = Arc::new(Batch { origin: self.view, time: self.proposal_time(step), requests });
+        let statement = PrePrepare { view: self.view, seq, digest: batch.digest() };
+        let proposal = Proposal { pre_prepare: self.sign(statement), batch };
+        self.proposed = seq;
+        let record = Record::Proposal(proposal.clone());
+        let position = self.persist_then_vote(step, record, Vote::PrePrepare(proposal.clone()));
+        if let Some(slot) = self.log.slot_mut(seq) {
+            slot.proposal = Some(proposal);
+            slot.recorded_at(position);
+        }
+        self.try_prepare_quorum(step, seq);
+    }
+
+    /// T-1: the primary's clock, and later than the batch before.
+    fn proposal_time(&self, step: &Step<'_>) -> UnixMillis {
+        let before = self.log.slot(self.proposed).and_then(|slot| slot.proposal.as_ref());
+        let last = before.map_or(self.execution.time, |proposal| proposal.batch.time);
+        step.now.wall.max(last.next())
+    }
+
+    /// PP-6 to PP-9. The form and the signature were checked before (PP-1 to PP-5).
+    pub(super) fn on_pre_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
+        let statement = proposal.pre_prepare.statement;
+        let latest = step.now.wall.plus(self.config.max_clock_ahead);
+        if statement.view != self.view || self.is_primary() || proposal.batch.time > latest {
+            return;
+        }
+        let Some(slot) = self.log.slot_mut(statement.seq) else { return };
+        if let Some(accepted) = &slot.proposal {
+            let first = accepted.pre_prepare.clone();
+            if first.statement != statement {
+                let pair = Box::new([first, proposal.pre_prepare]);
+                step.push(Effect::Evidence(Evidence::PrePrepares(pair)));
+            }
+            return;
+        }
+        slot.proposal = Some(proposal.clone());
+        slot.pre_prepared = true;
+        if slot.is_committed() {
+            return;
+        }
+        self.send_prepare(step, proposal);
+        self.try_prepare_quorum(step, statement.seq);
+        self.try_commit_quorum(step, statement.seq);
+    }
+
+    fn send_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
+        let PrePrepare { view, seq, digest } = proposal.pre_prepare.statement;
+        self.proposed = self.proposed.max(seq);
+        let position = self.persist(step, Record::Proposal(proposal));
+        if let Some(slot) = self.log.slot_mut(seq) {
+            slot.recorded_at(position);
+        }
+        let prepare = self.sign(Prepare { view, seq, digest });
+        self.persist_then_vote(step, Record::Prepare(prepare.clone()), Vote::Prepare(prepare));
+    }
+
+    // --- Prepare --------------------------------------------------------------------------------------------------
+
+    pub(super) fn on_prepare(&mut self, step: &mut Step<'_>, prepare: Signed<Prepare>) {
+        let seq = prepare.statement.seq;
+        if !self.is_current(prepare.statement.view) {
+            return;
+        }
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        match slot.prepares.add(prepare.clone()) {
+            Added::New => self.try_prepare_quorum(step, seq),
+            Added::Repeated => {}
+            Added::Contradicts(first) => {
+                step.push(Effect::Evidence(Evidence::Prepares(Box::new([first, prepare]))));
+            }
+        }
+    }
+
+    /// P-3: a quorum agrees, the primary's pre-prepare counted in. Commits, once.
+    pub(super) fn try_prepare_quorum(&mut self, step: &mut Step<'_>, seq: Seq) {
+        let (view, quorum) = (self.view, self.quorum());
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        if slot.prepared || !slot.has_prepare_quorum(view, quorum) {
+            return;
+        }
+        let Some(expected) = slot.expected_prepare(view) else { return };
+        slot.prepared = true;
+        let prepares = slot.prepares.matching(&expected).cloned().collect();
+        let commit = self.sign(Commit { view, seq, digest: expected.digest });
+        let record = Record::Commit { commit: commit.clone(), prepares };
+        self.persist_then_vote(step, record, Vote::Commit(commit));
+    }
+
+    // --- Commit ---------------------------------------------------------------------------------------------------
+
+    pub(super) fn on_commit(&mut self, step: &mut Step<'_>, commit: Signed<Commit>) {
+        let seq = commit.statement.seq;
+        if !self.is_current(commit.statement.view) {
+            return;
+        }
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        match slot.commits.add(commit.clone()) {
+            Added::New => self.try_commit_quorum(step, seq),
+            Added::Repeated => {}
+            Added::Contradicts(first) => {
+                step.push(Effect::Evidence(Evidence::Commits(Box::new([first, commit]))));
+            }
+        }
+    }
+
+    /// C-3: a quorum has committed this digest, and the batch with this digest is here: the number is final.
+    pub(super) fn try_commit_quorum(&mut self, step: &mut Step<'_>, seq: Seq) {
+        let quorum = self.quorum();
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        if slot.is_committed() {
+            return;
+        }
+        let Some(certificate) = slot.commits.certificate(quorum) else { return };
+        let Some(batch) = slot.batch_with(&certificate.statement.digest) else { return };
+        slot.finish(certificate.clone(), batch);
+        let position = self.persist(step, Record::Committed(certificate));
+        if let Some(slot) = self.log.slot_mut(seq) {
+            slot.recorded_at(position);
+        }
+        self.try_execute(step);
+    }
+
+    fn is_current(&self, view: View) -> bool {
+        view == self.view
+    }
+}

@@ -1,0 +1,266 @@
+//! Retransmission: the network may lose anything, so replicas tell each other what they have, and send what is lacking.
+//!
+//! Two ways: what is in flight is sent again, vote by vote, to whoever lacks it (ST rules); a replica that fell behind
+//! asks one peer at a time for final batches with their proofs (CU rules).
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::{Replica, Step};
+use crate::{
+    effect::Effect,
+    ids::{ReplicaId, Seq},
+    message::{CommittedBatch, Fetch, Message, SlotStatus, Status},
+    storage::Record,
+};
+
+/// Answers to one status or fetch carry at most this many numbers.
+const MAX_NUMBERS_PER_ANSWER: usize = 64;
+/// ... and about this many bytes of operations.
+const MAX_BYTES_PER_ANSWER: usize = 1 << 20;
+
+/// Whom this replica asks for what it missed.
+#[derive(Clone, Debug, Default)]
+pub(super) struct CatchUp {
+    /// How far each peer says it got. Claims only: they cost a question, no more.
+    claims: BTreeMap<ReplicaId, Seq>,
+    asked: Option<Asked>,
+    /// The last fetch answered for each peer, and when: the same question is not answered twice at once.
+    answered: BTreeMap<ReplicaId, (Seq, Duration)>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    peer: ReplicaId,
+    after: Seq,
+    /// Whether the whole answer has come: a status closes it.
+    answered: bool,
+}
+
+impl Replica {
+    pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
+        self.send_status(step);
+        self.try_execute(step);
+        self.try_propose(step);
+    }
+
+    /// ST-1.
+    pub(super) fn send_status(&self, step: &mut Step<'_>) {
+        step.push(Effect::Broadcast(Message::Status(self.status())));
+    }
+
+    fn status(&self) -> Status {
+        let mut slots = self.log.progress_after(self.execution.executed);
+        slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
+        Status { view: self.view, executed: self.execution.executed, stable: self.stable_seq(), slots }
+    }
+
+    pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
+        if from == self.id || self.config.replicas.key(from).is_none() {
+            return;
+        }
+        let before = self.catch_up.claims.insert(from, status.executed);
+        self.help_with_checkpoints(step, from, status);
+        // A peer that moves needs no help; one that stands still, or restarted, does.
+        if before.is_some_and(|before| status.executed <= before) {
+            self.help_with_votes(step, from, status);
+        }
+        if let Some(asked) = &mut self.catch_up.asked
+            && asked.peer == from
+        {
+            asked.answered = true;
+            self.go_on_catching_up(step);
+        } else if status.executed < self.execution.executed {
+            self.offer_catch_up(step, from, status);
+        } else if self.catch_up.asked.is_none() && self.is_behind(step, status.executed) {
+            self.try_fetch(step);
+        }
+    }
+
+    /// A peer learns from our status that there is something to fetch.
+    fn offer_catch_up(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        let behind = self.execution.executed.since(status.executed) > self.config.max_in_flight;
+        if behind && self.log.committed(status.executed.next()).is_some() {
+            step.push(Effect::Send(to, Message::Status(self.status())));
+        }
+    }
+
+    /// Whether a peer that executed up to `claim` is ahead by more than what is in flight anyway.
+    fn is_behind(&self, step: &Step<'_>, claim: Seq) -> bool {
+        let ahead = claim.since(self.execution.executed);
+        ahead > self.config.max_in_flight || (ahead > 0 && self.is_stalled(step))
+    }
+
+    /// ST-2: the proof of a stable checkpoint, or this replica's vote for one.
+    fn help_with_checkpoints(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        if self.stable_seq() > status.stable {
+            self.send_stable(step, to);
+        }
+        if let Some(vote) = &self.checkpoints.own_vote
+            && vote.statement.seq > status.stable
+        {
+            step.push(Effect::Send(to, Message::Checkpoint(vote.clone())));
+        }
+    }
+
+    /// ST-3: what the peer lacks of the numbers in flight.
+    fn help_with_votes(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        if status.view != self.view {
+            return;
+        }
+        let known = status.slots.iter().copied().map(Some).chain(core::iter::repeat(None));
+        let mut budget = Budget::default();
+        for (offset, have) in (1..=self.config.window).zip(known) {
+            let seq = status.executed.plus(offset);
+            if seq > self.proposed || budget.is_spent() {
+                return;
+            }
+            self.send_again(step, to, seq, have.unwrap_or_default(), &mut budget);
+        }
+    }
+
+    fn send_again(
+        &self,
+        step: &mut Step<'_>,
+        to: ReplicaId,
+        seq: Seq,
+        have: SlotStatus,
+        budget: &mut Budget,
+    ) {
+        let Some(slot) = self.log.slot(seq) else { return };
+        let mut send = |message| step.push(Effect::Send(to, message));
+        if have == SlotStatus::Empty
+            && slot.pre_prepared
+            && self.relays(seq)
+            && let Some(proposal) = &slot.proposal
+        {
+            budget.spend(proposal.batch.operation_bytes());
+            send(Message::PrePrepare(proposal.clone()));
+        }
+        if have < SlotStatus::Prepared
+            && let Some(prepare) = slot.prepares.of(self.id)
+        {
+            send(Message::Prepare(prepare.clone()));
+        }
+        if have < SlotStatus::Committed
+            && let Some(commit) = slot.commits.of(self.id)
+        {
+            send(Message::Commit(commit.clone()));
+        }
+        budget.spend(0);
+    }
+
+    /// Proposals are large: the primary sends them again, and one backup for each number in case it cannot.
+    fn relays(&self, seq: Seq) -> bool {
+        let turn = seq.value().checked_rem(self.config.sizes().n() as u64).unwrap_or(0);
+        self.is_primary() || turn == self.id.index() as u64
+    }
+
+    // --- Catching up ----------------------------------------------------------------------------------------------
+
+    /// CU-1: asks one peer that claims to be ahead, another one each time.
+    pub(super) fn try_fetch(&mut self, step: &mut Step<'_>) {
+        let executed = self.execution.executed;
+        let last = self.catch_up.asked.map_or(self.id, |asked| asked.peer);
+        let ahead: Vec<_> = self
+            .catch_up
+            .claims
+            .iter()
+            .filter(|(_, claim)| **claim > executed)
+            .map(|(peer, _)| *peer)
+            .collect();
+        let next = ahead.iter().find(|peer| **peer > last).or_else(|| ahead.first());
+        match next {
+            Some(peer) => self.send_fetch(step, *peer),
+            None => self.catch_up.asked = None,
+        }
+    }
+
+    fn send_fetch(&mut self, step: &mut Step<'_>, peer: ReplicaId) {
+        let after = self.execution.executed;
+        self.catch_up.asked = Some(Asked { peer, after, answered: false });
+        step.push(Effect::Send(peer, Message::Fetch(Fetch { after })));
+    }
+
+    /// After a useful answer the same peer is asked for more, until it has no more to give.
+    pub(super) fn go_on_catching_up(&mut self, step: &mut Step<'_>) {
+        let Some(asked) = self.catch_up.asked else { return };
+        let claim = self.catch_up.claims.get(&asked.peer).copied().unwrap_or_default();
+        let executed = self.execution.executed;
+        if claim <= executed {
+            self.catch_up.asked = None;
+        } else if asked.answered && self.execution.is_idle() && executed > asked.after {
+            self.send_fetch(step, asked.peer);
+        }
+    }
+
+    pub(super) fn on_fetch(&mut self, step: &mut Step<'_>, from: ReplicaId, fetch: Fetch) {
+        let now = step.now.elapsed;
+        let pause = self.config.status_period / 4;
+        let repeated =
+            |(after, at): &(Seq, Duration)| *after == fetch.after && now.saturating_sub(*at) < pause;
+        if from == self.id
+            || self.config.replicas.key(from).is_none()
+            || self.catch_up.answered.get(&from).is_some_and(repeated)
+        {
+            return;
+        }
+        self.catch_up.answered.insert(from, (fetch.after, now));
+        let mut budget = Budget::default();
+        let mut seq = fetch.after.next();
+        while seq <= self.execution.executed && !budget.is_spent() {
+            let Some(committed) = self.log.committed(seq) else { break };
+            budget.spend(committed.batch.operation_bytes());
+            step.push(Effect::Send(from, Message::Committed(committed)));
+            seq = seq.next();
+        }
+        step.push(Effect::Send(from, Message::Status(self.status())));
+    }
+
+    /// CU-2 and CU-3: a certified batch is final, from whomever it comes.
+    pub(super) fn on_committed(&mut self, step: &mut Step<'_>, committed: CommittedBatch) {
+        let seq = committed.certificate.statement.seq;
+        if seq <= self.execution.executed {
+            return;
+        }
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        if slot.is_committed() {
+            return;
+        }
+        slot.finish(committed.certificate.clone(), committed.batch.clone());
+        self.proposed = self.proposed.max(seq);
+        let position = self.persist(step, Record::CaughtUp(committed));
+        if let Some(slot) = self.log.slot_mut(seq) {
+            slot.recorded_at(position);
+        }
+        self.try_execute(step);
+    }
+
+    /// The farthest that any peer claims to have executed.
+    pub(super) fn farthest_claim(&self) -> Seq {
+        self.catch_up.claims.values().copied().max().unwrap_or_default()
+    }
+}
+
+/// How much one answer may still carry.
+struct Budget {
+    numbers: usize,
+    bytes: usize,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { numbers: MAX_NUMBERS_PER_ANSWER, bytes: MAX_BYTES_PER_ANSWER }
+    }
+}
+
+impl Budget {
+    const fn is_spent(&self) -> bool {
+        self.numbers == 0 || self.bytes == 0
+    }
+
+    const fn spend(&mut self, bytes: usize) {
+        self.numbers = self.numbers.saturating_sub(1);
+        self.bytes = self.bytes.saturating_sub(bytes);
+    }
+}

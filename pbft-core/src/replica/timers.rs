@@ -1,0 +1,106 @@
+//! Timers. All deadlines live here; the host sees only the earliest, as one timer.
+
+use core::time::Duration;
+
+use super::{Replica, Step};
+use crate::{effect::Effect, message::Message};
+
+/// When what falls due.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Timers {
+    status_at: Duration,
+    forward_at: Option<Duration>,
+    last_progress: Option<Duration>,
+    armed: Option<Duration>,
+}
+
+impl Timers {
+    pub(super) const fn progressed(&mut self, now: Duration) {
+        self.last_progress = Some(now);
+    }
+}
+
+impl Replica {
+    pub(super) fn on_timer(&mut self, step: &mut Step<'_>) {
+        self.timers.armed = None;
+        let now = step.now.elapsed;
+        if now >= self.timers.status_at {
+            self.on_status_timer(step);
+        }
+        if self.timers.forward_at.is_some_and(|at| now >= at) {
+            self.timers.forward_at = None;
+            self.forward_overdue(step);
+        }
+        self.try_wake_service(step);
+    }
+
+    /// ST-1, and CU-1 when nothing has moved since the last time.
+    fn on_status_timer(&mut self, step: &mut Step<'_>) {
+        self.timers.status_at = step.now.elapsed.saturating_add(self.status_period());
+        self.send_status(step);
+        if self.is_stalled(step) {
+            self.try_fetch(step);
+        }
+    }
+
+    fn status_period(&self) -> Duration {
+        if self.has_unfinished_work() { self.config.status_period } else { self.config.idle_status_period }
+    }
+
+    fn has_unfinished_work(&self) -> bool {
+        let executed = self.execution.executed;
+        self.proposed > executed
+            || self.buffer.waiting().requests > 0
+            || self.farthest_claim() > executed
+            || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
+    }
+
+    /// Nothing was executed for a status period.
+    pub(super) fn is_stalled(&self, step: &Step<'_>) -> bool {
+        let since = |progress: Duration| step.now.elapsed.saturating_sub(progress);
+        self.timers.last_progress.is_none_or(|progress| since(progress) >= self.config.status_period)
+    }
+
+    /// what does not execute in time is handed to the primary (again).
+    fn forward_overdue(&mut self, step: &mut Step<'_>) {
+        let now = step.now.elapsed;
+        let since = now.saturating_sub(self.config.forward_after);
+        let overdue = self.buffer.overdue(now, since, self.batch_limits());
+        if !self.is_primary() && !overdue.is_empty() {
+            step.push(Effect::Send(self.primary(), Message::Forward(overdue)));
+        }
+    }
+
+    /// T-2: the primary moves time on with an empty batch when the service has something due and nothing else comes.
+    fn try_wake_service(&mut self, step: &mut Step<'_>) {
+        let due = self.execution.wake_at.is_some_and(|at| at <= step.now.wall);
+        if due && self.in_flight() == 0 && self.may_propose() {
+            self.propose(step, Vec::new());
+        }
+    }
+
+    fn wake_service_at(&self, step: &Step<'_>) -> Option<Duration> {
+        let at = self.execution.wake_at?;
+        let idle_primary = self.is_primary() && self.in_flight() == 0;
+        idle_primary.then(|| step.now.elapsed.saturating_add(at.since(step.now.wall)))
+    }
+
+    /// Tells the host the earliest deadline, if it has changed.
+    pub(super) fn update_timer(&mut self, step: &mut Step<'_>) {
+        let now = step.now.elapsed;
+        self.timers.status_at = self.timers.status_at.min(now.saturating_add(self.status_period()));
+        if self.timers.forward_at.is_none() && self.buffer.waiting().requests > 0 {
+            self.timers.forward_at = Some(now.saturating_add(self.config.forward_after));
+        }
+        let deadlines = [Some(self.timers.status_at), self.timers.forward_at, self.wake_service_at(step)];
+        let Some(next) = deadlines.into_iter().flatten().min() else { return };
+        // A little late is good enough: a deadline that moves by microseconds is not worth a system call.
+        let moved = self.timers.armed.is_none_or(|armed| next < armed || next > armed.saturating_add(SLACK));
+        if moved {
+            self.timers.armed = Some(next);
+            step.push(Effect::SetTimer(next));
+        }
+    }
+}
+
+const SLACK: Duration = Duration::from_millis(50);

@@ -1,0 +1,139 @@
+//! The port to the replicated service: what the cluster is for.
+
+use pbft_crypto::{Digest, Domain};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ids::{Seq, View},
+    message::Request,
+    request_buffer::Lane,
+    time::UnixMillis,
+};
+
+/// The deterministic state machine that every replica runs.
+///
+/// # To be correct
+/// * `execute` depends on nothing but the state and the batch: no clock, no randomness, no order of a hash map. Two
+///   replicas that differ lose their common checkpoint, and with it the service.
+/// * `execute` never fails: a request that cannot be carried out has an [`Outcome`] that says so.
+/// * A service that keeps its own durable state may be asked again for a batch that it has applied (after a restart).
+///   It then returns the same outcomes and changes nothing.
+pub trait Service: Send {
+    /// Executes a batch and says what came of each request, in order.
+    fn execute(&mut self, batch: &OrderedBatch) -> Executed;
+
+    /// Names the present state, and makes it durable: after a restart the log is replayed from here.
+    fn checkpoint(&mut self) -> ServiceCheckpoint;
+
+    /// After a restart: goes back to the checkpoint made after `seq`, from the snapshot if it left one to the log.
+    /// A service that keeps its own durable state may have applied more than that already.
+    ///
+    /// # Errors
+    /// If it can do neither: its state is lost.
+    fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost>;
+}
+
+/// Decides which requests may enter, before they are ordered.
+///
+/// # To be correct
+/// * The verdict depends on the request alone (its form, its signature), so that every replica gives the same one: a
+///   proposal with a request that is not admitted counts as a fault of the primary.
+/// * It is asked by several threads at once.
+pub trait Admission: Send + Sync {
+    /// Checks requests, each by itself; as long as `requests`. The refusal is handed to the client as it is.
+    fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>>;
+}
+
+/// Lets everything in. For services whose requests need no signature.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdmitAll;
+
+impl Admission for AdmitAll {
+    fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>> {
+        requests.iter().map(|_| Ok(Lane::Normal)).collect()
+    }
+}
+
+/// A batch in its place in the one order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OrderedBatch {
+    /// Its number.
+    pub seq: Seq,
+    /// The view in which it was first proposed.
+    pub origin: View,
+    /// Its time: later than that of every batch before it.
+    pub time: UnixMillis,
+    /// The requests that are due: those executed before are left out. May be empty.
+    pub requests: Vec<Request>,
+}
+
+/// What came of a batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Executed {
+    /// One for each request, in order.
+    pub outcomes: Vec<Outcome>,
+    /// When the service wants a batch even if nobody sends anything, because something falls due.
+    pub wake_at: Option<UnixMillis>,
+}
+
+impl Executed {
+    /// Outcomes of a service that waits for nothing.
+    #[must_use]
+    pub const fn new(outcomes: Vec<Outcome>) -> Self {
+        Self { outcomes, wake_at: None }
+    }
+}
+
+/// What came of one request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum Outcome {
+    /// It was carried out; its number is used up. (A failure by the service's own rules is carried out, too.)
+    Applied(#[serde(with = "crate::wire::byte_string")] Vec<u8>),
+    /// It left no trace at all: the client may use the number again.
+    Refused(#[serde(with = "crate::wire::byte_string")] Vec<u8>),
+}
+
+impl Outcome {
+    /// The service's answer.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Applied(bytes) | Self::Refused(bytes) => bytes,
+        }
+    }
+}
+
+/// A service cannot go back to a checkpoint, and this is why.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the service's state at {seq} is lost: {why}")]
+pub struct StateLost {
+    /// The checkpoint.
+    pub seq: Seq,
+    /// In words for the operator.
+    pub why: String,
+}
+
+/// A name for the service's state, and perhaps the state itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServiceCheckpoint {
+    /// Equal on all replicas that executed the same batches.
+    pub digest: Digest,
+    /// The state, if it is small and the service does not keep it durable by itself: it goes into the log.
+    pub snapshot: Option<Vec<u8>>,
+}
+
+const SNAPSHOT_DOMAIN: Domain = Domain::new("pbft/snapshot/v1");
+
+impl ServiceCheckpoint {
+    /// For a service whose whole state is `snapshot`.
+    #[must_use]
+    pub fn from_snapshot(snapshot: Vec<u8>) -> Self {
+        Self { digest: pbft_crypto::digest(SNAPSHOT_DOMAIN, &snapshot), snapshot: Some(snapshot) }
+    }
+
+    /// For a service that keeps its state durable by itself.
+    #[must_use]
+    pub const fn durable(digest: Digest) -> Self {
+        Self { digest, snapshot: None }
+    }
+}

@@ -1,0 +1,96 @@
+//! The form of each kind of message, and the signatures that must hold for it.
+
+use super::{Checks, InvalidMessage, Verifier, all_distinct};
+use crate::{
+    certificate::Certificate,
+    ids::{Seq, View},
+    message::{Batch, CommittedBatch, Message, Prepare, Proposal, Signed, Statement},
+};
+
+type Form = Result<Checks, InvalidMessage>;
+
+impl Verifier {
+    pub(super) fn check_form(&self, message: &Message) -> Form {
+        match message {
+            Message::Forward(requests) if requests.len() > self.config.max_batch_requests => {
+                Err(InvalidMessage::TooLarge)
+            }
+            Message::Status(status) if status.slots.len() as u64 > self.config.window => {
+                Err(InvalidMessage::LongStatus)
+            }
+            Message::Forward(_) | Message::Status(_) | Message::Fetch(_) => Ok(Checks::default()),
+            Message::PrePrepare(proposal) => self.check_proposal(proposal),
+            Message::Prepare(prepare) => self.check_prepare(prepare),
+            Message::Commit(commit) => self.check_signed(commit.statement.seq, commit),
+            Message::Checkpoint(checkpoint) => self.check_signed(checkpoint.statement.seq, checkpoint),
+            Message::Committed(committed) => self.check_committed(committed),
+            Message::Stable(certificate) => self.check_certificate(certificate.statement.seq, certificate),
+        }
+    }
+
+    /// PP-1 to PP-5.
+    fn check_proposal(&self, proposal: &Proposal) -> Form {
+        let statement = &proposal.pre_prepare.statement;
+        if proposal.pre_prepare.signer != self.config.replicas.primary(statement.view) {
+            return Err(InvalidMessage::WrongRole);
+        }
+        self.check_batch(&proposal.batch, statement.view)?;
+        if proposal.batch.digest() != statement.digest {
+            return Err(InvalidMessage::WrongDigest);
+        }
+        self.check_signed(statement.seq, &proposal.pre_prepare)
+    }
+
+    fn check_batch(&self, batch: &Batch, view: View) -> Result<(), InvalidMessage> {
+        let fits = |operation: usize| operation <= self.config.max_operation_bytes;
+        if batch.requests.len() > self.config.max_batch_requests
+            || batch.operation_bytes() > self.config.max_batch_bytes
+            || !batch.requests.iter().all(|request| fits(request.operation.len()))
+        {
+            return Err(InvalidMessage::TooLarge);
+        }
+        if batch.origin > view {
+            return Err(InvalidMessage::FutureOrigin);
+        }
+        if !all_distinct(&batch.requests) {
+            return Err(InvalidMessage::RepeatedRequest);
+        }
+        Ok(())
+    }
+
+    /// P-1: the primary's vote is its pre-prepare.
+    fn check_prepare(&self, prepare: &Signed<Prepare>) -> Form {
+        if prepare.signer == self.config.replicas.primary(prepare.statement.view)
+            && self.config.sizes().n() > 1
+        {
+            return Err(InvalidMessage::WrongRole);
+        }
+        self.check_signed(prepare.statement.seq, prepare)
+    }
+
+    fn check_signed<T: Statement>(&self, seq: Seq, signed: &Signed<T>) -> Form {
+        if seq == Seq::ZERO {
+            return Err(InvalidMessage::SeqZero);
+        }
+        let check = signed.signature_check(&self.config).ok_or(InvalidMessage::UnknownSigner)?;
+        Ok(Checks { signatures: vec![check] })
+    }
+
+    /// CU-2: the certificate alone decides; the requests need no second admission.
+    fn check_committed(&self, committed: &CommittedBatch) -> Form {
+        let statement = &committed.certificate.statement;
+        self.check_batch(&committed.batch, statement.view)?;
+        if committed.batch.digest() != statement.digest {
+            return Err(InvalidMessage::WrongDigest);
+        }
+        self.check_certificate(statement.seq, &committed.certificate)
+    }
+
+    fn check_certificate<T: Statement>(&self, seq: Seq, certificate: &Certificate<T>) -> Form {
+        if seq == Seq::ZERO {
+            return Err(InvalidMessage::SeqZero);
+        }
+        let signatures = certificate.signature_checks(&self.config).ok_or(InvalidMessage::NoQuorum)?;
+        Ok(Checks { signatures })
+    }
+}
