@@ -3,14 +3,15 @@
 use std::fmt;
 use std::str::FromStr;
 
-use p256::ecdsa::SigningKey;
+use p256::SecretKey;
 use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::pkcs8::EncodePrivateKey;
 use zeroize::Zeroizing;
 
 use crate::digest::Digest;
-use crate::error::{KeyError, SignatureError};
+use crate::error::KeyError;
 use crate::fixed::{from_hex, serde_as_bytes_or_text, show_as_hex};
+use crate::sign::{sign, times_generator};
 use crate::signature::Signature;
 
 /// A public key: a point of P-256 in compressed SEC 1 form, 33 bytes.
@@ -54,6 +55,13 @@ impl PublicKey {
         Self(encoded.as_bytes().try_into().expect("a compressed point has 33 bytes"))
     }
 
+    fn from_coordinates(x: &[u8; 32], y_is_odd: bool) -> Self {
+        let mut bytes = [if y_is_odd { 3 } else { 2 }; 33];
+        let (_, rest) = bytes.split_at_mut(1);
+        rest.copy_from_slice(x);
+        Self(bytes)
+    }
+
     fn shape(bytes: [u8; 33]) -> Result<Self, KeyError> {
         if matches!(bytes[0], 2 | 3) { Ok(Self(bytes)) } else { Err(KeyError::NotAPoint) }
     }
@@ -82,7 +90,7 @@ serde_as_bytes_or_text!(PublicKey, "a compressed P-256 point as 66 hex digits");
 
 /// A secret key with its public key. Wiped from memory when dropped; `Debug` shows the public key only.
 pub struct KeyPair {
-    secret: SigningKey,
+    secret: SecretKey,
     public: PublicKey,
 }
 
@@ -107,8 +115,9 @@ impl KeyPair {
     /// # Errors
     /// [`KeyError::SecretOutOfRange`] if it is zero or not below the order of the curve.
     pub fn from_secret_bytes(bytes: &[u8; 32]) -> Result<Self, KeyError> {
-        let secret = SigningKey::from_slice(bytes).map_err(|_| KeyError::SecretOutOfRange)?;
-        let public = PublicKey::from_point(&p256::PublicKey::from(secret.verifying_key()));
+        let secret = SecretKey::from_slice(bytes).map_err(|_| KeyError::SecretOutOfRange)?;
+        let (x, y_is_odd) = times_generator(bytes);
+        let public = PublicKey::from_coordinates(&x, y_is_odd);
         Ok(Self { secret, public })
     }
 
@@ -129,12 +138,7 @@ impl KeyPair {
 
     /// Signs a digest: deterministic (RFC 6979), `s` in the lower half, the right hint.
     pub fn sign(&self, digest: &Digest) -> Signature {
-        let (signature, recovery) = self.secret.sign_prehash_recoverable(digest.as_bytes());
-        let (r, s) = signature.split_bytes();
-        Signature::from_r_and_s(&r.into(), &s.into())
-            .with_hint(recovery.is_y_odd())
-            .to_low_s()
-            .unwrap_or_else(|_: SignatureError| unreachable!("r and s were just made in 1..n"))
+        sign(&Zeroizing::new(self.secret.to_nonzero_scalar()), digest)
     }
 }
 

@@ -40,6 +40,7 @@ mod digest;
 mod error;
 mod fixed;
 mod keys;
+mod sign;
 mod signature;
 mod verify;
 
