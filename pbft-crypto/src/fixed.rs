@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::{Error, SeqAccess, Unexpected, Visitor};
 use serde::ser::SerializeTuple;
 use serde::{Deserializer, Serializer};
 
@@ -47,7 +47,7 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>, const N: usize>(from: D) ->
     from.deserialize_tuple(N, Bytes)
 }
 
-/// Reads a value from its text form.
+/// Reads a value from its text form. Wrong text, of whatever length, is not repeated in the error.
 pub(crate) fn deserialize_text<'de, D: Deserializer<'de>, T>(
     from: D,
     expecting: &'static str,
@@ -63,7 +63,7 @@ pub(crate) fn deserialize_text<'de, D: Deserializer<'de>, T>(
         }
 
         fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
-            (self.1)(text).ok_or_else(|| E::invalid_value(serde::de::Unexpected::Str(text), &self))
+            (self.1)(text).ok_or_else(|| E::invalid_value(Unexpected::Other("something else"), &self))
         }
     }
 

