@@ -1,0 +1,66 @@
+//! What happened, told in full: for read models, streams and webhooks.
+
+use serde::{Deserialize, Serialize};
+
+use crate::block::Cause;
+use crate::{AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, TradeEvent};
+
+/// Something that happened on the ledger. The events of a block come in the order in which they happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// The transaction or deadline behind it.
+    pub cause: Cause,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+impl Event {
+    /// A name for the kind of event that never changes, such as `trade.released`.
+    pub const fn name(&self) -> &'static str {
+        match &self.kind {
+            EventKind::Money(event) => event.name(),
+            EventKind::Account(event) => event.name(),
+            EventKind::Charge(event) => event.name(),
+            EventKind::Payment(event) => event.name(),
+            EventKind::Listing(event) => event.name(),
+            EventKind::Trade(event) => event.name(),
+        }
+    }
+}
+
+/// What happened, by kind of business.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Balances.
+    Money(MoneyEvent),
+    /// Accounts.
+    Account(AccountEvent),
+    /// Charges.
+    Charge(ChargeEvent),
+    /// Payments.
+    Payment(PaymentEvent),
+    /// Listings.
+    Listing(ListingEvent),
+    /// Trades.
+    Trade(TradeEvent),
+}
+
+macro_rules! kind_from {
+    ($($variant:ident($event:ty)),*) => {
+        $(impl From<$event> for EventKind {
+            fn from(event: $event) -> Self {
+                Self::$variant(event)
+            }
+        })*
+    };
+}
+
+kind_from!(
+    Money(MoneyEvent),
+    Account(AccountEvent),
+    Charge(ChargeEvent),
+    Payment(PaymentEvent),
+    Listing(ListingEvent),
+    Trade(TradeEvent)
+);

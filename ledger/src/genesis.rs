@@ -1,0 +1,153 @@
+//! How a chain begins: who is there, and by which rules it goes on.
+
+use std::collections::BTreeSet;
+
+use pbft_crypto::{Address, Digest, Domain, PublicKey, digest};
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::accounts::{Account, AccountRejection, Role};
+use crate::amount::{Amount, BasisPoints};
+use crate::codec::encode;
+use crate::event::EventKind;
+use crate::money::{MoneyRejection, Posting, Side};
+use crate::state::State;
+use crate::text::Name;
+use crate::time::{Millis, UnixMillis};
+
+const DOMAIN: Domain = Domain::new("popmarket.genesis.v1");
+
+/// The beginning of a chain. Everyone who starts from the same one gets the same first block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Genesis {
+    /// What the chain is called.
+    pub chain: Name,
+    /// The time of the first block.
+    pub time: UnixMillis,
+    /// The digest of who the replicas are.
+    pub replica_set_hash: Digest,
+    /// The account that fees go to: one of `accounts`.
+    pub fee_account: Address,
+    /// The rules that operators choose.
+    pub params: Params,
+    /// Who is there from the start. At least one is an admin.
+    pub accounts: Vec<GenesisAccount>,
+}
+
+/// An account that is there from the start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenesisAccount {
+    /// Its name.
+    pub name: Name,
+    /// Its key, which its address comes from.
+    pub public_key: PublicKey,
+    /// What it may do.
+    pub role: Role,
+    /// What is minted for it.
+    pub coins: Amount,
+}
+
+impl GenesisAccount {
+    /// Its address.
+    pub fn address(&self) -> Address {
+        Address::from_public_key(&self.public_key)
+    }
+}
+
+/// The rules that operators choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Params {
+    /// The share of each sale that goes to the fee account.
+    pub fee: BasisPoints,
+    /// How long after the purchase a seller may take to ship.
+    pub ship_within: Millis,
+    /// How long a buyer may take to confirm after shipping.
+    pub confirm_within: Millis,
+    /// How long a seller may take to answer a buyer who asks to cancel.
+    pub cancel_answer_within: Millis,
+}
+
+impl Params {
+    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer.
+    pub const STANDARD: Self = Self {
+        fee: match BasisPoints::new(100) {
+            Some(fee) => fee,
+            None => unreachable!(),
+        },
+        ship_within: Millis::days(5),
+        confirm_within: Millis::days(10),
+        cancel_answer_within: Millis::hours(24),
+    };
+}
+
+/// Why no chain can begin like this.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum GenesisError {
+    /// Nobody could approve a charge.
+    #[error("no account is an admin")]
+    NoAdmin,
+    /// Fees would go to nobody.
+    #[error("the fee account is not among the accounts")]
+    UnknownFeeAccount,
+    /// Not a point of the curve: nobody could sign for the account.
+    #[error("the key of {0} is not a point of the curve")]
+    BadKey(Name),
+    /// Two accounts have the same name or key.
+    #[error("account {name}: {rejection}")]
+    Account {
+        /// The second one.
+        name: Name,
+        /// What is wrong with it.
+        rejection: AccountRejection,
+    },
+    /// The coins are too many.
+    #[error(transparent)]
+    Coins(#[from] MoneyRejection),
+}
+
+impl Genesis {
+    /// What names the chain in every transaction.
+    pub fn chain_id(&self) -> Digest {
+        digest(DOMAIN, &encode(self))
+    }
+
+    /// The state that the chain begins with, and how it came to be.
+    pub(crate) fn state(&self) -> Result<(State, Vec<EventKind>), GenesisError> {
+        self.check()?;
+        let mut state = State::new(self);
+        let mut events = Vec::new();
+        for account in &self.accounts {
+            let GenesisAccount { name, public_key, role, coins } = account;
+            let row = Account {
+                name: name.clone(),
+                key: *public_key,
+                role: *role,
+                charge_count: 0,
+                registered_at: self.time,
+            };
+            state
+                .accounts
+                .open(account.address(), row, &mut events)
+                .map_err(|rejection| GenesisError::Account { name: name.clone(), rejection })?;
+            let mint = Posting::new(*coins, Side::Issuer, Side::Available(account.address()));
+            state.money.post(&[mint], &mut events)?;
+        }
+        Ok((state, events))
+    }
+
+    pub(crate) fn check(&self) -> Result<(), GenesisError> {
+        if !self.accounts.iter().any(|account| account.role == Role::Admin) {
+            return Err(GenesisError::NoAdmin);
+        }
+        let addresses: BTreeSet<Address> = self.accounts.iter().map(GenesisAccount::address).collect();
+        if !addresses.contains(&self.fee_account) {
+            return Err(GenesisError::UnknownFeeAccount);
+        }
+        let is_bad =
+            |account: &&GenesisAccount| PublicKey::from_sec1_bytes(account.public_key.as_bytes()).is_err();
+        match self.accounts.iter().find(is_bad) {
+            Some(account) => Err(GenesisError::BadKey(account.name.clone())),
+            None => Ok(()),
+        }
+    }
+}

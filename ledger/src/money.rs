@@ -1,0 +1,212 @@
+//! Balances and supplies: every movement of money goes through [`Money::post`].
+
+use std::collections::BTreeMap;
+
+use pbft_crypto::Address;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::amount::{Amount, AssetId};
+use crate::event::EventKind;
+use crate::table::{Row, Table, TableId};
+
+/// What an account has of one asset.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Balance {
+    /// Free to spend.
+    pub available: Amount,
+    /// Set aside for something that is not over, such as a trade.
+    pub held: Amount,
+}
+
+impl Row for Balance {
+    type Key = (Address, AssetId);
+    const TABLE: TableId = TableId::Balances;
+}
+
+/// How much of an asset was ever made and destroyed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Supply {
+    /// Made.
+    pub minted: Amount,
+    /// Destroyed.
+    pub burned: Amount,
+}
+
+impl Row for Supply {
+    type Key = AssetId;
+    const TABLE: TableId = TableId::Supplies;
+}
+
+/// Why money does not move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum MoneyRejection {
+    /// There is too little.
+    #[error("{needed} {asset} needed, {available} available")]
+    InsufficientFunds {
+        /// Of what.
+        asset: AssetId,
+        /// How much it takes.
+        needed: Amount,
+        /// How much there is.
+        available: Amount,
+    },
+    /// There would be more of the asset than can be counted.
+    #[error("there would be too much {asset}")]
+    SupplyExceeded {
+        /// Of what.
+        asset: AssetId,
+    },
+}
+
+impl MoneyRejection {
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::InsufficientFunds { .. } => "INSUFFICIENT_FUNDS",
+            Self::SupplyExceeded { .. } => "SUPPLY_EXCEEDED",
+        }
+    }
+}
+
+/// What happens to money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MoneyEvent {
+    /// A balance is another one now.
+    BalanceChanged {
+        /// Whose.
+        account: Address,
+        /// Of what.
+        asset: AssetId,
+        /// What it was.
+        before: Balance,
+        /// What it is.
+        after: Balance,
+    },
+}
+
+impl MoneyEvent {
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::BalanceChanged { .. } => "balance.changed",
+        }
+    }
+}
+
+/// Where money is before or after a posting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Side {
+    /// Not in circulation.
+    Issuer,
+    Available(Address),
+    Held(Address),
+}
+
+/// Moves an amount from one side to another one. So nothing is ever made or lost but at the issuer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Posting {
+    pub(crate) asset: AssetId,
+    pub(crate) amount: Amount,
+    pub(crate) from: Side,
+    pub(crate) to: Side,
+}
+
+impl Posting {
+    pub(crate) const fn new(amount: Amount, from: Side, to: Side) -> Self {
+        Self { asset: AssetId::Pop, amount, from, to }
+    }
+}
+
+#[derive(Default)]
+pub(crate) struct Money {
+    pub(crate) balances: Table<Balance>,
+    pub(crate) supplies: Table<Supply>,
+}
+
+impl Money {
+    pub(crate) fn balance(&self, account: Address, asset: AssetId) -> Balance {
+        self.balances.find(&(account, asset)).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn balances_of(&self, account: Address) -> impl Iterator<Item = (AssetId, Balance)> {
+        self.balances
+            .range((account, AssetId::Pop))
+            .take_while(move |((owner, _), _)| *owner == account)
+            .map(|((_, asset), balance)| (*asset, *balance))
+    }
+
+    pub(crate) fn supply(&self, asset: AssetId) -> Supply {
+        self.supplies.find(&asset).copied().unwrap_or_default()
+    }
+
+    /// Carries out all postings, one after the other, or none. An operation calls it once, after its last check and
+    /// before its first change.
+    pub(crate) fn post(
+        &mut self,
+        postings: &[Posting],
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), MoneyRejection> {
+        let mut draft = Draft { money: self, balances: BTreeMap::new(), supplies: BTreeMap::new() };
+        for posting in postings.iter().filter(|posting| !posting.amount.is_zero()) {
+            draft.take(posting)?;
+            draft.give(posting)?;
+        }
+        let Draft { balances, supplies, .. } = draft;
+        for (asset, supply) in supplies {
+            self.supplies.put(asset, supply);
+        }
+        for ((account, asset), after) in balances {
+            let before = self.balance(account, asset);
+            self.balances.put((account, asset), after);
+            events.push(MoneyEvent::BalanceChanged { account, asset, before, after }.into());
+        }
+        Ok(())
+    }
+}
+
+/// The few rows that some postings change, before they are written.
+struct Draft<'a> {
+    money: &'a Money,
+    balances: BTreeMap<(Address, AssetId), Balance>,
+    supplies: BTreeMap<AssetId, Supply>,
+}
+
+impl Draft<'_> {
+    fn take(&mut self, posting: &Posting) -> Result<(), MoneyRejection> {
+        let Posting { asset, amount, from, .. } = *posting;
+        let source = match from {
+            Side::Issuer => {
+                let minted = &mut self.supply(asset).minted;
+                *minted = minted.checked_add(amount).ok_or(MoneyRejection::SupplyExceeded { asset })?;
+                return Ok(());
+            }
+            Side::Available(account) => &mut self.balance(account, asset).available,
+            Side::Held(account) => &mut self.balance(account, asset).held,
+        };
+        let too_little = MoneyRejection::InsufficientFunds { asset, needed: amount, available: *source };
+        *source = source.checked_sub(amount).ok_or(too_little)?;
+        Ok(())
+    }
+
+    /// Only what was minted can be given, so once the supply is counted no sum here is too large.
+    fn give(&mut self, posting: &Posting) -> Result<(), MoneyRejection> {
+        let Posting { asset, amount, to, .. } = *posting;
+        let target = match to {
+            Side::Issuer => &mut self.supply(asset).burned,
+            Side::Available(account) => &mut self.balance(account, asset).available,
+            Side::Held(account) => &mut self.balance(account, asset).held,
+        };
+        *target = target.checked_add(amount).ok_or(MoneyRejection::SupplyExceeded { asset })?;
+        Ok(())
+    }
+
+    fn balance(&mut self, account: Address, asset: AssetId) -> &mut Balance {
+        let balance = || self.money.balance(account, asset);
+        self.balances.entry((account, asset)).or_insert_with(balance)
+    }
+
+    fn supply(&mut self, asset: AssetId) -> &mut Supply {
+        self.supplies.entry(asset).or_insert_with(|| self.money.supply(asset))
+    }
+}

@@ -1,0 +1,47 @@
+//! Why a transaction that is on the chain did nothing.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::{
+    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, TradeRejection,
+};
+
+/// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
+/// again cannot change what came of it. Each kind of business has its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum Rejection {
+    /// Moving money.
+    #[error(transparent)]
+    Money(#[from] MoneyRejection),
+    /// Accounts.
+    #[error(transparent)]
+    Account(#[from] AccountRejection),
+    /// Charges.
+    #[error(transparent)]
+    Charge(#[from] ChargeRejection),
+    /// Payments.
+    #[error(transparent)]
+    Payment(#[from] PaymentRejection),
+    /// Listings.
+    #[error(transparent)]
+    Listing(#[from] ListingRejection),
+    /// Trades.
+    #[error(transparent)]
+    Trade(#[from] TradeRejection),
+}
+
+impl Rejection {
+    /// A name that never changes.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Money(rejection) => rejection.code(),
+            Self::Account(rejection) => rejection.code(),
+            Self::Charge(rejection) => rejection.code(),
+            Self::Payment(rejection) => rejection.code(),
+            Self::Listing(rejection) => rejection.code(),
+            Self::Trade(rejection) => rejection.code(),
+        }
+    }
+}

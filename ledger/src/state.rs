@@ -1,0 +1,197 @@
+//! The state: a room for each kind of business. Who may do what is decided there; here it is only handed on.
+
+use pbft_crypto::{Address, Digest, PublicKey};
+
+use crate::AccountOp;
+use crate::accounts::{self, Accounts};
+use crate::charges::{self, Charge};
+use crate::codec::encode;
+use crate::deadlines::{Deadlines, ObjectId};
+use crate::event::EventKind;
+use crate::genesis::{Genesis, Params};
+use crate::ids::TxId;
+use crate::listings::{self, Listing};
+use crate::money::Money;
+use crate::nonce::NonceWindow;
+use crate::payments::{self, ReferencedPayment};
+use crate::refusal::Refusal;
+use crate::rejection::Rejection;
+use crate::state_key::StateKey;
+use crate::table::{EntryError, StateChange, Table, TableId};
+use crate::time::UnixMillis;
+use crate::trades::{self, Trades};
+use crate::transaction::{Operation, Transaction};
+
+/// What an operation knows of the transaction that it is part of.
+pub(crate) struct Context {
+    /// The time of the block.
+    pub(crate) now: UnixMillis,
+    pub(crate) tx: TxId,
+    pub(crate) sender: Address,
+    pub(crate) key: PublicKey,
+}
+
+impl Context {
+    pub(crate) const fn of(tx: &Transaction, now: UnixMillis) -> Self {
+        Self { now, tx: tx.id(), sender: tx.body().sender, key: *tx.public_key() }
+    }
+}
+
+pub(crate) struct State {
+    pub(crate) params: Params,
+    pub(crate) fee_account: Address,
+    pub(crate) accounts: Accounts,
+    /// Also of senders whose registration failed: a nonce that was used up stays so.
+    pub(crate) nonces: Table<NonceWindow>,
+    pub(crate) money: Money,
+    pub(crate) charges: Table<Charge>,
+    pub(crate) references: Table<ReferencedPayment>,
+    pub(crate) listings: Table<Listing>,
+    pub(crate) trades: Trades,
+    /// Follows from the objects.
+    pub(crate) deadlines: Deadlines,
+}
+
+impl State {
+    /// Without entries.
+    pub(crate) fn new(genesis: &Genesis) -> Self {
+        Self {
+            params: genesis.params.clone(),
+            fee_account: genesis.fee_account,
+            accounts: Accounts::default(),
+            nonces: Table::default(),
+            money: Money::default(),
+            charges: Table::default(),
+            references: Table::default(),
+            listings: Table::default(),
+            trades: Trades::default(),
+            deadlines: Deadlines::default(),
+        }
+    }
+
+    /// Whether a transaction with a good signature may be recorded at this time.
+    pub(crate) fn admit(&self, tx: &Transaction, chain_id: &Digest, now: UnixMillis) -> Result<(), Refusal> {
+        tx.check_stateless(chain_id)?;
+        let body = tx.body();
+        if now > body.valid_until {
+            return Err(Refusal::Expired { valid_until: body.valid_until });
+        }
+        match self.accounts.find(&body.sender) {
+            Some(account) if account.key != *tx.public_key() => return Err(Refusal::KeyRevoked),
+            Some(_) => {}
+            None if !opens_account(tx) => return Err(Refusal::UnknownAccount),
+            None => {}
+        }
+        self.nonces_of(&body.sender).check(body.nonce)
+    }
+
+    pub(crate) fn nonces_of(&self, sender: &Address) -> NonceWindow {
+        self.nonces.find(sender).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn use_nonce(&mut self, sender: Address, nonce: u64) {
+        let mut window = self.nonces_of(&sender);
+        window.use_up(nonce);
+        self.nonces.put(sender, window);
+    }
+
+    /// Carries out an operation, or changes nothing and adds no event.
+    pub(crate) fn execute(
+        &mut self,
+        context: &Context,
+        operation: &Operation,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Rejection> {
+        match operation {
+            Operation::Account(op) => accounts::apply(self, context, op, events),
+            Operation::Charge(op) => charges::apply(self, context, op, events),
+            Operation::Payment(op) => payments::apply(self, context, op, events),
+            Operation::Listing(op) => listings::apply(self, context, op, events),
+            Operation::Trade(op) => trades::apply(self, context, op, events),
+        }
+    }
+
+    /// The running deadline of the object that an operation is about.
+    pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
+        let Operation::Trade(op) = operation else {
+            return None;
+        };
+        let trade = op.trade()?;
+        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+    }
+
+    /// Does what is due for an object.
+    pub(crate) fn expire(
+        &mut self,
+        now: UnixMillis,
+        object: ObjectId,
+        events: &mut Vec<EventKind>,
+    ) -> Result<(), Rejection> {
+        match object {
+            ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+        }
+    }
+
+    /// What has changed since the last call, in the order of the keys.
+    pub(crate) fn drain_changes(&mut self) -> Vec<StateChange> {
+        let mut changes = Vec::new();
+        self.accounts.rows.drain_changes(&mut changes);
+        self.nonces.drain_changes(&mut changes);
+        self.money.balances.drain_changes(&mut changes);
+        self.money.supplies.drain_changes(&mut changes);
+        self.charges.drain_changes(&mut changes);
+        self.references.drain_changes(&mut changes);
+        self.listings.drain_changes(&mut changes);
+        self.trades.rows.drain_changes(&mut changes);
+        changes
+    }
+
+    /// All entries, in the order of the keys.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
+        let parties = self.accounts.rows.entries().chain(self.nonces.entries());
+        let money = self.money.balances.entries().chain(self.money.supplies.entries());
+        let dealings = self.charges.entries().chain(self.references.entries());
+        let goods = self.listings.entries().chain(self.trades.rows.entries());
+        parties.chain(money).chain(dealings).chain(goods)
+    }
+
+    /// The encoded row of one entry.
+    pub(crate) fn entry(&self, key: &StateKey) -> Option<Vec<u8>> {
+        match key {
+            StateKey::Account(address) => self.accounts.find(address).map(encode),
+            StateKey::Nonces(address) => self.nonces.find(address).map(encode),
+            StateKey::Balance(address, asset) => self.money.balances.find(&(*address, *asset)).map(encode),
+            StateKey::Supply(asset) => self.money.supplies.find(asset).map(encode),
+            StateKey::Charge(id) => self.charges.find(id).map(encode),
+            StateKey::Reference(payee, reference) => {
+                self.references.find(&(*payee, reference.clone())).map(encode)
+            }
+            StateKey::Listing(id) => self.listings.find(id).map(encode),
+            StateKey::Trade(id) => self.trades.find(id).map(encode),
+        }
+    }
+
+    /// Takes back an entry that was stored.
+    pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), EntryError> {
+        let Some((table, key)) = key.split_first() else {
+            return Err(EntryError::UnknownTable(None));
+        };
+        let table = TableId::from_byte(*table).ok_or(EntryError::UnknownTable(Some(*table)))?;
+        match table {
+            TableId::Accounts => self.accounts.load(key, value),
+            TableId::Nonces => self.nonces.load(key, value).map(drop),
+            TableId::Balances => self.money.balances.load(key, value).map(drop),
+            TableId::Supplies => self.money.supplies.load(key, value).map(drop),
+            TableId::Charges => self.charges.load(key, value).map(drop),
+            TableId::References => self.references.load(key, value).map(drop),
+            TableId::Listings => self.listings.load(key, value).map(drop),
+            TableId::Trades => self.trades.load(&mut self.deadlines, key, value),
+        }
+    }
+}
+
+/// Whether a sender without an account may send it: only to open one, with the key that the address comes from.
+fn opens_account(tx: &Transaction) -> bool {
+    matches!(tx.body().operation, Operation::Account(AccountOp::Register { .. }))
+        && tx.body().sender == Address::from_public_key(tx.public_key())
+}

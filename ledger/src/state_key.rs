@@ -1,0 +1,68 @@
+//! Names of the entries of the state, for those who want proof of one.
+
+use pbft_crypto::{Address, Digest};
+use serde::{Deserialize, Serialize};
+
+use crate::amount::AssetId;
+use crate::ids::{ChargeId, ListingId, TradeId};
+use crate::nonce::NonceWindow;
+use crate::payments::ReferencedPayment;
+use crate::state_tree::StateProof;
+use crate::table::entry_key;
+use crate::text::Reference;
+use crate::{Account, Balance, Charge, Listing, Supply, Trade};
+
+/// An entry of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StateKey {
+    /// An [`Account`].
+    Account(Address),
+    /// A [`NonceWindow`].
+    Nonces(Address),
+    /// A [`Balance`].
+    Balance(Address, AssetId),
+    /// A [`Supply`].
+    Supply(AssetId),
+    /// A [`Charge`].
+    Charge(ChargeId),
+    /// A [`ReferencedPayment`].
+    Reference(Address, Reference),
+    /// A [`Listing`].
+    Listing(ListingId),
+    /// A [`Trade`].
+    Trade(TradeId),
+}
+
+impl StateKey {
+    /// The key under which a host stores the entry, and which the state tree is over.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        match self {
+            Self::Account(address) => entry_key::<Account>(address),
+            Self::Nonces(address) => entry_key::<NonceWindow>(address),
+            Self::Balance(address, asset) => entry_key::<Balance>(&(*address, *asset)),
+            Self::Supply(asset) => entry_key::<Supply>(asset),
+            Self::Charge(id) => entry_key::<Charge>(id),
+            Self::Reference(payee, reference) => entry_key::<ReferencedPayment>(&(*payee, reference.clone())),
+            Self::Listing(id) => entry_key::<Listing>(id),
+            Self::Trade(id) => entry_key::<Trade>(id),
+        }
+    }
+}
+
+/// An entry of the state with the way up to the state root of a block.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvenEntry {
+    /// The key.
+    pub key: Vec<u8>,
+    /// The encoded row.
+    pub value: Vec<u8>,
+    /// The way up.
+    pub proof: StateProof,
+}
+
+impl ProvenEntry {
+    /// Whether the state with this root has the entry.
+    pub fn verify(&self, state_root: &Digest) -> bool {
+        self.proof.verify(state_root, &self.key, &self.value)
+    }
+}

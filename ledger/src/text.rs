@@ -1,0 +1,204 @@
+//! Texts that users write: each kind has its own type, which cannot hold anything too long or ill-formed.
+//!
+//! Which characters are allowed is decided by fixed ranges only. The tables of Unicode that come with a compiler change
+//! with its version, and two replicas built with different compilers must not disagree.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// Why a text is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum TextError {
+    /// Nothing but spaces, where something is needed.
+    #[error("the text is empty")]
+    Empty,
+    /// Too many characters.
+    #[error("the text has more than {max} characters")]
+    TooLong {
+        /// How many there may be.
+        max: usize,
+    },
+    /// A character that is not allowed here.
+    #[error("the character {0:?} is not allowed")]
+    Character(char),
+    /// A space at either end, or two of them together.
+    #[error("spaces stand alone between other characters")]
+    Spacing,
+}
+
+macro_rules! text {
+    ($(#[$doc:meta])* $name:ident, max $max:literal, $check:path) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[serde(try_from = "String")]
+        pub struct $name(String);
+
+        impl $name {
+            /// How many characters it may have.
+            pub const MAX_CHARS: usize = $max;
+
+            /// Checks and wraps a text.
+            ///
+            /// # Errors
+            /// [`TextError`].
+            pub fn new(text: impl Into<String>) -> Result<Self, TextError> {
+                let text = text.into();
+                if text.chars().count() > Self::MAX_CHARS {
+                    return Err(TextError::TooLong { max: Self::MAX_CHARS });
+                }
+                $check(&text)?;
+                Ok(Self(text))
+            }
+
+            /// The text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl TryFrom<String> for $name {
+            type Error = TextError;
+
+            fn try_from(text: String) -> Result<Self, TextError> {
+                Self::new(text)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = TextError;
+
+            fn from_str(text: &str) -> Result<Self, TextError> {
+                Self::new(text)
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+    };
+}
+
+text! {
+    /// The name that an account shows: Latin letters, digits, Hangul syllables, `.`, `_`, `-`, single spaces inside.
+    Name, max 32, check_name
+}
+text! {
+    /// What a listing is called.
+    Title, max 100, check_line
+}
+text! {
+    /// What a listing is about. May be empty and have several lines.
+    Description, max 3000, check_lines
+}
+text! {
+    /// A note on a payment or charge. May be empty.
+    Memo, max 256, check_note
+}
+text! {
+    /// A payee's own number for a payment: printable ASCII without spaces.
+    Reference, max 64, check_reference
+}
+text! {
+    /// Why something was turned down.
+    Reason, max 200, check_line
+}
+text! {
+    /// How a parcel can be followed.
+    Tracking, max 200, check_line
+}
+
+impl Name {
+    /// Two names are the same if they differ in the case of Latin letters only.
+    pub fn folded(&self) -> String {
+        self.0.to_ascii_lowercase()
+    }
+}
+
+fn check_name(text: &str) -> Result<(), TextError> {
+    if text.is_empty() {
+        return Err(TextError::Empty);
+    }
+    let known = |c| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '가'..='힣' | '.' | '_' | '-' | ' ');
+    if let Some(other) = text.chars().find(|c| !known(*c)) {
+        return Err(TextError::Character(other));
+    }
+    if text.starts_with(' ') || text.ends_with(' ') || text.contains("  ") {
+        return Err(TextError::Spacing);
+    }
+    Ok(())
+}
+
+fn check_reference(text: &str) -> Result<(), TextError> {
+    if text.is_empty() {
+        return Err(TextError::Empty);
+    }
+    text.chars().find(|c| !matches!(c, '!'..='~')).map_or(Ok(()), |c| Err(TextError::Character(c)))
+}
+
+fn check_line(text: &str) -> Result<(), TextError> {
+    if text.chars().all(|c| c == ' ') {
+        return Err(TextError::Empty);
+    }
+    check_note(text)
+}
+
+fn check_note(text: &str) -> Result<(), TextError> {
+    text.chars().find(|c| is_unprintable(*c)).map_or(Ok(()), |c| Err(TextError::Character(c)))
+}
+
+fn check_lines(text: &str) -> Result<(), TextError> {
+    let refused = |c: &char| *c != '\n' && is_unprintable(*c);
+    text.chars().find(refused).map_or(Ok(()), |c| Err(TextError::Character(c)))
+}
+
+/// Control characters, line and paragraph separators, and those that turn the direction of writing round.
+const fn is_unprintable(c: char) -> bool {
+    matches!(c, '\0'..='\u{1f}' | '\u{7f}'..='\u{9f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_have_a_small_alphabet() {
+        for good in ["a", "김철수", "Pop Admin", "x_1.2-3", &"힣".repeat(32)] {
+            assert_eq!(Name::new(good).unwrap().as_str(), good);
+        }
+        assert_eq!(Name::new(""), Err(TextError::Empty));
+        assert_eq!(Name::new("a".repeat(33)), Err(TextError::TooLong { max: 32 }));
+        for bad in ["a\u{301}", "аdmin", "<b>", "a\nb", "a\u{202e}b", "ㄱ"] {
+            assert!(matches!(Name::new(bad), Err(TextError::Character(_))), "{bad:?}");
+        }
+        for bad in [" a", "a ", "a  b", " "] {
+            assert_eq!(Name::new(bad), Err(TextError::Spacing), "{bad:?}");
+        }
+        assert_eq!(Name::new("Kim 김").unwrap().folded(), Name::new("kIM 김").unwrap().folded());
+    }
+
+    #[test]
+    fn lines_and_notes_hold_what_can_be_printed() {
+        assert!(Memo::new("").is_ok());
+        assert_eq!(Title::new("   "), Err(TextError::Empty));
+        assert_eq!(Reason::new(""), Err(TextError::Empty));
+        assert_eq!(Memo::new("a\nb"), Err(TextError::Character('\n')));
+        assert_eq!(Title::new("a\u{202e}b"), Err(TextError::Character('\u{202e}')));
+        assert!(Description::new("two\nlines 📷").is_ok());
+        assert_eq!(Description::new("a\rb"), Err(TextError::Character('\r')));
+        assert_eq!(Reference::new("a b"), Err(TextError::Character(' ')));
+        assert!(Reference::new("INV-2024/7").is_ok());
+    }
+
+    #[test]
+    fn reading_checks_as_well() {
+        let bytes = postcard::to_allocvec("a\u{7}").unwrap();
+        assert!(postcard::from_bytes::<Memo>(&bytes).is_err());
+        assert!(serde_json::from_str::<Name>("\"\"").is_err());
+        assert_eq!(serde_json::from_str::<Name>("\"ann\"").unwrap(), Name::new("ann").unwrap());
+    }
+}
