@@ -21,7 +21,7 @@ use crate::{
     message::{Message, Operation, Reply, Request},
     network::Network,
     replica::Replica,
-    request_buffer::FairBuffer,
+    request_buffer::{FairBuffer, RequestBuffer},
     service::{AdmitAll, Service},
     storage::{Log, MemoryLog},
     time::{Now, UnixMillis},
@@ -84,9 +84,14 @@ struct Node<S> {
 
 impl<S: Service> Node<S> {
     #[allow(clippy::expect_used, reason = "an empty log cannot contradict itself")]
-    fn new(id: ReplicaId, key: KeyPair, config: Arc<ValidConfig>, service: S) -> Self {
+    fn new(
+        id: ReplicaId,
+        key: KeyPair,
+        config: Arc<ValidConfig>,
+        buffer: Box<dyn RequestBuffer>,
+        service: S,
+    ) -> Self {
         let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key));
-        let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
         let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
         Self {
             replica: recovered.expect("an empty log is a valid one").replica,
@@ -157,15 +162,30 @@ impl<S: Service> LocalCluster<S> {
     /// # Panics
     /// If `n` is 0 or more than a cluster can have.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "a documented panic, for a wrong argument only")]
     pub fn new(n: u16, make: impl Fn() -> S) -> Self {
+        Self::with_buffers(n, make, |config| Box::new(FairBuffer::new(config.buffer.clone())))
+    }
+
+    /// The same, with request buffers of your own.
+    ///
+    /// # Panics
+    /// If `n` is 0 or more than a cluster can have.
+    #[must_use]
+    #[allow(clippy::expect_used, reason = "a documented panic, for a wrong argument only")]
+    pub fn with_buffers(
+        n: u16,
+        make: impl Fn() -> S,
+        make_buffer: impl Fn(&Config) -> Box<dyn RequestBuffer>,
+    ) -> Self {
         let keys = (0..n).map(test_key).collect::<Vec<_>>();
         let replicas = ReplicaSet::new(keys.iter().map(KeyPair::public_key).collect());
         let config = Config::new(Digest::ZERO, replicas).validate().expect("a cluster has 1 to 256 replicas");
         let config = Arc::new(config);
         let nodes = keys.into_iter().zip(config.replicas.ids());
         let mut cluster = Self {
-            nodes: nodes.map(|(key, id)| Node::new(id, key, config.clone(), make())).collect(),
+            nodes: nodes
+                .map(|(key, id)| Node::new(id, key, config.clone(), make_buffer(&config), make()))
+                .collect(),
             client: Client::new(ClientConfig::new(n)),
             client_id: ClientId::from_bytes([1; 32]),
             next_number: RequestNumber::ZERO,
@@ -181,19 +201,32 @@ impl<S: Service> LocalCluster<S> {
 
     /// Has the cluster execute an operation, and returns what `f + 1` replicas answer.
     pub fn submit(&mut self, operation: Vec<u8>) -> Option<Vec<u8>> {
+        let answer = self.submit_together(vec![operation]).pop().flatten()?;
+        Some(answer.outcome.as_bytes().to_vec())
+    }
+
+    /// Sends operations to all replicas before any of them hears of another, and returns what `f + 1` replicas answer
+    /// to each.
+    pub fn submit_together(&mut self, operations: Vec<Vec<u8>>) -> Vec<Option<Accepted>> {
+        let ids: Vec<_> = operations.into_iter().map(|operation| self.send(operation)).collect();
+        self.deliver_all();
+        ids.into_iter().map(|id| self.answers.remove(&id)).collect()
+    }
+
+    fn send(&mut self, operation: Vec<u8>) -> RequestId {
         let number = self.next_number;
         self.next_number = number.next();
         let request = Request { client: self.client_id, number, operation: Operation::new(operation) };
         let id = request.id();
         let mut effects = Vec::new();
-        self.client.submit(self.elapsed, request, &mut effects).ok()?;
+        // A refusal shows as a missing answer.
+        let _ = self.client.submit(self.elapsed, request, &mut effects);
         for effect in effects {
             if let ClientEffect::SendToAll(request) = effect {
                 self.send_to_all(&request);
             }
         }
-        self.deliver_all();
-        Some(self.answers.remove(&id)?.outcome.as_bytes().to_vec())
+        id
     }
 
     /// Lets time pass, and timers fire.

@@ -1,1 +1,11 @@
-//! The host.
+//! Hosts [`pbft_core`] for real: tokio, mutual TLS, a durable log, metrics, and a client.
+//!
+//! ```text
+//! socket -> frame -> decode -> verify (worker threads, many at once) -> Replica::step (one thread)
+//!        -> effects: log thread (one fsync for all that waits) | service thread | sockets
+//! ```
+//!
+//! [`Node::start`] brings one replica up; [`client::Client`] talks to a cluster. `examples/cluster.rs` in the
+//! repository shows both.
+
+pub mod metrics;

@@ -1,0 +1,170 @@
+//! Your own network: the core asks only that messages arrive sometimes. Here one of three is lost, on channels between
+//! threads, and the counter still gets every request executed once, in one order.
+//!
+//! ```sh
+//! cargo run --release --example own_network
+//! ```
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc::{self, Receiver, RecvTimeoutError, Sender},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use pbft_core::{
+    ClientId, Config, Effect, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, UnixMillis,
+    ValidConfig,
+    config::ReplicaSet,
+    crypto::{Crypto, P256Crypto},
+    message::{Operation, Reply},
+    network::Network,
+    request_buffer::FairBuffer,
+    service::{AdmitAll, Outcome},
+    storage::{Log, MemoryLog},
+    verify::Verifier,
+};
+use pbft_crypto::{Digest, KeyPair};
+
+const REPLICAS: u16 = 4;
+const REQUESTS: u64 = 200;
+
+/// What travels to a replica: a message of another one, or a client's request.
+enum Packet {
+    Peer(ReplicaId, Message),
+    Client(Request),
+}
+
+/// Channels that lose every third message.
+struct LossyChannels {
+    from: ReplicaId,
+    peers: Vec<Sender<Packet>>,
+    sent: u64,
+    lost: Arc<AtomicU64>,
+}
+
+impl Network for LossyChannels {
+    fn send(&mut self, to: ReplicaId, message: &Message) {
+        self.sent += 1;
+        if self.sent.is_multiple_of(3) {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        // A peer that is gone is one more way to lose a message.
+        let _ = self.peers[to.index()].send(Packet::Peer(self.from, message.clone()));
+    }
+
+    fn broadcast(&mut self, message: &Message) {
+        let own = self.from;
+        for to in (0..REPLICAS).map(ReplicaId::new).filter(|to| *to != own) {
+            self.send(to, message);
+        }
+    }
+}
+
+/// One replica's thread: feeds inputs, carries out effects. Ends when the client hangs up.
+fn run(
+    id: ReplicaId,
+    key: KeyPair,
+    config: Arc<ValidConfig>,
+    mut network: LossyChannels,
+    inbox: &Receiver<Packet>,
+    client: &Sender<(ReplicaId, Reply)>,
+) {
+    let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key));
+    let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
+    let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
+    let mut replica = recovered.expect("an empty log is valid").replica;
+    let verifier = Verifier::new(config, crypto, Arc::new(AdmitAll));
+    let (started, mut log, mut timer, mut total) =
+        (Instant::now(), MemoryLog::default(), Duration::ZERO, 0u64);
+    let mut inputs = vec![Input::Start];
+    loop {
+        let elapsed = started.elapsed();
+        let now = Now { elapsed, wall: UnixMillis::new(1_700_000_000_000).plus(elapsed) };
+        for input in std::mem::take(&mut inputs) {
+            let mut effects = Vec::new();
+            replica.step(now, input, &mut effects);
+            for effect in effects {
+                match effect {
+                    Effect::Persist(position, record) => {
+                        let Ok(()) = log.append(position, &record);
+                        let Ok(durable) = log.sync();
+                        inputs.push(Input::Durable(durable));
+                    }
+                    Effect::Send(to, message) => network.send(to, &message),
+                    Effect::Broadcast(message) => network.broadcast(&message),
+                    Effect::Execute { batch, .. } => {
+                        total += batch.requests.len() as u64;
+                        let outcome = Outcome::Applied(total.to_le_bytes().to_vec());
+                        let outcomes = batch.requests.iter().map(|_| outcome.clone()).collect();
+                        let executed = pbft_core::service::Executed::new(outcomes);
+                        inputs.push(Input::Executed { executed, checkpoint: None });
+                    }
+                    Effect::Reply(reply) => {
+                        if client.send((id, reply)).is_err() {
+                            return;
+                        }
+                    }
+                    Effect::SetTimer(at) => timer = at,
+                    Effect::TruncateLog(_)
+                    | Effect::Decline(..)
+                    | Effect::Evidence(_)
+                    | Effect::Diverged { .. } => {}
+                }
+            }
+        }
+        if !inputs.is_empty() {
+            continue;
+        }
+        match inbox.recv_timeout(timer.saturating_sub(started.elapsed())) {
+            Ok(Packet::Peer(from, message)) => {
+                inputs.extend(verifier.verify(vec![(from, message)]).into_iter().flatten().flatten());
+            }
+            Ok(Packet::Client(request)) => inputs.extend(verifier.admit(vec![request]).into_iter().flatten()),
+            Err(RecvTimeoutError::Timeout) => inputs.push(Input::Timer),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn main() {
+    let keys: Vec<_> = (0..REPLICAS).map(|_| KeyPair::generate()).collect();
+    let replicas = ReplicaSet::new(keys.iter().map(KeyPair::public_key).collect());
+    let config = Config { status_period: Duration::from_millis(20), ..Config::new(Digest::ZERO, replicas) };
+    let config = Arc::new(config.validate().expect("the usual choices fit together"));
+    let (senders, inboxes): (Vec<_>, Vec<_>) = keys.iter().map(|_| mpsc::channel()).unzip();
+    let (replies, answers) = mpsc::channel();
+    let lost = Arc::new(AtomicU64::new(0));
+    for ((id, key), inbox) in config.replicas.ids().zip(keys).zip(inboxes) {
+        let network = LossyChannels { from: id, peers: senders.clone(), sent: 0, lost: lost.clone() };
+        let (config, replies) = (config.clone(), replies.clone());
+        thread::spawn(move || run(id, key, config, network, &inbox, &replies));
+    }
+
+    let started = Instant::now();
+    for number in (0..REQUESTS).map(RequestNumber::new) {
+        let client = ClientId::from_bytes([7; 32]);
+        let request = Request { client, number, operation: Operation::new(b"one more".to_vec()) };
+        for replica in &senders {
+            replica.send(Packet::Client(request.clone())).expect("replicas run until we are done");
+        }
+    }
+    // Requests are executed when two replicas (f + 1) say the same of each.
+    let mut said = std::collections::BTreeMap::new();
+    let mut agreed = 0;
+    while agreed < REQUESTS {
+        let (_, reply) = answers.recv_timeout(Duration::from_secs(30)).expect("the cluster makes progress");
+        let count = said.entry((reply.id, reply.seq, reply.outcome.as_bytes().to_vec())).or_insert(0);
+        *count += 1;
+        agreed += u64::from(*count == 2);
+    }
+    println!(
+        "{agreed} requests executed by {REPLICAS} replicas in {:?}, although {} messages were lost",
+        started.elapsed(),
+        lost.load(Ordering::Relaxed)
+    );
+}

@@ -1,0 +1,17 @@
+//! The threads around a replica.
+//!
+//! | thread | does |
+//! | --- | --- |
+//! | `pbft-verify-*` | decoded messages in, checked inputs out; takes whatever has come together at once |
+//! | `pbft-replica` | the only one that touches the replica: `step`, and hands its effects out |
+//! | `pbft-log` | appends records; one fsync for all that waits |
+//! | `pbft-service` | executes batches |
+
+mod events;
+pub(crate) mod log_thread;
+pub(crate) mod replica_thread;
+pub(crate) mod service_thread;
+pub(crate) mod verify_threads;
+pub(crate) mod waiters;
+
+pub(crate) use events::{Channels, Failure, Internal};

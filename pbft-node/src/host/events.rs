@@ -1,0 +1,83 @@
+//! What the threads tell each other.
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use pbft_core::{
+    Input, Seq,
+    service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
+    storage::{Durable, LogPosition, Record},
+};
+use pbft_crypto::Digest;
+use thiserror::Error;
+
+/// So many verified inputs may wait for the replica; past that verification waits, and with it the network.
+const MAX_WAITING_INPUTS: usize = 8_192;
+
+/// Why a node had to stop by itself. Nothing is lost: its log is as durable as it said.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Failure {
+    /// The log cannot be written.
+    #[error("the durable log failed: {0}")]
+    Log(String),
+    /// The service cannot go back to where the log starts.
+    #[error(transparent)]
+    Service(#[from] StateLost),
+    /// The service, or a thread of this crate, panicked.
+    #[error("the {0} thread panicked")]
+    Panicked(&'static str),
+    /// A quorum certified another state.
+    #[error("the state at {seq} is {own}, but a quorum certified {certified}: rebuild this replica")]
+    Diverged {
+        /// Where.
+        seq: Seq,
+        /// What this replica has.
+        own: Digest,
+        /// What the quorum has.
+        certified: Digest,
+    },
+}
+
+/// From the node's own threads to the replica: never held back, else they would wait for each other in a ring.
+#[derive(Debug)]
+pub(crate) enum Internal {
+    Start,
+    Durable(Durable),
+    Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
+    Failed(Failure),
+    Stop,
+}
+
+/// To the log.
+#[derive(Debug)]
+pub(crate) enum ToLog {
+    Append(LogPosition, Record),
+    Truncate(LogPosition),
+}
+
+/// To the service.
+#[derive(Debug)]
+pub(crate) struct ToService {
+    pub(crate) batch: OrderedBatch,
+    pub(crate) checkpoint: bool,
+}
+
+/// All channels between the threads of one node.
+pub(crate) struct Channels {
+    pub(crate) internal: (Sender<Internal>, Receiver<Internal>),
+    /// Bounded: what comes from outside waits here.
+    pub(crate) inputs: (Sender<Input>, Receiver<Input>),
+    /// Unbounded, but the protocol's window bounds what can be in it.
+    pub(crate) to_log: (Sender<ToLog>, Receiver<ToLog>),
+    /// As above: one batch at a time.
+    pub(crate) to_service: (Sender<ToService>, Receiver<ToService>),
+}
+
+impl Channels {
+    pub(crate) fn new() -> Self {
+        Self {
+            internal: unbounded(),
+            inputs: bounded(MAX_WAITING_INPUTS),
+            to_log: unbounded(),
+            to_service: unbounded(),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The thread that owns the replica: inputs in, effects out, nothing that waits.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use crossbeam_channel::{Receiver, Sender, never, select_biased};
+use pbft_core::{
+    Effect, Input, Now, Replica, UnixMillis, evidence::Evidence, network::Network, replica::Progress,
+};
+use tokio::sync::watch;
+
+use super::{
+    events::{Failure, Internal, ToLog, ToService},
+    waiters::Waiters,
+};
+use crate::{
+    metrics::ReplicaMetrics,
+    transport::{ClientAnswer, Transport},
+};
+
+/// So many pieces of evidence are kept; one is enough to convict.
+const MAX_EVIDENCE: usize = 64;
+/// After so many inputs the outside world is told how far the replica is.
+const MAX_INPUTS_BETWEEN_REPORTS: usize = 256;
+
+/// The replica and the ends of all channels.
+pub(crate) struct ReplicaThread {
+    pub(crate) replica: Replica,
+    pub(crate) internal: Receiver<Internal>,
+    pub(crate) inputs: Receiver<Input>,
+    pub(crate) to_log: Sender<ToLog>,
+    pub(crate) to_service: Sender<ToService>,
+    pub(crate) transport: Transport,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) failure: watch::Sender<Option<Failure>>,
+    pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
+    pub(crate) metrics: ReplicaMetrics,
+    pub(crate) clock: Clock,
+    pub(crate) timer: Option<Duration>,
+}
+
+/// The host's two clocks.
+pub(crate) struct Clock {
+    started: Instant,
+}
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self { started: Instant::now() }
+    }
+
+    fn now(&self) -> Now {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let wall = UnixMillis::new(u64::try_from(wall.as_millis()).unwrap_or(u64::MAX));
+        Now { elapsed: self.started.elapsed(), wall }
+    }
+}
+
+/// Why the thread ends.
+enum End {
+    Stopped,
+    Failed(Failure),
+}
+
+impl ReplicaThread {
+    /// Runs until it is told to stop, or something fails that no replica can go on without.
+    pub(crate) fn run(mut self) {
+        if let Err(End::Failed(failure)) = self.serve() {
+            tracing::error!(%failure, "this replica stops");
+            self.failure.send_replace(Some(failure));
+        }
+    }
+
+    fn serve(&mut self) -> Result<(), End> {
+        let mut effects = Vec::new();
+        loop {
+            let mut next = Some(self.wait()?);
+            for _ in 0..MAX_INPUTS_BETWEEN_REPORTS {
+                let Some(input) = next else { break };
+                self.replica.step(self.clock.now(), input, &mut effects);
+                for effect in effects.drain(..) {
+                    self.carry_out(effect)?;
+                }
+                next = self.poll()?;
+            }
+            if let Some(input) = next {
+                self.replica.step(self.clock.now(), input, &mut effects);
+                for effect in effects.drain(..) {
+                    self.carry_out(effect)?;
+                }
+            }
+            self.publish_progress();
+        }
+    }
+
+    /// The next input, waiting for it. The node's own threads come first: what they bring frees resources.
+    fn wait(&mut self) -> Result<Input, End> {
+        let deadline = self.timer.map(|at| self.clock.started + at);
+        let timer = deadline.map_or_else(never, crossbeam_channel::at);
+        select_biased! {
+            recv(self.internal) -> event => Self::internal(event.map_err(|_| End::Stopped)?),
+            recv(timer) -> _ => {
+                self.timer = None;
+                Ok(Input::Timer)
+            }
+            recv(self.inputs) -> input => input.map_err(|_| End::Stopped),
+        }
+    }
+
+    /// The next input, if there is one.
+    fn poll(&mut self) -> Result<Option<Input>, End> {
+        if let Ok(event) = self.internal.try_recv() {
+            return Self::internal(event).map(Some);
+        }
+        if self.timer.is_some_and(|at| self.clock.started.elapsed() >= at) {
+            self.timer = None;
+            return Ok(Some(Input::Timer));
+        }
+        Ok(self.inputs.try_recv().ok())
+    }
+
+    fn internal(event: Internal) -> Result<Input, End> {
+        match event {
+            Internal::Start => Ok(Input::Start),
+            Internal::Durable(durable) => Ok(Input::Durable(durable)),
+            Internal::Executed { executed, checkpoint } => Ok(Input::Executed { executed, checkpoint }),
+            Internal::Failed(failure) => Err(End::Failed(failure)),
+            Internal::Stop => Err(End::Stopped),
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) -> Result<(), End> {
+        match effect {
+            Effect::Persist(position, record) => {
+                // A log thread that ended has said why, through the internal channel.
+                let _ = self.to_log.send(ToLog::Append(position, record));
+            }
+            Effect::TruncateLog(position) => {
+                let _ = self.to_log.send(ToLog::Truncate(position));
+            }
+            Effect::Send(to, message) => self.transport.send(to, &message),
+            Effect::Broadcast(message) => self.transport.broadcast(&message),
+            Effect::Reply(reply) => {
+                self.metrics.replies.inc();
+                let id = reply.id;
+                self.answer(&id, ClientAnswer::Reply(reply));
+            }
+            Effect::Decline(id, reason) => {
+                self.metrics.declined.inc();
+                self.answer(&id, ClientAnswer::Decline(id, reason));
+            }
+            Effect::Execute { batch, checkpoint } => {
+                let _ = self.to_service.send(ToService { batch, checkpoint });
+            }
+            Effect::SetTimer(at) => self.timer = Some(at),
+            Effect::Evidence(evidence) => self.keep(evidence),
+            Effect::Diverged { seq, own, certified } => {
+                return Err(End::Failed(Failure::Diverged { seq, own, certified }));
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&self, id: &pbft_core::RequestId, answer: ClientAnswer) {
+        let mut connections = self.waiters.take(id);
+        let last = connections.pop();
+        for connection in connections {
+            self.transport.answer(connection, answer.clone());
+        }
+        if let Some(connection) = last {
+            self.transport.answer(connection, answer);
+        }
+    }
+
+    fn keep(&self, evidence: Evidence) {
+        tracing::warn!(culprit = %evidence.culprit(), ?evidence, "a replica is provably faulty");
+        self.metrics.evidence.inc();
+        let mut kept = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if kept.len() < MAX_EVIDENCE {
+            kept.push(evidence);
+        }
+    }
+
+    fn publish_progress(&self) {
+        let progress = self.replica.progress();
+        self.metrics.progress(&progress);
+        self.progress.send_if_modified(|before| {
+            let changed = *before != progress;
+            *before = progress;
+            changed
+        });
+    }
+}

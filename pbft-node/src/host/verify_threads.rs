@@ -1,0 +1,117 @@
+//! Verification: takes whatever has come together, checks it all at once, and hands on what is good.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crossbeam_channel::Sender;
+use pbft_core::{Input, Message, ReplicaId, Request, verify::Verifier};
+use tokio::sync::{mpsc, watch};
+
+use super::waiters::Waiters;
+use crate::{
+    metrics::ReplicaMetrics,
+    transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, ReplicaReport, Transport},
+};
+
+/// So many events are taken at once: enough for batches, few enough to share between threads.
+const MAX_EVENTS_AT_ONCE: usize = 256;
+
+/// What a verification thread needs. All threads of a node share one source.
+#[derive(Clone)]
+pub(crate) struct VerifyThread {
+    pub(crate) source: Arc<Mutex<mpsc::Receiver<Inbound>>>,
+    pub(crate) verifier: Verifier,
+    pub(crate) inputs: Sender<Input>,
+    pub(crate) waiters: Arc<Waiters>,
+    pub(crate) transport: Transport,
+    pub(crate) progress: watch::Receiver<pbft_core::replica::Progress>,
+    pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    pub(crate) metrics: ReplicaMetrics,
+}
+
+/// The replica thread is gone.
+struct Stopped;
+
+impl VerifyThread {
+    /// Runs until the transport or the replica is gone.
+    pub(crate) fn run(&self) {
+        let mut events = Vec::with_capacity(MAX_EVENTS_AT_ONCE);
+        loop {
+            {
+                let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+                if source.blocking_recv_many(&mut events, MAX_EVENTS_AT_ONCE) == 0 {
+                    return;
+                }
+            }
+            if self.handle(&mut events).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn handle(&self, events: &mut Vec<Inbound>) -> Result<(), Stopped> {
+        let mut messages = Vec::new();
+        let mut requests = Vec::new();
+        for event in events.drain(..) {
+            match event {
+                Inbound::Replica { from, message } => messages.push((from, message)),
+                Inbound::Client { connection, request: ClientRequest::Submit(submitted) } => {
+                    self.waiters.add(connection, submitted.iter().map(Request::id));
+                    requests.extend(submitted);
+                }
+                Inbound::Client { connection, request: ClientRequest::Report } => self.report(connection),
+                // Its entries in the register age out.
+                Inbound::ClientGone(_) => {}
+            }
+        }
+        self.verify_messages(messages)?;
+        self.admit_requests(requests)
+    }
+
+    fn verify_messages(&self, messages: Vec<(ReplicaId, Message)>) -> Result<(), Stopped> {
+        if messages.is_empty() {
+            return Ok(());
+        }
+        let senders: Vec<_> = messages.iter().map(|(from, message)| (*from, message.kind())).collect();
+        for ((from, kind), verdict) in senders.into_iter().zip(self.verifier.verify(messages)) {
+            match verdict {
+                Ok(inputs) => {
+                    self.metrics.message(kind);
+                    for input in inputs {
+                        self.inputs.send(input).map_err(|_| Stopped)?;
+                    }
+                }
+                Err(error) => {
+                    self.metrics.invalid.inc();
+                    tracing::warn!(%from, kind, %error, "refused a message");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn admit_requests(&self, requests: Vec<Request>) -> Result<(), Stopped> {
+        if requests.is_empty() {
+            return Ok(());
+        }
+        for verdict in self.verifier.admit(requests) {
+            match verdict {
+                Ok(input) => {
+                    self.metrics.requests.inc();
+                    self.inputs.send(input).map_err(|_| Stopped)?;
+                }
+                Err((id, reason)) => {
+                    self.metrics.declined.inc();
+                    for connection in self.waiters.take(&id) {
+                        self.transport.answer(connection, ClientAnswer::Decline(id, reason.clone()));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn report(&self, connection: ConnectionId) {
+        let report = ReplicaReport { progress: *self.progress.borrow(), application: (self.report)() };
+        self.transport.answer(connection, ClientAnswer::Report(report));
+    }
+}

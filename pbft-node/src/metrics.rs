@@ -1,0 +1,172 @@
+//! Metrics in the Prometheus text format. One registry serves any number of replicas in a process.
+
+use std::time::Duration;
+
+use pbft_core::{ReplicaId, replica::Progress};
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{
+        counter::Counter,
+        family::Family,
+        gauge::Gauge,
+        histogram::{Histogram, exponential_buckets},
+    },
+    registry::{Registry, Unit},
+};
+
+/// Which replica of the process.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct ReplicaLabel {
+    replica: u16,
+}
+
+/// Which replica, and which kind of thing.
+#[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
+struct KindLabel {
+    replica: u16,
+    kind: &'static str,
+}
+
+type Histograms = Family<ReplicaLabel, Histogram, fn() -> Histogram>;
+
+/// All metrics of the nodes in one process.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    executed: Family<ReplicaLabel, Gauge>,
+    stable: Family<ReplicaLabel, Gauge>,
+    view: Family<ReplicaLabel, Gauge>,
+    waiting: Family<ReplicaLabel, Gauge>,
+    requests: Family<ReplicaLabel, Counter>,
+    replies: Family<ReplicaLabel, Counter>,
+    declined: Family<ReplicaLabel, Counter>,
+    evidence: Family<ReplicaLabel, Counter>,
+    messages: Family<KindLabel, Counter>,
+    invalid: Family<ReplicaLabel, Counter>,
+    sync_seconds: Histograms,
+    records_per_sync: Histograms,
+    batch_requests: Histograms,
+    execute_seconds: Histograms,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.000_05, 2.0, 16))
+}
+
+fn counts() -> Histogram {
+    Histogram::new(exponential_buckets(1.0, 2.0, 13))
+}
+
+fn histograms(make: fn() -> Histogram) -> Histograms {
+    Family::new_with_constructor(make)
+}
+
+impl Metrics {
+    /// Registers all metrics, with names that start with `pbft_`.
+    pub fn register(registry: &mut Registry) -> Self {
+        let metrics = Self {
+            executed: Family::default(),
+            stable: Family::default(),
+            view: Family::default(),
+            waiting: Family::default(),
+            requests: Family::default(),
+            replies: Family::default(),
+            declined: Family::default(),
+            evidence: Family::default(),
+            messages: Family::default(),
+            invalid: Family::default(),
+            sync_seconds: histograms(seconds),
+            records_per_sync: histograms(counts),
+            batch_requests: histograms(counts),
+            execute_seconds: histograms(seconds),
+        };
+        let m = metrics.clone();
+        let registry = registry.sub_registry_with_prefix("pbft");
+        registry.register("executed_seq", "Last batch executed", m.executed);
+        registry.register("stable_checkpoint_seq", "Stable checkpoint", m.stable);
+        registry.register("view", "Current view", m.view);
+        registry.register("waiting_requests", "Requests that wait for a proposal", m.waiting);
+        registry.register("requests", "Requests admitted", m.requests);
+        registry.register("replies", "Replies given", m.replies);
+        registry.register("declined", "Requests declined", m.declined);
+        registry.register("evidence", "Provable faults seen", m.evidence);
+        registry.register("messages", "Messages from replicas that passed verification", m.messages);
+        registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
+        let unit = Unit::Seconds;
+        registry.register_with_unit("log_sync", "Time of one fsync of the log", unit.clone(), m.sync_seconds);
+        registry.register("log_records_per_sync", "Records that share an fsync", m.records_per_sync);
+        registry.register("batch_requests", "Requests in an executed batch", m.batch_requests);
+        registry.register_with_unit("execute", "Time the service takes for a batch", unit, m.execute_seconds);
+        metrics
+    }
+
+    /// The metrics of one replica.
+    #[must_use]
+    pub(crate) fn of(&self, replica: ReplicaId) -> ReplicaMetrics {
+        let label = ReplicaLabel { replica: replica.value() };
+        ReplicaMetrics {
+            replica: replica.value(),
+            executed: self.executed.get_or_create_owned(&label),
+            stable: self.stable.get_or_create_owned(&label),
+            view: self.view.get_or_create_owned(&label),
+            waiting: self.waiting.get_or_create_owned(&label),
+            requests: self.requests.get_or_create_owned(&label),
+            replies: self.replies.get_or_create_owned(&label),
+            declined: self.declined.get_or_create_owned(&label),
+            evidence: self.evidence.get_or_create_owned(&label),
+            messages: self.messages.clone(),
+            invalid: self.invalid.get_or_create_owned(&label),
+            sync_seconds: self.sync_seconds.get_or_create_owned(&label),
+            records_per_sync: self.records_per_sync.get_or_create_owned(&label),
+            batch_requests: self.batch_requests.get_or_create_owned(&label),
+            execute_seconds: self.execute_seconds.get_or_create_owned(&label),
+        }
+    }
+}
+
+/// One replica's metrics.
+#[derive(Clone, Debug)]
+pub(crate) struct ReplicaMetrics {
+    replica: u16,
+    executed: Gauge,
+    stable: Gauge,
+    view: Gauge,
+    waiting: Gauge,
+    pub(crate) requests: Counter,
+    pub(crate) replies: Counter,
+    pub(crate) declined: Counter,
+    pub(crate) evidence: Counter,
+    messages: Family<KindLabel, Counter>,
+    pub(crate) invalid: Counter,
+    sync_seconds: Histogram,
+    records_per_sync: Histogram,
+    batch_requests: Histogram,
+    execute_seconds: Histogram,
+}
+
+impl ReplicaMetrics {
+    pub(crate) fn message(&self, kind: &'static str) {
+        self.messages.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
+    }
+
+    pub(crate) fn synced(&self, records: usize, took: Duration) {
+        self.sync_seconds.observe(took.as_secs_f64());
+        self.records_per_sync.observe(as_f64(records));
+    }
+
+    pub(crate) fn executed(&self, requests: usize, took: Duration) {
+        self.execute_seconds.observe(took.as_secs_f64());
+        self.batch_requests.observe(as_f64(requests));
+    }
+
+    pub(crate) fn progress(&self, progress: &Progress) {
+        let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        self.executed.set(signed(progress.executed.value()));
+        self.stable.set(signed(progress.stable_checkpoint.value()));
+        self.view.set(signed(progress.view.value()));
+        self.waiting.set(signed(progress.waiting_requests));
+    }
+}
+
+fn as_f64(count: usize) -> f64 {
+    u32::try_from(count).map_or(f64::MAX, f64::from)
+}

@@ -1,0 +1,258 @@
+//! One replica as a running process part.
+
+use std::{
+    io,
+    net::TcpListener,
+    sync::{Arc, Mutex, PoisonError},
+    thread::JoinHandle,
+};
+
+use pbft_core::{
+    Replica,
+    crypto::{Crypto, P256Crypto},
+    error::RecoverError,
+    evidence::Evidence,
+    replica::Progress,
+    request_buffer::FairBuffer,
+    service::{AdmitAll, Admission, Service, StateLost},
+    storage::Log,
+    verify::Verifier,
+};
+use pbft_crypto::KeyPair;
+use thiserror::Error;
+use tokio::sync::{mpsc, watch};
+
+pub use crate::host::Failure;
+use crate::{
+    config::NodeConfig,
+    disk::RealDisk,
+    host::{
+        Channels, Internal, log_thread, replica_thread::{Clock, ReplicaThread}, service_thread,
+        verify_threads::VerifyThread, waiters::Waiters,
+    },
+    log::{DurableLog, LogError},
+    metrics::Metrics,
+    transport::{LinkState, Transport, TransportConfig, TransportError},
+};
+
+/// So many events from the network may wait for verification.
+const MAX_WAITING_EVENTS: usize = 4_096;
+
+/// What runs on the replicas.
+pub struct Application<S> {
+    /// Executes batches.
+    pub service: S,
+    /// Decides which requests may enter.
+    pub admission: Arc<dyn Admission>,
+    /// The service's own words about its state, for [`crate::client::Client::reports`].
+    pub report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+}
+
+impl<S: Service> Application<S> {
+    /// A service that admits everything and reports nothing.
+    pub fn open(service: S) -> Self {
+        Self { service, admission: Arc::new(AdmitAll), report: Arc::new(Vec::new) }
+    }
+}
+
+/// Why a node does not start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The log cannot be opened, or is damaged.
+    #[error("the durable log cannot be used: {0}")]
+    Log(#[from] LogError),
+    /// The log and the configuration do not fit together.
+    #[error("the replica cannot be rebuilt from its log: {0}")]
+    Recover(#[from] RecoverError),
+    /// The service's state is lost.
+    #[error(transparent)]
+    Service(#[from] StateLost),
+    /// The network cannot be set up.
+    #[error("the transport cannot start: {0}")]
+    Transport(#[from] TransportError),
+    /// The system gives no threads.
+    #[error("no thread can be started: {0}")]
+    Thread(#[from] io::Error),
+}
+
+/// A running replica. Dropping it without [`Node::shutdown`] leaves its threads running until the process ends.
+pub struct Node {
+    config: NodeConfig,
+    transport: Transport,
+    internal: crossbeam_channel::Sender<Internal>,
+    progress: watch::Receiver<Progress>,
+    failure: watch::Receiver<Option<Failure>>,
+    evidence: Arc<Mutex<Vec<Evidence>>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Node {
+    /// Rebuilds the replica from its log and lets it run. Needs a tokio runtime; `listener` is where peers and clients
+    /// connect.
+    ///
+    /// # Errors
+    /// If the log, the service's state or the network cannot be used.
+    pub fn start<S: Service + 'static>(
+        config: NodeConfig,
+        key: &KeyPair,
+        listener: TcpListener,
+        mut application: Application<S>,
+        metrics: &Metrics,
+    ) -> Result<Self, StartError> {
+        let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key.clone()));
+        let disk = RealDisk::open(&config.log_folder)?;
+        let mut log = DurableLog::open(disk, config.log.clone())?;
+        let replica = recover(&config, &crypto, log.load()?, &mut application.service)?;
+        let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
+        let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
+
+        let channels = Channels::new();
+        let (progress, progress_seen) = watch::channel(replica.progress());
+        let (failure, failure_seen) = watch::channel(None);
+        let waiters = Arc::new(Waiters::default());
+        let evidence = Arc::new(Mutex::new(Vec::new()));
+        let metrics = metrics.of(config.id);
+
+        let replica_thread = ReplicaThread {
+            replica,
+            internal: channels.internal.1,
+            inputs: channels.inputs.1,
+            to_log: channels.to_log.0,
+            to_service: channels.to_service.0,
+            transport: transport.clone(),
+            waiters: waiters.clone(),
+            progress,
+            failure,
+            evidence: evidence.clone(),
+            metrics: metrics.clone(),
+            clock: Clock::start(),
+            timer: None,
+        };
+        let verify_thread = VerifyThread {
+            source: Arc::new(Mutex::new(source)),
+            verifier: Verifier::new(config.protocol.clone(), crypto, application.admission),
+            inputs: channels.inputs.0,
+            waiters,
+            transport: transport.clone(),
+            progress: progress_seen.clone(),
+            report: application.report,
+            metrics: metrics.clone(),
+        };
+        let mut threads = Threads { internal: channels.internal.0.clone(), handles: Vec::new() };
+        for index in 0..config.verify_threads.max(1) {
+            let thread = verify_thread.clone();
+            threads.spawn("verify", format!("pbft-verify-{index}"), move || thread.run())?;
+        }
+        let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
+        threads.spawn("log", "pbft-log".into(), move || log_thread::run(log, &orders, &replies, &of_log))?;
+        let (orders, replies, service) = (channels.to_service.1, channels.internal.0.clone(), application.service);
+        threads.spawn("service", "pbft-service".into(), move || {
+            service_thread::run(service, &orders, &replies, &metrics);
+        })?;
+        threads.spawn("replica", "pbft-replica".into(), move || replica_thread.run())?;
+
+        let internal = channels.internal.0;
+        // The replica thread holds the other end.
+        let _ = internal.send(Internal::Start);
+        Ok(Self {
+            config,
+            transport,
+            internal,
+            progress: progress_seen,
+            failure: failure_seen,
+            evidence,
+            threads: threads.handles,
+        })
+    }
+
+    /// How far the replica is, now and whenever it changes.
+    #[must_use]
+    pub fn progress(&self) -> watch::Receiver<Progress> {
+        self.progress.clone()
+    }
+
+    /// Why the node had to stop by itself, if it had to.
+    #[must_use]
+    pub fn failure(&self) -> watch::Receiver<Option<Failure>> {
+        self.failure.clone()
+    }
+
+    /// Provable faults that it has seen.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<Evidence> {
+        self.evidence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The links to the other replicas.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkState> {
+        self.transport.links()
+    }
+
+    /// Its configuration.
+    #[must_use]
+    pub const fn config(&self) -> &NodeConfig {
+        &self.config
+    }
+
+    /// Stops and waits until all is quiet. What was said to be durable is.
+    pub async fn shutdown(self) {
+        let _ = self.internal.send(Internal::Stop);
+        self.transport.shutdown().await;
+        let threads = self.threads;
+        let joined = tokio::task::spawn_blocking(move || {
+            for thread in threads {
+                // A panic was reported when it happened.
+                let _ = thread.join();
+            }
+        });
+        let _ = joined.await;
+    }
+}
+
+/// The replica from its log, with the service at the same point.
+fn recover<S: Service>(
+    config: &NodeConfig,
+    crypto: &Arc<dyn Crypto>,
+    records: Vec<(pbft_core::storage::LogPosition, pbft_core::storage::Record)>,
+    service: &mut S,
+) -> Result<Replica, StartError> {
+    let buffer = Box::new(FairBuffer::new(config.protocol.buffer.clone()));
+    let recovered = Replica::recover(config.id, config.protocol.clone(), crypto.clone(), buffer, records)?;
+    if let Some(checkpoint) = recovered.checkpoint {
+        service.restore(checkpoint.seq, checkpoint.snapshot.as_deref())?;
+    }
+    Ok(recovered.replica)
+}
+
+/// The node's threads. One that panics brings the node down, loudly.
+struct Threads {
+    internal: crossbeam_channel::Sender<Internal>,
+    handles: Vec<JoinHandle<()>>,
+}
+
+impl Threads {
+    fn spawn(&mut self, what: &'static str, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
+        let alarm = Alarm { what, internal: self.internal.clone() };
+        let thread = std::thread::Builder::new().name(name).spawn(move || {
+            let _alarm = alarm;
+            body();
+        })?;
+        self.handles.push(thread);
+        Ok(())
+    }
+}
+
+/// Rings when it is dropped by a panic.
+struct Alarm {
+    what: &'static str,
+    internal: crossbeam_channel::Sender<Internal>,
+}
+
+impl Drop for Alarm {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let _ = self.internal.send(Internal::Failed(Failure::Panicked(self.what)));
+        }
+    }
+}
