@@ -21,6 +21,9 @@ use crate::{
     Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Supply, Trade, TradeId,
 };
 
+/// How many stored entries are read at once.
+const RESTORE_STEP: usize = 4096;
+
 /// A deterministic state machine: the same genesis and the same batches lead to the same blocks, anywhere.
 pub struct Ledger {
     chain_id: Digest,
@@ -98,12 +101,17 @@ impl Ledger {
         genesis.check()?;
         let mut state = State::new(genesis);
         let mut tree = StateTree::new();
-        let mut loaded = Vec::new();
-        for (key, value) in entries {
-            state.load(&key, &value)?;
-            loaded.push((key, value));
+        let mut entries = entries.into_iter();
+        loop {
+            let some: Vec<_> = entries.by_ref().take(RESTORE_STEP).collect();
+            if some.is_empty() {
+                break;
+            }
+            for (key, value) in &some {
+                state.load(key, value)?;
+            }
+            tree.update(some.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))));
         }
-        tree.update(loaded.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))));
         let (expected, actual) = (tip.state_root, tree.root());
         if expected != actual {
             return Err(RestoreError::StateRoot { expected, actual });

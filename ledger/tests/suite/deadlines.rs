@@ -1,0 +1,116 @@
+use ledger::{
+    Cause, ListingOp, MAX_DEADLINES_PER_BLOCK, ObjectId, Outcome, TradeId, TradeOp, TradeState, Transaction,
+    TxOutcome, UnixMillis,
+};
+
+use crate::world::{COINS, DAY, World, content};
+
+/// Trades that are all due at the same time.
+fn many_trades(world: &mut World, n: usize) -> (Vec<TradeId>, UnixMillis) {
+    let listings: Vec<Transaction> =
+        (0..n).map(|_| world.tx("sam", ListingOp::Create { content: content(10) })).collect();
+    for some in listings.chunks(200) {
+        world.apply(some);
+    }
+    let purchases: Vec<Transaction> = listings
+        .iter()
+        .map(|tx| {
+            let operation = world.buying(tx.id().into());
+            world.tx("bea", operation)
+        })
+        .collect();
+    // In one block, so that they are due at one time.
+    assert_eq!(world.apply(&purchases).block.unwrap().transactions.len(), n);
+    let due = UnixMillis::new(world.now.value() + 5 * DAY);
+    (purchases.iter().map(|tx| tx.id().into()).collect(), due)
+}
+
+fn fired(receipts: &[ledger::Receipt]) -> Vec<(UnixMillis, TradeId)> {
+    let deadline = |cause: &Cause| match cause {
+        Cause::Deadline { object: ObjectId::Trade(trade), due } => Some((*due, *trade)),
+        _ => None,
+    };
+    receipts.iter().filter_map(|receipt| deadline(&receipt.cause)).collect()
+}
+
+#[test]
+fn at_most_256_fire_at_once_in_the_order_of_their_ids() {
+    let mut world = World::new();
+    let (mut trades, due) = many_trades(&mut world, 300);
+    trades.sort_unstable();
+    let expected: Vec<_> = trades.iter().map(|trade| (due, *trade)).collect();
+
+    let applied = world.apply_at(due, &[]);
+    let block = applied.block.unwrap();
+    assert!(block.roots_match());
+    assert_eq!(fired(&block.receipts), expected[..MAX_DEADLINES_PER_BLOCK]);
+    assert!(block.receipts.iter().all(|receipt| receipt.outcome == Outcome::Applied));
+    assert_eq!(world.ledger.next_deadline(), Some(due));
+
+    let applied = world.apply(&[]);
+    assert_eq!(fired(&applied.block.unwrap().receipts), expected[MAX_DEADLINES_PER_BLOCK..]);
+    assert_eq!(world.ledger.next_deadline(), None);
+    assert_eq!(world.funds("bea"), (COINS, 0));
+    assert_eq!(world.apply(&[]).block, None);
+}
+
+#[test]
+fn who_touches_a_trade_finds_its_deadline_fired() {
+    let mut world = World::new();
+    let (mut trades, due) = many_trades(&mut world, 300);
+    trades.sort_unstable();
+    let last = *trades.last().unwrap();
+    let first = trades[0];
+    let late = world.tx("bea", TradeOp::Confirm { trade: last });
+    let also_late = world.tx("bea", TradeOp::Confirm { trade: first });
+
+    let applied = world.apply_at(due, &[late.clone(), also_late.clone()]);
+    let block = applied.block.unwrap();
+    let causes: Vec<_> =
+        block.receipts[MAX_DEADLINES_PER_BLOCK..].iter().map(|receipt| receipt.cause).collect();
+    let transaction = |index, tx: &Transaction| Cause::Transaction { index, id: tx.id() };
+    assert_eq!(
+        causes,
+        [
+            Cause::Deadline { object: ObjectId::Trade(last), due },
+            transaction(0, &late),
+            transaction(1, &also_late)
+        ]
+    );
+    for (outcome, trade) in applied.outcomes.iter().zip([last, first]) {
+        let TxOutcome::Included { receipt, .. } = outcome else { panic!("refused") };
+        let Outcome::Rejected(rejection) = &receipt.outcome else { panic!("applied") };
+        assert_eq!(rejection.code(), "WRONG_STATE");
+        assert_eq!(world.ledger.trade(&trade).unwrap().state, TradeState::Cancelled);
+    }
+    assert_eq!(block.receipt_of(&late.id()).unwrap().0, MAX_DEADLINES_PER_BLOCK + 1);
+    assert_eq!(fired(&world.apply(&[]).block.unwrap().receipts).len(), 300 - 257);
+}
+
+#[test]
+fn a_refused_transaction_touches_nothing() {
+    let mut world = World::new();
+    let (mut trades, due) = many_trades(&mut world, 300);
+    trades.sort_unstable();
+    let last = *trades.last().unwrap();
+    let body = world.body("bea", TradeOp::Confirm { trade: last }, 0);
+    let used = Transaction::sign(body, &crate::world::key("bea"));
+    let applied = world.apply_at(due, &[used]);
+    assert_eq!(fired(&applied.block.unwrap().receipts).len(), MAX_DEADLINES_PER_BLOCK);
+    assert_eq!(world.ledger.trade(&last).unwrap().state, TradeState::Funded);
+}
+
+#[test]
+fn deadlines_fire_before_the_transactions_of_the_same_block() {
+    let mut world = World::new();
+    let listing = world.list("sam", 10);
+    let trade = world.buy("bea", listing);
+    let due = world.ledger.next_deadline().unwrap();
+    let confirm = world.tx("bea", TradeOp::Confirm { trade });
+    let operation = world.buying(listing);
+    let again = world.tx("eve", operation);
+    let block = world.apply_at(due, &[confirm, again.clone()]).block.unwrap();
+    assert_eq!(fired(&block.receipts), [(due, trade)]);
+    assert_eq!(world.ledger.trade(&trade).unwrap().state, TradeState::Cancelled);
+    assert_eq!(world.ledger.trade(&again.id().into()).unwrap().state, TradeState::Funded);
+}

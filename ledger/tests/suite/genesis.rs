@@ -1,0 +1,91 @@
+use ledger::{
+    AccountRejection, Amount, AssetId, BasisPoints, Cause, EventKind, Genesis, GenesisError, Height, Ledger,
+    Name, Params, Role,
+};
+use pbft_crypto::{Digest, PublicKey};
+
+use crate::world::{COINS, START, address, genesis};
+
+#[test]
+fn the_first_block_holds_what_the_genesis_says() {
+    let (ledger, applied) = Ledger::begin(&genesis()).unwrap();
+    let block = applied.block.unwrap();
+    assert_eq!((ledger.tip(), *ledger.tip_hash()), (&block.header, block.hash()));
+    assert_eq!(block.header.height, Height::GENESIS);
+    assert_eq!(block.header.parent, genesis().chain_id());
+    assert_eq!((block.header.time, block.header.view, block.header.seq), (START, 0, 0));
+    assert_eq!(block.header.replica_set_hash, genesis().replica_set_hash);
+    assert!(block.roots_match() && block.transactions.is_empty() && block.receipts.is_empty());
+    assert!(applied.events.iter().all(|event| event.cause == Cause::Genesis));
+    let registered = applied.events.iter().filter(|event| matches!(event.kind, EventKind::Account(_)));
+    assert_eq!(registered.count(), 6);
+    assert_eq!(ledger.supply(AssetId::Pop).minted, Amount::new(3 * COINS));
+    assert_eq!(ledger.account(&address("ann")).unwrap().role, Role::Admin);
+    assert_eq!((ledger.params(), *ledger.fee_account()), (&genesis().params, address("fees")));
+    ledger.check_invariants().unwrap();
+    let stored: Vec<_> =
+        applied.changes.into_iter().map(|change| (change.key, change.value.unwrap())).collect();
+    assert!(ledger.entries().eq(stored));
+}
+
+#[test]
+fn everything_in_it_names_the_chain() {
+    let changes: [fn(&mut Genesis); 6] = [
+        |genesis| genesis.chain = Name::new("other").unwrap(),
+        |genesis| genesis.time = genesis.time.next(),
+        |genesis| genesis.replica_set_hash = Digest::ZERO,
+        |genesis| genesis.fee_account = address("ann"),
+        |genesis| genesis.params.fee = BasisPoints::new(1).unwrap(),
+        |genesis| genesis.accounts[0].role = Role::Member,
+    ];
+    let mut seen = vec![genesis().chain_id()];
+    for change in changes {
+        let mut other = genesis();
+        change(&mut other);
+        assert!(!seen.contains(&other.chain_id()));
+        assert_ne!(
+            Ledger::from_genesis(&other).unwrap().tip_hash(),
+            Ledger::from_genesis(&genesis()).unwrap().tip_hash()
+        );
+        seen.push(other.chain_id());
+    }
+}
+
+#[test]
+fn a_chain_cannot_begin_without_sense() {
+    let error = |change: fn(&mut Genesis)| {
+        let mut genesis = genesis();
+        change(&mut genesis);
+        Ledger::from_genesis(&genesis).err().unwrap()
+    };
+    let nobody = error(|genesis| genesis.accounts.retain(|account| account.role == Role::Member));
+    assert_eq!(nobody, GenesisError::NoAdmin);
+    assert_eq!(error(|genesis| genesis.fee_account = address("nobody")), GenesisError::UnknownFeeAccount);
+    let twice = error(|genesis| genesis.accounts.push(genesis.accounts[3].clone()));
+    let name = Name::new("bea").unwrap();
+    assert_eq!(twice, GenesisError::Account { name, rejection: AccountRejection::AlreadyRegistered });
+    let same_name = error(|genesis| genesis.accounts[4].name = Name::new("BEA").unwrap());
+    let name = Name::new("BEA").unwrap();
+    assert_eq!(same_name, GenesisError::Account { name, rejection: AccountRejection::NameTaken });
+    let no_point = error(|genesis| {
+        let mut bytes = [0xff; 33];
+        bytes[0] = 2;
+        genesis.accounts[1].public_key = postcard::from_bytes::<PublicKey>(&bytes).unwrap();
+    });
+    assert_eq!(no_point, GenesisError::BadKey(Name::new("ben").unwrap()));
+    let too_rich = error(|genesis| genesis.accounts[0].coins = Amount::MAX);
+    assert!(matches!(too_rich, GenesisError::Coins(_)));
+}
+
+#[test]
+fn it_can_be_written_by_hand() {
+    let text = toml::to_string(&genesis()).unwrap();
+    let read: Genesis = toml::from_str(&text).unwrap();
+    assert_eq!(read, genesis());
+    assert_eq!(read.chain_id(), genesis().chain_id());
+    assert!(
+        text.contains("coins = \"1000000\"") && text.contains("role = \"admin\"") && text.contains("pop1")
+    );
+    assert!(toml::from_str::<Genesis>(&text.replace("fee = 250", "fee = 10001")).is_err());
+    assert_eq!(Params::STANDARD.fee.value(), 100);
+}
