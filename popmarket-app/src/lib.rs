@@ -1,0 +1,26 @@
+//! POP Market: a second-hand marketplace on a Byzantine-fault-tolerant ledger.
+//!
+//! The thin application: it wires the crates together and holds no business rule of its own.
+//!
+//! ```text
+//! HTTP -> gateway -> consensus -> service (ledger + store) -> blocks -> projector -> read model (SQL) -> HTTP
+//! ```
+//!
+//! | module | what |
+//! | --- | --- |
+//! | [`service`] | the replicated service: the ledger, made durable by [`store`] |
+//! | [`projector`], [`read_model`] | what the blocks say, as SQL: can be dropped and rebuilt |
+//! | [`gateway`] | signs for members, submits, waits for what came of it |
+//! | [`accounts_db`] | what does not belong on a chain: passwords, sessions, idempotency keys |
+//! | [`blobs`] | photos, by the hash that is on the chain |
+//! | [`demo`] | a small market to try things with |
+
+pub mod accounts_db;
+pub mod blobs;
+pub mod demo;
+pub mod gateway;
+pub mod projector;
+pub mod read_model;
+pub mod service;
+mod sql;
+pub mod store;

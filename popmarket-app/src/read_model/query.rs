@@ -1,0 +1,128 @@
+//! What lists are filtered by.
+
+use ledger::{Amount, ListingId, TradeState};
+use pbft_crypto::Address;
+
+/// Which charges.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChargeQuery {
+    /// Only those that are so far.
+    pub status: Option<ChargePhase>,
+    /// Only those of one account.
+    pub requester: Option<Address>,
+}
+
+/// How far a charge is, without by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ChargePhase {
+    /// Nobody has decided.
+    Requested,
+    /// The amount was minted.
+    Approved,
+    /// Turned down.
+    Rejected,
+}
+
+/// Whether something can be bought, without by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ListingPhase {
+    /// It can.
+    Open,
+    /// Someone is buying it.
+    Reserved,
+    /// It was bought.
+    Sold,
+    /// The seller took it back.
+    Closed,
+}
+
+/// In which order listings come. Those that are equal come newest first, but oldest first among the cheapest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ListingSort {
+    /// The newest first.
+    #[default]
+    Newest,
+    /// The cheapest first.
+    PriceAscending,
+    /// The dearest first.
+    PriceDescending,
+}
+
+/// Which listings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListingQuery {
+    /// Only those with each of these words in title or description. Words past the eighth do not count.
+    pub text: Option<String>,
+    /// Only those in this phase.
+    pub status: Option<ListingPhase>,
+    /// Only those of one account.
+    pub seller: Option<Address>,
+    /// Only those that cost as much or more.
+    pub min_price: Option<Amount>,
+    /// Only those that cost as much or less.
+    pub max_price: Option<Amount>,
+    /// In which order.
+    pub sort: ListingSort,
+}
+
+/// On which side of a trade.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TradeSide {
+    /// Either.
+    #[default]
+    Any,
+    /// Who buys.
+    Buyer,
+    /// Who sells.
+    Seller,
+}
+
+/// Which trades.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TradeQuery {
+    /// Only those of one account.
+    pub member: Option<Address>,
+    /// On which side that account is.
+    pub side: TradeSide,
+    /// Only those in this state.
+    pub state: Option<TradeState>,
+    /// Only those about one listing.
+    pub listing: Option<ListingId>,
+}
+
+/// Which transactions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TransactionQuery {
+    /// Only those that one account sent, or that changed something of it.
+    pub account: Option<Address>,
+}
+
+/// Which payments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PaymentQuery {
+    /// Only those from or to one account.
+    pub account: Option<Address>,
+}
+
+impl ChargePhase {
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::Approved => "APPROVED",
+            Self::Rejected => "REJECTED",
+        }
+    }
+}
+
+impl ListingPhase {
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Open => "OPEN",
+            Self::Reserved => "RESERVED",
+            Self::Sold => "SOLD",
+            Self::Closed => "CLOSED",
+        }
+    }
+}

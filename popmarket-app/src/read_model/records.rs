@@ -1,0 +1,226 @@
+//! What the read model answers with.
+
+use ledger::{
+    AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Event, Height, ListingContent, ListingId,
+    ListingStatus, Memo, Mover, Name, Outcome, Reason, Reference, Role, Title, Tracking, TradeChange,
+    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis,
+};
+use pbft_crypto::{Address, Digest, PublicKey};
+
+use super::page::Position;
+
+/// How far the read model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermark {
+    /// The last block that is in it.
+    pub height: Height,
+    /// The time of that block.
+    pub time: UnixMillis,
+}
+
+/// A block, without what is in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BlockRecord {
+    /// Its hash.
+    pub hash: Digest,
+    /// Its header.
+    pub header: BlockHeader,
+    /// How many transactions it has.
+    pub transactions: u32,
+    /// How many things happened in it.
+    pub events: u32,
+}
+
+/// A transaction in its place on the chain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransactionRecord {
+    /// Its block.
+    pub height: Height,
+    /// Its place among the block's transactions.
+    pub index: u32,
+    /// The time of the block.
+    pub time: UnixMillis,
+    /// The transaction.
+    pub transaction: Transaction,
+    /// What came of it.
+    pub outcome: Outcome,
+}
+
+/// An account, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountRecord {
+    /// What names it.
+    pub address: Address,
+    /// The name it shows.
+    pub name: Name,
+    /// The key that signs for it.
+    pub public_key: PublicKey,
+    /// What it may do.
+    pub role: Role,
+    /// How many of its charges were approved.
+    pub charge_count: u64,
+    /// Since when it exists.
+    pub registered_at: UnixMillis,
+}
+
+/// What an account has of one asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BalanceRecord {
+    /// Of what.
+    pub asset: AssetId,
+    /// How much.
+    pub balance: Balance,
+}
+
+/// A charge, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChargeRecord {
+    /// What names it.
+    pub id: ChargeId,
+    /// Who asks.
+    pub requester: Address,
+    /// The name of who asks.
+    pub requester_name: Name,
+    /// For how much.
+    pub amount: ledger::Amount,
+    /// What an admin needs to find the deposit.
+    pub memo: Memo,
+    /// How far it is.
+    pub status: ChargeStatus,
+    /// Why it was turned down, if it was.
+    pub reason: Option<Reason>,
+    /// When it was asked for.
+    pub requested_at: UnixMillis,
+}
+
+/// A listing in its last version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingRecord {
+    /// What names it.
+    pub id: ListingId,
+    /// Who offers it.
+    pub seller: Address,
+    /// The seller's name.
+    pub seller_name: Name,
+    /// Whether it can be bought.
+    pub status: ListingStatus,
+    /// The version, counted from 1.
+    pub version: u32,
+    /// What is said about it.
+    pub content: ListingContent,
+    /// The hash of that, which a trade binds.
+    pub content_hash: Digest,
+    /// Since when it is offered.
+    pub created_at: UnixMillis,
+    /// Since when it is in this version.
+    pub updated_at: UnixMillis,
+}
+
+/// A version of a listing: they never change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListingVersion {
+    /// The version, counted from 1.
+    pub version: u32,
+    /// What is said about it.
+    pub content: ListingContent,
+    /// The hash of that.
+    pub content_hash: Digest,
+    /// Since when.
+    pub at: UnixMillis,
+}
+
+/// A trade, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TradeRecord {
+    /// What names it.
+    pub id: TradeId,
+    /// What is bought.
+    pub listing: ListingId,
+    /// In which version.
+    pub version: u32,
+    /// The hash of what the buyer saw.
+    pub content_hash: Digest,
+    /// What it is called in that version.
+    pub title: Title,
+    /// The first photo of that version.
+    pub photo: Option<Digest>,
+    /// Who buys.
+    pub buyer: Address,
+    /// The buyer's name.
+    pub buyer_name: Name,
+    /// Who sells.
+    pub seller: Address,
+    /// The seller's name.
+    pub seller_name: Name,
+    /// What the buyer pays.
+    pub amount: ledger::Amount,
+    /// The part of it that goes to the fee account.
+    pub fee: ledger::Amount,
+    /// How far it is.
+    pub state: TradeState,
+    /// When it moves on by itself.
+    pub deadline: Option<TradeDeadline>,
+    /// Whether the buyer has asked the seller to cancel.
+    pub cancel_requested: bool,
+    /// How the parcel can be followed, once it is on its way.
+    pub tracking: Option<Tracking>,
+    /// When it began.
+    pub opened_at: UnixMillis,
+    /// When something happened to it last.
+    pub updated_at: UnixMillis,
+}
+
+/// Something that happened to a trade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TradeStep {
+    /// Where it is in the one order.
+    pub position: Position,
+    /// When.
+    pub at: UnixMillis,
+    /// The transaction or deadline behind it.
+    pub cause: Cause,
+    /// The state before; none before the first.
+    pub from: Option<TradeState>,
+    /// The state after.
+    pub to: TradeState,
+    /// Who or what moved it.
+    pub by: Mover,
+    /// What happened.
+    pub change: TradeChange,
+    /// When the trade moves on by itself from here.
+    pub deadline: Option<TradeDeadline>,
+}
+
+/// A payment that was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PaymentRecord {
+    /// The transaction.
+    pub tx: TxId,
+    /// Its block.
+    pub height: Height,
+    /// Who pays.
+    pub from: Address,
+    /// Who is paid.
+    pub to: Address,
+    /// In what.
+    pub asset: AssetId,
+    /// How much.
+    pub amount: ledger::Amount,
+    /// The payee's own number for it.
+    pub reference: Option<Reference>,
+    /// A note to the payee.
+    pub memo: Memo,
+    /// When.
+    pub at: UnixMillis,
+}
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventRecord {
+    /// Where it is in the one order. Names it.
+    pub position: Position,
+    /// When: the time of the block.
+    pub at: UnixMillis,
+    /// What happened.
+    pub event: Event,
+}
