@@ -112,6 +112,13 @@ text! {
     Tracking, max 200, check_line
 }
 
+impl Default for Memo {
+    /// No note.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
 impl Name {
     /// Two names are the same if they differ in the case of Latin letters only.
     pub fn folded(&self) -> String {
