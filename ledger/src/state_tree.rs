@@ -4,7 +4,7 @@
 //! next bits, these are skipped, so `n` entries have `n - 1` nodes. The shape depends on the set of keys alone, not on the
 //! order in which they came. A block's changes are applied together, and each node above them is hashed once.
 
-use pbft_crypto::{Digest, Domain, Hasher, digest};
+use pbft_crypto::{Digest, Domain, Hasher, digest, sha256};
 use serde::{Deserialize, Serialize};
 
 const PATH: Domain = Domain::new("popmarket.state.path.v1");
@@ -14,6 +14,9 @@ const NODE: Domain = Domain::new("popmarket.state.node.v1");
 /// Where a key is in the trie: bit 0 is the highest bit of byte 0.
 type Path = [u8; 32];
 
+/// How many bytes come before the data in what [`Hasher`] takes: a length and the tag.
+const TAG: usize = 24;
+
 fn path_of(key: &[u8]) -> Path {
     *digest(PATH, key).as_bytes()
 }
@@ -22,8 +25,24 @@ fn leaf_hash(path: &Path, value: &[u8]) -> Digest {
     Hasher::new(LEAF).update(path).update(value).finish()
 }
 
+/// `digest(NODE, bit || left || right)`, put together in one piece, since this is where the time goes.
 fn node_hash(bit: u8, left: &Digest, right: &Digest) -> Digest {
-    Hasher::new(NODE).update(&[bit]).update(left.as_bytes()).update(right.as_bytes()).finish()
+    const TEMPLATE: [u8; TAG + 65] = {
+        let mut bytes = [0; TAG + 65];
+        let (head, _) = bytes.split_at_mut(TAG);
+        let (length, tag) = head.split_at_mut(1);
+        length.copy_from_slice(&[23]);
+        tag.copy_from_slice(NODE.tag().as_bytes());
+        bytes
+    };
+    let mut bytes = TEMPLATE;
+    let (_, data) = bytes.split_at_mut(TAG);
+    let (first, children) = data.split_at_mut(1);
+    let (one, other) = children.split_at_mut(32);
+    first.copy_from_slice(&[bit]);
+    one.copy_from_slice(left.as_bytes());
+    other.copy_from_slice(right.as_bytes());
+    sha256(&bytes)
 }
 
 fn bit_at(path: &Path, bit: u8) -> bool {
@@ -36,19 +55,24 @@ fn first_difference(a: &Path, b: &Path) -> Option<u8> {
     u8::try_from(index).ok()?.checked_mul(8)?.checked_add(u8::try_from((x ^ y).leading_zeros()).ok()?)
 }
 
+/// A part of the trie. The hash stands beside the node, so that who changes the other side need not look into this one.
+struct Subtree {
+    hash: Digest,
+    node: Node,
+}
+
 enum Node {
-    Leaf {
-        path: Path,
-        hash: Digest,
-    },
-    /// All paths below agree with `prefix` before `bit`. Those with a 0 there are on the left.
-    Branch {
-        bit: u8,
-        prefix: Path,
-        hash: Digest,
-        left: Box<Node>,
-        right: Box<Node>,
-    },
+    Leaf(Path),
+    Branch(Box<Branch>),
+}
+
+struct Branch {
+    /// The first bit in which paths below differ. Those with a 0 there are on the left.
+    bit: u8,
+    left: Subtree,
+    right: Subtree,
+    /// All paths below agree with this one before `bit`.
+    prefix: Path,
 }
 
 /// A change of one leaf; `None` takes it away.
@@ -57,28 +81,87 @@ struct Update {
     hash: Option<Digest>,
 }
 
-impl Node {
-    const fn hash(&self) -> &Digest {
-        match self {
-            Self::Leaf { hash, .. } | Self::Branch { hash, .. } => hash,
+impl Subtree {
+    /// What stands in a place for a moment while its subtree is moved.
+    const NOTHING: Self = Self { hash: Digest::ZERO, node: Node::Leaf([0; 32]) };
+
+    const fn leaf(path: Path, hash: Digest) -> Self {
+        Self { hash, node: Node::Leaf(path) }
+    }
+
+    fn branch(bit: u8, left: Self, right: Self) -> Self {
+        let (hash, prefix) = (node_hash(bit, &left.hash, &right.hash), *left.prefix());
+        Self { hash, node: Node::Branch(Box::new(Branch { bit, left, right, prefix })) }
+    }
+
+    const fn take(&mut self) -> Self {
+        std::mem::replace(self, Self::NOTHING)
+    }
+
+    const fn prefix(&self) -> &Path {
+        match &self.node {
+            Node::Leaf(path) => path,
+            Node::Branch(branch) => &branch.prefix,
         }
     }
 
-    const fn path(&self) -> &Path {
-        match self {
-            Self::Leaf { path, .. } | Self::Branch { prefix: path, .. } => path,
+    /// The first bit in which the updates leave what all paths here have in common.
+    fn leaves_at(&self, updates: &[Update]) -> Option<u8> {
+        // As the updates are sorted, if one differs, then the first or the last one does.
+        let ends = updates.first().into_iter().chain(updates.last());
+        let bit = ends.filter_map(|update| first_difference(self.prefix(), &update.path)).min();
+        match &self.node {
+            Node::Leaf(_) => bit,
+            Node::Branch(branch) => bit.filter(|bit| *bit < branch.bit),
         }
     }
-}
 
-/// Puts two sides together. A side with nothing in it leaves no node.
-fn join(bit: u8, left: Option<Box<Node>>, right: Option<Box<Node>>) -> Option<Box<Node>> {
-    match (left, right) {
-        (Some(left), Some(right)) => {
-            let hash = node_hash(bit, left.hash(), right.hash());
-            Some(Box::new(Node::Branch { bit, prefix: *left.path(), hash, left, right }))
+    /// Applies sorted updates, one for each path. `false` if nothing is left; then this must not be used any more.
+    fn update(&mut self, updates: &[Update]) -> bool {
+        let Some(first) = updates.first() else {
+            return true;
+        };
+        if let Some(bit) = self.leaves_at(updates) {
+            return self.grow(bit, updates);
         }
-        (one, other) => one.or(other),
+        match &mut self.node {
+            // All updates have this path, so there is one.
+            Node::Leaf(_) => {
+                self.hash = first.hash.unwrap_or(Digest::ZERO);
+                first.hash.is_some()
+            }
+            Node::Branch(branch) => {
+                let (zeros, ones) = split(updates, branch.bit);
+                match (branch.left.update(zeros), branch.right.update(ones)) {
+                    (true, true) => {
+                        self.hash = node_hash(branch.bit, &branch.left.hash, &branch.right.hash);
+                        return true;
+                    }
+                    (true, false) => *self = branch.left.take(),
+                    (false, true) => *self = branch.right.take(),
+                    (false, false) => return false,
+                }
+                true
+            }
+        }
+    }
+
+    /// Applies updates of which some leave at `bit`: there a branch grows, unless these only take away what is not there.
+    fn grow(&mut self, bit: u8, updates: &[Update]) -> bool {
+        let (zeros, ones) = split(updates, bit);
+        let on_the_right = bit_at(self.prefix(), bit);
+        let (mine, others) = if on_the_right { (ones, zeros) } else { (zeros, ones) };
+        match (self.update(mine), build(others)) {
+            (true, Some(other)) => {
+                let this = self.take();
+                let (left, right) = if on_the_right { (other, this) } else { (this, other) };
+                *self = Self::branch(bit, left, right);
+            }
+            (true, None) => {}
+            (false, Some(other)) => *self = other,
+            (false, None) => return false,
+        }
+        true
     }
 }
 
@@ -87,46 +170,23 @@ fn split(updates: &[Update], bit: u8) -> (&[Update], &[Update]) {
     updates.split_at(updates.partition_point(|update| !bit_at(&update.path, bit)))
 }
 
-/// Applies sorted updates, one for each path, to a subtree. At most 256 deep.
-fn apply(node: Option<Box<Node>>, updates: &[Update]) -> Option<Box<Node>> {
-    let (Some(first), Some(last)) = (updates.first(), updates.last()) else {
-        return node;
+/// A subtree of sorted updates alone.
+fn build(updates: &[Update]) -> Option<Subtree> {
+    let (first, last) = (updates.first()?, updates.last()?);
+    let Some(bit) = first_difference(&first.path, &last.path) else {
+        return first.hash.map(|hash| Subtree::leaf(first.path, hash));
     };
-    // As the updates are sorted, the ends differ first.
-    let within = first_difference(&first.path, &last.path);
-    let Some(node) = node else {
-        return match within {
-            Some(bit) => {
-                let (zeros, ones) = split(updates, bit);
-                join(bit, apply(None, zeros), apply(None, ones))
-            }
-            None => first.hash.map(|hash| Box::new(Node::Leaf { path: first.path, hash })),
-        };
-    };
-    let against = first_difference(node.path(), &first.path);
-    let earliest = [within, against].into_iter().flatten().min();
-    match (*node, earliest) {
-        (Node::Branch { bit, left, right, .. }, earliest) if earliest.is_none_or(|other| other >= bit) => {
-            let (zeros, ones) = split(updates, bit);
-            join(bit, apply(Some(left), zeros), apply(Some(right), ones))
-        }
-        (Node::Leaf { .. }, None) => first.hash.map(|hash| Box::new(Node::Leaf { path: first.path, hash })),
-        (node, Some(bit)) => {
-            let (zeros, ones) = split(updates, bit);
-            let goes_right = bit_at(node.path(), bit);
-            let node = Some(Box::new(node));
-            let (left, right) = if goes_right { (None, node) } else { (node, None) };
-            join(bit, apply(left, zeros), apply(right, ones))
-        }
-        // A branch without a difference is covered by the first arm.
-        (node, None) => Some(Box::new(node)),
+    let (zeros, ones) = split(updates, bit);
+    match (build(zeros), build(ones)) {
+        (Some(left), Some(right)) => Some(Subtree::branch(bit, left, right)),
+        (one, other) => one.or(other),
     }
 }
 
 /// The tree over all entries of the state.
 #[derive(Default)]
 pub struct StateTree {
-    top: Option<Box<Node>>,
+    top: Option<Subtree>,
 }
 
 impl StateTree {
@@ -153,29 +213,33 @@ impl StateTree {
             }
             same
         });
-        self.top = apply(self.top.take(), &updates);
+        self.top = match self.top.take() {
+            Some(mut top) => top.update(&updates).then_some(top),
+            None => build(&updates),
+        };
     }
 
     /// The root; zero if there are no entries.
     pub fn root(&self) -> Digest {
-        self.top.as_ref().map_or(Digest::ZERO, |node| *node.hash())
+        self.top.as_ref().map_or(Digest::ZERO, |top| top.hash)
     }
 
     /// Shows that there is an entry with this key, if there is.
     pub fn prove(&self, key: &[u8]) -> Option<StateProof> {
         let path = path_of(key);
         let mut steps = Vec::new();
-        let mut node = self.top.as_deref()?;
+        let mut here = self.top.as_ref()?;
         loop {
-            match node {
-                Node::Leaf { path: found, .. } => {
+            match &here.node {
+                Node::Leaf(found) => {
                     steps.reverse();
                     return (*found == path).then_some(StateProof { steps });
                 }
-                Node::Branch { bit, left, right, .. } => {
+                Node::Branch(branch) => {
+                    let Branch { bit, left, right, .. } = &**branch;
                     let (next, beside) = if bit_at(&path, *bit) { (right, left) } else { (left, right) };
-                    steps.push(ProofStep { bit: *bit, beside: *beside.hash() });
-                    node = next;
+                    steps.push(ProofStep { bit: *bit, beside: beside.hash });
+                    here = next;
                 }
             }
         }

@@ -115,14 +115,20 @@ fn long_common_prefixes_are_one_node() {
     paths[2][31] ^= 2;
     paths.sort_unstable();
     let updates = paths.map(|path| Update { path, hash: Some(leaf_hash(&path, b"value")) });
-    let top = apply(None, &updates);
-    let Some(Node::Branch { bit: 254, left, right, .. }) = top.as_deref() else {
-        panic!("the first difference is at bit 254");
-    };
-    let leaves = [left, right].map(|side| matches!(**side, Node::Leaf { .. }));
+    let mut top = build(&updates).unwrap();
+    let Node::Branch(branch) = &top.node else { panic!("three leaves are not a leaf") };
+    assert_eq!(branch.bit, 254);
+    let leaves = [&branch.left, &branch.right].map(|side| matches!(side.node, Node::Leaf(_)));
     assert_eq!(leaves.iter().filter(|leaf| **leaf).count(), 1);
     let gone = paths.map(|path| Update { path, hash: None });
-    assert!(apply(top, &gone).is_none());
+    assert!(!top.update(&gone));
+}
+
+#[test]
+fn nodes_are_hashed_as_the_format_says() {
+    let [left, right] = [1, 2].map(|byte| Digest::from_bytes([byte; 32]));
+    let in_steps = Hasher::new(NODE).update(&[200]).update(left.as_bytes()).update(right.as_bytes()).finish();
+    assert_eq!(node_hash(200, &left, &right), in_steps);
 }
 
 #[test]
