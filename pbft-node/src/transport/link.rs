@@ -1,0 +1,311 @@
+//! A link: one outgoing connection to one replica, kept up by one task.
+
+use core::{
+    pin::Pin,
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::{Instant, SystemTime},
+};
+
+use bytes::Bytes;
+use pbft_core::{ReplicaId, wire};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    sync::{mpsc, watch},
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use super::{
+    config::LinkLimits,
+    dial::{Backoff, Connection, Dialer, LinkError},
+    frame::{FrameReader, FrameWriter},
+    protocol::ClientAnswer,
+    queue::{QueueReceiver, QueueSender, queue},
+};
+
+/// So many frames are written before they are flushed, if they are there.
+const FRAMES_AT_ONCE: usize = 256;
+
+/// What one replica answered.
+pub(crate) type FromReplica = (ReplicaId, Vec<ClientAnswer>);
+
+/// What the peer may send on this connection.
+pub(crate) enum Expect {
+    /// Nothing: replicas send on the connections that they dialed themselves.
+    Nothing,
+    /// Answers, which go there.
+    Answers { from: ReplicaId, to: mpsc::Sender<FromReplica>, frame_limit: usize },
+}
+
+/// How one link is, at one moment.
+#[derive(Clone, Debug)]
+pub struct LinkState {
+    /// The replica at the other end.
+    pub peer: ReplicaId,
+    /// Whether what is sent goes out now.
+    pub connected: bool,
+    /// Since when it is connected, or not.
+    pub since: SystemTime,
+    /// Frames sent since the start.
+    pub sent_frames: u64,
+    /// Their bytes.
+    pub sent_bytes: u64,
+    /// Frames that were not sent since there was no room, or no connection.
+    pub dropped_frames: u64,
+    /// Bytes that wait to be sent.
+    pub waiting_bytes: usize,
+    /// Frames received from the peer, on the connection that it dialed.
+    pub received_frames: u64,
+    /// Their bytes.
+    pub received_bytes: u64,
+    /// Why it was down last.
+    pub last_error: Option<Arc<LinkError>>,
+}
+
+/// The sending end.
+#[derive(Debug)]
+pub(crate) struct Link {
+    queue: QueueSender<Bytes>,
+    status: Arc<LinkStatus>,
+}
+
+#[derive(Debug)]
+struct LinkStatus {
+    peer: ReplicaId,
+    /// Whether frames are queued. Not after a failed try: a dead peer must not cost memory.
+    takes_frames: AtomicBool,
+    sent_frames: AtomicU64,
+    sent_bytes: AtomicU64,
+    dropped_frames: AtomicU64,
+    phase: Mutex<Phase>,
+    /// How many links of this node are connected.
+    connected: watch::Sender<usize>,
+}
+
+#[derive(Debug)]
+struct Phase {
+    connected: bool,
+    since: SystemTime,
+    last_error: Option<Arc<LinkError>>,
+}
+
+impl Link {
+    /// Starts the link's task, which dials until it is aborted. `connected` counts the links that are.
+    pub(crate) fn start(
+        tasks: &mut JoinSet<()>,
+        dialer: Dialer,
+        expect: Expect,
+        limits: LinkLimits,
+        connected: watch::Sender<usize>,
+    ) -> Self {
+        let (sender, receiver) = queue(limits.queue);
+        let phase = Phase { connected: false, since: SystemTime::now(), last_error: None };
+        let status = Arc::new(LinkStatus {
+            peer: dialer.peer,
+            takes_frames: AtomicBool::new(true),
+            sent_frames: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            dropped_frames: AtomicU64::new(0),
+            phase: Mutex::new(phase),
+            connected,
+        });
+        let task = LinkTask { dialer, expect, limits, queue: receiver, status: status.clone() };
+        tasks.spawn(task.run());
+        Self { queue: sender, status }
+    }
+
+    /// Queues a frame, or drops and counts it. Never waits.
+    pub(crate) fn send(&self, frame: Bytes) {
+        if !self.takes_frames() || self.queue.push(frame).is_err() {
+            self.status.dropped_frames.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(crate) fn peer(&self) -> ReplicaId {
+        self.status.peer
+    }
+
+    /// Whether it is of any use to encode something for this link.
+    pub(crate) fn takes_frames(&self) -> bool {
+        self.status.takes_frames.load(Ordering::Relaxed)
+    }
+
+    /// A frame that was not even made.
+    pub(crate) fn count_dropped(&self) {
+        self.status.dropped_frames.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_connected(&self) -> bool {
+        self.status.lock().connected
+    }
+
+    /// How it is, with what came the other way.
+    pub(crate) fn state(&self, received_frames: u64, received_bytes: u64) -> LinkState {
+        let status = &self.status;
+        let phase = status.lock();
+        LinkState {
+            peer: status.peer,
+            connected: phase.connected,
+            since: phase.since,
+            sent_frames: status.sent_frames.load(Ordering::Relaxed),
+            sent_bytes: status.sent_bytes.load(Ordering::Relaxed),
+            dropped_frames: status.dropped_frames.load(Ordering::Relaxed),
+            waiting_bytes: self.queue.bytes(),
+            received_frames,
+            received_bytes,
+            last_error: phase.last_error.clone(),
+        }
+    }
+}
+
+impl LinkStatus {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Phase> {
+        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn up(&self) {
+        tracing::info!(peer = %self.peer, "connected");
+        self.takes_frames.store(true, Ordering::Relaxed);
+        {
+            let mut phase = self.lock();
+            (phase.connected, phase.since) = (true, SystemTime::now());
+        }
+        self.connected.send_modify(|count| *count = count.saturating_add(1));
+    }
+
+    /// `error` ended a connection, or a try.
+    fn down(&self, error: LinkError) {
+        let was_connected = {
+            let mut phase = self.lock();
+            let said = phase.last_error.as_ref().is_some_and(|last| last.to_string() == error.to_string());
+            if phase.connected || !said {
+                tracing::info!(peer = %self.peer, %error, "not connected");
+            }
+            phase.last_error = Some(Arc::new(error));
+            if phase.connected {
+                phase.since = SystemTime::now();
+            }
+            core::mem::replace(&mut phase.connected, false)
+        };
+        // Also tells of a try that failed.
+        self.connected.send_modify(|count| *count = count.saturating_sub(usize::from(was_connected)));
+    }
+}
+
+struct LinkTask {
+    dialer: Dialer,
+    expect: Expect,
+    limits: LinkLimits,
+    queue: QueueReceiver<Bytes>,
+    status: Arc<LinkStatus>,
+}
+
+impl LinkTask {
+    async fn run(mut self) {
+        let mut backoff = Backoff::new(&self.limits);
+        loop {
+            match self.dialer.dial().await {
+                Ok(connection) => {
+                    self.status.up();
+                    let since = Instant::now();
+                    match self.serve(connection).await {
+                        LinkError::ShutDown => return,
+                        error => self.status.down(error),
+                    }
+                    backoff.was_up(since.elapsed());
+                }
+                Err(error) => {
+                    self.status.takes_frames.store(false, Ordering::Relaxed);
+                    self.forget_queue();
+                    self.status.down(error);
+                }
+            }
+            sleep(backoff.wait()).await;
+        }
+    }
+
+    /// What waited for a dead peer is old by the time it is back; replicas and clients send again what matters.
+    fn forget_queue(&mut self) {
+        let count = u64::try_from(self.queue.clear()).unwrap_or(u64::MAX);
+        self.status.dropped_frames.fetch_add(count, Ordering::Relaxed);
+    }
+
+    /// Both ways until one fails. Says why.
+    async fn serve(&mut self, connection: Connection) -> LinkError {
+        let Connection { mut reader, mut writer } = connection;
+        let receiving: Pin<Box<dyn Future<Output = LinkError> + Send + '_>> = match &self.expect {
+            Expect::Nothing => Box::pin(expect_nothing(&mut reader)),
+            Expect::Answers { from, to, frame_limit } => {
+                Box::pin(expect_answers(&mut reader, *frame_limit, *from, to))
+            }
+        };
+        let sending = send_frames(&mut writer, &mut self.queue, &self.status, &self.limits);
+        tokio::select! {
+            error = receiving => error,
+            error = sending => error,
+        }
+    }
+}
+
+/// Writes what is queued. Frames that come together go out together.
+async fn send_frames<W: AsyncWrite + Unpin>(
+    writer: &mut FrameWriter<W>,
+    queue: &mut QueueReceiver<Bytes>,
+    status: &LinkStatus,
+    limits: &LinkLimits,
+) -> LinkError {
+    let mut frames = Vec::with_capacity(FRAMES_AT_ONCE);
+    loop {
+        frames.clear();
+        if queue.take(&mut frames, FRAMES_AT_ONCE).await == 0 {
+            return LinkError::ShutDown;
+        }
+        let mut bytes = 0_u64;
+        let write = async {
+            for frame in &frames {
+                // A peer may be slow, but has to take something now and then.
+                timeout(limits.stall, writer.write(frame)).await.map_err(|_| LinkError::Stalled)??;
+                bytes = bytes.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
+            }
+            timeout(limits.stall, writer.flush()).await.map_err(|_| LinkError::Stalled)??;
+            Ok::<_, LinkError>(())
+        };
+        if let Err(error) = write.await {
+            return error;
+        }
+        status.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
+        status.sent_frames.fetch_add(u64::try_from(frames.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+}
+
+async fn expect_nothing<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> LinkError {
+    match reader.next().await {
+        Ok(None) => LinkError::Closed,
+        Ok(Some(_)) => LinkError::Unexpected,
+        Err(error) => error.into(),
+    }
+}
+
+async fn expect_answers<R: AsyncRead + Unpin>(
+    reader: &mut FrameReader<R>,
+    frame_limit: usize,
+    from: ReplicaId,
+    to: &mpsc::Sender<FromReplica>,
+) -> LinkError {
+    reader.set_limit(frame_limit);
+    loop {
+        let frame = match reader.next().await {
+            Ok(Some(frame)) => frame,
+            Ok(None) => return LinkError::Closed,
+            Err(error) => return error.into(),
+        };
+        let Ok(answers) = wire::decode(&frame) else { return LinkError::Unexpected };
+        drop(frame);
+        if to.send((from, answers)).await.is_err() {
+            return LinkError::ShutDown;
+        }
+    }
+}

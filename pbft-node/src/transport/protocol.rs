@@ -1,0 +1,182 @@
+//! What clients and replicas say to each other, and what the transport hands to its host.
+
+use core::{
+    fmt,
+    sync::atomic::{AtomicU64, Ordering},
+};
+use std::sync::Arc;
+
+use pbft_core::{
+    Message, ReplicaId, Request, RequestId,
+    message::{DeclineReason, Reply},
+    replica::Progress,
+    wire::byte_string,
+};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use super::queue::Weight;
+
+/// What is in memory besides the bytes of a message or an answer, roughly.
+pub(crate) const OVERHEAD_BYTES: usize = 256;
+
+/// Names one connection of a client for as long as the transport lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConnectionId(u64);
+
+impl ConnectionId {
+    /// Wraps a plain number.
+    #[must_use]
+    pub const fn new(value: u64) -> Self {
+        Self(value)
+    }
+
+    /// The plain number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ConnectionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// What a client asks of one replica. New kinds are added at the end: the tag is part of the format.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientRequest {
+    /// Have these executed.
+    Submit(Vec<Request>),
+    /// Tell how far you are.
+    Report,
+}
+
+/// What one replica answers. A frame carries a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ClientAnswer {
+    /// What came of a request.
+    Reply(Reply),
+    /// A request was not taken.
+    Decline(RequestId, DeclineReason),
+    /// The answer to [`ClientRequest::Report`].
+    Report(ReplicaReport),
+}
+
+/// One replica's word about itself. Unsigned: it proves nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReplicaReport {
+    /// How far it is.
+    pub progress: Progress,
+    /// What its service says, in the service's own bytes.
+    #[serde(with = "byte_string")]
+    pub application: Vec<u8>,
+}
+
+impl Weight for ClientAnswer {
+    fn weight(&self) -> usize {
+        let bytes = match self {
+            Self::Reply(reply) => reply.outcome.as_bytes().len(),
+            Self::Decline(_, DeclineReason::NotAdmitted(why)) => why.len(),
+            Self::Decline(..) => 0,
+            Self::Report(report) => report.application.len(),
+        };
+        bytes.saturating_add(OVERHEAD_BYTES)
+    }
+}
+
+/// One thing that came in.
+#[derive(Debug)]
+pub enum Inbound {
+    /// A replica sent a message. It did come from that replica, but may say anything.
+    Replica {
+        /// Which replica.
+        from: ReplicaId,
+        /// What.
+        message: Message,
+        /// The sender's share of memory that it takes up.
+        quota: Quota,
+    },
+    /// A client sent a request. Its key is allowed here, but what it asks is not checked.
+    Client {
+        /// Where answers go.
+        connection: ConnectionId,
+        /// What.
+        request: ClientRequest,
+        /// The sender's share of memory that it takes up.
+        quota: Quota,
+    },
+    /// A client's connection ended: answers to it go nowhere.
+    ClientGone(ConnectionId),
+}
+
+/// The part of a sender's memory that one message takes up. A sender whose messages wait somewhere cannot send more than
+/// its bound: keep this until the message has left your queues, or is done with. Dropping it lets the next bytes in.
+#[derive(Debug)]
+pub struct Quota {
+    _permit: OwnedSemaphorePermit,
+}
+
+/// How much memory one sender may take up, over all its connections; and what it has sent.
+#[derive(Debug)]
+pub(crate) struct Share {
+    free: Arc<Semaphore>,
+    frames: AtomicU64,
+    bytes: AtomicU64,
+}
+
+impl Share {
+    /// No share is so small that a frame of `longest_frame` bytes could not pass.
+    pub(crate) fn new(bytes: usize, longest_frame: usize) -> Arc<Self> {
+        let bytes = bytes.max(longest_frame.saturating_add(OVERHEAD_BYTES)).min(Semaphore::MAX_PERMITS);
+        let free = Arc::new(Semaphore::new(bytes));
+        Arc::new(Self { free, frames: AtomicU64::new(0), bytes: AtomicU64::new(0) })
+    }
+
+    /// Waits until there is room for a frame of so many bytes. Nothing if that can never be.
+    pub(crate) async fn take(&self, bytes: usize) -> Option<Quota> {
+        self.frames.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
+        let permits = u32::try_from(bytes.saturating_add(OVERHEAD_BYTES)).ok()?;
+        let permit = self.free.clone().acquire_many_owned(permits).await.ok()?;
+        Some(Quota { _permit: permit })
+    }
+
+    /// Frames and bytes so far.
+    pub(crate) fn taken(&self) -> (u64, u64) {
+        (self.frames.load(Ordering::Relaxed), self.bytes.load(Ordering::Relaxed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `take` gives without waiting.
+    async fn take_now(share: &Share, bytes: usize) -> Option<Quota> {
+        tokio::select! {
+            biased;
+            quota = share.take(bytes) => quota,
+            () = std::future::ready(()) => None,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_sender_waits_when_its_share_is_taken_up() {
+        let share = Share::new(3000, 0);
+        let first = take_now(&share, 1000).await.unwrap();
+        let second = take_now(&share, 1000).await.unwrap();
+        assert!(take_now(&share, 1000).await.is_none());
+        drop(first);
+        let third = take_now(&share, 1000).await.unwrap();
+        drop((second, third));
+        assert!(take_now(&share, 2 * 1000).await.is_some());
+    }
+
+    #[tokio::test]
+    async fn the_longest_frame_always_passes() {
+        let share = Share::new(0, 5000);
+        assert!(take_now(&share, 5000).await.is_some());
+    }
+}
