@@ -8,4 +8,16 @@
 //! [`Node::start`] brings one replica up; [`client::Client`] talks to a cluster. `examples/cluster.rs` in the
 //! repository shows both.
 
+pub mod client;
+pub mod config;
+pub mod disk;
+mod host;
+pub mod log;
 pub mod metrics;
+pub mod node;
+pub mod tls;
+pub mod transport;
+
+pub use client::Client;
+pub use config::NodeConfig;
+pub use node::{Application, Node, StartError};
