@@ -1,5 +1,7 @@
 //! The port to signatures, and its implementation with P-256.
 
+use std::sync::Arc;
+
 use pbft_crypto::{Digest, KeyPair, PublicKey, Signature};
 
 /// One signature to check.
@@ -37,14 +39,14 @@ pub trait Crypto: Send + Sync {
 /// ECDSA on P-256: what replicas use in production.
 #[derive(Debug)]
 pub struct P256Crypto {
-    key_pair: KeyPair,
+    key_pair: Arc<KeyPair>,
 }
 
 impl P256Crypto {
     /// Signs with `key_pair`.
     #[must_use]
-    pub const fn new(key_pair: KeyPair) -> Self {
-        Self { key_pair }
+    pub fn new(key_pair: impl Into<Arc<KeyPair>>) -> Self {
+        Self { key_pair: key_pair.into() }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use pbft_core::{ReplicaId, ValidConfig};
-use pbft_crypto::PublicKey;
+use pbft_crypto::{Digest, Domain, Hasher, PublicKey};
 
 use crate::log::LogOptions;
 
@@ -38,6 +38,16 @@ impl NodeConfig {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
         let clients = Vec::new();
         let verify_threads = processors.min(4);
-        Self { id, protocol, addresses, clients, log_folder, log: LogOptions::default(), verify_threads }
+        let log = LogOptions::new(log_owner(protocol.cluster, id));
+        Self { id, protocol, addresses, clients, log_folder, log, verify_threads }
     }
+}
+
+const LOG_OWNER_DOMAIN: Domain = Domain::new("pbft/log-owner/v1");
+
+/// Names the one replica whose log it is.
+fn log_owner(cluster: Digest, id: ReplicaId) -> [u8; 32] {
+    let mut hasher = Hasher::new(LOG_OWNER_DOMAIN);
+    hasher.update(cluster.as_bytes()).update_u64(id.value().into());
+    *hasher.finish().as_bytes()
 }

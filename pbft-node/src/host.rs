@@ -14,4 +14,5 @@ pub(crate) mod service_thread;
 pub(crate) mod verify_threads;
 pub(crate) mod waiters;
 
-pub(crate) use events::{Channels, Failure, Internal};
+pub use events::Failure;
+pub(crate) use events::{Channels, Internal};

@@ -25,7 +25,7 @@ use tokio::sync::{mpsc, watch};
 pub use crate::host::Failure;
 use crate::{
     config::NodeConfig,
-    disk::RealDisk,
+    disk::{OpenError, RealDisk},
     host::{
         Channels, Internal, log_thread, replica_thread::{Clock, ReplicaThread}, service_thread,
         verify_threads::VerifyThread, waiters::Waiters,
@@ -58,7 +58,10 @@ impl<S: Service> Application<S> {
 /// Why a node does not start.
 #[derive(Debug, Error)]
 pub enum StartError {
-    /// The log cannot be opened, or is damaged.
+    /// The folder of the log cannot be used.
+    #[error("the durable log cannot be used: {0}")]
+    Disk(#[from] OpenError),
+    /// The log is damaged, or another replica's.
     #[error("the durable log cannot be used: {0}")]
     Log(#[from] LogError),
     /// The log and the configuration do not fit together.
@@ -94,7 +97,7 @@ impl Node {
     /// If the log, the service's state or the network cannot be used.
     pub fn start<S: Service + 'static>(
         config: NodeConfig,
-        key: &KeyPair,
+        key: Arc<KeyPair>,
         listener: TcpListener,
         mut application: Application<S>,
         metrics: &Metrics,
@@ -104,7 +107,7 @@ impl Node {
         let mut log = DurableLog::open(disk, config.log.clone())?;
         let replica = recover(&config, &crypto, log.load()?, &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
-        let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
+        let transport = Transport::start(TransportConfig::of(&config), listener, &key, events)?;
 
         let channels = Channels::new();
         let (progress, progress_seen) = watch::channel(replica.progress());

@@ -1,5 +1,7 @@
 //! What the threads tell each other.
 
+use std::sync::Arc;
+
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use pbft_core::{
     Input, Seq,
@@ -8,6 +10,8 @@ use pbft_core::{
 };
 use pbft_crypto::Digest;
 use thiserror::Error;
+
+use crate::transport::Quota;
 
 /// So many verified inputs may wait for the replica; past that verification waits, and with it the network.
 const MAX_WAITING_INPUTS: usize = 8_192;
@@ -46,6 +50,14 @@ pub(crate) enum Internal {
     Stop,
 }
 
+/// From outside to the replica.
+#[derive(Debug)]
+pub(crate) struct External {
+    pub(crate) input: Input,
+    /// Its sender's share of memory, taken until the replica has seen the input.
+    pub(crate) _quota: Arc<Quota>,
+}
+
 /// To the log.
 #[derive(Debug)]
 pub(crate) enum ToLog {
@@ -64,7 +76,7 @@ pub(crate) struct ToService {
 pub(crate) struct Channels {
     pub(crate) internal: (Sender<Internal>, Receiver<Internal>),
     /// Bounded: what comes from outside waits here.
-    pub(crate) inputs: (Sender<Input>, Receiver<Input>),
+    pub(crate) inputs: (Sender<External>, Receiver<External>),
     /// Unbounded, but the protocol's window bounds what can be in it.
     pub(crate) to_log: (Sender<ToLog>, Receiver<ToLog>),
     /// As above: one batch at a time.

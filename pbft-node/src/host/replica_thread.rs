@@ -12,7 +12,7 @@ use pbft_core::{
 use tokio::sync::watch;
 
 use super::{
-    events::{Failure, Internal, ToLog, ToService},
+    events::{External, Failure, Internal, ToLog, ToService},
     waiters::Waiters,
 };
 use crate::{
@@ -29,7 +29,7 @@ const MAX_INPUTS_BETWEEN_REPORTS: usize = 256;
 pub(crate) struct ReplicaThread {
     pub(crate) replica: Replica,
     pub(crate) internal: Receiver<Internal>,
-    pub(crate) inputs: Receiver<Input>,
+    pub(crate) inputs: Receiver<External>,
     pub(crate) to_log: Sender<ToLog>,
     pub(crate) to_service: Sender<ToService>,
     pub(crate) transport: Transport,
@@ -65,6 +65,29 @@ enum End {
     Failed(Failure),
 }
 
+/// What wakes the thread.
+enum Event {
+    Internal(Internal),
+    External(External),
+    Timer,
+}
+
+impl Event {
+    fn into_input(self) -> Result<Input, End> {
+        match self {
+            Self::External(external) => Ok(external.input),
+            Self::Timer => Ok(Input::Timer),
+            Self::Internal(Internal::Start) => Ok(Input::Start),
+            Self::Internal(Internal::Durable(durable)) => Ok(Input::Durable(durable)),
+            Self::Internal(Internal::Executed { executed, checkpoint }) => {
+                Ok(Input::Executed { executed, checkpoint })
+            }
+            Self::Internal(Internal::Failed(failure)) => Err(End::Failed(failure)),
+            Self::Internal(Internal::Stop) => Err(End::Stopped),
+        }
+    }
+}
+
 impl ReplicaThread {
     /// Runs until it is told to stop, or something fails that no replica can go on without.
     pub(crate) fn run(mut self) {
@@ -78,58 +101,42 @@ impl ReplicaThread {
         let mut effects = Vec::new();
         loop {
             let mut next = Some(self.wait()?);
-            for _ in 0..MAX_INPUTS_BETWEEN_REPORTS {
-                let Some(input) = next else { break };
-                self.replica.step(self.clock.now(), input, &mut effects);
+            let mut handled = 0;
+            while let Some(event) = next {
+                self.replica.step(self.clock.now(), event.into_input()?, &mut effects);
                 for effect in effects.drain(..) {
                     self.carry_out(effect)?;
                 }
-                next = self.poll()?;
-            }
-            if let Some(input) = next {
-                self.replica.step(self.clock.now(), input, &mut effects);
-                for effect in effects.drain(..) {
-                    self.carry_out(effect)?;
-                }
+                handled += 1;
+                next = if handled < MAX_INPUTS_BETWEEN_REPORTS { self.poll() } else { None };
             }
             self.publish_progress();
         }
     }
 
-    /// The next input, waiting for it. The node's own threads come first: what they bring frees resources.
-    fn wait(&mut self) -> Result<Input, End> {
+    /// The next event, waiting for it. The node's own threads come first: what they bring frees resources.
+    fn wait(&mut self) -> Result<Event, End> {
         let deadline = self.timer.map(|at| self.clock.started + at);
         let timer = deadline.map_or_else(never, crossbeam_channel::at);
         select_biased! {
-            recv(self.internal) -> event => Self::internal(event.map_err(|_| End::Stopped)?),
+            recv(self.internal) -> event => event.map(Event::Internal).map_err(|_| End::Stopped),
             recv(timer) -> _ => {
                 self.timer = None;
-                Ok(Input::Timer)
+                Ok(Event::Timer)
             }
-            recv(self.inputs) -> input => input.map_err(|_| End::Stopped),
+            recv(self.inputs) -> event => event.map(Event::External).map_err(|_| End::Stopped),
         }
     }
 
-    /// The next input, if there is one.
-    fn poll(&mut self) -> Result<Option<Input>, End> {
+    /// The next event, if there is one.
+    fn poll(&mut self) -> Option<Event> {
         if let Ok(event) = self.internal.try_recv() {
-            return Self::internal(event).map(Some);
+            return Some(Event::Internal(event));
         }
-        if self.timer.is_some_and(|at| self.clock.started.elapsed() >= at) {
-            self.timer = None;
-            return Ok(Some(Input::Timer));
+        if self.timer.take_if(|at| self.clock.started.elapsed() >= *at).is_some() {
+            return Some(Event::Timer);
         }
-        Ok(self.inputs.try_recv().ok())
-    }
-
-    fn internal(event: Internal) -> Result<Input, End> {
-        match event {
-            Internal::Start => Ok(Input::Start),
-            Internal::Durable(durable) => Ok(Input::Durable(durable)),
-            Internal::Executed { executed, checkpoint } => Ok(Input::Executed { executed, checkpoint }),
-            Internal::Failed(failure) => Err(End::Failed(failure)),
-            Internal::Stop => Err(End::Stopped),
-        }
+        self.inputs.try_recv().ok().map(Event::External)
     }
 
     fn carry_out(&mut self, effect: Effect) -> Result<(), End> {

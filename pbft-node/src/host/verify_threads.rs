@@ -6,10 +6,10 @@ use crossbeam_channel::Sender;
 use pbft_core::{Input, Message, ReplicaId, Request, verify::Verifier};
 use tokio::sync::{mpsc, watch};
 
-use super::waiters::Waiters;
+use super::{events::External, waiters::Waiters};
 use crate::{
     metrics::ReplicaMetrics,
-    transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, ReplicaReport, Transport},
+    transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
 };
 
 /// So many events are taken at once: enough for batches, few enough to share between threads.
@@ -20,7 +20,7 @@ const MAX_EVENTS_AT_ONCE: usize = 256;
 pub(crate) struct VerifyThread {
     pub(crate) source: Arc<Mutex<mpsc::Receiver<Inbound>>>,
     pub(crate) verifier: Verifier,
-    pub(crate) inputs: Sender<Input>,
+    pub(crate) inputs: Sender<External>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) transport: Transport,
     pub(crate) progress: watch::Receiver<pbft_core::replica::Progress>,
@@ -53,12 +53,13 @@ impl VerifyThread {
         let mut requests = Vec::new();
         for event in events.drain(..) {
             match event {
-                Inbound::Replica { from, message } => messages.push((from, message)),
-                Inbound::Client { connection, request: ClientRequest::Submit(submitted) } => {
+                Inbound::Replica { from, message, quota } => messages.push(((from, message), Arc::new(quota))),
+                Inbound::Client { connection, request: ClientRequest::Submit(submitted), quota } => {
                     self.waiters.add(connection, submitted.iter().map(Request::id));
-                    requests.extend(submitted);
+                    let quota = Arc::new(quota);
+                    requests.extend(submitted.into_iter().map(|request| (request, quota.clone())));
                 }
-                Inbound::Client { connection, request: ClientRequest::Report } => self.report(connection),
+                Inbound::Client { connection, request: ClientRequest::Report, .. } => self.report(connection),
                 // Its entries in the register age out.
                 Inbound::ClientGone(_) => {}
             }
@@ -67,17 +68,18 @@ impl VerifyThread {
         self.admit_requests(requests)
     }
 
-    fn verify_messages(&self, messages: Vec<(ReplicaId, Message)>) -> Result<(), Stopped> {
+    fn verify_messages(&self, messages: Vec<((ReplicaId, Message), Arc<Quota>)>) -> Result<(), Stopped> {
         if messages.is_empty() {
             return Ok(());
         }
+        let (messages, quotas): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
         let senders: Vec<_> = messages.iter().map(|(from, message)| (*from, message.kind())).collect();
-        for ((from, kind), verdict) in senders.into_iter().zip(self.verifier.verify(messages)) {
+        for (((from, kind), quota), verdict) in senders.into_iter().zip(quotas).zip(self.verifier.verify(messages)) {
             match verdict {
                 Ok(inputs) => {
                     self.metrics.message(kind);
                     for input in inputs {
-                        self.inputs.send(input).map_err(|_| Stopped)?;
+                        self.hand_on(input, quota.clone())?;
                     }
                 }
                 Err(error) => {
@@ -89,15 +91,16 @@ impl VerifyThread {
         Ok(())
     }
 
-    fn admit_requests(&self, requests: Vec<Request>) -> Result<(), Stopped> {
+    fn admit_requests(&self, requests: Vec<(Request, Arc<Quota>)>) -> Result<(), Stopped> {
         if requests.is_empty() {
             return Ok(());
         }
-        for verdict in self.verifier.admit(requests) {
+        let (requests, quotas): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
+        for (verdict, quota) in self.verifier.admit(requests).into_iter().zip(quotas) {
             match verdict {
                 Ok(input) => {
                     self.metrics.requests.inc();
-                    self.inputs.send(input).map_err(|_| Stopped)?;
+                    self.hand_on(input, quota)?;
                 }
                 Err((id, reason)) => {
                     self.metrics.declined.inc();
@@ -108,6 +111,11 @@ impl VerifyThread {
             }
         }
         Ok(())
+    }
+
+    /// Waits while the replica is busy.
+    fn hand_on(&self, input: Input, quota: Arc<Quota>) -> Result<(), Stopped> {
+        self.inputs.send(External { input, _quota: quota }).map_err(|_| Stopped)
     }
 
     fn report(&self, connection: ConnectionId) {
