@@ -51,8 +51,10 @@ fn bit_at(path: &Path, bit: u8) -> bool {
 
 /// The first bit in which two paths differ.
 fn first_difference(a: &Path, b: &Path) -> Option<u8> {
-    let (index, x, y) = a.iter().zip(b).enumerate().find_map(|(i, (x, y))| (x != y).then_some((i, x, y)))?;
-    u8::try_from(index).ok()?.checked_mul(8)?.checked_add(u8::try_from((x ^ y).leading_zeros()).ok()?)
+    let words = a.as_chunks::<8>().0.iter().zip(b.as_chunks::<8>().0);
+    let differences = words.map(|(x, y)| u64::from_be_bytes(*x) ^ u64::from_be_bytes(*y));
+    let (index, difference) = (0u8..).zip(differences).find(|(_, difference)| *difference != 0)?;
+    index.checked_mul(64)?.checked_add(u8::try_from(difference.leading_zeros()).ok()?)
 }
 
 /// A part of the trie. The hash stands beside the node, so that who changes the other side need not look into this one.
@@ -105,8 +107,14 @@ impl Subtree {
         }
     }
 
-    /// The first bit in which the updates leave what all paths here have in common.
-    fn leaves_at(&self, updates: &[Update]) -> Option<u8> {
+    /// The first bit in which the updates leave what all paths here have in common. They are known to do so before
+    /// `agreed`, and most branches part right there: then there is nothing to compare.
+    fn leaves_at(&self, agreed: u16, updates: &[Update]) -> Option<u8> {
+        if let Node::Branch(branch) = &self.node
+            && u16::from(branch.bit) == agreed
+        {
+            return None;
+        }
         // As the updates are sorted, if one differs, then the first or the last one does.
         let ends = updates.first().into_iter().chain(updates.last());
         let bit = ends.filter_map(|update| first_difference(self.prefix(), &update.path)).min();
@@ -117,11 +125,11 @@ impl Subtree {
     }
 
     /// Applies sorted updates, one for each path. `false` if nothing is left; then this must not be used any more.
-    fn update(&mut self, updates: &[Update]) -> bool {
+    fn update(&mut self, agreed: u16, updates: &[Update]) -> bool {
         let Some(first) = updates.first() else {
             return true;
         };
-        if let Some(bit) = self.leaves_at(updates) {
+        if let Some(bit) = self.leaves_at(agreed, updates) {
             return self.grow(bit, updates);
         }
         match &mut self.node {
@@ -132,7 +140,8 @@ impl Subtree {
             }
             Node::Branch(branch) => {
                 let (zeros, ones) = split(updates, branch.bit);
-                match (branch.left.update(zeros), branch.right.update(ones)) {
+                let agreed = u16::from(branch.bit).saturating_add(1);
+                match (branch.left.update(agreed, zeros), branch.right.update(agreed, ones)) {
                     (true, true) => {
                         self.hash = node_hash(branch.bit, &branch.left.hash, &branch.right.hash);
                         return true;
@@ -151,7 +160,8 @@ impl Subtree {
         let (zeros, ones) = split(updates, bit);
         let on_the_right = bit_at(self.prefix(), bit);
         let (mine, others) = if on_the_right { (ones, zeros) } else { (zeros, ones) };
-        match (self.update(mine), build(others)) {
+        let agreed = u16::from(bit).saturating_add(1);
+        match (self.update(agreed, mine), build(others)) {
             (true, Some(other)) => {
                 let this = self.take();
                 let (left, right) = if on_the_right { (other, this) } else { (this, other) };
@@ -214,7 +224,7 @@ impl StateTree {
             same
         });
         self.top = match self.top.take() {
-            Some(mut top) => top.update(&updates).then_some(top),
+            Some(mut top) => top.update(0, &updates).then_some(top),
             None => build(&updates),
         };
     }

@@ -121,7 +121,7 @@ fn long_common_prefixes_are_one_node() {
     let leaves = [&branch.left, &branch.right].map(|side| matches!(side.node, Node::Leaf(_)));
     assert_eq!(leaves.iter().filter(|leaf| **leaf).count(), 1);
     let gone = paths.map(|path| Update { path, hash: None });
-    assert!(!top.update(&gone));
+    assert!(!top.update(0, &gone));
 }
 
 #[test]
