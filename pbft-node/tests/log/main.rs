@@ -1,0 +1,9 @@
+//! The durable log against crashes, rot, full disks and other people's files.
+
+mod crash;
+mod faults;
+mod files;
+mod model;
+mod rot;
+mod round_trip;
+mod torn;

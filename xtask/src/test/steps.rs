@@ -1,0 +1,130 @@
+//! The steps, in the order in which they run: what is quick and fails often comes first.
+
+use std::{fs, path::Path};
+
+use super::invocation::Invocation;
+
+/// One check.
+pub(super) struct Step {
+    pub(super) name: &'static str,
+    pub(super) about: &'static str,
+    /// What it takes in this checkout and on this machine.
+    pub(super) plan: fn(&Path) -> Plan,
+}
+
+/// What a step takes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    Run(Vec<Invocation>),
+    /// It cannot run here, and why.
+    Skip(String),
+}
+
+/// Every simulator seed is a whole cluster with faults.
+const SIMULATOR_SEEDS: &str = "2000";
+
+pub(super) const STEPS: &[Step] = &[
+    Step { name: "format", about: "all files are formatted", plan: |_| cargo(&["fmt", "--all", "--check"]) },
+    Step {
+        name: "clippy",
+        about: "no warnings in any target",
+        plan: |_| cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    },
+    Step { name: "tests", about: "unit, property and integration tests", plan: tests },
+    Step {
+        name: "doc-tests",
+        about: "examples in the documentation",
+        plan: |_| cargo(&["test", "--doc", "--workspace"]),
+    },
+    Step { name: "docs", about: "the documentation builds without warnings", plan: docs },
+    Step {
+        name: "simulator",
+        about: "whole clusters with faults, one for each seed",
+        plan: |_| cargo(&["run", "--release", "-p", "pbft-sim", "--", "run", "--seeds", SIMULATOR_SEEDS]),
+    },
+    Step { name: "examples", about: "each example runs to its end", plan: examples },
+    Step { name: "benches", about: "each bench runs once", plan: benches },
+    Step { name: "deny", about: "licences, bans and sources of dependencies", plan: deny },
+];
+
+fn cargo(arguments: &[&str]) -> Plan {
+    Plan::Run(vec![Invocation::cargo(arguments)])
+}
+
+fn tests(_: &Path) -> Plan {
+    if Invocation::cargo(&["nextest", "--version"]).works() {
+        return cargo(&["nextest", "run", "--workspace"]);
+    }
+    println!("cargo-nextest is not installed: `cargo test` does the same, more slowly");
+    cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+}
+
+fn docs(_: &Path) -> Plan {
+    let build = Invocation::cargo(&["doc", "--no-deps", "--workspace"]);
+    Plan::Run(vec![build.with("RUSTDOCFLAGS", "-D warnings")])
+}
+
+fn examples(root: &Path) -> Plan {
+    let run = |name: String| {
+        let package = ["run", "--release", "-p", "pbft-examples", "--example", &name, "--", "--quick"];
+        Invocation::cargo(&package)
+    };
+    each_or_skip(rust_files(&root.join("examples")), "examples", |names| names.into_iter().map(run).collect())
+}
+
+fn benches(root: &Path) -> Plan {
+    let all = |names: Vec<String>| {
+        let mut arguments = vec!["bench", "-p", "popmarket-benches"];
+        arguments.extend(names.iter().flat_map(|name| ["--bench", name]));
+        arguments.extend(["--", "--test"]);
+        vec![Invocation::cargo(&arguments)]
+    };
+    each_or_skip(rust_files(&root.join("benches")), "benches", all)
+}
+
+fn deny(_: &Path) -> Plan {
+    if Invocation::cargo(&["deny", "--version"]).works() {
+        cargo(&["deny", "--offline", "check", "bans", "licenses", "sources"])
+    } else {
+        Plan::Skip("cargo-deny is not installed".into())
+    }
+}
+
+fn each_or_skip(names: Vec<String>, folder: &str, run: impl Fn(Vec<String>) -> Vec<Invocation>) -> Plan {
+    if names.is_empty() { Plan::Skip(format!("there are none in {folder}/")) } else { Plan::Run(run(names)) }
+}
+
+/// The names, without extension, of the Rust files that lie in a folder, sorted.
+fn rust_files(folder: &Path) -> Vec<String> {
+    let paths = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let rust = paths.filter(|path| path.extension().is_some_and(|extension| extension == "rs"));
+    let mut names: Vec<_> =
+        rust.filter_map(|path| path.file_stem().map(|stem| stem.to_string_lossy().into_owned())).collect();
+    names.sort_unstable();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_have_names_of_their_own() {
+        for (index, step) in STEPS.iter().enumerate() {
+            assert!(!STEPS[..index].iter().any(|other| other.name == step.name), "{}", step.name);
+        }
+    }
+
+    #[test]
+    fn examples_and_benches_are_found_by_their_files() {
+        let root = super::super::workspace_root();
+        let Plan::Run(invocations) = examples(root) else { panic!("there are no examples") };
+        let lines: Vec<_> = invocations.iter().map(ToString::to_string).collect();
+        let counter = "cargo run --release -p pbft-examples --example counter -- --quick";
+        assert!(lines.iter().any(|line| line == counter), "{lines:?}");
+        let Plan::Run(invocations) = benches(root) else { panic!("there are no benches") };
+        let [only] = invocations.as_slice() else { panic!("benches run in one go") };
+        assert!(only.to_string().contains("--bench crypto") && only.to_string().ends_with("-- --test"));
+        assert_eq!(rust_files(Path::new("no-such-folder")), [""; 0]);
+    }
+}
