@@ -17,10 +17,17 @@
 
 pub mod accounts_db;
 pub mod blobs;
+pub mod commands;
+pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod load;
 pub mod projector;
 pub mod read_model;
+pub mod replica;
 pub mod service;
 mod sql;
 pub mod store;
+#[cfg(test)]
+mod testing;
+pub mod testnet;

@@ -1,19 +1,35 @@
 //! What the blocks say, as SQL: for lists, searches and pages. It can be dropped and rebuilt from the blocks, and only
 //! the [projector](crate::projector) writes to it.
 
+mod accounts;
+mod blocks;
 mod error;
+mod events;
+mod list;
+mod listings;
 mod page;
+mod projection;
 mod query;
 mod records;
+mod trades;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{ChargeId, Height, ListingId, TradeId, TxId};
-use pbft_crypto::{Address, Digest};
+use ledger::Height;
+use sqlx::Pool;
+use tokio::sync::{broadcast, watch};
 
 pub use error::ReadError;
+pub use events::EventStream;
+pub(crate) use events::Published;
+pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
+pub(crate) use projection::Projection;
 pub use query::{
     ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, TradeQuery, TradeSide,
     TransactionQuery,
@@ -22,127 +38,77 @@ pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
     PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
 };
+pub(crate) use trades::deadline_code;
 
-/// The read model. Clones share it.
-#[derive(Clone)]
-pub struct ReadModel {}
+use crate::sql::{Database, Db, OpenError, Step};
+
+const STEPS: &[Step] = &[(1, "initial", include_str!("../migrations/read_model/0001_initial.sql"))];
+
+/// How many publications a slow stream may be behind before it reads from the tables again.
+const LIVE: usize = 1_024;
 
 type Found<T> = Result<Option<T>, ReadError>;
 type Listed<T> = Result<Page<T>, ReadError>;
 
-#[allow(unused_variables, clippy::unused_async, missing_docs, clippy::todo)]
+/// The read model. Clones share it.
+#[derive(Clone)]
+pub struct ReadModel {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    database: Database,
+    watermark: watch::Sender<Option<Watermark>>,
+    live: broadcast::Sender<Arc<Published>>,
+}
+
 impl ReadModel {
     /// Opens the database file, or begins it.
+    ///
+    /// # Errors
+    /// [`ReadError`].
     pub async fn open(file: &Path) -> Result<Self, ReadError> {
-        todo!()
+        let database = Database::open(file, STEPS).await.map_err(|error| match error {
+            OpenError::Database(error) => ReadError::Database(error),
+            OpenError::Migrate(error) => ReadError::Migrate(error),
+        })?;
+        let shared =
+            Shared { database, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
+        let model = Self { shared: Arc::new(shared) };
+        let projection = model.projection().await?;
+        model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
+        Ok(model)
     }
 
-    /// How far it is.
+    /// How far it is. `None`: nothing is in it yet.
     pub fn watermark(&self) -> Option<Watermark> {
-        todo!()
+        *self.shared.watermark.borrow()
+    }
+
+    /// How far it is; changes with each block.
+    pub fn watermarks(&self) -> watch::Receiver<Option<Watermark>> {
+        self.shared.watermark.subscribe()
     }
 
     /// Waits until the block at this height is in it. `None` if that takes too long.
     pub async fn wait_for_height(&self, height: Height, at_most: Duration) -> Option<Watermark> {
-        todo!()
+        let mut watermarks = self.watermarks();
+        let reached = |mark: &Option<Watermark>| mark.is_some_and(|mark| mark.height >= height);
+        let mark = tokio::time::timeout(at_most, watermarks.wait_for(reached)).await.ok()?;
+        mark.ok().and_then(|mark| *mark)
     }
 
-    /// All that happens from now on, or after a position (`Last-Event-ID`).
-    pub fn subscribe(&self, after: Option<Position>) -> EventStream {
-        todo!()
+    /// Closes the database. Whoever uses the read model after that gets an error.
+    pub async fn close(&self) {
+        self.shared.database.readers.close().await;
+        self.shared.database.writer.close().await;
     }
 
-    pub async fn block_at(&self, height: Height) -> Found<BlockRecord> {
-        todo!()
-    }
-    pub async fn block_by_hash(&self, hash: &Digest) -> Found<BlockRecord> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn blocks(&self, page: PageRequest<Height>) -> Listed<BlockRecord> {
-        todo!()
+    fn readers(&self) -> &Pool<Db> {
+        &self.shared.database.readers
     }
 
-    pub async fn transaction(&self, id: &TxId) -> Found<TransactionRecord> {
-        todo!()
-    }
-    /// Of a block, in the order in which they were carried out.
-    pub async fn transactions_of_block(&self, height: Height) -> Result<Vec<TransactionRecord>, ReadError> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn transactions(
-        &self,
-        query: TransactionQuery,
-        page: PageRequest<TxId>,
-    ) -> Listed<TransactionRecord> {
-        todo!()
-    }
-
-    pub async fn account(&self, address: &Address) -> Found<AccountRecord> {
-        todo!()
-    }
-    pub async fn balances(&self, address: &Address) -> Result<Vec<BalanceRecord>, ReadError> {
-        todo!()
-    }
-
-    pub async fn charge(&self, id: &ChargeId) -> Found<ChargeRecord> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn charges(&self, query: ChargeQuery, page: PageRequest<ChargeId>) -> Listed<ChargeRecord> {
-        todo!()
-    }
-
-    pub async fn listing(&self, id: &ListingId) -> Found<ListingRecord> {
-        todo!()
-    }
-    /// Oldest first.
-    pub async fn listing_versions(&self, id: &ListingId) -> Result<Vec<ListingVersion>, ReadError> {
-        todo!()
-    }
-    /// In the order that the query names.
-    pub async fn listings(
-        &self,
-        query: &ListingQuery,
-        page: PageRequest<ListingId>,
-    ) -> Listed<ListingRecord> {
-        todo!()
-    }
-
-    pub async fn trade(&self, id: &TradeId) -> Found<TradeRecord> {
-        todo!()
-    }
-    /// Oldest first.
-    pub async fn trade_history(&self, id: &TradeId) -> Result<Vec<TradeStep>, ReadError> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn trades(&self, query: TradeQuery, page: PageRequest<TradeId>) -> Listed<TradeRecord> {
-        todo!()
-    }
-
-    pub async fn payment(&self, tx: &TxId) -> Found<PaymentRecord> {
-        todo!()
-    }
-    /// Newest first.
-    pub async fn payments(&self, query: PaymentQuery, page: PageRequest<TxId>) -> Listed<PaymentRecord> {
-        todo!()
-    }
-
-    /// Oldest first.
-    pub async fn events(&self, page: PageRequest<Position>) -> Listed<EventRecord> {
-        todo!()
-    }
-}
-
-/// Everything that happens, each thing once and in order.
-pub struct EventStream {}
-
-#[allow(clippy::unused_async, clippy::todo)]
-impl EventStream {
-    /// The next event. Waits for it if need be; can be cancelled without losing one.
-    pub async fn next(&mut self) -> Result<std::sync::Arc<EventRecord>, ReadError> {
-        todo!()
+    fn published(&self) -> broadcast::Receiver<Arc<Published>> {
+        self.shared.live.subscribe()
     }
 }

@@ -1,1 +1,143 @@
-//! service
+//! The replicated service: the ledger behind the consensus.
+//!
+//! A request's client is the sender's address, its number the nonce, its operation the encoded transaction. So the
+//! consensus' window of numbers and the ledger's window of nonces say the same, and one request is one transaction.
+
+mod admission;
+mod outcome;
+mod request;
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
+
+use ledger::{BatchInput, Genesis, Ledger, Refusal, Transaction, TxOutcome, UnixMillis};
+use pbft_core::Seq;
+use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
+
+pub use admission::LedgerAdmission;
+pub use outcome::{TxResult, UnknownOutcome, Verdict};
+pub use request::{request_of, transaction_of};
+pub use view::{LedgerView, Report};
+
+use crate::store::{BatchRecord, LedgerStore, StateName, StoreError, StoreOptions};
+
+/// The ledger and its store as a service of the consensus.
+///
+/// If the store fails there is no way to go on: the batch is executed in memory and not on the disk. Then this panics, and
+/// the replica stops before it has answered; a restart goes on from what is stored.
+pub struct LedgerService {
+    view: LedgerView,
+    /// The last batch whose work is in the ledger.
+    applied: Seq,
+    /// The batch that was asked for last. After a restart it is behind `applied` until the log is replayed.
+    cursor: Seq,
+}
+
+impl LedgerService {
+    /// Opens the ledger in a folder, or begins it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn open(folder: &Path, genesis: &Genesis, options: &StoreOptions) -> Result<Self, StoreError> {
+        let (store, ledger) = LedgerStore::open(folder, genesis, options)?;
+        let applied = store.last_batch()?;
+        Ok(Self { view: LedgerView::new(ledger, store), applied, cursor: Seq::ZERO })
+    }
+
+    /// For readers, while the service is at work.
+    pub fn view(&self) -> LedgerView {
+        self.view.clone()
+    }
+
+    /// The last batch whose work is in the ledger.
+    pub const fn applied(&self) -> Seq {
+        self.applied
+    }
+
+    fn apply(&mut self, batch: &OrderedBatch) -> Result<BatchRecord, StoreError> {
+        let decoded: Vec<Result<Transaction, Refusal>> = batch.requests.iter().map(transaction_of).collect();
+        let transactions: Vec<Transaction> = decoded.iter().flatten().cloned().collect();
+        let input = BatchInput {
+            seq: batch.seq.value(),
+            view: batch.origin.value(),
+            time: UnixMillis::new(batch.time.value()),
+            transactions: &transactions,
+        };
+        self.view.advance(|ledger, store| {
+            let applied = ledger.apply(input);
+            let mut outcomes = applied.outcomes.iter().map(|outcome| self::outcome(ledger, outcome));
+            let outcomes = decoded.iter().map(|decoded| match decoded {
+                Ok(_) => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
+                Err(refusal) => outcome::refused(*refusal),
+            });
+            let record = BatchRecord { outcomes: outcomes.collect(), after: StateName::of(ledger) };
+            store.append(batch.seq, &applied, &record)?;
+            Ok(record)
+        })
+    }
+
+    /// What was answered to a batch that is applied.
+    fn recall(&self, seq: Seq) -> Result<BatchRecord, StoreError> {
+        self.view.store().batch_record(seq)?.ok_or(StoreError::Damaged("the record of a batch is missing"))
+    }
+
+    fn run(&mut self, batch: &OrderedBatch) -> Result<BatchRecord, StoreError> {
+        if batch.seq <= self.applied {
+            return self.recall(batch.seq);
+        }
+        if batch.seq != self.applied.next() {
+            return Err(StoreError::Damaged("the work of a batch is missing"));
+        }
+        let record = self.apply(batch)?;
+        self.applied = batch.seq;
+        Ok(record)
+    }
+}
+
+impl Service for LedgerService {
+    fn execute(&mut self, batch: &OrderedBatch) -> Executed {
+        let record = self.run(batch).unwrap_or_else(|error| stop(&error));
+        self.cursor = batch.seq;
+        let wake_at = self.view.read(Ledger::next_deadline);
+        let wake_at = wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
+        Executed { outcomes: record.outcomes, wake_at }
+    }
+
+    /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is
+    /// replayed.
+    fn checkpoint(&mut self) -> ServiceCheckpoint {
+        let name = self.view.store().sync().and_then(|()| self.recall(self.cursor));
+        let name = name.unwrap_or_else(|error| stop(&error)).after;
+        ServiceCheckpoint::durable(name.digest())
+    }
+
+    fn restore(&mut self, seq: Seq, _snapshot: Option<&[u8]>) -> Result<(), StateLost> {
+        let lost = |why: String| StateLost { seq, why };
+        if seq > self.applied {
+            return Err(lost(format!("the ledger store ends with batch {}", self.applied)));
+        }
+        let record = self.view.store().batch_record(seq).map_err(|error| lost(error.to_string()))?;
+        record.ok_or_else(|| lost("the ledger store has forgotten what was answered since".into()))?;
+        self.cursor = seq;
+        Ok(())
+    }
+}
+
+fn outcome(ledger: &Ledger, outcome: &TxOutcome) -> Outcome {
+    match outcome {
+        TxOutcome::Refused(refusal) => outcome::refused(*refusal),
+        TxOutcome::Included { index, receipt } => outcome::recorded(&TxResult {
+            height: ledger.height(),
+            index: *index,
+            outcome: receipt.outcome.clone(),
+        }),
+    }
+}
+
+#[allow(clippy::panic)]
+fn stop(error: &StoreError) -> ! {
+    panic!("this replica cannot go on: {error}")
+}

@@ -1,1 +1,75 @@
-//! sql
+//! What all tables have in common: how a database is opened, and how values stand in columns.
+//!
+//! The queries are portable: numbered placeholders (`$1`), `ON CONFLICT`, row values. [`Db`] is the one place that names
+//! the database.
+
+mod columns;
+
+use std::path::Path;
+use std::time::Duration;
+
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Pool, SqlStr};
+use thiserror::Error;
+
+pub(crate) use columns::{Col, Column, RowExt};
+
+/// The database.
+pub(crate) type Db = sqlx::Sqlite;
+/// A row of a result.
+pub(crate) type Row = sqlx::sqlite::SqliteRow;
+
+/// Readers at a time, for each database.
+const READERS: u32 = 4;
+
+/// A database with its one writer.
+#[derive(Clone)]
+pub(crate) struct Database {
+    /// One connection: writers wait for each other here and not in the database.
+    pub(crate) writer: Pool<Db>,
+    /// For everyone who only reads. They see what is committed.
+    pub(crate) readers: Pool<Db>,
+}
+
+/// Why a database cannot be opened.
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
+/// A step from one layout of the tables to the next: number, name and statements.
+pub(crate) type Step = (i64, &'static str, &'static str);
+
+impl Database {
+    /// Opens a file, or begins it, and brings its tables up to date.
+    pub(crate) async fn open(file: &Path, steps: &[Step]) -> Result<Self, OpenError> {
+        let options = SqliteConnectOptions::new()
+            .filename(file)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .busy_timeout(Duration::from_secs(10))
+            .foreign_keys(false);
+        let writer = SqlitePoolOptions::new()
+            .max_connections(1)
+            .idle_timeout(None)
+            .max_lifetime(None)
+            .connect_with(options.clone().create_if_missing(true))
+            .await?;
+        migrator(steps).run(&writer).await?;
+        let readers =
+            SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, readers })
+    }
+}
+
+fn migrator(steps: &[Step]) -> Migrator {
+    let migration = |(version, name, sql): &Step| {
+        let sql = SqlStr::from_static(sql);
+        Migration::new(*version, (*name).into(), MigrationType::Simple, sql, false)
+    };
+    Migrator::with_migrations(steps.iter().map(migration).collect())
+}

@@ -1,0 +1,139 @@
+//! What some blocks say, table by table.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::{
+    AccountEvent, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height, ListingEvent,
+    MoneyEvent, Outcome, PaymentEvent, TradeId, TxId, UnixMillis,
+};
+use pbft_crypto::{Address, Digest};
+
+use super::ProjectorError;
+use crate::read_model::{EventRecord, Position, Projection};
+use crate::store::StoredBlock;
+
+/// Rows to write. Those of which there are many are gathered by table, the rest follows from the events.
+pub(super) struct Rows {
+    pub(super) projection: Projection,
+    pub(super) blocks: Vec<BlockRow>,
+    pub(super) transactions: Vec<TransactionRow>,
+    pub(super) account_transactions: BTreeSet<(Address, Position)>,
+    pub(super) events: Vec<EventRow>,
+    /// Only the last of each.
+    pub(super) balances: BTreeMap<(Address, AssetId), Balance>,
+    pub(super) trade_steps: Vec<(TradeId, Position)>,
+}
+
+pub(super) struct BlockRow {
+    pub(super) hash: Digest,
+    pub(super) header: BlockHeader,
+    pub(super) transactions: usize,
+    pub(super) events: usize,
+}
+
+pub(super) struct TransactionRow {
+    pub(super) position: Position,
+    pub(super) id: TxId,
+    pub(super) at: UnixMillis,
+    pub(super) body: Vec<u8>,
+    pub(super) outcome: Outcome,
+}
+
+pub(super) struct EventRow {
+    pub(super) record: EventRecord,
+    pub(super) body: String,
+}
+
+impl Rows {
+    /// Of at least one block.
+    pub(super) fn of(chain_id: Digest, blocks: Vec<StoredBlock>) -> Result<Self, ProjectorError> {
+        let mut rows = Self {
+            projection: Projection {
+                chain_id,
+                height: Height::GENESIS,
+                hash: Digest::ZERO,
+                at: UnixMillis::new(0),
+            },
+            blocks: Vec::new(),
+            transactions: Vec::new(),
+            account_transactions: BTreeSet::new(),
+            events: Vec::new(),
+            balances: BTreeMap::new(),
+            trade_steps: Vec::new(),
+        };
+        for block in blocks {
+            rows.add(block)?;
+        }
+        Ok(rows)
+    }
+
+    fn add(&mut self, StoredBlock { block, events }: StoredBlock) -> Result<(), ProjectorError> {
+        let (height, at, hash) = (block.header.height, block.header.time, block.hash());
+        for receipt in block.receipts {
+            // What became of a deadline is told by events.
+            let Cause::Transaction { index, id } = receipt.cause else { continue };
+            let Some(transaction) = usize::try_from(index).ok().and_then(|i| block.transactions.get(i))
+            else {
+                continue;
+            };
+            let position = position(height, index)?;
+            self.account_transactions.insert((transaction.body().sender, position));
+            let row =
+                TransactionRow { position, id, at, body: transaction.encode(), outcome: receipt.outcome };
+            self.transactions.push(row);
+        }
+        let (transactions, count) = (block.transactions.len(), events.len());
+        self.blocks.push(BlockRow { hash, header: block.header, transactions, events: count });
+        for (event, index) in events.into_iter().zip(0..) {
+            self.add_event(position(height, index)?, at, event)?;
+        }
+        self.projection = Projection { height, hash, at, ..self.projection };
+        Ok(())
+    }
+
+    fn add_event(&mut self, position: Position, at: UnixMillis, event: Event) -> Result<(), ProjectorError> {
+        if let Cause::Transaction { index, .. } = event.cause {
+            let transaction = self::position(position.height(), index)?;
+            self.account_transactions.extend(concerned(&event.kind).map(|address| (address, transaction)));
+        }
+        match &event.kind {
+            EventKind::Money(MoneyEvent::BalanceChanged { account, asset, after, .. }) => {
+                self.balances.insert((*account, *asset), *after);
+            }
+            EventKind::Trade(trade) => self.trade_steps.push((trade.trade, position)),
+            _ => {}
+        }
+        self.events.push(EventRow { body: json(&event), record: EventRecord { position, at, event } });
+        Ok(())
+    }
+}
+
+// Serde's JSON fails on maps with keys that are no texts, and on foreign serde implementations. Events have neither.
+#[allow(clippy::expect_used)]
+fn json(event: &Event) -> String {
+    serde_json::to_string(event).expect("events are encodable")
+}
+
+fn position(height: Height, index: u32) -> Result<Position, ProjectorError> {
+    Position::new(height, index).ok_or(ProjectorError::TooManyEvents(height))
+}
+
+/// Whom an event is about.
+fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
+    let (one, other) = match event {
+        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (*account, None),
+        EventKind::Account(AccountEvent::Registered { address, .. }) => (*address, None),
+        EventKind::Charge(ChargeEvent::Requested { requester, .. }) => (*requester, None),
+        EventKind::Charge(
+            ChargeEvent::Approved { requester, by, .. } | ChargeEvent::Rejected { requester, by, .. },
+        ) => (*requester, Some(*by)),
+        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (*from, Some(*to)),
+        EventKind::Listing(
+            ListingEvent::Created { seller, .. }
+            | ListingEvent::Updated { seller, .. }
+            | ListingEvent::StatusChanged { seller, .. },
+        ) => (*seller, None),
+        EventKind::Trade(trade) => (trade.buyer, Some(trade.seller)),
+    };
+    std::iter::once(one).chain(other)
+}

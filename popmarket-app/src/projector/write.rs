@@ -1,0 +1,239 @@
+//! Rows into tables.
+
+use ledger::{
+    AccountEvent, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId, ListingStatus,
+    PaymentEvent, TradeChange, TradeEvent, TradeState, UnixMillis,
+};
+use pbft_crypto::Digest;
+use sqlx::query_builder::Separated;
+use sqlx::{QueryBuilder, Transaction};
+
+use super::rows::Rows;
+use crate::read_model::{EventRecord, Position, deadline_code, search_text};
+use crate::sql::{Col, Db};
+
+type To<'a> = Transaction<'a, Db>;
+type Done = Result<(), sqlx::Error>;
+
+/// Values in one statement. SQLite takes 32,766.
+const MAX_VALUES: usize = 16_000;
+
+impl Rows {
+    /// Writes everything, or nothing if the transaction is not committed.
+    pub(super) async fn write(&self, to: &mut To<'_>) -> Done {
+        self.write_blocks(to).await?;
+        self.write_transactions(to).await?;
+        self.write_events(to).await?;
+        for event in &self.events {
+            write_objects(to, &event.record).await?;
+        }
+        self.write_balances(to).await?;
+        self.projection.write(to).await
+    }
+
+    async fn write_blocks(&self, to: &mut To<'_>) -> Done {
+        insert(
+            to,
+            "blocks (height, hash, header, transactions, events)",
+            5,
+            "",
+            &self.blocks,
+            |mut row, block| {
+                row.push_bind(Col(block.header.height)).push_bind(Col(block.hash));
+                row.push_bind(block.header.encode());
+                row.push_bind(count(block.transactions)).push_bind(count(block.events));
+            },
+        )
+        .await
+    }
+
+    async fn write_transactions(&self, to: &mut To<'_>) -> Done {
+        let table = "transactions (position, id, at, body, outcome)";
+        insert(to, table, 5, "", &self.transactions, |mut row, transaction| {
+            row.push_bind(Col(transaction.position))
+                .push_bind(Col(transaction.id))
+                .push_bind(Col(transaction.at));
+            row.push_bind(transaction.body.clone()).push_bind(Col(transaction.outcome.clone()));
+        })
+        .await?;
+        let table = "account_transactions (account, position)";
+        insert(to, table, 2, "", &self.account_transactions, |mut row, (account, position)| {
+            row.push_bind(Col(*account)).push_bind(Col(*position));
+        })
+        .await
+    }
+
+    async fn write_events(&self, to: &mut To<'_>) -> Done {
+        insert(to, "events (position, at, name, body)", 4, "", &self.events, |mut row, event| {
+            row.push_bind(Col(event.record.position)).push_bind(Col(event.record.at));
+            row.push_bind(event.record.event.name()).push_bind(event.body.clone());
+        })
+        .await?;
+        insert(to, "trade_steps (trade, position)", 2, "", &self.trade_steps, |mut row, (trade, position)| {
+            row.push_bind(Col(*trade)).push_bind(Col(*position));
+        })
+        .await
+    }
+
+    async fn write_balances(&self, to: &mut To<'_>) -> Done {
+        let or_replace = " ON CONFLICT (account, asset) DO UPDATE SET available = excluded.available, held = excluded.held";
+        let table = "balances (account, asset, available, held)";
+        insert(to, table, 4, or_replace, &self.balances, |mut row, ((account, asset), balance)| {
+            row.push_bind(Col(*account)).push_bind(Col(*asset));
+            row.push_bind(Col(balance.available)).push_bind(Col(balance.held));
+        })
+        .await
+    }
+}
+
+/// Many rows of one table in as few statements as possible.
+async fn insert<T>(
+    to: &mut To<'_>,
+    table: &'static str,
+    columns: usize,
+    suffix: &'static str,
+    rows: impl IntoIterator<Item = T>,
+    push: impl Fn(Separated<'_, Db, &'static str>, T),
+) -> Done {
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
+        let mut query = QueryBuilder::new("INSERT INTO ");
+        query.push(table).push(" ");
+        query.push_values(rows.by_ref().take(MAX_VALUES / columns), &push);
+        query.push(suffix);
+        query.build().execute(&mut **to).await?;
+    }
+    Ok(())
+}
+
+fn count(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// What an event says about accounts, charges, payments, listings and trades.
+async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
+    let EventRecord { position, event: Event { kind, .. }, .. } = record;
+    match kind {
+        EventKind::Money(_) => Ok(()),
+        EventKind::Account(event) => account(to, event).await,
+        EventKind::Charge(event) => charge(to, *position, event).await,
+        EventKind::Payment(event) => payment(to, *position, event).await,
+        EventKind::Listing(event) => listing(to, *position, event).await,
+        EventKind::Trade(event) => trade(to, *position, event).await,
+    }
+}
+
+async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
+    let AccountEvent::Registered { address, name, public_key, role, at } = event;
+    let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \
+               VALUES ($1, $2, $3, $4, 0, $5)";
+    let query = sqlx::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
+    query.bind(Col(*role)).bind(Col(*at)).execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Done {
+    let decide =
+        "UPDATE charges SET status = $1, decided_by = $2, decided_at = $3, reason = $4 WHERE id = $5";
+    match event {
+        ChargeEvent::Requested { charge, requester, amount, memo, at } => {
+            let sql = "INSERT INTO charges (id, position, requester, amount, memo, status, requested_at) \
+                       VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
+            let query = sqlx::query(sql).bind(Col(*charge)).bind(Col(position)).bind(Col(*requester));
+            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+        }
+        ChargeEvent::Approved { charge, requester, by, charge_count, at, .. } => {
+            let query = sqlx::query(decide).bind("APPROVED").bind(Col(*by)).bind(Col(*at));
+            query.bind(None::<&str>).bind(Col(*charge)).execute(&mut **to).await?;
+            let sql = "UPDATE accounts SET charge_count = $1 WHERE address = $2";
+            sqlx::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(&mut **to).await?;
+        }
+        ChargeEvent::Rejected { charge, by, reason, at, .. } => {
+            let query = sqlx::query(decide).bind("REJECTED").bind(Col(*by)).bind(Col(*at));
+            query.bind(reason.as_str()).bind(Col(*charge)).execute(&mut **to).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn payment(to: &mut To<'_>, position: Position, event: &PaymentEvent) -> Done {
+    let PaymentEvent::Paid { tx, from, to: payee, asset, amount, reference, memo, at } = event;
+    let sql = "INSERT INTO payments (tx, position, payer, payee, asset, amount, reference, memo, at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let query = sqlx::query(sql).bind(Col(*tx)).bind(Col(position)).bind(Col(*from)).bind(Col(*payee));
+    let query = query.bind(Col(*asset)).bind(Col(*amount)).bind(reference.as_ref().map(|r| r.as_str()));
+    query.bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> Done {
+    match event {
+        ListingEvent::Created { listing, seller, version, content, content_hash, at } => {
+            let sql = "INSERT INTO listings (id, position, seller, status, version, price, search_text, created_at, \
+                       updated_at) VALUES ($1, $2, $3, 'OPEN', $4, $5, $6, $7, $7)";
+            let query = sqlx::query(sql).bind(Col(*listing)).bind(Col(position)).bind(Col(*seller));
+            let query = query.bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
+            query.bind(Col(*at)).execute(&mut **to).await?;
+            listing_version(to, *listing, *version, content, *content_hash, *at).await
+        }
+        ListingEvent::Updated { listing, version, content, content_hash, at, .. } => {
+            let sql = "UPDATE listings SET version = $1, price = $2, search_text = $3, updated_at = $4 WHERE id = $5";
+            let query =
+                sqlx::query(sql).bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
+            query.bind(Col(*at)).bind(Col(*listing)).execute(&mut **to).await?;
+            listing_version(to, *listing, *version, content, *content_hash, *at).await
+        }
+        ListingEvent::StatusChanged { listing, to: status, .. } => {
+            let trade = match status {
+                ListingStatus::Reserved { trade } | ListingStatus::Sold { trade } => Some(Col(*trade)),
+                ListingStatus::Open | ListingStatus::Closed => None,
+            };
+            let sql = "UPDATE listings SET status = $1, trade = $2 WHERE id = $3";
+            let query = sqlx::query(sql).bind(status.code()).bind(trade).bind(Col(*listing));
+            query.execute(&mut **to).await?;
+            Ok(())
+        }
+    }
+}
+
+async fn listing_version(
+    to: &mut To<'_>,
+    listing: ListingId,
+    version: u32,
+    content: &ListingContent,
+    content_hash: Digest,
+    at: UnixMillis,
+) -> Done {
+    let sql = "INSERT INTO listing_versions (listing, version, title, description, price, photos, content_hash, at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let query = sqlx::query(sql).bind(Col(listing)).bind(Col(version)).bind(content.title.as_str());
+    let query = query.bind(content.description.as_str()).bind(Col(content.price));
+    let query = query.bind(Col(content.photos.clone())).bind(Col(content_hash)).bind(Col(at));
+    query.execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done {
+    if let TradeChange::Opened { version, content_hash } = &event.change {
+        let sql = "INSERT INTO trades (id, position, listing, version, content_hash, buyer, seller, amount, fee, \
+                   state, cancel_requested, opened_at, updated_at) \
+                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+        let query = sqlx::query(sql).bind(Col(event.trade)).bind(Col(position)).bind(Col(event.listing));
+        let query = query.bind(Col(*version)).bind(Col(*content_hash)).bind(Col(event.buyer));
+        let query = query.bind(Col(event.seller)).bind(Col(event.amount)).bind(Col(event.fee));
+        let query = query.bind(Col(TradeState::Funded)).bind(false).bind(Col(event.at));
+        query.execute(&mut **to).await?;
+    }
+    let tracking = match &event.change {
+        TradeChange::Shipped { tracking } => Some(tracking.as_str()),
+        _ => None,
+    };
+    let sql = "UPDATE trades SET state = $1, deadline_kind = $2, deadline_at = $3, cancel_requested = $4, \
+               tracking = COALESCE($5, tracking), updated_at = $6 WHERE id = $7";
+    let query = sqlx::query(sql).bind(Col(event.to));
+    let query = query.bind(event.deadline.map(|deadline| deadline_code(deadline.kind)));
+    let query = query.bind(event.deadline.map(|deadline| Col(deadline.at)));
+    let query = query.bind(event.change == TradeChange::CancelRequested).bind(tracking);
+    query.bind(Col(event.at)).bind(Col(event.trade)).execute(&mut **to).await?;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Blocks and transactions.
+
+use ledger::{BlockHeader, Height, Transaction, TxId};
+use pbft_crypto::Digest;
+
+use super::list::List;
+use super::page::{PageRequest, Position};
+use super::query::TransactionQuery;
+use super::records::{BlockRecord, TransactionRecord};
+use super::{Found, Listed, ReadError, ReadModel};
+use crate::sql::{Col, Row, RowExt};
+
+const BLOCKS: List = List {
+    select: "SELECT hash, header, transactions, events FROM blocks WHERE 1 = 1",
+    table: "blocks",
+    key: "height",
+    order: &["height"],
+    descending: true,
+};
+
+const TRANSACTIONS: List = List {
+    select: "SELECT position, at, body, outcome FROM transactions WHERE 1 = 1",
+    table: "transactions",
+    key: "id",
+    order: &["position"],
+    descending: true,
+};
+
+const OF_ACCOUNT: List = List {
+    select: "SELECT transactions.position, at, body, outcome FROM account_transactions \
+             JOIN transactions ON transactions.position = account_transactions.position WHERE 1 = 1",
+    ..TRANSACTIONS
+};
+
+fn block(row: &Row) -> Result<BlockRecord, sqlx::Error> {
+    let header: Vec<u8> = sqlx::Row::try_get(row, "header")?;
+    Ok(BlockRecord {
+        hash: row.col("hash")?,
+        header: BlockHeader::decode(&header).map_err(|e| sqlx::Error::Decode(e.into()))?,
+        transactions: row.col("transactions")?,
+        events: row.col("events")?,
+    })
+}
+
+fn transaction(row: &Row) -> Result<TransactionRecord, sqlx::Error> {
+    let body: Vec<u8> = sqlx::Row::try_get(row, "body")?;
+    let position: Position = row.col("position")?;
+    Ok(TransactionRecord {
+        height: position.height(),
+        index: position.index(),
+        time: row.col("at")?,
+        transaction: Transaction::decode(&body).map_err(|e| sqlx::Error::Decode(e.into()))?,
+        outcome: row.col("outcome")?,
+    })
+}
+
+impl ReadModel {
+    /// A block by its height.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn block_at(&self, height: Height) -> Found<BlockRecord> {
+        let sql = "SELECT hash, header, transactions, events FROM blocks WHERE height = $1";
+        let row = sqlx::query(sql).bind(Col(height)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(block).transpose()?)
+    }
+
+    /// A block by its hash.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn block_by_hash(&self, hash: &Digest) -> Found<BlockRecord> {
+        let sql = "SELECT hash, header, transactions, events FROM blocks WHERE hash = $1";
+        let row = sqlx::query(sql).bind(Col(*hash)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(block).transpose()?)
+    }
+
+    /// Blocks, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn blocks(&self, page: PageRequest<Height>) -> Listed<BlockRecord> {
+        BLOCKS.page(self.readers(), page, |_| {}, block).await
+    }
+
+    /// A transaction that is on the chain.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn transaction(&self, id: &TxId) -> Found<TransactionRecord> {
+        let sql = "SELECT position, at, body, outcome FROM transactions WHERE id = $1";
+        let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(transaction).transpose()?)
+    }
+
+    /// The transactions of a block, in the order in which they were carried out.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn transactions_of_block(&self, height: Height) -> Result<Vec<TransactionRecord>, ReadError> {
+        let (Some(first), Some(end)) = (Position::new(height, 0), Position::new(height.next(), 0)) else {
+            return Ok(Vec::new());
+        };
+        let sql = "SELECT position, at, body, outcome FROM transactions \
+                   WHERE position >= $1 AND position < $2 ORDER BY position";
+        let rows = sqlx::query(sql).bind(Col(first)).bind(Col(end)).fetch_all(self.readers()).await?;
+        Ok(rows.iter().map(transaction).collect::<Result<_, _>>()?)
+    }
+
+    /// Transactions, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn transactions(
+        &self,
+        query: TransactionQuery,
+        page: PageRequest<TxId>,
+    ) -> Listed<TransactionRecord> {
+        match query.account {
+            None => TRANSACTIONS.page(self.readers(), page, |_| {}, transaction).await,
+            Some(account) => {
+                let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+                    sql.push(" AND account_transactions.account = ").push_bind(Col(account));
+                };
+                OF_ACCOUNT.page(self.readers(), page, filter, transaction).await
+            }
+        }
+    }
+}

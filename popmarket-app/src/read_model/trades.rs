@@ -1,0 +1,134 @@
+//! Trades and their history.
+
+use ledger::{DeadlineKind, EventKind, Photos, TradeDeadline, TradeId};
+use sqlx::QueryBuilder;
+
+use super::list::List;
+use super::page::PageRequest;
+use super::query::{TradeQuery, TradeSide};
+use super::records::{EventRecord, TradeRecord, TradeStep};
+use super::{Found, Listed, ReadError, ReadModel, events};
+use crate::sql::{Col, Db, Row, RowExt};
+
+const TRADES: List = List {
+    select: "SELECT trades.*, listing_versions.title, listing_versions.photos, buyers.name AS buyer_name, \
+             sellers.name AS seller_name FROM trades \
+             JOIN listing_versions ON listing_versions.listing = trades.listing \
+             AND listing_versions.version = trades.version \
+             JOIN accounts AS buyers ON buyers.address = trades.buyer \
+             JOIN accounts AS sellers ON sellers.address = trades.seller WHERE 1 = 1",
+    table: "trades",
+    key: "id",
+    order: &["position"],
+    descending: true,
+};
+
+/// A name that never changes.
+pub(crate) const fn deadline_code(kind: DeadlineKind) -> &'static str {
+    match kind {
+        DeadlineKind::ShipBy => "SHIP_BY",
+        DeadlineKind::AnswerBy => "ANSWER_BY",
+        DeadlineKind::ConfirmBy => "CONFIRM_BY",
+    }
+}
+
+fn deadline(row: &Row) -> Result<Option<TradeDeadline>, sqlx::Error> {
+    let code: Option<String> = sqlx::Row::try_get(row, "deadline_kind")?;
+    let Some(code) = code else { return Ok(None) };
+    let kinds = [DeadlineKind::ShipBy, DeadlineKind::AnswerBy, DeadlineKind::ConfirmBy];
+    let kind = kinds.into_iter().find(|kind| deadline_code(*kind) == code);
+    let kind = kind.ok_or_else(|| sqlx::Error::Decode("no such deadline".into()))?;
+    Ok(Some(TradeDeadline { kind, at: row.col("deadline_at")? }))
+}
+
+fn trade(row: &Row) -> Result<TradeRecord, sqlx::Error> {
+    let photos: Photos = row.col("photos")?;
+    Ok(TradeRecord {
+        id: row.col("id")?,
+        listing: row.col("listing")?,
+        version: row.col("version")?,
+        content_hash: row.col("content_hash")?,
+        title: row.col("title")?,
+        photo: photos.as_slice().first().copied(),
+        buyer: row.col("buyer")?,
+        buyer_name: row.col("buyer_name")?,
+        seller: row.col("seller")?,
+        seller_name: row.col("seller_name")?,
+        amount: row.col("amount")?,
+        fee: row.col("fee")?,
+        state: row.col("state")?,
+        deadline: deadline(row)?,
+        cancel_requested: sqlx::Row::try_get(row, "cancel_requested")?,
+        tracking: row.optional("tracking")?,
+        opened_at: row.col("opened_at")?,
+        updated_at: row.col("updated_at")?,
+    })
+}
+
+fn step(row: &Row) -> Result<TradeStep, sqlx::Error> {
+    let EventRecord { position, at, event } = events::event(row)?;
+    let EventKind::Trade(trade) = event.kind else {
+        return Err(sqlx::Error::Decode("the step of a trade is no event of a trade".into()));
+    };
+    Ok(TradeStep {
+        position,
+        at,
+        cause: event.cause,
+        from: trade.from,
+        to: trade.to,
+        by: trade.by,
+        change: trade.change,
+        deadline: trade.deadline,
+    })
+}
+
+fn filter(query: TradeQuery, sql: &mut QueryBuilder<Db>) {
+    if let Some(member) = query.member {
+        match query.side {
+            TradeSide::Buyer => sql.push(" AND trades.buyer = ").push_bind(Col(member)),
+            TradeSide::Seller => sql.push(" AND trades.seller = ").push_bind(Col(member)),
+            TradeSide::Any => {
+                sql.push(" AND (trades.buyer = ").push_bind(Col(member));
+                sql.push(" OR trades.seller = ").push_bind(Col(member)).push(")")
+            }
+        };
+    }
+    if let Some(state) = query.state {
+        sql.push(" AND trades.state = ").push_bind(Col(state));
+    }
+    if let Some(listing) = query.listing {
+        sql.push(" AND trades.listing = ").push_bind(Col(listing));
+    }
+}
+
+impl ReadModel {
+    /// A trade.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn trade(&self, id: &TradeId) -> Found<TradeRecord> {
+        let mut sql = QueryBuilder::new(TRADES.select);
+        sql.push(" AND trades.id = ").push_bind(Col(*id));
+        let row = sql.build().fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(trade).transpose()?)
+    }
+
+    /// All that happened to a trade, the oldest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn trade_history(&self, id: &TradeId) -> Result<Vec<TradeStep>, ReadError> {
+        let sql = "SELECT events.* FROM trade_steps JOIN events ON events.position = trade_steps.position \
+                   WHERE trade_steps.trade = $1 ORDER BY events.position";
+        let rows = sqlx::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
+        Ok(rows.iter().map(step).collect::<Result<_, _>>()?)
+    }
+
+    /// Trades, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn trades(&self, query: TradeQuery, page: PageRequest<TradeId>) -> Listed<TradeRecord> {
+        TRADES.page(self.readers(), page, |sql| filter(query, sql), trade).await
+    }
+}

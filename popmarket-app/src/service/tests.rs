@@ -1,0 +1,171 @@
+use pbft_core::Seq;
+use pbft_core::message::{Operation, Request};
+use pbft_core::service::{Admission, Outcome, Service, ServiceCheckpoint};
+use pbft_core::{ClientId, RequestNumber};
+use pbft_crypto::Digest;
+
+use super::*;
+use crate::testing::{address, batch, busy_market, genesis, key, service, sign};
+
+fn pay(amount: u64) -> ledger::PaymentOp {
+    ledger::PaymentOp::Pay {
+        to: address(&key(5)),
+        asset: ledger::AssetId::Pop,
+        amount: ledger::Amount::new(amount),
+        reference: None,
+        memo: ledger::Memo::new("").unwrap(),
+    }
+}
+
+/// What an uninterrupted replica said of each batch, and its checkpoint after it.
+fn history(
+    seed: u64,
+    batches: u64,
+) -> (Vec<pbft_core::service::OrderedBatch>, Vec<(Executed, ServiceCheckpoint)>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (_, batches) = busy_market(folder.path(), seed, batches);
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let said = batches.iter().map(|batch| (service.execute(batch), service.checkpoint())).collect();
+    (batches, said)
+}
+
+#[test]
+fn a_restart_at_any_point_changes_nothing() {
+    let (batches, said) = history(1, 40);
+    let kinds: Vec<_> = said.iter().flat_map(|(executed, _)| &executed.outcomes).collect();
+    let applied = kinds.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count();
+    assert!(
+        applied > 50 && kinds.len() - applied > 5,
+        "the batches do many things: {applied} of {}",
+        kinds.len()
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    for end in 1..=batches.len() {
+        let mut service = service(folder.path());
+        assert_eq!(service.applied(), Seq::new(end as u64 - 1));
+        // The consensus goes back to some checkpoint and replays its log from there.
+        let checkpoint = end - 1 - (end * 7) % end.min(11);
+        service.restore(Seq::new(checkpoint as u64), None).unwrap();
+        if checkpoint > 0 {
+            assert_eq!(service.checkpoint(), said[checkpoint - 1].1);
+        }
+        for index in checkpoint..end {
+            assert_eq!(
+                service.execute(&batches[index]).outcomes,
+                said[index].0.outcomes,
+                "batch {}",
+                index + 1
+            );
+            assert_eq!(service.checkpoint(), said[index].1, "after batch {}", index + 1);
+        }
+        assert_eq!(service.execute(&batches[end - 1]), said[end - 1].0, "asked again");
+        service.view().read(|ledger| ledger.check_invariants().unwrap());
+    }
+}
+
+#[test]
+fn replicas_agree_and_a_refused_request_leaves_no_trace() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let before = service.view().report();
+    let good = request_of(&sign(&key(4), 0, pay(10)));
+    let malformed = Request { operation: Operation::new(vec![0; 9]), ..good.clone() };
+    let too_far = request_of(&sign(&key(4), 256, pay(10)));
+    let executed = service.execute(&batch(1, 1, vec![malformed, too_far]));
+    let refusals: Vec<_> = executed.outcomes.iter().map(|o| Verdict::from_outcome(o).unwrap()).collect();
+    let expected = [Refusal::Malformed, Refusal::NonceTooFar { base: 0 }].map(Verdict::Refused);
+    assert_eq!(refusals, expected);
+    assert_eq!(service.view().report(), before);
+
+    let executed = service.execute(&batch(2, 2, vec![good]));
+    let Ok(Verdict::Recorded(result)) = Verdict::from_outcome(&executed.outcomes[0]) else {
+        panic!("{executed:?}")
+    };
+    assert_eq!((result.height.value(), result.index, result.outcome), (1, 0, ledger::Outcome::Applied));
+    assert!(executed.wake_at.is_none());
+}
+
+#[test]
+fn a_checkpoint_that_the_store_does_not_reach_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = StoreOptions { kept_batches: 4, ..StoreOptions::default() };
+    let mut service = LedgerService::open(folder.path(), &genesis(), &options).unwrap();
+    for seq in 1..=10 {
+        service.execute(&batch(seq, seq, Vec::new()));
+    }
+    for seq in 0..=12 {
+        assert_eq!(service.restore(Seq::new(seq), None).is_ok(), (7..=10).contains(&seq), "batch {seq}");
+    }
+}
+
+#[test]
+fn another_genesis_is_not_taken_for_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(service(folder.path()));
+    let mut other = genesis();
+    other.time = ledger::UnixMillis::new(7);
+    let opened = LedgerService::open(folder.path(), &other, &StoreOptions::default());
+    assert!(matches!(opened.err(), Some(StoreError::OtherChain { .. })));
+}
+
+#[test]
+fn only_signed_transactions_of_the_sender_enter() {
+    let admission = LedgerAdmission::new(genesis().chain_id());
+    let transaction = sign(&key(4), 7, pay(10));
+    let good = request_of(&transaction);
+    let altered = |at: usize| {
+        let mut bytes = good.operation.as_bytes().to_vec();
+        bytes[at] ^= 1;
+        Request { operation: Operation::new(bytes), ..good.clone() }
+    };
+    let longer = [good.operation.as_bytes(), &[0]].concat();
+    let impostor = ledger::Transaction::new(transaction.body().clone(), *sign(&key(5), 7, pay(10)).auth());
+    let cases = [
+        (good.clone(), None),
+        (good.clone(), None),
+        (Request { number: RequestNumber::new(8), ..good.clone() }, Some(Refusal::Malformed)),
+        (Request { client: ClientId::from_bytes([1; 32]), ..good.clone() }, Some(Refusal::Malformed)),
+        (Request { operation: Operation::new(longer), ..good.clone() }, Some(Refusal::Malformed)),
+        (Request { operation: Operation::new(vec![]), ..good.clone() }, Some(Refusal::Malformed)),
+        (altered(0), Some(Refusal::WrongChain)),
+        (request_of(&impostor), Some(Refusal::BadSignature)),
+        // Behind the signature's r and s comes the hint, which does not count.
+        (altered(good.operation.len() - 10), Some(Refusal::BadSignature)),
+        (good.clone(), None),
+    ];
+    let (requests, expected): (Vec<_>, Vec<_>) = cases.into_iter().unzip();
+    let verdicts = admission.admit(&requests).into_iter().map(|verdict| {
+        verdict.err().map(|bytes| match Verdict::from_outcome(&Outcome::Refused(bytes)) {
+            Ok(Verdict::Refused(refusal)) => refusal,
+            other => panic!("{other:?}"),
+        })
+    });
+    assert_eq!(verdicts.collect::<Vec<_>>(), expected);
+    let elsewhere = LedgerAdmission::new(Digest::ZERO);
+    assert!(elsewhere.admit(&[good])[0].is_err());
+}
+
+#[test]
+fn readers_who_see_a_height_find_its_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = busy_market(folder.path(), 3, 30);
+    let view = service.view();
+    let height = view.read(Ledger::height);
+    assert_eq!(*view.height().borrow(), height);
+    assert!(height.value() > 10);
+    let report = Report::decode(&view.report()).unwrap();
+    let blocks = view.store().blocks_from(ledger::Height::GENESIS, usize::MAX, usize::MAX).unwrap();
+    assert_eq!(blocks.len() as u64, height.value() + 1);
+    assert_eq!(blocks.last().unwrap().block.hash(), report.state.tip_hash);
+    for stored in &blocks {
+        let block = &stored.block;
+        assert!(block.roots_match());
+        assert_eq!(view.store().block(block.header.height).unwrap().as_ref(), Some(block));
+        for (index, transaction) in block.transactions.iter().enumerate() {
+            let place = view.store().place_of(&transaction.id()).unwrap().unwrap();
+            assert_eq!((place.height, place.index as usize), (block.header.height, index));
+        }
+    }
+}

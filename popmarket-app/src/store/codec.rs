@@ -1,0 +1,23 @@
+//! The bytes of values: postcard.
+
+use ledger::Block;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::StoreError;
+
+// Postcard fails on sequences of unknown length and on foreign serde implementations only. What is stored has neither.
+#[allow(clippy::expect_used)]
+pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+    postcard::to_stdvec(value).expect("what is stored is encodable")
+}
+
+pub(super) fn decode<T: DeserializeOwned>(bytes: &[u8], what: &'static str) -> Result<T, StoreError> {
+    match postcard::take_from_bytes(bytes) {
+        Ok((value, [])) => Ok(value),
+        _ => Err(StoreError::Damaged(what)),
+    }
+}
+
+pub(super) fn block(bytes: &[u8]) -> Result<Block, StoreError> {
+    Block::decode(bytes).map_err(|_| StoreError::Damaged("a block"))
+}

@@ -1,0 +1,60 @@
+//! What the store holds besides blocks.
+
+use ledger::{Block, Event, Height, Ledger};
+use pbft_core::service::Outcome;
+use pbft_crypto::{Digest, Domain, digest};
+use serde::{Deserialize, Serialize};
+
+use super::codec::encode;
+
+const CHECKPOINT: Domain = Domain::new("popmarket.checkpoint.v1");
+
+/// Names the ledger at some point of its chain. Equal on all replicas that executed the same batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateName {
+    /// The height of the last block.
+    pub height: Height,
+    /// Its hash.
+    pub tip_hash: Digest,
+    /// The root of the state.
+    pub state_root: Digest,
+}
+
+impl StateName {
+    /// Of a ledger as it is now.
+    pub fn of(ledger: &Ledger) -> Self {
+        Self { height: ledger.height(), tip_hash: *ledger.tip_hash(), state_root: ledger.tip().state_root }
+    }
+
+    /// One digest of it all: what replicas sign in a checkpoint.
+    pub fn digest(&self) -> Digest {
+        digest(CHECKPOINT, &encode(self))
+    }
+}
+
+/// What a batch led to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BatchRecord {
+    /// What was answered to its requests.
+    pub outcomes: Vec<Outcome>,
+    /// The ledger after it.
+    pub after: StateName,
+}
+
+/// A block with what happened in it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredBlock {
+    /// The block.
+    pub block: Block,
+    /// What happened, in order.
+    pub events: Vec<Event>,
+}
+
+/// Where a transaction is on the chain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TxPlace {
+    /// The block.
+    pub height: Height,
+    /// The place among the block's transactions.
+    pub index: u32,
+}

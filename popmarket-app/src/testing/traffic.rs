@@ -1,0 +1,179 @@
+//! People who do all kinds of things.
+
+use std::collections::BTreeMap;
+
+use ledger::{
+    AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, Ledger, ListingContent, ListingId,
+    ListingOp, Memo, Name, Operation, PaymentOp, Photos, Reason, Reference, Title, Tracking, TradeId,
+    TradeOp, Transaction,
+};
+use pbft_core::message::Request;
+use pbft_core::service::OrderedBatch;
+use pbft_crypto::{Address, Digest, KeyPair};
+
+use super::{START, address, batch, key, sign};
+use crate::service::request_of;
+
+/// SplitMix64.
+pub(crate) struct Rng(pub(crate) u64);
+
+impl Rng {
+    pub(crate) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    pub(crate) fn one_of<T: Copy>(&mut self, of: &[T]) -> Option<T> {
+        let index = usize::try_from(self.below(of.len().max(1) as u64)).unwrap();
+        of.get(index).copied()
+    }
+}
+
+/// Makes batches that fit the ledger, more or less.
+pub(crate) struct Traffic {
+    rng: Rng,
+    time: u64,
+    people: Vec<KeyPair>,
+    nonces: BTreeMap<Address, u64>,
+    charges: Vec<ChargeId>,
+    listings: Vec<ListingId>,
+    trades: Vec<TradeId>,
+}
+
+impl Traffic {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self {
+            rng: Rng(seed),
+            time: START,
+            people: (1..=8).map(key).collect(),
+            nonces: BTreeMap::new(),
+            charges: Vec::new(),
+            listings: Vec::new(),
+            trades: Vec::new(),
+        }
+    }
+
+    /// The next batch. Sometimes days pass before it; sometimes it is empty.
+    pub(crate) fn batch(&mut self, seq: u64, ledger: &Ledger) -> OrderedBatch {
+        self.time += if self.rng.below(12) == 0 { 3 * 86_400_000 } else { 1 + self.rng.below(5_000) };
+        let count = [0, 1, 1, 3, 8, 20][usize::try_from(self.rng.below(6)).unwrap()];
+        let requests = (0..count).map(|_| self.request(ledger)).collect();
+        batch(seq, self.time, requests)
+    }
+
+    fn request(&mut self, ledger: &Ledger) -> Request {
+        let transaction = self.transaction(ledger);
+        let mut request = request_of(&transaction);
+        match self.rng.below(40) {
+            0 => request.operation = pbft_core::message::Operation::new(vec![1, 2, 3]),
+            1 => request.number = request.number.next(),
+            _ => {}
+        }
+        request
+    }
+
+    fn transaction(&mut self, ledger: &Ledger) -> Transaction {
+        let person = usize::try_from(self.rng.below(8)).unwrap();
+        let operation = self.operation(person, ledger);
+        let sender = address(&self.people[person]);
+        let nonce = self.nonces.entry(sender).or_default();
+        let nonce = if self.rng.below(30) == 0 {
+            nonce.saturating_sub(1)
+        } else {
+            std::mem::replace(nonce, *nonce + 1)
+        };
+        let transaction = sign(&self.people[person], nonce, operation);
+        match &transaction.body().operation {
+            Operation::Charge(ChargeOp::Request { .. }) => self.charges.push(transaction.id().into()),
+            Operation::Listing(ListingOp::Create { .. }) => self.listings.push(transaction.id().into()),
+            Operation::Trade(TradeOp::Open { .. }) => self.trades.push(transaction.id().into()),
+            _ => {}
+        }
+        transaction
+    }
+
+    fn operation(&mut self, person: usize, ledger: &Ledger) -> Operation {
+        match self.rng.below(14) {
+            0 => AccountOp::Register { name: Name::new(format!("person{person}")).unwrap() }.into(),
+            1 => ChargeOp::Request { amount: self.amount(), memo: Memo::new("cash 입금").unwrap() }.into(),
+            2 => self.decide().unwrap_or_else(|| self.pay()),
+            3 | 4 => self.pay(),
+            5 | 6 => ListingOp::Create { content: self.content() }.into(),
+            7 => self.change_listing().unwrap_or_else(|| self.pay()),
+            8..=10 => self.buy(ledger).unwrap_or_else(|| self.pay()),
+            _ => self.move_trade().unwrap_or_else(|| self.pay()),
+        }
+    }
+
+    fn amount(&mut self) -> Amount {
+        Amount::new(self.rng.below(2_000))
+    }
+
+    fn pay(&mut self) -> Operation {
+        let to = usize::try_from(self.rng.below(8)).unwrap();
+        let reference =
+            (self.rng.below(3) == 0).then(|| Reference::new(format!("R{}", self.rng.below(9))).unwrap());
+        let to = address(&self.people[to]);
+        PaymentOp::Pay {
+            to,
+            asset: AssetId::Pop,
+            amount: self.amount(),
+            reference,
+            memo: Memo::new("").unwrap(),
+        }
+        .into()
+    }
+
+    fn decide(&mut self) -> Option<Operation> {
+        let charge = self.rng.one_of(&self.charges)?;
+        Some(match self.rng.below(4) {
+            0 => ChargeOp::Reject { charge, reason: Reason::new("no deposit").unwrap() }.into(),
+            _ => ChargeOp::Approve { charge }.into(),
+        })
+    }
+
+    fn content(&mut self) -> ListingContent {
+        let things = ["필름 카메라", "Bicycle", "100% wool_hat", "책상"];
+        let thing = self.rng.one_of(&things).unwrap();
+        let count = self.rng.below(3);
+        let photo = |_| Digest::from_bytes([u8::try_from(self.rng.below(256)).unwrap(); 32]);
+        let photos: Vec<_> = (0..count).map(photo).collect();
+        ListingContent {
+            title: Title::new(thing).unwrap(),
+            description: Description::new(format!("{thing}\nused {} years", self.rng.below(9))).unwrap(),
+            price: self.amount(),
+            photos: Photos::try_from(photos).unwrap(),
+        }
+    }
+
+    fn change_listing(&mut self) -> Option<Operation> {
+        let listing = self.rng.one_of(&self.listings)?;
+        Some(match self.rng.below(4) {
+            0 => ListingOp::Close { listing }.into(),
+            _ => ListingOp::Update { listing, content: self.content() }.into(),
+        })
+    }
+
+    fn buy(&mut self, ledger: &Ledger) -> Option<Operation> {
+        let listing = self.rng.one_of(&self.listings)?;
+        let row = ledger.listing(&listing)?;
+        Some(TradeOp::Open { listing, version: row.version, content_hash: row.content_hash }.into())
+    }
+
+    fn move_trade(&mut self) -> Option<Operation> {
+        let trade = self.rng.one_of(&self.trades)?;
+        Some(match self.rng.below(5) {
+            0 => TradeOp::Accept { trade }.into(),
+            1 | 2 => TradeOp::Ship { trade, tracking: Tracking::new("CJ 1234").unwrap() }.into(),
+            3 => TradeOp::Confirm { trade }.into(),
+            _ => TradeOp::Cancel { trade }.into(),
+        })
+    }
+}
