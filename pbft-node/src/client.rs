@@ -137,7 +137,8 @@ impl Client {
         answer.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
-    /// What each replica says about itself, by id: nothing for those that do not answer in time.
+    /// What each replica says about itself, by id: nothing for those that do not answer in time, and no
+    /// entries at all once the client has stopped.
     pub async fn reports(&self) -> Vec<Option<ReplicaReport>> {
         let (to, answer) = oneshot::channel();
         if self.commands.send(Command::Reports(to)).await.is_err() {

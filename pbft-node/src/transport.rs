@@ -109,11 +109,12 @@ impl Transport {
         let mut tasks = JoinSet::new();
         let (connected, connected_seen) = watch::channel(0);
         let dialers = dialers(&config.replicas, &config.addresses, &identity, hello, &limits.link)?;
-        let mut link = |dialer: Dialer| {
-            let others = dialer.peer != config.id;
-            others.then(|| Link::start(&mut tasks, dialer, Expect::Nothing, limits.link, connected.clone()))
+        let link = |dialer: Dialer| {
+            let seen = peers.seen(config.replicas.key(dialer.peer));
+            let (expect, is_other) = (Expect::Nothing, dialer.peer != config.id);
+            is_other.then(|| Link::start(&mut tasks, dialer, expect, limits.link, connected.clone(), seen))
         };
-        let links = dialers.into_iter().map(&mut link).collect();
+        let links = dialers.into_iter().map(link).collect();
         let (stop, stopped) = watch::channel(());
         let (running, ended) = watch::channel(());
         runtime.spawn(async move {

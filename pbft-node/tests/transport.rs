@@ -82,6 +82,19 @@ async fn a_peer_that_restarts_on_its_port_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_peer_that_shows_itself_is_dialed_at_once() {
+    let mut cluster = Cluster::new(2);
+    cluster.listeners[1] = None;
+    let mut patient = cluster.config(0);
+    patient.limits.link.min_backoff = Duration::from_secs(3600);
+    patient.limits.link.max_backoff = Duration::from_secs(3600);
+    let first = cluster.start_with(patient, 10);
+    first.link_is(1, |link| link.last_error.is_some()).await;
+    let _second = cluster.start(1);
+    first.connected(1).await;
+}
+
+#[tokio::test]
 async fn a_dead_peer_costs_no_memory() {
     let mut cluster = Cluster::new(2);
     cluster.listeners[1] = None;

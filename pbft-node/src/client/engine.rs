@@ -1,7 +1,7 @@
 //! The client's task: the protocol's client with sockets and a clock around it.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use pbft_core::{
@@ -87,7 +87,7 @@ impl Engine {
         let links = dialers.into_iter().map(|dialer| {
             let expect =
                 Expect::Answers { from: dialer.peer, to: to.clone(), frame_limit: REPLICA_FRAME_BYTES };
-            Link::start(&mut tasks, dialer, expect, limits, connected.clone())
+            Link::start(&mut tasks, dialer, expect, limits, connected.clone(), Arc::default())
         });
         let links = links.collect();
         let engine = Self {

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{io, net::SocketAddr, sync::Arc};
 
 use pbft_crypto::PublicKey;
-use rustls::Error as TlsError;
+use rustls::{CertificateError, Error as TlsError};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::{mpsc, watch},
@@ -136,7 +136,9 @@ fn report_panic(ended: Result<(), JoinError>) {
 
 fn why_no_tls(error: &io::Error) -> CutOff {
     match tls_error(error) {
-        Some(TlsError::InvalidCertificate(_) | TlsError::NoCertificatesPresented) => CutOff::UnknownKey,
+        Some(
+            TlsError::InvalidCertificate(CertificateError::Other(_)) | TlsError::NoCertificatesPresented,
+        ) => CutOff::UnknownKey,
         Some(TlsError::PeerIncompatible(_)) => CutOff::OldTls,
         Some(TlsError::InvalidMessage(_)) => CutOff::NotTls,
         Some(_) => CutOff::BadHandshake,

@@ -110,9 +110,9 @@ impl Default for TransportLimits {
         Self {
             link: LinkLimits::default(),
             handshake: Duration::from_secs(5),
-            connections: 1024,
+            connections: 512,
             unauthenticated_per_address: 128,
-            client_connections: 512,
+            client_connections: 256,
             connections_per_client: 8,
             client_frame_bytes: 2 << 20,
             replica_inbound_bytes: 16 << 20,

@@ -126,8 +126,13 @@ impl Backoff {
     /// fast as they can.
     pub(crate) fn was_up(&mut self, time: Duration) {
         if time >= self.next {
-            self.next = self.min;
+            self.reset();
         }
+    }
+
+    /// Starts anew.
+    pub(crate) const fn reset(&mut self) {
+        self.next = self.min;
     }
 }
 

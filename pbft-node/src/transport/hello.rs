@@ -199,6 +199,22 @@ mod tests {
         assert!(matches!(error, HelloError::Refused(Refusal::TooManyClients)));
     }
 
+    /// Other versions refuse us by these bytes: they never change.
+    #[test]
+    fn the_format_is_frozen() {
+        let cluster = "07".repeat(32);
+        let hex = |value: &Welcome| {
+            encode(value).unwrap().iter().map(|byte| format!("{byte:02x}")).collect::<String>()
+        };
+        let replica = Welcome::Accepted(hello(Role::Replica(ReplicaId::new(300))));
+        assert_eq!(hex(&replica), format!("010001{cluster}00ac02"));
+        assert_eq!(hex(&Welcome::Accepted(hello(Role::Client))), format!("010001{cluster}01"));
+        assert_eq!(hex(&Welcome::Refused(Refusal::Version { spoken: 1 })), "01010001");
+        assert_eq!(hex(&Welcome::Refused(Refusal::OtherCluster)), "010101");
+        assert_eq!(hex(&Welcome::Refused(Refusal::WrongReplica)), "010102");
+        assert_eq!(hex(&Welcome::Refused(Refusal::TooManyClients)), "010103");
+    }
+
     #[test]
     fn every_hello_fits_its_limit() {
         let refusals = [Refusal::Version { spoken: u16::MAX }, Refusal::OtherCluster];

@@ -1,33 +1,27 @@
 //! A link: one outgoing connection to one replica, kept up by one task.
 
-use core::{
-    pin::Pin,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
-};
+mod task;
+
+use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::{Instant, SystemTime},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::SystemTime,
 };
 
 use bytes::Bytes;
-use pbft_core::{ReplicaId, wire};
+use pbft_core::ReplicaId;
 use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    sync::{mpsc, watch},
+    sync::{Notify, mpsc, watch},
     task::JoinSet,
-    time::{sleep, timeout},
 };
 
+use self::task::LinkTask;
 use super::{
     config::LinkLimits,
-    dial::{Backoff, Connection, Dialer, LinkError},
-    frame::{FrameReader, FrameWriter},
+    dial::{Dialer, LinkError},
     protocol::ClientAnswer,
-    queue::{QueueReceiver, QueueSender, queue},
+    queue::{QueueSender, queue},
 };
-
-/// So many frames are written before they are flushed, if they are there.
-const FRAMES_AT_ONCE: usize = 256;
 
 /// What one replica answered.
 pub(crate) type FromReplica = (ReplicaId, Vec<ClientAnswer>);
@@ -93,13 +87,15 @@ struct Phase {
 }
 
 impl Link {
-    /// Starts the link's task, which dials until it is aborted. `connected` counts the links that are.
+    /// Starts the link's task, which dials until it is aborted. `connected` counts the links that are; `seen` tells that
+    /// the peer is alive, so that there is no need to wait before dialing it again.
     pub(crate) fn start(
         tasks: &mut JoinSet<()>,
         dialer: Dialer,
         expect: Expect,
         limits: LinkLimits,
         connected: watch::Sender<usize>,
+        seen: Arc<Notify>,
     ) -> Self {
         let (sender, receiver) = queue(limits.queue);
         let phase = Phase { connected: false, since: SystemTime::now(), last_error: None };
@@ -112,7 +108,7 @@ impl Link {
             phase: Mutex::new(phase),
             connected,
         });
-        let task = LinkTask { dialer, expect, limits, queue: receiver, status: status.clone() };
+        let task = LinkTask { dialer, expect, limits, queue: receiver, status: status.clone(), seen };
         tasks.spawn(task.run());
         Self { queue: sender, status }
     }
@@ -162,7 +158,7 @@ impl Link {
 }
 
 impl LinkStatus {
-    fn lock(&self) -> std::sync::MutexGuard<'_, Phase> {
+    fn lock(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -192,120 +188,5 @@ impl LinkStatus {
         };
         // Also tells of a try that failed.
         self.connected.send_modify(|count| *count = count.saturating_sub(usize::from(was_connected)));
-    }
-}
-
-struct LinkTask {
-    dialer: Dialer,
-    expect: Expect,
-    limits: LinkLimits,
-    queue: QueueReceiver<Bytes>,
-    status: Arc<LinkStatus>,
-}
-
-impl LinkTask {
-    async fn run(mut self) {
-        let mut backoff = Backoff::new(&self.limits);
-        loop {
-            match self.dialer.dial().await {
-                Ok(connection) => {
-                    self.status.up();
-                    let since = Instant::now();
-                    match self.serve(connection).await {
-                        LinkError::ShutDown => return,
-                        error => self.status.down(error),
-                    }
-                    backoff.was_up(since.elapsed());
-                }
-                Err(error) => {
-                    self.status.takes_frames.store(false, Ordering::Relaxed);
-                    self.forget_queue();
-                    self.status.down(error);
-                }
-            }
-            sleep(backoff.wait()).await;
-        }
-    }
-
-    /// What waited for a dead peer is old by the time it is back; replicas and clients send again what matters.
-    fn forget_queue(&mut self) {
-        let count = u64::try_from(self.queue.clear()).unwrap_or(u64::MAX);
-        self.status.dropped_frames.fetch_add(count, Ordering::Relaxed);
-    }
-
-    /// Both ways until one fails. Says why.
-    async fn serve(&mut self, connection: Connection) -> LinkError {
-        let Connection { mut reader, mut writer } = connection;
-        let receiving: Pin<Box<dyn Future<Output = LinkError> + Send + '_>> = match &self.expect {
-            Expect::Nothing => Box::pin(expect_nothing(&mut reader)),
-            Expect::Answers { from, to, frame_limit } => {
-                Box::pin(expect_answers(&mut reader, *frame_limit, *from, to))
-            }
-        };
-        let sending = send_frames(&mut writer, &mut self.queue, &self.status, &self.limits);
-        tokio::select! {
-            error = receiving => error,
-            error = sending => error,
-        }
-    }
-}
-
-/// Writes what is queued. Frames that come together go out together.
-async fn send_frames<W: AsyncWrite + Unpin>(
-    writer: &mut FrameWriter<W>,
-    queue: &mut QueueReceiver<Bytes>,
-    status: &LinkStatus,
-    limits: &LinkLimits,
-) -> LinkError {
-    let mut frames = Vec::with_capacity(FRAMES_AT_ONCE);
-    loop {
-        frames.clear();
-        if queue.take(&mut frames, FRAMES_AT_ONCE).await == 0 {
-            return LinkError::ShutDown;
-        }
-        let mut bytes = 0_u64;
-        let write = async {
-            for frame in &frames {
-                // A peer may be slow, but has to take something now and then.
-                timeout(limits.stall, writer.write(frame)).await.map_err(|_| LinkError::Stalled)??;
-                bytes = bytes.saturating_add(u64::try_from(frame.len()).unwrap_or(u64::MAX));
-            }
-            timeout(limits.stall, writer.flush()).await.map_err(|_| LinkError::Stalled)??;
-            Ok::<_, LinkError>(())
-        };
-        if let Err(error) = write.await {
-            return error;
-        }
-        status.sent_bytes.fetch_add(bytes, Ordering::Relaxed);
-        status.sent_frames.fetch_add(u64::try_from(frames.len()).unwrap_or(u64::MAX), Ordering::Relaxed);
-    }
-}
-
-async fn expect_nothing<R: AsyncRead + Unpin>(reader: &mut FrameReader<R>) -> LinkError {
-    match reader.next().await {
-        Ok(None) => LinkError::Closed,
-        Ok(Some(_)) => LinkError::Unexpected,
-        Err(error) => error.into(),
-    }
-}
-
-async fn expect_answers<R: AsyncRead + Unpin>(
-    reader: &mut FrameReader<R>,
-    frame_limit: usize,
-    from: ReplicaId,
-    to: &mpsc::Sender<FromReplica>,
-) -> LinkError {
-    reader.set_limit(frame_limit);
-    loop {
-        let frame = match reader.next().await {
-            Ok(Some(frame)) => frame,
-            Ok(None) => return LinkError::Closed,
-            Err(error) => return error.into(),
-        };
-        let Ok(answers) = wire::decode(&frame) else { return LinkError::Unexpected };
-        drop(frame);
-        if to.send((from, answers)).await.is_err() {
-            return LinkError::ShutDown;
-        }
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use pbft_core::ReplicaId;
 use pbft_crypto::PublicKey;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::{
     config::{REPLICA_FRAME_BYTES, TransportConfig, TransportLimits},
@@ -34,6 +34,8 @@ struct Known {
     replica: Option<ReplicaId>,
     as_replica: Arc<Share>,
     as_client: Arc<Share>,
+    /// Told when it connects.
+    seen: Arc<Notify>,
 }
 
 /// The connections that are in use. Who is taken out of here is cut off: its `stop` is dropped.
@@ -83,6 +85,7 @@ impl Peers {
                 replica: replica.filter(|id| *id != config.id),
                 as_replica: Share::new(limits.replica_inbound_bytes, REPLICA_FRAME_BYTES),
                 as_client: Share::new(limits.client_inbound_bytes, limits.client_frame_bytes),
+                seen: Arc::default(),
             }
         };
         Arc::new(Self {
@@ -104,6 +107,11 @@ impl Peers {
         self.known.get(key).map_or((0, 0), |known| known.as_replica.taken())
     }
 
+    /// What is told when a replica with this key connects.
+    pub(crate) fn seen(&self, key: Option<&PublicKey>) -> Arc<Notify> {
+        key.and_then(|key| self.known.get(key)).map_or_else(Arc::default, |known| known.seen.clone())
+    }
+
     /// Lets the owner of `key` in, in that role. A replica that is in already is replaced: the older connection is dead,
     /// or will be.
     pub(crate) fn seat(self: &Arc<Self>, key: PublicKey, role: Role) -> Result<Seated, CutOff> {
@@ -114,6 +122,7 @@ impl Peers {
         let (as_what, share) = match role {
             Role::Replica(id) if known.replica == Some(id) => {
                 seats.replicas.insert(id, ReplicaSeat { number, _stop: stop });
+                known.seen.notify_one();
                 (SeatedAs::Replica(id), &known.as_replica)
             }
             Role::Replica(_) => return Err(CutOff::Refused(Refusal::WrongReplica)),

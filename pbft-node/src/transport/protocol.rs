@@ -151,7 +151,50 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
+    use pbft_core::{ClientId, RequestNumber, Seq, View, message::Operation, service::Outcome, wire::encode};
+
     use super::*;
+
+    fn hex(value: &impl Serialize) -> String {
+        encode(value).unwrap().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    #[test]
+    fn the_format_is_frozen() {
+        let (client, number) = (ClientId::from_bytes([0xcc; 32]), RequestNumber::new(300));
+        let request = Request { client, number, operation: Operation::new(vec![1, 2]) };
+        let id = request.id();
+        let name = format!("{}ac02", "cc".repeat(32));
+        assert_eq!(hex(&ClientRequest::Submit(vec![request])), format!("010001{name}020102"));
+        assert_eq!(hex(&ClientRequest::Report), "0101");
+
+        let outcome = Outcome::Applied(vec![9]);
+        let reply = Reply { view: View::new(2), seq: Seq::new(5), id, outcome };
+        let answers = vec![
+            ClientAnswer::Reply(reply),
+            ClientAnswer::Decline(id, DeclineReason::Busy),
+            ClientAnswer::Decline(id, DeclineReason::NotAdmitted(vec![7])),
+        ];
+        assert_eq!(hex(&answers), format!("0103000205{name}00010901{name}0001{name}060107"));
+
+        let seq = Seq::new(3);
+        let progress = Progress {
+            replica: ReplicaId::new(1),
+            view: View::new(2),
+            primary: ReplicaId::new(2),
+            executed: seq,
+            proposed: seq,
+            stable_checkpoint: seq,
+            low: seq,
+            high: seq,
+            waiting_requests: 4,
+            clients: 5,
+            farthest_claim: seq,
+            first_archived: None,
+        };
+        let report = ClientAnswer::Report(ReplicaReport { progress, application: vec![8] });
+        assert_eq!(hex(&report), "01020102020303030303040503000108");
+    }
 
     /// What `take` gives without waiting.
     async fn take_now(share: &Share, bytes: usize) -> Option<Quota> {

@@ -5,15 +5,25 @@ use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 use pbft_core::{ClientId, RequestId, RequestNumber};
 use pbft_core::{ReplicaId, Seq, View, message::Reply, network::Network, service::Outcome};
 use pbft_crypto::{Digest, KeyPair};
+use pbft_node::tls::TlsIdentity;
 use pbft_node::transport::{
     ClientAnswer, ClientRequest, CutOff, Hello, Inbound, LinkError, Refusal, Role, TRANSPORT_VERSION,
     TransportError, Welcome,
 };
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs, pki_types::ServerName, version::TLS12};
+use rustls::{
+    ClientConfig, RootCertStore, SignatureScheme,
+    client::ResolvesClientCert,
+    crypto::aws_lc_rs::{default_provider, sign::any_ecdsa_type},
+    pki_types::{CertificateDer, PrivatePkcs8KeyDer, ServerName},
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+    version::TLS12,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
 };
+use tokio_rustls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use crate::net::{Cluster, Node, hello, message, small_queue, soon};
 
@@ -43,35 +53,88 @@ async fn unknown_keys_are_refused() {
     cluster.dial_as_client(0).await;
 }
 
+/// Shows a certificate, or none, and signs with a key that need not be the one in it.
+#[derive(Debug)]
+struct Shown(Option<Arc<CertifiedKey>>);
+
+impl Shown {
+    fn stolen(certificate: CertificateDer<'static>) -> Self {
+        let own = KeyPair::generate().to_pkcs8_der();
+        let own = any_ecdsa_type(&PrivatePkcs8KeyDer::from(own.as_slice()).into()).unwrap();
+        Self(Some(Arc::new(CertifiedKey::new(vec![certificate], own))))
+    }
+}
+
+impl ResolvesClientCert for Shown {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl ResolvesServerCert for Shown {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.clone()
+    }
+}
+
+/// Replica `index`'s certificate: anyone who dials it gets to see it.
+async fn certificate_of(cluster: &Cluster, index: usize) -> CertificateDer<'static> {
+    let peer = soon(cluster.dial(index, &KeyPair::generate())).await.unwrap();
+    peer.stream.get_ref().1.peer_certificates().unwrap()[0].clone()
+}
+
+/// Dials replica 0 and shows what is given.
+async fn dial_with(cluster: &Cluster, shown: Shown) -> TlsStream<TcpStream> {
+    let identity = TlsIdentity::new(&KeyPair::generate()).unwrap();
+    let connector = identity.connector(cluster.keys[0].public_key()).unwrap();
+    let mut config = (**connector.config()).clone();
+    config.client_auth_cert_resolver = Arc::new(shown);
+    let socket = TcpStream::connect(cluster.addresses[0]).await.unwrap();
+    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
+    let connector = TlsConnector::from(Arc::new(config));
+    soon(connector.connect(name, socket)).await.unwrap().into()
+}
+
 #[tokio::test]
 async fn a_client_without_a_certificate_is_refused() {
     let mut cluster = Cluster::new(2);
     let node = cluster.start(0);
-    let connector = {
-        let identity = pbft_node::tls::TlsIdentity::new(&KeyPair::generate()).unwrap();
-        identity.connector(cluster.keys[0].public_key()).unwrap()
-    };
-    let mut config = (**connector.config()).clone();
-    config.client_auth_cert_resolver = Arc::new(NoCertificate);
-    let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
-    let socket = TcpStream::connect(cluster.addresses[0]).await.unwrap();
-    let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-    let mut stream = soon(connector.connect(name, socket)).await.unwrap();
+    let mut stream = dial_with(&cluster, Shown(None)).await;
     assert!(soon(stream.read_u8()).await.is_err());
     node.counted(CutOff::UnknownKey, 1).await;
 }
 
-#[derive(Debug)]
-struct NoCertificate;
+#[tokio::test]
+async fn a_certificate_without_its_secret_key_lets_nobody_in() {
+    let mut cluster = Cluster::new(2);
+    let node = cluster.start(0);
+    let second = cluster.start(1);
+    let certificate = certificate_of(&cluster, 1).await;
+    second.transport.shutdown().await;
+    let mut stream = dial_with(&cluster, Shown::stolen(certificate)).await;
+    assert!(soon(stream.read_u8()).await.is_err());
+    node.counted(CutOff::BadHandshake, 1).await;
+}
 
-impl rustls::client::ResolvesClientCert for NoCertificate {
-    fn resolve(&self, _: &[&[u8]], _: &[rustls::SignatureScheme]) -> Option<Arc<rustls::sign::CertifiedKey>> {
-        None
-    }
-
-    fn has_certs(&self) -> bool {
-        false
-    }
+#[tokio::test]
+async fn a_certificate_without_its_secret_key_makes_no_replica() {
+    let mut cluster = Cluster::new(2);
+    let second = cluster.start(1);
+    let certificate = certificate_of(&cluster, 1).await;
+    second.transport.shutdown().await;
+    let acceptor = TlsIdentity::new(&cluster.keys[1]).unwrap().acceptor([cluster.keys[0].public_key()]);
+    let mut config = (**acceptor.unwrap().config()).clone();
+    config.cert_resolver = Arc::new(Shown::stolen(certificate));
+    let impostor = TcpListener::bind(cluster.addresses[1]).await.unwrap();
+    let node = cluster.start(0);
+    let (socket, _) = soon(impostor.accept()).await.unwrap();
+    assert!(soon(TlsAcceptor::from(Arc::new(config)).accept(socket)).await.is_err());
+    let link = node.link_is(1, |link| link.last_error.is_some()).await;
+    assert!(matches!(link.last_error.as_deref(), Some(LinkError::Tls(_))), "{link:?}");
 }
 
 #[tokio::test]
@@ -88,14 +151,14 @@ async fn plaintext_is_refused() {
 async fn tls_1_2_is_refused() {
     let mut cluster = Cluster::new(2);
     let node = cluster.start(0);
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    let config = ClientConfig::builder_with_provider(Arc::new(default_provider()))
         .with_protocol_versions(&[&TLS12])
         .unwrap()
         .with_root_certificates(RootCertStore::empty())
         .with_no_client_auth();
     let socket = TcpStream::connect(cluster.addresses[0]).await.unwrap();
     let name = ServerName::IpAddress(Ipv4Addr::LOCALHOST.into());
-    let old = tokio_rustls::TlsConnector::from(Arc::new(config));
+    let old = TlsConnector::from(Arc::new(config));
     assert!(soon(old.connect(name, socket)).await.is_err());
     node.counted(CutOff::OldTls, 1).await;
 }
