@@ -25,7 +25,7 @@ struct Medium {
     files: BTreeMap<String, MemoryFile>,
     life: u64,
     capacity: usize,
-    syncs_fail: bool,
+    syncs_left: Option<u64>,
     operations_left: Option<u64>,
     operations: u64,
 }
@@ -69,7 +69,7 @@ impl MemoryDisk {
             files,
             life: 0,
             capacity: usize::MAX,
-            syncs_fail: false,
+            syncs_left: None,
             operations_left: None,
             operations: 0,
         };
@@ -98,11 +98,16 @@ impl MemoryDisk {
             file.name_is_synced = true;
             there
         });
-        medium.life = medium.life.saturating_add(1);
-        medium.capacity = usize::MAX;
-        medium.syncs_fail = false;
-        medium.operations_left = None;
-        medium.operations = 0;
+        medium.begin_life();
+        Self { medium: self.medium.clone(), life: medium.life }
+    }
+
+    /// Ends the life of all handles without a power cut, as when their process is killed: what was not synced is still
+    /// there and still not synced. Faults end with it.
+    #[must_use]
+    pub fn restart(&self) -> Self {
+        let mut medium = self.medium();
+        medium.begin_life();
         Self { medium: self.medium.clone(), life: medium.life }
     }
 
@@ -121,9 +126,10 @@ impl MemoryDisk {
         self.medium().capacity = bytes;
     }
 
-    /// From now on each sync fails, and leaves unsynced what it was to sync.
-    pub fn fail_syncs(&self) {
-        self.medium().syncs_fail = true;
+    /// Fails one sync, after this many more that succeed. It does what file systems do then: what it was to sync stays
+    /// readable, but a later sync takes it for done, and so it never reaches the medium.
+    pub fn fail_sync_after(&self, syncs: u64) {
+        self.medium().syncs_left = Some(syncs);
     }
 
     /// Fails everything after this many more writes, syncs and removals. The one that fails is half done: what it
@@ -150,6 +156,21 @@ impl MemoryDisk {
 }
 
 impl Medium {
+    fn begin_life(&mut self) {
+        self.life = self.life.saturating_add(1);
+        self.capacity = usize::MAX;
+        self.syncs_left = None;
+        self.operations_left = None;
+        self.operations = 0;
+    }
+
+    /// Counts a sync: whether it succeeds.
+    fn sync_succeeds(&mut self) -> bool {
+        let left = self.syncs_left.take();
+        self.syncs_left = left.and_then(|left| left.checked_sub(1));
+        left != Some(0)
+    }
+
     /// Counts a changing operation: whether it is still carried out.
     fn has_power(&mut self) -> bool {
         self.operations = self.operations.saturating_add(1);
@@ -240,10 +261,12 @@ impl Disk for MemoryDisk {
         if !medium.has_power() {
             return Err(power_is_off());
         }
-        if medium.syncs_fail {
+        let succeeds = medium.sync_succeeds();
+        let file = medium.file(name)?;
+        if !succeeds {
+            file.writes.clear();
             return Err(io::Error::other("the medium did not take the bytes"));
         }
-        let file = medium.file(name)?;
         let was_new = !file.name_is_synced;
         file.sync();
         if was_new {

@@ -65,8 +65,8 @@ pub(super) fn recover<D: Disk>(disk: &mut D, owner: &[u8; 32]) -> Result<Recover
         let segment = SegmentFile::read(disk, first, owner)?;
         let scan = Scan::new(segment.header, &segment.bytes);
         segment.check_followed_by(&next, next_is_empty, &scan)?;
-        if scan.stop != Stop::Ended {
-            repairs.push(missing_end(&segment, &scan));
+        if next_is_empty {
+            repairs.push(end_repair(&segment, &scan));
         }
         decoded.push(segment.decode(&scan)?);
         older.push_front(first);
@@ -130,8 +130,8 @@ fn tail_repair(file: &SegmentFile, scan: &Scan<'_>) -> Repair {
     Repair { file: file.name.clone(), offset: scan.last_write, bytes }
 }
 
-/// The end frame that a crash has kept from being written, when the next segment was just made.
-fn missing_end(file: &SegmentFile, scan: &Scan<'_>) -> Repair {
+/// Writes the end frame, again or at last: while the next segment is empty, nothing says that it is durable.
+fn end_repair(file: &SegmentFile, scan: &Scan<'_>) -> Repair {
     let place =
         Place { salt: file.header.salt, starts_write: true, position: scan.last, previous: scan.chain };
     let mut bytes = Vec::new();
@@ -187,7 +187,7 @@ impl SegmentFile {
     /// the next one was made; the end frame was when the first frame was written to the next one.
     fn check_followed_by(&self, next: &Header, next_is_empty: bool, scan: &Scan<'_>) -> Result<(), LogError> {
         let after = scan.last.next();
-        let follows = after == next.first && scan.chain == next.seed && self.header.salt == next.salt;
+        let follows = after == next.first && scan.chain == next.seed;
         match scan.stop {
             Stop::Ended if follows => Ok(()),
             Stop::Ended if after < next.first => Err(LogError::Missing { from: after, before: next.first }),

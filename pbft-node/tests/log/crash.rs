@@ -26,6 +26,17 @@ enum Action {
     Reopen,
 }
 
+/// How a life of the log ends.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    /// During an operation on the disk; what was not synced is lost in part.
+    PowerCut { operation: u64 },
+    /// During an operation on the disk; the system goes on.
+    Killed { operation: u64 },
+    /// The log gives up; the system goes on, and takes for synced what is not.
+    FailedSync { sync: u64 },
+}
+
 /// A log, and what must be true of it.
 struct Experiment {
     disk: MemoryDisk,
@@ -87,6 +98,31 @@ impl Experiment {
             }
         }
         Ok(log)
+    }
+
+    /// One life, from opening to its end.
+    fn live(&mut self, actions: &[Action], ending: Ending, seed: u64) {
+        match ending {
+            Ending::PowerCut { operation } | Ending::Killed { operation } => {
+                self.disk.cut_power_after(operation)
+            }
+            Ending::FailedSync { sync } => self.disk.fail_sync_after(sync),
+        }
+        let log = self.open().and_then(|mut log| {
+            self.check(log.load()?);
+            self.run(log, actions)
+        });
+        match ending {
+            Ending::PowerCut { .. } => self.crash(Choices::new(seed)),
+            Ending::Killed { .. } | Ending::FailedSync { .. } => self.disk = self.disk.restart(),
+        }
+        drop(log);
+    }
+
+    /// A last opening without faults, which must find all that it should.
+    fn end(&mut self) {
+        let records = self.open().unwrap().load().unwrap();
+        self.check(records);
     }
 
     fn crash(&mut self, mut choices: Choices) {
@@ -157,23 +193,33 @@ fn power_cut_at_every_operation_with_every_kind_of_loss() {
 }
 
 #[test]
-fn power_cut_during_each_step_of_recovery() {
-    for cut in 0..60 {
+fn killed_at_every_operation_then_power_cut_during_recovery() {
+    for operation in 0..70 {
         for seed in 0..20 {
-            let mut experiment = Experiment::new(options());
-            experiment.disk.cut_power_after(cut);
-            let log = experiment.open().unwrap();
-            drop(experiment.run(log, &script()));
-            for second_cut in 0..8 {
-                experiment.crash(Choices::new(seed + cut * 1000 + second_cut));
-                experiment.disk.cut_power_after(second_cut);
-                if let Ok(mut log) = experiment.open() {
-                    experiment.check(log.load().unwrap());
+            for ending in [Ending::PowerCut { operation }, Ending::Killed { operation }] {
+                let mut experiment = Experiment::new(options());
+                experiment.live(&script(), ending, seed);
+                for step in 0..7 {
+                    experiment.live(
+                        &[],
+                        Ending::PowerCut { operation: step },
+                        seed + operation * 1000 + step,
+                    );
                 }
+                experiment.end();
             }
-            experiment.crash(Choices::new(seed));
-            let records = experiment.open().unwrap().load().unwrap();
-            experiment.check(records);
+        }
+    }
+}
+
+#[test]
+fn every_sync_failing_once_then_a_power_cut() {
+    for sync in 0..50 {
+        for (seed, actions) in [(0, 0), (1, 3), (2, 30), (3, 7)] {
+            let mut experiment = Experiment::new(options());
+            experiment.live(&script(), Ending::FailedSync { sync }, seed);
+            experiment.live(&script()[..actions], Ending::PowerCut { operation: 1000 }, seed);
+            experiment.end();
         }
     }
 }
@@ -184,6 +230,14 @@ fn action() -> impl Strategy<Value = Action> {
         4 => Just(Action::Sync),
         1 => (0u64..12).prop_map(|kept| Action::Truncate { kept }),
         1 => Just(Action::Reopen),
+    ]
+}
+
+fn ending() -> impl Strategy<Value = Ending> {
+    prop_oneof![
+        3 => (0u64..60).prop_map(|operation| Ending::PowerCut { operation }),
+        1 => (0u64..60).prop_map(|operation| Ending::Killed { operation }),
+        1 => (0u64..30).prop_map(|sync| Ending::FailedSync { sync }),
     ]
 }
 
@@ -200,22 +254,16 @@ fn layout() -> impl Strategy<Value = LogOptions> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(1_000))]
 
-    /// Lives of a log, each ended by a power cut somewhere.
+    /// Lives of a log, each ended somewhere in some way.
     #[test]
     fn nothing_durable_is_lost_through_many_lives(
-        lives in prop::collection::vec((prop::collection::vec(action(), 0..40), 0u64..60, any::<u64>()), 1..6),
+        lives in prop::collection::vec((prop::collection::vec(action(), 0..40), ending(), any::<u64>()), 1..8),
         options in layout(),
     ) {
         let mut experiment = Experiment::new(options);
-        for (actions, cut, seed) in lives {
-            let mut log = experiment.open().unwrap();
-            experiment.check(log.load().unwrap());
-            experiment.disk.cut_power_after(cut);
-            let log = experiment.run(log, &actions);
-            experiment.crash(Choices::new(seed));
-            drop(log);
+        for (actions, ending, seed) in lives {
+            experiment.live(&actions, ending, seed);
         }
-        let records = experiment.open().unwrap().load().unwrap();
-        experiment.check(records);
+        experiment.end();
     }
 }

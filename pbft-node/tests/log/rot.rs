@@ -157,6 +157,42 @@ fn frames_swapped_repeated_or_left_out_are_found() {
 }
 
 #[test]
+fn a_whole_frame_out_of_place_at_the_end_is_not_taken_for_torn() {
+    let disk = MemoryDisk::new();
+    let mut log = open(disk.clone()).unwrap();
+    fill(&mut log, 8, 100);
+    let (name, mut bytes) = die(log, &disk).image().pop_first().unwrap();
+    let frames = frames(&bytes);
+    let ((start, end), (_, behind)) = (frames[6], frames[7]);
+    bytes.truncate(behind);
+    bytes.extend_from_within(start..end);
+    let error = load([(name, bytes)].into()).unwrap_err();
+    assert!(matches!(error, LogError::Damaged { damage: Damage::Chain, .. }), "{error}");
+}
+
+#[test]
+fn a_frame_from_another_life_of_the_log_is_found() {
+    let image = closed(8, 100);
+    let disk = MemoryDisk::new();
+    let mut log = open(disk.clone()).unwrap();
+    for position in 1..=8 {
+        log.append(at(position), &record(position + 50, 100)).unwrap();
+        log.sync().unwrap();
+    }
+    drop(log);
+    let (name, other) = disk.image().pop_first().unwrap();
+    for (start, end) in frames(&other).into_iter().skip(1) {
+        // Same place, same length, same salt, same position.
+        let mut mine = image[&name].clone();
+        let length = end - start;
+        let place = frames(&mine).into_iter().find(|(at, to)| to - at == length && *at == start).unwrap();
+        mine[place.0..place.1].copy_from_slice(&other[start..end]);
+        let error = load([(name.clone(), mine)].into()).unwrap_err();
+        assert!(matches!(error, LogError::Damaged { damage: Damage::Chain, .. }), "{error}");
+    }
+}
+
+#[test]
 fn files_of_another_log_are_found() {
     let mine = closed(50, 500);
     let with = |options: LogOptions, content: u64| {

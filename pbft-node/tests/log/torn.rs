@@ -3,7 +3,7 @@
 use pbft_core::storage::Log;
 use pbft_node::{disk::MemoryDisk, log::LogOptions};
 
-use crate::model::{Choices, assert_filled, at, open, options, record};
+use crate::model::{Choices, assert_filled, at, die, open, options, record};
 
 /// A log of two synced records, before and after a third write of three records.
 fn before_and_after(options: &LogOptions) -> (String, Vec<u8>, Vec<u8>) {
@@ -26,14 +26,19 @@ fn disk_with(name: &str, bytes: Vec<u8>) -> MemoryDisk {
     MemoryDisk::from_image([(name.to_owned(), bytes)].into())
 }
 
-/// Opens a torn log: it must hold the synced records and whole ones of the torn write, and go on.
+/// Opens a torn log: it must hold the synced records and whole ones of the torn write, and go on. What it goes on with
+/// is as long as what was lost, so that leftovers of that would follow it without a gap.
 fn check(disk: &MemoryDisk, whole: u64) {
-    let mut log = open(disk.clone()).unwrap();
-    assert_filled(&log.load().unwrap(), 1..=whole, 50);
-    log.append(at(whole + 1), &record(whole + 1, 50)).unwrap();
-    log.sync().unwrap();
-    drop(log);
-    assert_filled(&open(disk.clone()).unwrap().load().unwrap(), 1..=whole + 1, 50);
+    for content in [whole + 1, 100] {
+        let disk = MemoryDisk::from_image(disk.image());
+        let mut log = open(disk.clone()).unwrap();
+        assert_filled(&log.load().unwrap(), 1..=whole, 50);
+        log.append(at(whole + 1), &record(content, 50)).unwrap();
+        log.sync().unwrap();
+        let mut records = open(die(log, &disk)).unwrap().load().unwrap();
+        assert_eq!(records.pop(), Some((at(whole + 1), record(content, 50))));
+        assert_filled(&records, 1..=whole, 50);
+    }
 }
 
 /// How many of five records a log that is written up to `length` holds.
