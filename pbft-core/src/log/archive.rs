@@ -52,10 +52,10 @@ impl Archive {
         self.batches.get(&seq).map(|archived| &archived.batch)
     }
 
-    /// Where the oldest one's records start.
+    /// Where their records start. Records need not lie in the order of numbers.
     #[must_use]
     pub fn first_position(&self) -> Option<LogPosition> {
-        self.batches.values().next().map(|archived| archived.position)
+        self.batches.values().map(|archived| archived.position).min()
     }
 
     /// The oldest number that is here.

@@ -15,20 +15,24 @@ use crate::{
     log::{Added, Votes},
     message::{Checkpoint, Message, Signed},
     service::ServiceCheckpoint,
-    storage::{CheckpointRecord, LogPosition, Record},
+    storage::{CheckpointRecord, Durable, Held, LogPosition, Record},
     time::UnixMillis,
 };
 
 /// What is known of checkpoints.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Checkpoints {
-    votes: BTreeMap<Seq, Votes<Checkpoint>>,
+    pub(super) votes: BTreeMap<Seq, Votes<Checkpoint>>,
     /// This replica's own checkpoints that are not yet behind the low water mark.
     pub(super) own: BTreeMap<Seq, Digest>,
     /// Its newest vote that was sent.
     pub(super) own_vote: Option<Signed<Checkpoint>>,
     /// Where its newest checkpoint is in the log: recovery starts there.
     pub(super) own_position: Option<LogPosition>,
+    /// Where `proven` is in the log: with it recovery knows the low water mark.
+    pub(super) proven_position: Option<LogPosition>,
+    /// What the log does not need any more, once that is safe to say.
+    pub(super) truncation: Option<Held<LogPosition>>,
     /// The newest proof that a quorum got somewhere. It may lie ahead of this replica.
     pub(super) proven: Option<Certificate<Checkpoint>>,
     /// The newest checkpoint that is stable and that this replica has reached.
@@ -76,7 +80,9 @@ impl Replica {
     /// CK-2: at most one vote for each signer, and only for numbers in the window.
     pub(super) fn on_checkpoint(&mut self, step: &mut Step<'_>, vote: Signed<Checkpoint>) {
         let seq = vote.statement.seq;
-        if vote.signer == self.id {
+        // An old vote of our own may come back from a peer.
+        let newest = self.checkpoints.own_vote.as_ref().is_none_or(|own| own.statement.seq < seq);
+        if vote.signer == self.id && newest {
             self.checkpoints.own_vote = Some(vote.clone());
         }
         if !self.is_checkpoint(seq) || seq <= self.log.low() || seq > self.log.high() {
@@ -103,8 +109,9 @@ impl Replica {
         if !self.is_checkpoint(seq) || seq <= proven {
             return;
         }
-        self.persist(step, Record::Stable(certificate.clone()));
+        let position = self.persist(step, Record::Stable(certificate.clone()));
         self.checkpoints.proven = Some(certificate);
+        self.checkpoints.proven_position = Some(position);
         self.try_stabilize(step);
         self.try_propose(step);
     }
@@ -113,27 +120,46 @@ impl Replica {
     pub(super) fn try_stabilize(&mut self, step: &mut Step<'_>) {
         let Some(proven) = self.checkpoints.proven.clone() else { return };
         let certified = proven.statement;
-        if let Some(own) = self.checkpoints.own.get(&certified.seq) {
-            if *own != certified.digest {
-                let (seq, own) = (certified.seq, *own);
-                step.push(Effect::Diverged { seq, own, certified: certified.digest });
-                return;
-            }
+        if let Some(own) = self.checkpoints.own.get(&certified.seq)
+            && *own != certified.digest
+        {
+            let (seq, own) = (certified.seq, *own);
+            step.push(Effect::Diverged { seq, own, certified: certified.digest });
+            return;
+        }
+        // Own checkpoints have no gaps, so one at `certified` was made (and compared) if there is a later one: after a
+        // restart its own record may be gone.
+        let Some(newest) = self.checkpoints.own.keys().next_back().copied() else { return };
+        if certified.seq <= newest {
             self.checkpoints.stable = Some(proven);
         }
-        let reached = self.checkpoints.own.range(..=certified.seq).next_back().map(|(seq, _)| *seq);
-        let Some(low) = reached.filter(|low| *low > self.log.low()) else { return };
+        let low = newest.min(certified.seq);
+        if low <= self.log.low() {
+            return;
+        }
         self.log.advance_to(low);
         self.checkpoints.votes = self.checkpoints.votes.split_off(&low.next());
         self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
-        self.truncate_log(step);
+        self.plan_truncation();
     }
 
-    /// CK-6: keeps the newest own checkpoint, everything after it, and what the archive still holds for peers.
-    fn truncate_log(&self, step: &mut Step<'_>) {
-        let Some(checkpoint) = self.checkpoints.own_position else { return };
-        let first = self.log.first_needed().map_or(checkpoint, |needed| needed.min(checkpoint));
-        step.push(Effect::TruncateLog(first));
+    /// CK-6: keeps the newest own checkpoint and the newest proof, everything after them, what is in the window, and
+    /// what the archive still holds for peers. Old records go only when the new ones that replace them are durable:
+    /// else a crash could take both.
+    fn plan_truncation(&mut self) {
+        let kept = [self.checkpoints.own_position, self.checkpoints.proven_position, self.log.first_needed()];
+        let Some(first) = kept.into_iter().flatten().min() else { return };
+        if self.checkpoints.truncation.is_none() {
+            self.checkpoints.truncation = Some(Held::until(self.last_position, first));
+        }
+    }
+
+    pub(super) fn try_truncate_log(&mut self, step: &mut Step<'_>, durable: Durable) {
+        match self.checkpoints.truncation.take().map(|held| held.release(durable)) {
+            Some(Ok(first)) => step.push(Effect::TruncateLog(first)),
+            Some(Err(held)) => self.checkpoints.truncation = Some(held),
+            None => {}
+        }
     }
 
     /// The newest stable checkpoint that this replica has reached.

@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{CatchUp, Checkpoints, Execution, Replica, Step, Timers};
+use super::{CatchUp, Checkpoints, Execution, Replica, Step, Timers, Vote};
 use crate::{
     client_table::ClientTable,
     config::ValidConfig,
@@ -49,13 +49,11 @@ impl Replica {
         if config.replicas.key(id).is_none() {
             return Err(RecoverError::NotAMember { replica: id, count: config.replicas.count() });
         }
-        let first = records.iter().map(|(_, record)| seq_of(record).value()).min().unwrap_or(1);
-        let low = Seq::new(first.saturating_sub(1));
         let mut replica = Self {
             id,
             view: View::ZERO,
             // Records were within the window when they were written: see `set_window` below.
-            log: MessageLog::new(low, u64::MAX, config.archive_bytes),
+            log: MessageLog::new(Seq::ZERO, u64::MAX, config.archive_bytes),
             clients: ClientTable::new(config.max_clients, config.reply_cache_bytes),
             execution: Execution::default(),
             checkpoints: Checkpoints::default(),
@@ -70,6 +68,7 @@ impl Replica {
         };
         let checkpoint = replica.replay(records)?;
         replica.log.set_window(replica.config.window);
+        replica.checkpoints.truncation = None;
         Ok(Recovered { replica, checkpoint })
     }
 
@@ -85,7 +84,8 @@ impl Replica {
             }
             self.last_position = position;
             let seq = seq_of(&record);
-            // A stable checkpoint may lie ahead of anything that was proposed to this replica.
+            // A stable checkpoint may lie ahead of anything that was proposed to this replica, and of its window.
+            let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
             if !matches!(record, Record::Stable(_)) {
                 self.proposed = self.proposed.max(seq);
             }
@@ -120,10 +120,14 @@ impl Replica {
                 }
                 Record::Stable(certificate) => {
                     self.checkpoints.proven = Some(certificate);
+                    self.checkpoints.proven_position = Some(position);
                     self.replay_stability(position)?;
                 }
             }
-            if let Some(slot) = self.log.slot_mut(seq).filter(|slot| slot.status() != SlotStatus::Empty) {
+            if in_window
+                && let Some(slot) = self.log.slot_mut(seq)
+                && slot.status() != SlotStatus::Empty
+            {
                 slot.recorded_at(position);
             }
         }
@@ -151,10 +155,32 @@ impl Replica {
             .map_err(|_| contradiction("its client table cannot be read"))?;
         self.execution = Execution::after(statement.seq, record.time, record.wake_at);
         self.checkpoints.own.insert(statement.seq, statement.digest);
+        self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
         self.checkpoints.own_vote = Some(record.checkpoint);
         self.checkpoints.own_position = Some(position);
         self.replay_stability(position)?;
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
+    }
+
+    /// After a restart: takes up each number where the log left it. A crash between the record of a proposal and that
+    /// of its prepare leaves a vote that was decided on and never cast; and what the log holds may be a quorum already.
+    pub(super) fn resume_votes(&mut self, step: &mut Step<'_>) {
+        let open = self.log.slots().filter(|(_, slot)| !slot.is_committed()).map(|(seq, _)| seq);
+        for seq in open.collect::<Vec<_>>() {
+            self.prepare_again(step, seq);
+            self.try_prepare_quorum(step, seq);
+            self.try_commit_quorum(step, seq);
+        }
+    }
+
+    fn prepare_again(&mut self, step: &mut Step<'_>, seq: Seq) {
+        let Some(slot) = self.log.slot(seq) else { return };
+        let Some(expected) = slot.expected_prepare(self.view) else { return };
+        if self.is_primary() || slot.prepares.of(self.id).is_some() {
+            return;
+        }
+        let prepare = self.sign(expected);
+        self.persist_then_vote(step, Record::Prepare(prepare.clone()), Vote::Prepare(prepare));
     }
 
     fn replay_stability(&mut self, position: LogPosition) -> Result<(), RecoverError> {

@@ -40,6 +40,7 @@ struct Asked {
 impl Replica {
     pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
         self.send_status(step);
+        self.resume_votes(step);
         self.try_execute(step);
         self.try_propose(step);
     }

@@ -81,8 +81,9 @@ impl Replica {
 
     fn wake_service_at(&self, step: &Step<'_>) -> Option<Duration> {
         let at = self.execution.wake_at?;
-        let idle_primary = self.is_primary() && self.in_flight() == 0;
-        idle_primary.then(|| step.now.elapsed.saturating_add(at.since(step.now.wall)))
+        // A primary whose window is full cannot act on it: a deadline now, and again now, would never end.
+        let may_act = self.in_flight() == 0 && self.may_propose();
+        may_act.then(|| step.now.elapsed.saturating_add(at.since(step.now.wall)))
     }
 
     /// Tells the host the earliest deadline, if it has changed.
