@@ -111,7 +111,7 @@ fn run(
                     }
                     Effect::SetTimer(at) => timer = at,
                     Effect::TruncateLog(_)
-                    | Effect::Decline(..)
+                    | Effect::Decline { .. }
                     | Effect::Evidence(_)
                     | Effect::Diverged { .. } => {}
                 }

@@ -7,6 +7,7 @@
 use core::time::Duration;
 use std::collections::BTreeMap;
 
+use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
@@ -99,6 +100,7 @@ enum Answer {
 #[derive(Clone, Debug)]
 struct Outstanding {
     request: Request,
+    digest: Digest,
     since: Duration,
     retry_at: Duration,
     retry_after: Duration,
@@ -142,9 +144,9 @@ impl Client {
         } else {
             let retry_after = self.config.retry_after;
             let retry_at = now.saturating_add(retry_after);
-            let answers = BTreeMap::new();
-            let request = request.clone();
-            self.outstanding.insert(id, Outstanding { request, since: now, retry_at, retry_after, answers });
+            let (digest, answers, request) = (request.digest(), BTreeMap::new(), request.clone());
+            let outstanding = Outstanding { request, digest, since: now, retry_at, retry_after, answers };
+            self.outstanding.insert(id, outstanding);
         }
         effects.push(ClientEffect::SendToAll(request));
         self.arm(now, effects);
@@ -153,6 +155,10 @@ impl Client {
 
     /// A replica has answered.
     pub fn on_reply(&mut self, from: ReplicaId, reply: Reply, effects: &mut Vec<ClientEffect>) {
+        let asked = self.outstanding.get(&reply.id).map(|outstanding| outstanding.digest);
+        if asked != Some(reply.request) {
+            return;
+        }
         self.on_answer(from, reply.id, Answer::Reply(reply.seq, reply.outcome), effects);
     }
 
@@ -237,7 +243,8 @@ mod tests {
 
     fn reply(result: u8) -> Reply {
         let outcome = Outcome::Applied(vec![result]);
-        Reply { view: View::ZERO, seq: Seq::new(9), id: request(0).id(), outcome }
+        let request = request(0);
+        Reply { view: View::ZERO, seq: Seq::new(9), id: request.id(), request: request.digest(), outcome }
     }
 
     fn client() -> (Client, Vec<ClientEffect>) {

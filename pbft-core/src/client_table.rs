@@ -7,7 +7,7 @@
 //! The table is part of the replicated state: it changes only by execution, so it is equal on all replicas at equal
 //! sequence numbers, and its digest is part of every checkpoint.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use pbft_crypto::{Digest, Domain};
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,8 @@ pub enum Standing {
     TooOld,
     /// Its number lies past the window.
     TooFar,
+    /// The client is new, and there is no room for another one.
+    NoRoom,
 }
 
 /// One client's window: all numbers before `base` are used up, and `base + i` is if bit `i` is set.
@@ -39,7 +41,6 @@ pub enum Standing {
 struct Window {
     base: u64,
     used: [u64; (WINDOW / 64) as usize],
-    last_executed: Seq,
 }
 
 impl Window {
@@ -92,6 +93,8 @@ const fn bit(offset: u64) -> u64 {
 /// A reply that can be given again.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StoredReply {
+    /// The digest of the request that it answers: a number alone does not say which one was executed under it.
+    pub request: Digest,
     /// Where the request was executed.
     pub seq: Seq,
     /// What came of it.
@@ -104,14 +107,13 @@ pub struct ClientTable {
     max_clients: usize,
     max_reply_bytes: usize,
     windows: BTreeMap<ClientId, Window>,
-    by_last_executed: BTreeSet<(Seq, ClientId)>,
     replies: BTreeMap<RequestId, StoredReply>,
     reply_order: VecDeque<RequestId>,
     reply_bytes: usize,
 }
 
 /// What a stored reply costs besides its outcome.
-const REPLY_OVERHEAD: usize = 64;
+const REPLY_OVERHEAD: usize = 96;
 
 impl ClientTable {
     /// An empty table that remembers `max_clients` clients and `max_reply_bytes` of replies.
@@ -121,7 +123,6 @@ impl ClientTable {
             max_clients,
             max_reply_bytes,
             windows: BTreeMap::new(),
-            by_last_executed: BTreeSet::new(),
             replies: BTreeMap::new(),
             reply_order: VecDeque::new(),
             reply_bytes: 0,
@@ -131,7 +132,12 @@ impl ClientTable {
     /// What it says about a request.
     #[must_use]
     pub fn standing(&self, id: &RequestId) -> Standing {
-        self.windows.get(&id.client).copied().unwrap_or_default().standing(id.number)
+        match self.windows.get(&id.client) {
+            Some(window) => window.standing(id.number),
+            None if self.windows.len() < self.max_clients => Window::default().standing(id.number),
+            // A window is never forgotten: its numbers could be used again.
+            None => Standing::NoRoom,
+        }
     }
 
     /// The reply, if the request was executed and it is still remembered.
@@ -141,32 +147,15 @@ impl ClientTable {
     }
 
     /// Takes down that a fresh request was executed. A refused one leaves no trace.
-    pub fn record(&mut self, id: RequestId, seq: Seq, outcome: Outcome) {
+    pub fn record(&mut self, id: RequestId, request: Digest, seq: Seq, outcome: Outcome) {
         if matches!(outcome, Outcome::Refused(_)) {
             return;
         }
-        self.touch(id, seq);
+        self.windows.entry(id.client).or_default().mark(id.number);
         self.reply_bytes = self.reply_bytes.saturating_add(cost(&outcome));
-        if let Some(replaced) = self.replies.insert(id, StoredReply { seq, outcome }) {
-            // Only a forgotten client can use a number again.
-            self.reply_bytes = self.reply_bytes.saturating_sub(cost(&replaced.outcome));
-            self.reply_order.retain(|stored| *stored != id);
-        }
         self.reply_order.push_back(id);
+        self.replies.insert(id, StoredReply { request, seq, outcome });
         self.forget_old_replies();
-    }
-
-    fn touch(&mut self, id: RequestId, seq: Seq) {
-        let window = self.windows.entry(id.client).or_default();
-        self.by_last_executed.remove(&(window.last_executed, id.client));
-        window.mark(id.number);
-        window.last_executed = seq;
-        self.by_last_executed.insert((seq, id.client));
-        if self.windows.len() > self.max_clients
-            && let Some((_, idle)) = self.by_last_executed.pop_first()
-        {
-            self.windows.remove(&idle);
-        }
     }
 
     fn forget_old_replies(&mut self) {
@@ -197,16 +186,19 @@ impl ClientTable {
     pub fn restore(&mut self, bytes: &[u8]) -> Result<(), DecodeError> {
         let snapshot: Snapshot = crate::wire::decode(bytes)?;
         *self = Self::new(self.max_clients, self.max_reply_bytes);
-        for (client, window) in snapshot.windows {
-            self.by_last_executed.insert((window.last_executed, client));
-            self.windows.insert(client, window);
-        }
+        self.windows.extend(snapshot.windows);
         for (id, reply) in snapshot.replies {
             self.reply_bytes = self.reply_bytes.saturating_add(cost(&reply.outcome));
             self.reply_order.push_back(id);
             self.replies.insert(id, reply);
         }
         Ok(())
+    }
+
+    /// Whether a client has ever executed anything.
+    #[must_use]
+    pub fn knows(&self, client: &ClientId) -> bool {
+        self.windows.contains_key(client)
     }
 
     /// How many clients are remembered.
@@ -236,6 +228,8 @@ pub fn digest_of(encoded: &[u8]) -> Digest {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -252,7 +246,7 @@ mod tests {
     #[test]
     fn a_later_number_does_not_shut_out_an_earlier_one() {
         let mut table = ClientTable::new(10, 1000);
-        table.record(id(1, 9), Seq::new(1), applied());
+        table.record(id(1, 9), Digest::ZERO, Seq::new(1), applied());
         assert_eq!(table.standing(&id(1, 3)), Standing::Fresh);
         assert_eq!(table.standing(&id(1, 9)), Standing::Executed);
     }
@@ -261,21 +255,23 @@ mod tests {
     #[test]
     fn a_refused_request_may_come_again() {
         let mut table = ClientTable::new(10, 1000);
-        table.record(id(1, 0), Seq::new(1), Outcome::Refused(vec![]));
+        table.record(id(1, 0), Digest::ZERO, Seq::new(1), Outcome::Refused(vec![]));
         assert_eq!(table.standing(&id(1, 0)), Standing::Fresh);
         assert_eq!((table.clients(), table.reply(&id(1, 0))), (0, None));
     }
 
     #[test]
-    fn memory_is_bounded_and_the_oldest_goes_first() {
-        let mut table = ClientTable::new(2, 3 * (10 + REPLY_OVERHEAD));
-        for client in 1..=3 {
-            table.record(id(client, 0), Seq::new(u64::from(client)), applied());
+    fn memory_is_bounded_and_no_window_is_forgotten() {
+        let mut table = ClientTable::new(2, 2 * (10 + REPLY_OVERHEAD));
+        for (client, number) in [(1, 0), (2, 0), (2, 1)] {
+            table.record(id(client, number), Digest::ZERO, Seq::new(1), applied());
         }
-        table.record(id(3, 1), Seq::new(4), applied());
-        assert_eq!(table.clients(), 2);
-        assert_eq!(table.standing(&id(1, 0)), Standing::Fresh, "the client idle longest is forgotten");
-        assert!(table.reply(&id(1, 0)).is_none() && table.reply(&id(2, 0)).is_some());
+        assert_eq!((table.clients(), table.standing(&id(3, 0))), (2, Standing::NoRoom));
+        assert_ne!(table.standing(&id(1, 0)), Standing::Fresh, "what was executed is known for ever");
+        assert!(
+            table.reply(&id(1, 0)).is_none() && table.reply(&id(2, 1)).is_some(),
+            "the oldest reply goes first"
+        );
     }
 
     proptest! {
@@ -305,7 +301,7 @@ mod tests {
             for (at, (client, number)) in records.into_iter().enumerate() {
                 let id = id(client, number);
                 if table.standing(&id) == Standing::Fresh {
-                    table.record(id, Seq::new(at as u64), applied());
+                    table.record(id, Digest::ZERO, Seq::new(at as u64), applied());
                 }
             }
             let bytes = table.encode().unwrap();
@@ -313,7 +309,6 @@ mod tests {
             restored.restore(&bytes).unwrap();
             prop_assert_eq!(restored.encode().unwrap(), bytes);
             prop_assert_eq!(restored.reply_bytes, table.reply_bytes);
-            prop_assert_eq!(restored.by_last_executed, table.by_last_executed);
         }
     }
 }

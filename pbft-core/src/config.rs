@@ -10,6 +10,7 @@ use crate::{
     ids::{ReplicaId, View},
     quorum::QuorumSizes,
     request_buffer::BufferLimits,
+    wire::MAX_ENCODED_BYTES,
 };
 
 /// The members of a cluster. A replica's id is its index.
@@ -94,7 +95,8 @@ pub struct Config {
     pub max_batch_requests: usize,
     /// Agreed. Requests whose operation is larger are refused.
     pub max_operation_bytes: usize,
-    /// Agreed. How many clients' windows are remembered; the one that was idle longest is forgotten first.
+    /// Agreed. How many clients there may be. A client's window is never forgotten, as its numbers could be used again;
+    /// further clients are declined.
     pub max_clients: usize,
     /// Agreed. Memory for replies that a client may ask for again; the oldest is forgotten first.
     pub reply_cache_bytes: usize,
@@ -128,7 +130,7 @@ impl Config {
             max_batch_bytes: 1 << 20,
             max_batch_requests: 2048,
             max_operation_bytes: 64 << 10,
-            max_clients: 100_000,
+            max_clients: 80_000,
             reply_cache_bytes: 2 << 20,
             max_clock_ahead: Duration::from_secs(2),
             max_in_flight: 16,
@@ -169,12 +171,42 @@ impl Config {
             ),
             (self.max_batch_bytes <= MAX_BATCH_BYTES, ConfigError::BatchTooLarge),
             (self.max_clients > 0, ConfigError::NoClients),
+            (
+                self.largest_message() <= MAX_ENCODED_BYTES,
+                ConfigError::TooLargeToEncode { what: "a full batch", bytes: self.largest_message() },
+            ),
+            (
+                self.largest_checkpoint() <= MAX_ENCODED_BYTES,
+                ConfigError::TooLargeToEncode { what: "a checkpoint", bytes: self.largest_checkpoint() },
+            ),
             (!self.status_period.is_zero() && !self.idle_status_period.is_zero(), ConfigError::NoStatus),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, error)) => Err(error),
             None => Ok(ValidConfig { config: self, sizes }),
         }
+    }
+}
+
+/// Client, number and lengths of a request, encoded.
+const REQUEST_BYTES: usize = 64;
+/// One client's window, encoded.
+const WINDOW_BYTES: usize = 96;
+/// Headers and certificates.
+const HEADER_BYTES: usize = 64 << 10;
+/// A service that leaves its state to the log may have no more than this.
+pub const MAX_SNAPSHOT_BYTES: usize = 1 << 20;
+
+impl Config {
+    const fn largest_message(&self) -> usize {
+        let requests = self.max_batch_requests.saturating_mul(REQUEST_BYTES);
+        self.max_batch_bytes.saturating_add(requests).saturating_add(HEADER_BYTES)
+    }
+
+    const fn largest_checkpoint(&self) -> usize {
+        let windows = self.max_clients.saturating_mul(WINDOW_BYTES);
+        let table = windows.saturating_add(self.reply_cache_bytes);
+        table.saturating_add(MAX_SNAPSHOT_BYTES).saturating_add(HEADER_BYTES)
     }
 }
 
@@ -247,6 +279,14 @@ pub enum ConfigError {
     /// A batch would fit no frame.
     #[error("max_batch_bytes is larger than {MAX_BATCH_BYTES}")]
     BatchTooLarge,
+    /// Something that the other values allow would fit no message or record.
+    #[error("{what} may have {bytes} bytes, more than the {MAX_ENCODED_BYTES} of any message or record")]
+    TooLargeToEncode {
+        /// What.
+        what: &'static str,
+        /// How many bytes at most.
+        bytes: usize,
+    },
     /// Nobody could be served.
     #[error("max_clients is 0: nobody could be served")]
     NoClients,

@@ -37,7 +37,14 @@ pub enum Effect {
     /// Tell whoever waits for this request.
     Reply(Reply),
     /// Tell whoever sent this request that it was not taken.
-    Decline(RequestId, DeclineReason),
+    Decline {
+        /// Its name.
+        id: RequestId,
+        /// Its digest: another request may wait under this name.
+        request: Digest,
+        /// Why.
+        reason: DeclineReason,
+    },
     /// Have the service execute a batch, then make a checkpoint if asked.
     Execute {
         /// The batch.

@@ -1,7 +1,7 @@
 //! Everything that can happen to a replica.
 
 use crate::{
-    ids::{ReplicaId, RequestId},
+    ids::ReplicaId,
     message::{Message, Request},
     request_buffer::Lane,
     service::{Executed, ServiceCheckpoint},
@@ -28,8 +28,6 @@ pub enum Input {
         /// What, after admission.
         request: Verified<Request>,
     },
-    /// Somebody here wants to hear of this request, should it have been executed.
-    ReplyWanted(RequestId),
     /// The log is durable up to here.
     Durable(Durable),
     /// The service has executed the batch of [`Effect::Execute`](crate::Effect::Execute).

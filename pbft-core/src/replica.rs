@@ -80,7 +80,6 @@ impl Replica {
             Input::Start => self.on_start(&mut step),
             Input::Message { from, message } => self.on_message(&mut step, from, message.into_inner()),
             Input::Request { lane, request } => self.on_request(&mut step, lane, request.into_inner()),
-            Input::ReplyWanted(id) => self.on_reply_wanted(&mut step, id),
             Input::Durable(durable) => self.on_durable(&mut step, durable),
             Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
             Input::Timer => self.on_timer(&mut step),

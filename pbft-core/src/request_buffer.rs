@@ -93,6 +93,9 @@ pub trait RequestBuffer: Send {
     /// The next requests for a proposal, within `limits`. They stay in the buffer, as taken, until they are settled.
     fn take(&mut self, limits: BatchLimits) -> Vec<Request>;
 
+    /// These are in a proposal of the primary: they need not be handed to it any more, unless time goes by.
+    fn proposed(&mut self, _ids: &[RequestId]) {}
+
     /// These were executed, or can never be: forgets them.
     fn settle(&mut self, ids: &[RequestId]);
 

@@ -22,7 +22,8 @@ pub trait Service: Send {
     /// Executes a batch and says what came of each request, in order.
     fn execute(&mut self, batch: &OrderedBatch) -> Executed;
 
-    /// Names the present state, and makes it durable: after a restart the log is replayed from here.
+    /// Names the state after the batch that was executed last (which, after a restart, may lie before the state that a
+    /// service keeps by itself), and makes it durable: after a restart the log is replayed from here.
     fn checkpoint(&mut self) -> ServiceCheckpoint;
 
     /// After a restart: goes back to the checkpoint made after `seq`, from the snapshot if it left one to the log.
@@ -118,7 +119,8 @@ pub struct StateLost {
 pub struct ServiceCheckpoint {
     /// Equal on all replicas that executed the same batches.
     pub digest: Digest,
-    /// The state, if it is small and the service does not keep it durable by itself: it goes into the log.
+    /// The state, if it is small ([`MAX_SNAPSHOT_BYTES`](crate::config::MAX_SNAPSHOT_BYTES)) and the service does not
+    /// keep it durable by itself: it goes into the log.
     pub snapshot: Option<Vec<u8>>,
 }
 

@@ -14,7 +14,7 @@ use pbft_core::{
     evidence::Evidence,
     replica::Progress,
     request_buffer::FairBuffer,
-    service::{AdmitAll, Admission, Service, StateLost},
+    service::{Admission, AdmitAll, Service, StateLost},
     storage::Log,
     verify::Verifier,
 };
@@ -27,8 +27,11 @@ use crate::{
     config::NodeConfig,
     disk::{OpenError, RealDisk},
     host::{
-        Channels, Internal, log_thread, replica_thread::{Clock, ReplicaThread}, service_thread,
-        verify_threads::VerifyThread, waiters::Waiters,
+        Channels, Internal, log_thread,
+        replica_thread::{Clock, ReplicaThread},
+        service_thread,
+        verify_threads::VerifyThread,
+        waiters::Waiters,
     },
     log::{DurableLog, LogError},
     metrics::Metrics,
@@ -116,6 +119,7 @@ impl Node {
         let evidence = Arc::new(Mutex::new(Vec::new()));
         let metrics = metrics.of(config.id);
 
+        let bells = Bells { internal: channels.internal.0.clone(), failure: failure.clone() };
         let replica_thread = ReplicaThread {
             replica,
             internal: channels.internal.1,
@@ -141,14 +145,15 @@ impl Node {
             report: application.report,
             metrics: metrics.clone(),
         };
-        let mut threads = Threads { internal: channels.internal.0.clone(), handles: Vec::new() };
+        let mut threads = Threads { bells, handles: Vec::new() };
         for index in 0..config.verify_threads.max(1) {
             let thread = verify_thread.clone();
             threads.spawn("verify", format!("pbft-verify-{index}"), move || thread.run())?;
         }
         let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
         threads.spawn("log", "pbft-log".into(), move || log_thread::run(log, &orders, &replies, &of_log))?;
-        let (orders, replies, service) = (channels.to_service.1, channels.internal.0.clone(), application.service);
+        let (orders, replies, service) =
+            (channels.to_service.1, channels.internal.0.clone(), application.service);
         threads.spawn("service", "pbft-service".into(), move || {
             service_thread::run(service, &orders, &replies, &metrics);
         })?;
@@ -230,13 +235,18 @@ fn recover<S: Service>(
 
 /// The node's threads. One that panics brings the node down, loudly.
 struct Threads {
-    internal: crossbeam_channel::Sender<Internal>,
+    bells: Bells,
     handles: Vec<JoinHandle<()>>,
 }
 
 impl Threads {
-    fn spawn(&mut self, what: &'static str, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let alarm = Alarm { what, internal: self.internal.clone() };
+    fn spawn(
+        &mut self,
+        what: &'static str,
+        name: String,
+        body: impl FnOnce() + Send + 'static,
+    ) -> io::Result<()> {
+        let alarm = Alarm { what, bells: self.bells.clone() };
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             let _alarm = alarm;
             body();
@@ -246,16 +256,26 @@ impl Threads {
     }
 }
 
+/// Who hears of a panic.
+#[derive(Clone)]
+struct Bells {
+    internal: crossbeam_channel::Sender<Internal>,
+    failure: watch::Sender<Option<Failure>>,
+}
+
 /// Rings when it is dropped by a panic.
 struct Alarm {
     what: &'static str,
-    internal: crossbeam_channel::Sender<Internal>,
+    bells: Bells,
 }
 
 impl Drop for Alarm {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let _ = self.internal.send(Internal::Failed(Failure::Panicked(self.what)));
+            let failure = Failure::Panicked(self.what);
+            // The replica thread may be the one that panicked: then nobody hears the second.
+            self.bells.failure.send_replace(Some(failure.clone()));
+            let _ = self.bells.internal.send(Internal::Failed(failure));
         }
     }
 }

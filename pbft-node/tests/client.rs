@@ -30,7 +30,13 @@ type Behaviour = fn(&Request) -> Option<ClientAnswer>;
 fn reply(request: &Request, result: &[u8]) -> Option<ClientAnswer> {
     let outcome = Outcome::Applied(result.to_vec());
     let seq = Seq::new(request.number.value() + 1);
-    Some(ClientAnswer::Reply(Reply { view: View::ZERO, seq, id: request.id(), outcome }))
+    Some(ClientAnswer::Reply(Reply {
+        view: View::ZERO,
+        seq,
+        id: request.id(),
+        request: request.digest(),
+        outcome,
+    }))
 }
 
 fn honest(request: &Request) -> Option<ClientAnswer> {

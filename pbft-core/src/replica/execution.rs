@@ -3,11 +3,15 @@
 //! There is one cursor, `executed`, and it never moves back. The next batch is handed out only when the outcomes of
 //! the one before are known: which requests are still due depends on them (a refused request leaves no trace).
 
+use std::collections::BTreeSet;
+
+use pbft_crypto::Digest;
+
 use super::{Replica, Step};
 use crate::{
     client_table::Standing,
     effect::Effect,
-    ids::{RequestId, Seq},
+    ids::{ClientId, RequestId, Seq},
     message::{Batch, Reply, Request},
     service::{Executed, OrderedBatch, ServiceCheckpoint},
     time::UnixMillis,
@@ -30,7 +34,7 @@ pub(super) struct Execution {
 struct InProgress {
     time: UnixMillis,
     /// The requests that the service was given.
-    due: Vec<RequestId>,
+    due: Vec<(RequestId, Digest)>,
     /// All requests of the batch.
     all: Vec<RequestId>,
 }
@@ -60,7 +64,7 @@ impl Replica {
         let requests = self.due_requests(batch);
         self.execution.in_progress = Some(InProgress {
             time,
-            due: requests.iter().map(Request::id).collect(),
+            due: requests.iter().map(|request| (request.id(), request.digest())).collect(),
             all: batch.requests.iter().map(Request::id).collect(),
         });
         let batch = OrderedBatch { seq, origin: batch.origin, time, requests };
@@ -70,8 +74,19 @@ impl Replica {
 
     /// E-2: exactly once. A batch never names a request twice (PP-4).
     fn due_requests(&self, batch: &Batch) -> Vec<Request> {
-        let due = |request: &&Request| self.clients.standing(&request.id()) == Standing::Fresh;
+        let mut newcomers = BTreeSet::new();
+        let due = |request: &&Request| {
+            let fresh = self.clients.standing(&request.id()) == Standing::Fresh;
+            fresh && (self.clients.knows(&request.client) || self.has_room(&mut newcomers, request.client))
+        };
         batch.requests.iter().filter(due).cloned().collect()
+    }
+
+    /// Whether the client table can take another client, with those that are new in the same batch.
+    fn has_room(&self, newcomers: &mut BTreeSet<ClientId>, client: ClientId) -> bool {
+        newcomers.contains(&client)
+            || (self.clients.clients().saturating_add(newcomers.len()) < self.config.max_clients
+                && newcomers.insert(client))
     }
 
     pub(super) fn on_executed(
@@ -85,9 +100,9 @@ impl Replica {
         self.execution.executed = seq;
         self.execution.time = done.time;
         self.execution.wake_at = executed.wake_at;
-        for (id, outcome) in done.due.into_iter().zip(executed.outcomes) {
-            step.push(Effect::Reply(Reply { view: self.view, seq, id, outcome: outcome.clone() }));
-            self.clients.record(id, seq, outcome);
+        for ((id, request), outcome) in done.due.into_iter().zip(executed.outcomes) {
+            step.push(Effect::Reply(Reply { view: self.view, seq, id, request, outcome: outcome.clone() }));
+            self.clients.record(id, request, seq, outcome);
         }
         self.buffer.settle(&done.all);
         self.timers.progressed(step.now.elapsed);

@@ -7,7 +7,7 @@ use crate::{
     client_table::Standing,
     effect::Effect,
     evidence::Evidence,
-    ids::{RequestId, Seq, View},
+    ids::{Seq, View},
     log::Added,
     message::{Batch, Commit, DeclineReason, PrePrepare, Prepare, Proposal, Reply, Request, Signed},
     request_buffer::{BatchLimits, BufferRefusal, Lane},
@@ -20,40 +20,28 @@ impl Replica {
 
     /// answers what was executed, declines what cannot be, and keeps the rest until it executes.
     pub(super) fn on_request(&mut self, step: &mut Step<'_>, lane: Lane, request: Request) {
-        let id = request.id();
-        if self.answer_again(step, id) {
-            return;
-        }
-        if let Some(reason) = self.decline_by_standing(&id) {
-            step.push(Effect::Decline(id, reason));
-            return;
-        }
-        match self.buffer.offer(step.now.elapsed, lane, request) {
-            Ok(()) => self.try_propose(step),
-            Err(BufferRefusal::Duplicate) => {}
-            Err(BufferRefusal::NumberInUse) => step.push(Effect::Decline(id, DeclineReason::NumberInUse)),
-            Err(BufferRefusal::Full) => step.push(Effect::Decline(id, DeclineReason::Busy)),
-        }
-    }
-
-    pub(super) fn on_reply_wanted(&mut self, step: &mut Step<'_>, id: RequestId) {
-        self.answer_again(step, id);
-    }
-
-    fn answer_again(&mut self, step: &mut Step<'_>, id: RequestId) -> bool {
-        let Some(stored) = self.clients.reply(&id) else { return false };
-        let reply = Reply { view: self.view, seq: stored.seq, id, outcome: stored.outcome.clone() };
-        step.push(Effect::Reply(reply));
-        true
-    }
-
-    fn decline_by_standing(&self, id: &RequestId) -> Option<DeclineReason> {
-        match self.clients.standing(id) {
-            Standing::Fresh => None,
-            Standing::Executed => Some(DeclineReason::ReplyForgotten),
-            Standing::TooOld => Some(DeclineReason::NumberTooOld),
-            Standing::TooFar => Some(DeclineReason::NumberTooFar),
-        }
+        let (id, digest) = (request.id(), request.digest());
+        let declined = match self.clients.standing(&id) {
+            Standing::Fresh => match self.buffer.offer(step.now.elapsed, lane, request) {
+                Ok(()) => return self.try_propose(step),
+                Err(BufferRefusal::Duplicate) => return,
+                Err(BufferRefusal::NumberInUse) => DeclineReason::NumberInUse,
+                Err(BufferRefusal::Full) => DeclineReason::Busy,
+            },
+            Standing::TooFar => DeclineReason::NumberTooFar,
+            Standing::NoRoom => DeclineReason::TooManyClients,
+            used @ (Standing::Executed | Standing::TooOld) => match self.clients.reply(&id) {
+                Some(stored) if stored.request == digest => {
+                    let (seq, outcome) = (stored.seq, stored.outcome.clone());
+                    let reply = Reply { view: self.view, seq, id, request: digest, outcome };
+                    return step.push(Effect::Reply(reply));
+                }
+                Some(_) => DeclineReason::NumberInUse,
+                None if used == Standing::TooOld => DeclineReason::NumberTooOld,
+                None => DeclineReason::ReplyForgotten,
+            },
+        };
+        step.push(Effect::Decline { id, request: digest, reason: declined });
     }
 
     // --- Pre-prepare ----------------------------------------------------------------------------------------------
@@ -134,6 +122,8 @@ impl Replica {
         if slot.is_committed() {
             return;
         }
+        let proposed: Vec<_> = proposal.batch.requests.iter().map(Request::id).collect();
+        self.buffer.proposed(&proposed);
         self.send_prepare(step, proposal);
         self.try_prepare_quorum(step, statement.seq);
         self.try_commit_quorum(step, statement.seq);

@@ -19,6 +19,7 @@ pub struct FairBuffer {
     by_age: BTreeSet<(Duration, RequestId)>,
     held_bytes: usize,
     waiting: Waiting,
+    normal_first: bool,
 }
 
 #[derive(Debug)]
@@ -98,6 +99,7 @@ impl FairBuffer {
             by_age: BTreeSet::new(),
             held_bytes: 0,
             waiting: Waiting::default(),
+            normal_first: false,
         }
     }
 
@@ -181,12 +183,27 @@ impl RequestBuffer for FairBuffer {
     fn take(&mut self, limits: BatchLimits) -> Vec<Request> {
         let mut batch = Vec::new();
         let mut bytes = 0;
-        let reserve = |limit: usize| limit.saturating_sub(limit / 10);
-        let urgent = BatchLimits { requests: reserve(limits.requests).max(1), bytes: limits.bytes };
-        self.fill(Lane::Urgent, urgent, &mut bytes, &mut batch);
+        if !self.normal_first {
+            let share = |limit: usize| limit.saturating_sub(limit / 10).max(1);
+            let urgent = BatchLimits { requests: share(limits.requests), bytes: share(limits.bytes) };
+            self.fill(Lane::Urgent, urgent, &mut bytes, &mut batch);
+        }
+        let urgent = batch.len();
         self.fill(Lane::Normal, limits, &mut bytes, &mut batch);
+        // A normal request that was too large for what was left goes first next time.
+        self.normal_first = batch.len() == urgent && self.lane(Lane::Normal).peek().is_some();
         self.fill(Lane::Urgent, limits, &mut bytes, &mut batch);
         batch
+    }
+
+    fn proposed(&mut self, ids: &[RequestId]) {
+        for id in ids {
+            let Some(entry) = self.entries.get_mut(id).filter(|entry| !entry.taken) else { continue };
+            entry.taken = true;
+            let (lane, size) = (entry.lane, entry.request.operation.len());
+            self.lane(lane).remove(id);
+            self.no_longer_waiting(size);
+        }
     }
 
     fn settle(&mut self, ids: &[RequestId]) {

@@ -126,7 +126,9 @@ impl Fate {
                     | DeclineReason::NumberTooOld
                     | DeclineReason::ReplyForgotten => Self::UsedUp,
                     // Other replicas may have taken it.
-                    DeclineReason::Busy | DeclineReason::NumberTooFar => Self::Unknown,
+                    DeclineReason::Busy | DeclineReason::NumberTooFar | DeclineReason::TooManyClients => {
+                        Self::Unknown
+                    }
                 },
             },
             Err(SubmitError::TooLarge { .. } | SubmitError::WindowBlocked) => Self::Free,

@@ -9,7 +9,12 @@ use super::events::{Failure, Internal, ToLog};
 use crate::metrics::ReplicaMetrics;
 
 /// Runs until the replica's end of the channel is gone, or the log fails.
-pub(crate) fn run<L: Log>(mut log: L, orders: &Receiver<ToLog>, replica: &Sender<Internal>, metrics: &ReplicaMetrics) {
+pub(crate) fn run<L: Log>(
+    mut log: L,
+    orders: &Receiver<ToLog>,
+    replica: &Sender<Internal>,
+    metrics: &ReplicaMetrics,
+) {
     while let Ok(first) = orders.recv() {
         if let Err(error) = carry_out(&mut log, first, orders, replica, metrics) {
             tracing::error!(%error, "the durable log failed: this replica stops");

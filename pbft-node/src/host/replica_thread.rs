@@ -1,6 +1,7 @@
 //! The thread that owns the replica: inputs in, effects out, nothing that waits.
 
 use std::{
+    mem::discriminant,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -9,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use pbft_core::{
     Effect, Input, Now, Replica, UnixMillis, evidence::Evidence, network::Network, replica::Progress,
 };
+use pbft_crypto::Digest;
 use tokio::sync::watch;
 
 use super::{
@@ -152,12 +154,12 @@ impl ReplicaThread {
             Effect::Broadcast(message) => self.transport.broadcast(&message),
             Effect::Reply(reply) => {
                 self.metrics.replies.inc();
-                let id = reply.id;
-                self.answer(&id, ClientAnswer::Reply(reply));
+                let request = reply.request;
+                self.answer(&request, ClientAnswer::Reply(reply));
             }
-            Effect::Decline(id, reason) => {
+            Effect::Decline { id, request, reason } => {
                 self.metrics.declined.inc();
-                self.answer(&id, ClientAnswer::Decline(id, reason));
+                self.answer(&request, ClientAnswer::Decline(id, reason));
             }
             Effect::Execute { batch, checkpoint } => {
                 let _ = self.to_service.send(ToService { batch, checkpoint });
@@ -171,8 +173,8 @@ impl ReplicaThread {
         Ok(())
     }
 
-    fn answer(&self, id: &pbft_core::RequestId, answer: ClientAnswer) {
-        let mut connections = self.waiters.take(id);
+    fn answer(&self, request: &Digest, answer: ClientAnswer) {
+        let mut connections = self.waiters.take(request);
         let last = connections.pop();
         for connection in connections {
             self.transport.answer(connection, answer.clone());
@@ -183,10 +185,14 @@ impl ReplicaThread {
     }
 
     fn keep(&self, evidence: Evidence) {
-        tracing::warn!(culprit = %evidence.culprit(), ?evidence, "a replica is provably faulty");
         self.metrics.evidence.inc();
         let mut kept = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if kept.len() < MAX_EVIDENCE {
+        let known = |other: &Evidence| {
+            other.culprit() == evidence.culprit() && discriminant(other) == discriminant(&evidence)
+        };
+        // One of each kind convicts; more of it would only push others out.
+        if kept.len() < MAX_EVIDENCE && !kept.iter().any(known) {
+            tracing::warn!(culprit = %evidence.culprit(), ?evidence, "a replica is provably faulty");
             kept.push(evidence);
         }
     }

@@ -31,6 +31,13 @@ pub(crate) struct VerifyThread {
 /// The replica thread is gone.
 struct Stopped;
 
+/// A request as a client sent it.
+struct Submitted {
+    connection: ConnectionId,
+    request: Request,
+    quota: Arc<Quota>,
+}
+
 impl VerifyThread {
     /// Runs until the transport or the replica is gone.
     pub(crate) fn run(&self) {
@@ -53,11 +60,17 @@ impl VerifyThread {
         let mut requests = Vec::new();
         for event in events.drain(..) {
             match event {
-                Inbound::Replica { from, message, quota } => messages.push(((from, message), Arc::new(quota))),
+                Inbound::Replica { from, message, quota } => {
+                    messages.push(((from, message), Arc::new(quota)))
+                }
                 Inbound::Client { connection, request: ClientRequest::Submit(submitted), quota } => {
-                    self.waiters.add(connection, submitted.iter().map(Request::id));
                     let quota = Arc::new(quota);
-                    requests.extend(submitted.into_iter().map(|request| (request, quota.clone())));
+                    let submitted = submitted.into_iter();
+                    requests.extend(submitted.map(|request| Submitted {
+                        connection,
+                        request,
+                        quota: quota.clone(),
+                    }));
                 }
                 Inbound::Client { connection, request: ClientRequest::Report, .. } => self.report(connection),
                 // Its entries in the register age out.
@@ -74,7 +87,9 @@ impl VerifyThread {
         }
         let (messages, quotas): (Vec<_>, Vec<_>) = messages.into_iter().unzip();
         let senders: Vec<_> = messages.iter().map(|(from, message)| (*from, message.kind())).collect();
-        for (((from, kind), quota), verdict) in senders.into_iter().zip(quotas).zip(self.verifier.verify(messages)) {
+        for (((from, kind), quota), verdict) in
+            senders.into_iter().zip(quotas).zip(self.verifier.verify(messages))
+        {
             match verdict {
                 Ok(inputs) => {
                     self.metrics.message(kind);
@@ -91,22 +106,24 @@ impl VerifyThread {
         Ok(())
     }
 
-    fn admit_requests(&self, requests: Vec<(Request, Arc<Quota>)>) -> Result<(), Stopped> {
-        if requests.is_empty() {
+    fn admit_requests(&self, submitted: Vec<Submitted>) -> Result<(), Stopped> {
+        if submitted.is_empty() {
             return Ok(());
         }
-        let (requests, quotas): (Vec<_>, Vec<_>) = requests.into_iter().unzip();
-        for (verdict, quota) in self.verifier.admit(requests).into_iter().zip(quotas) {
+        let requests = submitted.iter().map(|submitted| submitted.request.clone()).collect();
+        for (verdict, Submitted { connection, request, quota }) in
+            self.verifier.admit(requests).into_iter().zip(submitted)
+        {
             match verdict {
                 Ok(input) => {
                     self.metrics.requests.inc();
+                    self.waiters.add(connection, request.digest());
                     self.hand_on(input, quota)?;
                 }
+                // Only whoever sent it is told: somebody else may have sent a good request under this name.
                 Err((id, reason)) => {
                     self.metrics.declined.inc();
-                    for connection in self.waiters.take(&id) {
-                        self.transport.answer(connection, ClientAnswer::Decline(id, reason.clone()));
-                    }
+                    self.transport.answer(connection, ClientAnswer::Decline(id, reason));
                 }
             }
         }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use pbft_core::RequestId;
+use pbft_crypto::Digest;
 
 use crate::transport::ConnectionId;
 
@@ -17,36 +17,43 @@ const FORGET_AFTER: Duration = Duration::from_secs(120);
 /// So many connections may wait for one request.
 const MAX_CONNECTIONS: usize = 8;
 
-/// A register of waiting connections. Bounded in number and age.
+/// A register of waiting connections, by the digest of what they wait for. Bounded in number and age.
 #[derive(Debug, Default)]
 pub(crate) struct Waiters(Mutex<Register>);
 
 #[derive(Debug, Default)]
 struct Register {
-    connections: HashMap<RequestId, Vec<ConnectionId>>,
-    by_age: VecDeque<(Instant, RequestId)>,
+    waiting: HashMap<Digest, Waiting>,
+    by_age: VecDeque<(Instant, Digest)>,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    since: Instant,
+    connections: Vec<ConnectionId>,
 }
 
 impl Waiters {
-    pub(crate) fn add(&self, connection: ConnectionId, ids: impl Iterator<Item = RequestId>) {
+    pub(crate) fn add(&self, connection: ConnectionId, request: Digest) {
         let now = Instant::now();
         let mut register = self.lock();
-        for id in ids {
-            let waiting = register.connections.entry(id).or_default();
-            let is_new = waiting.is_empty();
-            if !waiting.contains(&connection) && waiting.len() < MAX_CONNECTIONS {
-                waiting.push(connection);
-            }
-            if is_new {
-                register.by_age.push_back((now, id));
-            }
+        let mut is_new = false;
+        let waiting = register.waiting.entry(request).or_insert_with(|| {
+            is_new = true;
+            Waiting { since: now, connections: Vec::new() }
+        });
+        if !waiting.connections.contains(&connection) && waiting.connections.len() < MAX_CONNECTIONS {
+            waiting.connections.push(connection);
+        }
+        if is_new {
+            register.by_age.push_back((now, request));
         }
         register.forget_old(now);
     }
 
-    /// Who waits for `id`; nobody does any more after this.
-    pub(crate) fn take(&self, id: &RequestId) -> Vec<ConnectionId> {
-        self.lock().connections.remove(id).unwrap_or_default()
+    /// Who waits for a request; nobody does any more after this.
+    pub(crate) fn take(&self, request: &Digest) -> Vec<ConnectionId> {
+        self.lock().waiting.remove(request).map(|waiting| waiting.connections).unwrap_or_default()
     }
 
     fn lock(&self) -> MutexGuard<'_, Register> {
@@ -57,12 +64,15 @@ impl Waiters {
 
 impl Register {
     fn forget_old(&mut self, now: Instant) {
-        while let Some((since, id)) = self.by_age.front() {
-            let too_old = now.duration_since(*since) > FORGET_AFTER;
+        while let Some((since, request)) = self.by_age.front().copied() {
+            let too_old = now.duration_since(since) > FORGET_AFTER;
             if !too_old && self.by_age.len() <= MAX_WAITING {
                 return;
             }
-            self.connections.remove(id);
+            // It may have been answered, and be waited for again since.
+            if self.waiting.get(&request).is_some_and(|waiting| waiting.since == since) {
+                self.waiting.remove(&request);
+            }
             self.by_age.pop_front();
         }
     }
@@ -70,31 +80,33 @@ impl Register {
 
 #[cfg(test)]
 mod tests {
-    use pbft_core::{ClientId, RequestNumber};
-
     use super::*;
 
-    fn id(number: u64) -> RequestId {
-        RequestId { client: ClientId::from_bytes([0; 32]), number: RequestNumber::new(number) }
+    fn request(number: u64) -> Digest {
+        let mut bytes = [0; 32];
+        bytes[..8].copy_from_slice(&number.to_le_bytes());
+        Digest::from_bytes(bytes)
     }
 
     #[test]
     fn each_waiter_is_told_once() {
         let waiters = Waiters::default();
         let (a, b) = (ConnectionId::new(1), ConnectionId::new(2));
-        waiters.add(a, [id(1), id(2)].into_iter());
-        waiters.add(a, [id(1)].into_iter());
-        waiters.add(b, [id(1)].into_iter());
-        assert_eq!(waiters.take(&id(1)), [a, b]);
-        assert_eq!(waiters.take(&id(1)), []);
-        assert_eq!(waiters.take(&id(2)), [a]);
+        for (connection, number) in [(a, 1), (a, 2), (a, 1), (b, 1)] {
+            waiters.add(connection, request(number));
+        }
+        assert_eq!(waiters.take(&request(1)), [a, b]);
+        assert_eq!(waiters.take(&request(1)), []);
+        assert_eq!(waiters.take(&request(2)), [a]);
     }
 
     #[test]
     fn memory_is_bounded() {
         let waiters = Waiters::default();
-        waiters.add(ConnectionId::new(1), (0..MAX_WAITING as u64 + 10).map(id));
-        assert_eq!(waiters.lock().connections.len(), MAX_WAITING);
-        assert_eq!(waiters.take(&id(0)), [], "the oldest is forgotten");
+        for number in 0..MAX_WAITING as u64 + 10 {
+            waiters.add(ConnectionId::new(1), request(number));
+        }
+        assert_eq!(waiters.lock().waiting.len(), MAX_WAITING);
+        assert_eq!(waiters.take(&request(0)), [], "the oldest is forgotten");
     }
 }

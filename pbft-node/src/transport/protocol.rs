@@ -153,6 +153,8 @@ impl Share {
 mod tests {
     use pbft_core::{ClientId, RequestNumber, Seq, View, message::Operation, service::Outcome, wire::encode};
 
+    use pbft_crypto::Digest;
+
     use super::*;
 
     fn hex(value: &impl Serialize) -> String {
@@ -169,13 +171,15 @@ mod tests {
         assert_eq!(hex(&ClientRequest::Report), "0101");
 
         let outcome = Outcome::Applied(vec![9]);
-        let reply = Reply { view: View::new(2), seq: Seq::new(5), id, outcome };
+        let request = Digest::from_bytes([0xdd; 32]);
+        let digest = "dd".repeat(32);
+        let reply = Reply { view: View::new(2), seq: Seq::new(5), id, request, outcome };
         let answers = vec![
             ClientAnswer::Reply(reply),
             ClientAnswer::Decline(id, DeclineReason::Busy),
             ClientAnswer::Decline(id, DeclineReason::NotAdmitted(vec![7])),
         ];
-        assert_eq!(hex(&answers), format!("0103000205{name}00010901{name}0001{name}060107"));
+        assert_eq!(hex(&answers), format!("0103000205{name}{digest}00010901{name}0001{name}070107"));
 
         let seq = Seq::new(3);
         let progress = Progress {

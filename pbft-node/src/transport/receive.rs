@@ -115,12 +115,14 @@ fn frame_filler() -> impl FnMut(&ClientAnswer, &ClientAnswer) -> bool {
 mod tests {
     use pbft_core::{ClientId, RequestId, RequestNumber, Seq, View, message::Reply, service::Outcome};
 
+    use pbft_crypto::Digest;
+
     use super::*;
 
     fn reply(number: u64, bytes: usize) -> ClientAnswer {
         let id = RequestId { client: ClientId::from_bytes([1; 32]), number: RequestNumber::new(number) };
-        let outcome = Outcome::Applied(vec![7; bytes]);
-        ClientAnswer::Reply(Reply { view: View::ZERO, seq: Seq::new(1), id, outcome })
+        let (request, outcome) = (Digest::ZERO, Outcome::Applied(vec![7; bytes]));
+        ClientAnswer::Reply(Reply { view: View::ZERO, seq: Seq::new(1), id, request, outcome })
     }
 
     #[test]

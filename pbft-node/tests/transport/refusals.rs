@@ -2,13 +2,17 @@
 
 use std::{net::Ipv4Addr, sync::Arc, time::Duration};
 
-use pbft_core::{ClientId, RequestId, RequestNumber};
-use pbft_core::{ReplicaId, Seq, View, message::Reply, network::Network, service::Outcome};
+use pbft_core::{
+    ClientId, ReplicaId, RequestId, RequestNumber, Seq, View, message::Reply, network::Network,
+    service::Outcome,
+};
 use pbft_crypto::{Digest, KeyPair};
-use pbft_node::tls::TlsIdentity;
-use pbft_node::transport::{
-    ClientAnswer, ClientRequest, CutOff, Hello, Inbound, LinkError, Refusal, Role, TRANSPORT_VERSION,
-    TransportError, Welcome,
+use pbft_node::{
+    tls::TlsIdentity,
+    transport::{
+        ClientAnswer, ClientRequest, CutOff, Hello, Inbound, LinkError, Refusal, Role, TRANSPORT_VERSION,
+        TransportError, Welcome,
+    },
 };
 use rustls::{
     ClientConfig, RootCertStore, SignatureScheme,
@@ -352,8 +356,8 @@ async fn a_client_that_does_not_read_is_cut_off() {
         panic!("no request");
     };
     let id = RequestId { client: ClientId::from_bytes([1; 32]), number: RequestNumber::ZERO };
-    let outcome = Outcome::Applied(vec![7; 100_000]);
-    let reply = Reply { view: View::ZERO, seq: Seq::new(1), id, outcome };
+    let (request, outcome) = (Digest::ZERO, Outcome::Applied(vec![7; 100_000]));
+    let reply = Reply { view: View::ZERO, seq: Seq::new(1), id, request, outcome };
     // 100 MB: far more than sockets and queue hold.
     for _ in 0..1000 {
         node.transport.answer(connection, ClientAnswer::Reply(reply.clone()));
