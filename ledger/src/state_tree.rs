@@ -14,6 +14,9 @@ const NODE: Domain = Domain::new("popmarket.state.node.v1");
 /// Where a key is in the trie: bit 0 is the highest bit of byte 0.
 type Path = [u8; 32];
 
+/// For how many updates the nodes above them are brought near together: so many fit into a small cache.
+const NEAR: usize = 64;
+
 /// How many bytes come before the data in what [`Hasher`] takes: a length and the tag.
 const TAG: usize = 24;
 
@@ -140,6 +143,8 @@ impl Subtree {
             }
             Node::Branch(branch) => {
                 let (zeros, ones) = split(updates, branch.bit);
+                branch.left.bring_near(zeros, updates.len());
+                branch.right.bring_near(ones, updates.len());
                 let agreed = u16::from(branch.bit).saturating_add(1);
                 match (branch.left.update(agreed, zeros), branch.right.update(agreed, ones)) {
                     (true, true) => {
@@ -153,6 +158,28 @@ impl Subtree {
                 true
             }
         }
+    }
+
+    /// Walks down to all updates, each one step at a time, for nothing but to have the nodes in the cache: one update after
+    /// the other would wait for the memory at each node. More than halves the time for large trees. Done where the updates,
+    /// `of` so many above, become few.
+    fn bring_near(&self, updates: &[Update], of: usize) {
+        if updates.len() > NEAR || of <= NEAR {
+            return;
+        }
+        let mut seen = 0;
+        let mut ways: Vec<(&Self, &Path)> = updates.iter().map(|update| (self, &update.path)).collect();
+        while !ways.is_empty() {
+            ways.retain_mut(|(here, path)| {
+                let Node::Branch(branch) = &here.node else {
+                    return false;
+                };
+                seen ^= branch.right.hash.as_bytes()[31];
+                *here = if bit_at(path, branch.bit) { &branch.right } else { &branch.left };
+                true
+            });
+        }
+        std::hint::black_box(seen);
     }
 
     /// Applies updates of which some leave at `bit`: there a branch grows, unless these only take away what is not there.
@@ -224,7 +251,10 @@ impl StateTree {
             same
         });
         self.top = match self.top.take() {
-            Some(mut top) => top.update(0, &updates).then_some(top),
+            Some(mut top) => {
+                top.bring_near(&updates, usize::MAX);
+                top.update(0, &updates).then_some(top)
+            }
             None => build(&updates),
         };
     }
