@@ -1,0 +1,237 @@
+//! A whole cluster on one queue: every record is synced at once; the network may lose messages.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+    time::Duration,
+};
+
+use pbft_core::{
+    Config, Effect, Input, Message, Now, Replica, Request, RequestId, Seq, ValidConfig,
+    crypto::Crypto,
+    replica::Recovered,
+    request_buffer::FairBuffer,
+    service::{AdmitAll, Executed, OrderedBatch, Outcome, ServiceCheckpoint},
+    storage::{Log, LogPosition, MemoryLog, Record},
+    verify::Verifier,
+    wire,
+};
+
+use crate::stage::{self, START, config, id, key};
+
+/// What the service remembers: the requests in the order of execution.
+type Journal = Vec<RequestId>;
+
+struct Node {
+    replica: Replica,
+    verifier: Verifier,
+    log: MemoryLog,
+    journal: Journal,
+    timer: Option<Duration>,
+}
+
+pub(crate) struct Cluster {
+    pub(crate) config: Arc<ValidConfig>,
+    nodes: Vec<Node>,
+    queue: VecDeque<(u16, u16, Arc<[u8]>)>,
+    elapsed: Duration,
+    /// Messages lost in a hundred.
+    pub(crate) loss: u64,
+    chance: u64,
+    /// Every record in the order in which it became durable.
+    pub(crate) history: Vec<(u16, LogPosition, Record)>,
+    /// What each replica answered.
+    pub(crate) replies: BTreeMap<RequestId, BTreeMap<u16, (Seq, Outcome)>>,
+    /// What was executed as each number, by whom first; all others must match.
+    order: BTreeMap<Seq, OrderedBatch>,
+    /// Everything sent.
+    pub(crate) sent: Vec<(u16, Message)>,
+    /// Replicas that are down hear nothing.
+    pub(crate) down: Vec<u16>,
+}
+
+impl Cluster {
+    pub(crate) fn new(n: u16, tweak: impl FnOnce(&mut Config)) -> Self {
+        Self::from_logs(config(n, tweak), (0..n).map(|_| MemoryLog::default()).collect())
+    }
+
+    pub(crate) fn from_logs(config: Arc<ValidConfig>, logs: Vec<MemoryLog>) -> Self {
+        let nodes = (0..).zip(logs).map(|(index, log)| node(index, &config, log)).collect();
+        let mut cluster = Self {
+            config,
+            nodes,
+            queue: VecDeque::new(),
+            elapsed: Duration::from_secs(1),
+            loss: 0,
+            chance: 1,
+            history: Vec::new(),
+            replies: BTreeMap::new(),
+            order: BTreeMap::new(),
+            sent: Vec::new(),
+            down: Vec::new(),
+        };
+        for index in 0..u16::try_from(cluster.nodes.len()).unwrap() {
+            cluster.step(index, Input::Start);
+        }
+        cluster
+    }
+
+    /// A replica dies and comes back from its log.
+    pub(crate) fn restart(&mut self, index: u16) {
+        let log = std::mem::take(&mut self.nodes[usize::from(index)].log);
+        self.nodes[usize::from(index)] = node(index, &self.config.clone(), log);
+        self.down.retain(|down| *down != index);
+        self.step(index, Input::Start);
+    }
+
+    /// A client sends a request to all.
+    pub(crate) fn submit(&mut self, request: &Request) {
+        for index in 0..u16::try_from(self.nodes.len()).unwrap() {
+            if self.down.contains(&index) || self.is_lost() {
+                continue;
+            }
+            let admitted = self.nodes[usize::from(index)].verifier.admit(vec![request.clone()]);
+            admitted.into_iter().flatten().for_each(|input| self.step(index, input));
+        }
+    }
+
+    /// Delivers everything that is on its way.
+    pub(crate) fn run(&mut self) {
+        while let Some((from, to, bytes)) = self.queue.pop_front() {
+            if self.down.contains(&to) || self.is_lost() {
+                continue;
+            }
+            let message = wire::decode(&bytes).unwrap();
+            let verified = self.nodes[usize::from(to)].verifier.verify(vec![(id(from), message)]);
+            let inputs = verified.into_iter().next().unwrap().unwrap();
+            inputs.into_iter().for_each(|input| self.step(to, input));
+        }
+    }
+
+    /// Lets time pass in small steps, with timers.
+    pub(crate) fn pass(&mut self, time: Duration) {
+        let end = self.elapsed + time;
+        while self.elapsed < end {
+            self.elapsed += Duration::from_millis(50);
+            for index in 0..u16::try_from(self.nodes.len()).unwrap() {
+                let now = self.elapsed;
+                let due = self.nodes[usize::from(index)].timer.take_if(|at| *at <= now).is_some();
+                if due && !self.down.contains(&index) {
+                    self.step(index, Input::Timer);
+                }
+            }
+            self.run();
+        }
+    }
+
+    /// Has requests executed, asking again until every replica that is up has answered them. Fails after a while.
+    pub(crate) fn complete(&mut self, requests: &[Request]) {
+        for _ in 0..200 {
+            let up = self.nodes.len() - self.down.len();
+            let answers = |request: &&Request| self.replies.get(&request.id()).map_or(0, BTreeMap::len);
+            let open: Vec<_> = requests.iter().filter(|r| answers(r) < up).cloned().collect();
+            if open.is_empty() {
+                return;
+            }
+            open.iter().for_each(|request| self.submit(request));
+            self.run();
+            self.pass(Duration::from_millis(300));
+        }
+        let progress: Vec<_> = self.nodes.iter().map(|node| node.replica.progress()).collect();
+        panic!("requests are not answered: {progress:#?}");
+    }
+
+    pub(crate) fn executed(&self, index: u16) -> u64 {
+        self.nodes[usize::from(index)].replica.progress().executed.value()
+    }
+
+    pub(crate) fn journal(&self, index: u16) -> &Journal {
+        &self.nodes[usize::from(index)].journal
+    }
+
+    pub(crate) fn replica(&self, index: u16) -> &Replica {
+        &self.nodes[usize::from(index)].replica
+    }
+
+    fn is_lost(&mut self) -> bool {
+        self.chance =
+            self.chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.chance >> 33) % 100 < self.loss
+    }
+
+    fn step(&mut self, index: u16, input: Input) {
+        let mut inputs = VecDeque::from([input]);
+        while let Some(input) = inputs.pop_front() {
+            let now = Now { elapsed: self.elapsed, wall: START.plus(self.elapsed) };
+            let mut effects = Vec::new();
+            let replica = &mut self.nodes[usize::from(index)].replica;
+            replica.step(now, input, &mut effects);
+            replica.check_invariants().unwrap();
+            inputs.extend(effects.into_iter().filter_map(|effect| self.carry_out(index, effect)));
+        }
+    }
+
+    fn carry_out(&mut self, index: u16, effect: Effect) -> Option<Input> {
+        let node = &mut self.nodes[usize::from(index)];
+        match effect {
+            Effect::Persist(position, record) => {
+                node.log.append(position, &record).unwrap();
+                self.history.push((index, position, record));
+                return Some(Input::Durable(node.log.sync().unwrap()));
+            }
+            Effect::TruncateLog(position) => node.log.truncate(position).unwrap(),
+            Effect::Send(to, message) => self.post(index, &[to.value()], message),
+            Effect::Broadcast(message) => {
+                let n = u16::try_from(self.nodes.len()).unwrap();
+                let others: Vec<_> = (0..n).filter(|other| *other != index).collect();
+                self.post(index, &others, message);
+            }
+            Effect::Reply(reply) => {
+                self.replies.entry(reply.id).or_default().insert(index, (reply.seq, reply.outcome));
+            }
+            Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
+            Effect::SetTimer(at) => node.timer = Some(at),
+            Effect::Decline { .. } => {}
+            Effect::Evidence(_) | Effect::Diverged { .. } => panic!("all replicas are correct: {effect:?}"),
+        }
+        None
+    }
+
+    fn post(&mut self, from: u16, to: &[u16], message: Message) {
+        let bytes: Arc<[u8]> = wire::encode(&message).unwrap().into();
+        self.queue.extend(to.iter().map(|to| (from, *to, bytes.clone())));
+        self.sent.push((from, message));
+    }
+
+    fn execute(&mut self, index: u16, batch: &OrderedBatch, checkpoint: bool) -> Input {
+        let first = self.order.entry(batch.seq).or_insert_with(|| batch.clone());
+        assert_eq!(first, batch, "one order for all");
+        let node = &mut self.nodes[usize::from(index)];
+        let mut outcomes = Vec::new();
+        for request in &batch.requests {
+            assert!(!node.journal.contains(&request.id()), "exactly once");
+            node.journal.push(request.id());
+            outcomes.push(Outcome::Applied(node.journal.len().to_le_bytes().to_vec()));
+        }
+        let checkpoint =
+            checkpoint.then(|| ServiceCheckpoint::from_snapshot(wire::encode(&node.journal).unwrap()));
+        Input::Executed { executed: Executed::new(outcomes), checkpoint }
+    }
+}
+
+fn node(index: u16, config: &Arc<ValidConfig>, mut log: MemoryLog) -> Node {
+    let crypto: Arc<dyn Crypto> = key(index);
+    let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
+    let records = log.load().unwrap();
+    let recovered = Replica::recover(id(index), config.clone(), crypto.clone(), buffer, records);
+    let Recovered { replica, checkpoint } = recovered.unwrap();
+    let snapshot = checkpoint.and_then(|checkpoint| checkpoint.snapshot);
+    let journal = snapshot.map_or_else(Journal::new, |bytes| wire::decode(&bytes).unwrap());
+    let verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
+    Node { replica, verifier, log, journal, timer: None }
+}
+
+/// A few requests of two clients.
+pub(crate) fn requests(count: u64) -> Vec<Request> {
+    (0..count).map(|number| stage::request(u8::try_from(1 + number % 2).unwrap(), number)).collect()
+}

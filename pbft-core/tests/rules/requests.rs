@@ -1,0 +1,143 @@
+//! Requests: exactly once, answered again, declined without a trace.
+
+use pbft_core::{
+    ClientId, Effect, Input, Message, Request, RequestNumber,
+    message::{DeclineReason, Operation},
+    service::{Executed, Outcome},
+};
+
+use crate::stage::{Stage, executions, messages, request, sent, seq};
+
+fn replies(effects: &[Effect]) -> Vec<(u64, Outcome)> {
+    let reply = |effect: &Effect| match effect {
+        Effect::Reply(reply) => Some((reply.id.number.value(), reply.outcome.clone())),
+        _ => None,
+    };
+    effects.iter().filter_map(reply).collect()
+}
+
+fn declines(effects: &[Effect]) -> Vec<DeclineReason> {
+    let decline = |effect: &Effect| match effect {
+        Effect::Decline { reason, .. } => Some(reason.clone()),
+        _ => None,
+    };
+    effects.iter().filter_map(decline).collect()
+}
+
+fn done() -> Outcome {
+    Outcome::Applied(b"done".to_vec())
+}
+
+/// what was executed is answered again, with the same words.
+#[test]
+fn r_1_a_repeated_request_gets_the_same_reply() {
+    let mut stage = Stage::new(3);
+    let effects = stage.order(1, vec![request(1, 0)]);
+    assert_eq!(replies(&effects), [(0, done())]);
+    assert_eq!(replies(&stage.ask(request(1, 0))), [(0, done())]);
+    let other = Request { operation: Operation::new(vec![42]), ..request(1, 0) };
+    assert_eq!(
+        declines(&stage.ask(other)),
+        [DeclineReason::NumberInUse],
+        "it is not the one that was executed"
+    );
+}
+
+/// E-2: ordered twice, executed once.
+#[test]
+fn e_2_a_request_in_two_batches_executes_once() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![request(1, 0)]);
+    let effects = stage.order(2, vec![request(1, 0), request(1, 1)]);
+    let due = effects.iter().find_map(|effect| match effect {
+        Effect::Execute { batch, .. } => Some(batch.requests.clone()),
+        _ => None,
+    });
+    assert_eq!(due, Some(vec![request(1, 1)]));
+    assert_eq!(replies(&effects), [(1, done())]);
+}
+
+/// Mistake 22: a later number does not shut out an earlier one.
+#[test]
+fn mistake_22_numbers_execute_in_any_order() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![request(1, 9)]);
+    assert_eq!(executions(&stage.order(2, vec![request(1, 3)])), [2]);
+    assert_eq!(replies(&stage.ask(request(1, 3))), [(3, done())]);
+}
+
+/// Mistake 23: what the service refuses may come again under the same number.
+#[test]
+fn mistake_23_a_refused_request_leaves_no_trace() {
+    let mut stage = Stage::new(3);
+    let proposal = stage.proposal(1, vec![request(1, 0)]);
+    let committed = Message::Committed(stage.committed(&proposal, &[0, 1, 2]));
+    stage.hear(1, &committed);
+    let refused = Executed::new(vec![Outcome::Refused(b"no".to_vec())]);
+    let effects = stage.input(Input::Executed { executed: refused, checkpoint: None });
+    assert_eq!(replies(&effects), [(0, Outcome::Refused(b"no".to_vec()))]);
+    assert_eq!(replies(&stage.ask(request(1, 0))), [], "there is no reply to give again");
+    assert_eq!(replies(&stage.order(2, vec![request(1, 0)])), [(0, done())]);
+}
+
+/// Mistake 23: what a full buffer does not take can be offered again.
+#[test]
+fn mistake_23_a_request_turned_away_by_a_full_buffer_may_come_again() {
+    let mut stage = Stage::with(3, 4, |config| config.buffer.requests = 1);
+    assert_eq!(declines(&stage.ask(request(1, 0))), []);
+    assert_eq!(declines(&stage.ask(request(1, 1))), [DeclineReason::Busy]);
+    stage.order(1, vec![request(1, 0)]);
+    assert_eq!(declines(&stage.ask(request(1, 1))), []);
+    assert_eq!(stage.replica.progress().waiting_requests, 1);
+}
+
+#[test]
+fn r_2_numbers_outside_the_window_are_declined() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![request(1, 0)]);
+    let window = pbft_core::client_table::WINDOW;
+    let rows = [(window + 1, vec![DeclineReason::NumberTooFar]), (window, vec![]), (1, vec![])];
+    for (number, expected) in rows {
+        assert_eq!(declines(&stage.ask(request(1, number))), expected, "{number}");
+    }
+    let other = Request { operation: Operation::new(vec![42]), ..request(1, 1) };
+    assert_eq!(declines(&stage.ask(other)), [DeclineReason::NumberInUse]);
+    assert_eq!(declines(&stage.ask(request(1, 1))), [], "the very same waits already");
+}
+
+/// once a reply is forgotten, the request still does not execute again.
+#[test]
+fn r_2_a_forgotten_reply_is_declined() {
+    let mut stage = Stage::with(3, 4, |config| config.reply_cache_bytes = 100);
+    stage.order(1, vec![request(1, 5)]);
+    stage.order(2, vec![request(2, 0)]);
+    assert_eq!(declines(&stage.ask(request(1, 5))), [DeclineReason::ReplyForgotten]);
+    let used_up =
+        Request { client: ClientId::from_bytes([2; 32]), number: RequestNumber::new(0), ..request(2, 0) };
+    assert_eq!(replies(&stage.ask(used_up)).len(), 1);
+    stage.order(3, vec![request(1, 0)]);
+    assert_eq!(declines(&stage.ask(request(2, 0))), [DeclineReason::NumberTooOld]);
+}
+
+/// a backup hands what does not execute in time to the primary, again and again; the primary does not.
+#[test]
+fn r_5_overdue_requests_are_forwarded() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(1, 0));
+    for _ in 0..2 {
+        stage.advance(stage.config.forward_after * 2);
+        let effects = stage.timer();
+        let forwarded = messages(&effects).find_map(|message| match message {
+            Message::Forward(requests) => Some(requests.clone()),
+            _ => None,
+        });
+        assert_eq!(forwarded, Some(vec![request(1, 0)]));
+    }
+    let mut primary = Stage::new(0);
+    let forward = Message::Forward(vec![request(1, 0), request(2, 0)]);
+    primary.hear(3, &forward);
+    assert_eq!(sent(&primary.sync()), ["pre-prepare"], "taken in like a client's own request");
+    primary.advance(primary.config.forward_after * 2);
+    assert!(!sent(&primary.timer()).contains(&"forward"));
+    assert_eq!(stage.replica.progress().executed, seq(0));
+}

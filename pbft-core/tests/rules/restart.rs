@@ -1,0 +1,204 @@
+//! Mistake 24: a replica is what its log says, at every point of the log, alone or with all others.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use pbft_core::{
+    Message,
+    message::StatementKind,
+    storage::{Log, LogPosition, MemoryLog, Record},
+};
+use pbft_crypto::Digest;
+
+use crate::{
+    cluster::{Cluster, requests},
+    stage::{Stage, messages, own_checkpoint, recover_from, request, seq, status, votes},
+};
+
+/// What a vote says, by what may be said only once.
+fn vote(message: &Message) -> Option<((u16, StatementKind, u64), Digest)> {
+    match message {
+        Message::PrePrepare(p) => {
+            let s = p.pre_prepare.statement;
+            Some(((p.pre_prepare.signer.value(), StatementKind::PrePrepare, s.seq.value()), s.digest))
+        }
+        Message::Prepare(v) => {
+            Some(((v.signer.value(), StatementKind::Prepare, v.statement.seq.value()), v.statement.digest))
+        }
+        Message::Commit(v) => {
+            Some(((v.signer.value(), StatementKind::Commit, v.statement.seq.value()), v.statement.digest))
+        }
+        Message::Checkpoint(v) => {
+            Some(((v.signer.value(), StatementKind::Checkpoint, v.statement.seq.value()), v.statement.digest))
+        }
+        _ => None,
+    }
+}
+
+fn vote_in(record: &Record) -> Option<Message> {
+    match record {
+        Record::Proposal(proposal) => Some(Message::PrePrepare(proposal.clone())),
+        Record::Prepare(prepare) => Some(Message::Prepare(prepare.clone())),
+        Record::Commit { commit, .. } => Some(Message::Commit(commit.clone())),
+        Record::Checkpoint(record) => Some(Message::Checkpoint(record.checkpoint.clone())),
+        _ => None,
+    }
+}
+
+/// The logs of a cluster in which all of `history` and nothing else is durable.
+fn logs_after(history: &[(u16, LogPosition, Record)], n: u16) -> Vec<MemoryLog> {
+    let mut logs: Vec<_> = (0..n).map(|_| MemoryLog::default()).collect();
+    for (replica, position, record) in history {
+        let log = &mut logs[usize::from(*replica)];
+        log.append(*position, record).unwrap();
+        log.sync().unwrap();
+    }
+    logs
+}
+
+/// All replicas crash after every single record of a run, come back, and finish the same work: once each, in one order,
+/// and without a vote that contradicts what any of them had written before.
+#[test]
+fn mistake_24_all_replicas_restart_at_every_log_point() {
+    let work = requests(6);
+    let mut recorded = Cluster::new(4, |_| ());
+    recorded.complete(&work);
+    assert!(recorded.history.len() > 40, "{}", recorded.history.len());
+    for cut in 0..=recorded.history.len() {
+        let before = &recorded.history[..cut];
+        let mut cluster = Cluster::from_logs(recorded.config.clone(), logs_after(before, 4));
+        cluster.run();
+        cluster.complete(&work);
+        cluster.pass(Duration::from_secs(2));
+        for index in 0..4 {
+            assert_eq!(cluster.journal(index).len(), work.len(), "cut {cut}, replica {index}");
+            assert_eq!(cluster.journal(index), cluster.journal(0), "cut {cut}");
+        }
+        let mut said: BTreeMap<_, _> =
+            before.iter().filter_map(|(_, _, record)| vote(&vote_in(record)?)).collect();
+        for (key, digest) in cluster.sent.iter().filter_map(|(_, message)| vote(message)) {
+            assert_eq!(*said.entry(key).or_insert(digest), digest, "cut {cut}: {key:?}");
+        }
+    }
+}
+
+/// The same without asking again: what was decided on and written goes on by itself.
+#[test]
+fn mistake_24_work_in_the_logs_is_finished_without_its_clients() {
+    let mut recorded = Cluster::new(4, |config| config.max_batch_requests = 50);
+    let work = requests(1);
+    recorded.complete(&work);
+    for cut in 1..=recorded.history.len() {
+        let logs = logs_after(&recorded.history[..cut], 4);
+        let mut cluster = Cluster::from_logs(recorded.config.clone(), logs);
+        cluster.pass(Duration::from_secs(4));
+        let done: Vec<_> = (0..4).map(|index| cluster.journal(index).len()).collect();
+        assert_eq!(done, [1; 4], "cut {cut}");
+    }
+}
+
+/// A crash between the records of a proposal and of the prepare for it: the vote is cast after the restart.
+#[test]
+fn mistake_24_a_prepare_that_was_lost_is_cast_again() {
+    let mut stage = Stage::new(3);
+    let proposal = stage.proposal(1, vec![request(1, 0)]);
+    stage.hear(0, &Message::PrePrepare(proposal.clone()));
+    let start = stage.restart(1);
+    assert_eq!(votes(&stage.settle(start)), ["prepare"]);
+    let prepare = stage.prepare(1, &proposal);
+    assert_eq!(votes(&stage.hear_and_settle(1, &prepare)), ["commit"]);
+}
+
+/// A crash that takes both: the replica never saw it, and may accept another proposal.
+#[test]
+fn mistake_24_what_was_not_durable_was_never_said() {
+    let mut stage = Stage::new(3);
+    let first = stage.proposal(1, vec![request(1, 0)]);
+    assert_eq!(votes(&stage.hear(0, &Message::PrePrepare(first))), [""; 0]);
+    stage.restart(0);
+    let second = stage.proposal(1, vec![request(2, 0)]);
+    let effects = stage.hear_and_settle(0, &Message::PrePrepare(second));
+    assert_eq!(votes(&effects), ["prepare"]);
+    assert!(crate::stage::evidence(&effects).is_empty());
+}
+
+/// Its own checkpoint vote counts again after a restart: with one silent peer it is needed for a quorum.
+#[test]
+fn mistake_24_the_own_checkpoint_vote_counts_after_a_restart() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![]);
+    let own = own_checkpoint(&stage.order(2, vec![])).unwrap();
+    stage.restart(0);
+    for signer in [0, 1] {
+        let vote = stage.sign(signer, own.statement);
+        stage.hear_and_settle(signer, &Message::Checkpoint(vote));
+    }
+    assert_eq!(stage.replica.progress().stable_checkpoint, seq(2));
+}
+
+/// Records are in the order of arrival, not of numbers: a log that begins with number 2 does not mean that 1 is done.
+#[test]
+fn recovery_does_not_take_the_first_record_for_the_low_water_mark() {
+    let mut stage = Stage::new(3);
+    let second = stage.proposal(2, vec![]);
+    stage.hear_and_settle(0, &Message::PrePrepare(second));
+    stage.restart(0);
+    assert_eq!(stage.replica.progress().low, seq(0));
+    let effects = stage.order(1, vec![]);
+    assert!(votes(&effects).contains(&"prepare"));
+}
+
+/// A proof that lies far ahead is kept through a restart, and does not stretch the window.
+#[test]
+fn recovery_keeps_a_proof_that_lies_ahead() {
+    let mut stage = Stage::new(3);
+    let ahead = pbft_core::message::Checkpoint { seq: seq(40), digest: Digest::from_bytes([4; 32]) };
+    let certificate = Message::Stable(stage.certificate(ahead, &[0, 1, 2]));
+    stage.hear_and_settle(1, &certificate);
+    stage.restart(0);
+    let progress = stage.replica.progress();
+    assert_eq!((progress.low, progress.high), (seq(0), seq(8)));
+    let effects = stage.hear(1, &status(0, 0, &[]));
+    assert!(messages(&effects).all(|message| !matches!(message, Message::Checkpoint(_))));
+}
+
+/// A primary gives no number twice, also if the crash came before the proposal left.
+#[test]
+fn a_restarted_primary_goes_on_after_its_last_proposal() {
+    let mut stage = Stage::new(0);
+    stage.ask(request(1, 0));
+    stage.restart(1);
+    stage.ask(request(2, 0));
+    let effects = stage.sync();
+    let numbers: Vec<_> = messages(&effects)
+        .filter_map(|message| match message {
+            Message::PrePrepare(proposal) => Some(proposal.pre_prepare.statement.seq.value()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [0; 0], "1 is in flight, and eager_in_flight is 1");
+    assert_eq!(stage.replica.progress().proposed, seq(1));
+}
+
+#[test]
+fn a_log_with_a_gap_is_refused() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![]);
+    let mut records = stage.log.load().unwrap();
+    records.remove(1);
+    let refused = recover_from(3, &stage.config, records).err();
+    assert_eq!(refused, Some(pbft_core::error::RecoverError::Gap { after: LogPosition::new(1) }));
+}
+
+/// A single replica is its own quorum, and finishes after a restart what its log holds.
+#[test]
+fn a_cluster_of_one_resumes() {
+    let mut cluster = Cluster::new(1, |_| ());
+    let work = requests(3);
+    cluster.complete(&work);
+    for cut in 0..=cluster.history.len() {
+        let logs = logs_after(&cluster.history[..cut], 1);
+        let mut again = Cluster::from_logs(cluster.config.clone(), logs);
+        again.complete(&work);
+        assert_eq!(again.journal(0).len(), 3, "cut {cut}");
+    }
+}

@@ -1,0 +1,136 @@
+//! Lost messages: what status and fetch get for an answer, and clusters that lose a third of everything.
+
+use std::time::Duration;
+
+use pbft_core::{
+    Message,
+    message::{Fetch, SlotStatus},
+};
+
+use crate::{
+    cluster::{Cluster, requests},
+    stage::{Stage, executions, messages, own_checkpoint, request, sent, seq, status},
+};
+
+/// ST-3: a peer that stands still gets what it lacks, and no more. Replica 1 relays proposals of 1, 5, 9, ...
+#[test]
+fn st_3_a_status_is_answered_with_what_is_lacking() {
+    use SlotStatus::{Committed, Empty, PrePrepared, Prepared};
+    let rows: [(&[SlotStatus], &[&str]); 5] = [
+        (&[], &["pre-prepare", "prepare", "commit"]),
+        (&[Empty], &["pre-prepare", "prepare", "commit"]),
+        (&[PrePrepared], &["prepare", "commit"]),
+        (&[Prepared], &["commit"]),
+        (&[Committed], &[]),
+    ];
+    for (slots, expected) in rows {
+        let mut stage = Stage::new(1);
+        let proposal = stage.proposal(1, vec![request(1, 0)]);
+        stage.hear_and_settle(0, &Message::PrePrepare(proposal.clone()));
+        let prepare = stage.prepare(2, &proposal);
+        stage.hear_and_settle(2, &prepare);
+        assert_eq!(sent(&stage.hear(3, &status(0, 0, slots))), [""; 0], "it may be on its way");
+        assert_eq!(sent(&stage.hear(3, &status(0, 0, slots))), expected, "{slots:?}");
+    }
+}
+
+/// CU-1: a replica that learns it is far behind asks; the answer needs no trust.
+#[test]
+fn cu_1_a_replica_that_is_behind_fetches() {
+    let mut stage = Stage::new(3);
+    let far = stage.config.max_in_flight + 1;
+    assert_eq!(sent(&stage.hear(1, &status(far + 1, 4, &[]))), ["fetch"]);
+    assert_eq!(sent(&stage.hear(2, &status(far, 0, &[]))), [""; 0], "one peer at a time");
+    let proposals: Vec<_> = (1..=far).map(|number| stage.proposal(number, vec![])).collect();
+    let mut done = Vec::new();
+    for proposal in &proposals {
+        let committed = Message::Committed(stage.committed(proposal, &[0, 1, 2]));
+        done.extend(executions(&stage.hear_and_settle(1, &committed)));
+    }
+    assert_eq!(done, [1, 2, 3, 4]);
+    assert_eq!(sent(&stage.hear(1, &status(far + 1, 4, &[]))), ["fetch"], "the answer is over: it asks on");
+}
+
+/// A peer that is asked and does not answer is not asked for ever.
+#[test]
+fn cu_1_the_next_peer_is_asked_when_one_is_silent() {
+    let mut stage = Stage::new(3);
+    let asked = |effects: &[pbft_core::Effect]| {
+        effects.iter().find_map(|effect| match effect {
+            pbft_core::Effect::Send(to, Message::Fetch(_)) => Some(to.value()),
+            _ => None,
+        })
+    };
+    let mut peers = Vec::new();
+    for from in [0, 1, 2] {
+        peers.extend(asked(&stage.hear(from, &status(100, 0, &[]))));
+    }
+    for _ in 0..3 {
+        stage.advance(stage.config.status_period * 2);
+        peers.extend(asked(&stage.timer()));
+    }
+    assert_eq!(peers, [0, 1, 2, 0]);
+}
+
+/// Mistake 21: batches below the stable checkpoint are still there for a replica that is late.
+#[test]
+fn mistake_21_the_archive_answers_late_replicas() {
+    let mut stage = Stage::new(3);
+    let mut own = None;
+    for number in 1..=4 {
+        own = own_checkpoint(&stage.order(number, vec![request(1, number)])).or(own);
+    }
+    stage.stabilize(&own.unwrap(), &[0, 1, 2]);
+    assert_eq!(stage.replica.progress().low, seq(4));
+    let fetch = |stage: &mut Stage| stage.hear(2, &Message::Fetch(Fetch { after: seq(1) }));
+    let effects = fetch(&mut stage);
+    let numbers: Vec<_> = messages(&effects)
+        .filter_map(|message| match message {
+            Message::Committed(committed) => Some(committed.certificate.statement.seq.value()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(numbers, [2, 3, 4]);
+    assert_eq!(sent(&effects).last(), Some(&"status"), "a status ends the answer");
+    assert_eq!(sent(&fetch(&mut stage)), [""; 0], "the same question at once is not answered twice");
+
+    stage.sync();
+    stage.restart(0);
+    assert_eq!(sent(&fetch(&mut stage)).len(), 4, "the archive survives a restart");
+}
+
+/// Mistake 34: with no loss and with a third lost, everything is executed, everywhere, in one order.
+#[test]
+fn mistake_34_no_loss_and_much_loss() {
+    for (n, loss) in [(4, 0), (4, 30), (7, 30)] {
+        let mut cluster = Cluster::new(n, |_| ());
+        cluster.loss = loss;
+        let requests = requests(12);
+        cluster.complete(&requests);
+        cluster.loss = 0;
+        cluster.pass(Duration::from_secs(5));
+        for index in 0..n {
+            assert_eq!(cluster.journal(index).len(), 12, "n = {n}, {loss} %, replica {index}");
+            assert_eq!(cluster.journal(index), cluster.journal(0));
+            assert_eq!(cluster.executed(index), cluster.executed(0));
+        }
+    }
+}
+
+/// Mistakes 21 and 34: a replica that was away while many checkpoints became stable catches up, with nobody else
+/// sending requests.
+#[test]
+fn mistake_21_a_replica_that_was_away_catches_up() {
+    let mut cluster = Cluster::new(4, |config| config.max_batch_requests = 1);
+    cluster.down.push(2);
+    let requests = requests(20);
+    cluster.complete(&requests);
+    assert_eq!(cluster.executed(2), 0);
+    cluster.restart(2);
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(cluster.journal(2), cluster.journal(0));
+    assert_eq!(
+        cluster.replica(2).progress().stable_checkpoint,
+        cluster.replica(0).progress().stable_checkpoint
+    );
+}

@@ -1,0 +1,50 @@
+//! Claims wild progress, gives wrong replies, and answers no fetch.
+
+use pbft_core::{
+    Message, ReplicaId, Seq, View,
+    message::{Fetch, Reply, SlotStatus, Status},
+    service::Outcome,
+};
+
+use super::{Behaviour, Kit};
+
+pub(super) struct Liar;
+
+impl Behaviour for Liar {
+    fn on_send(&mut self, kit: &mut Kit<'_>, to: ReplicaId, message: &Message) {
+        match message {
+            Message::Committed(_) => {}
+            Message::Status(status) => {
+                let lie = wild(kit, status);
+                kit.send(to, &Message::Status(lie));
+                if kit.rng.chance(200_000) {
+                    let after = Seq::new(kit.rng.below(20));
+                    kit.send(to, &Message::Fetch(Fetch { after }));
+                }
+            }
+            _ => kit.send(to, message),
+        }
+    }
+
+    fn on_reply(&mut self, kit: &mut Kit<'_>, mut reply: Reply) -> Option<Reply> {
+        match kit.rng.below(3) {
+            0 => reply.outcome = Outcome::Applied(b"lies".to_vec()),
+            1 => reply.outcome = Outcome::Refused(b"lies".to_vec()),
+            _ => reply.seq = reply.seq.next(),
+        }
+        Some(reply)
+    }
+}
+
+fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
+    let far =
+        [truth.executed, truth.executed.plus(1), truth.executed.plus(40), Seq::new(u64::MAX), Seq::ZERO];
+    let slot = [SlotStatus::Empty, SlotStatus::PrePrepared, SlotStatus::Prepared, SlotStatus::Committed];
+    let length = kit.rng.below(kit.config.window + 1);
+    Status {
+        view: View::new(kit.rng.pick(&[0, 0, 1, u64::MAX])),
+        executed: kit.rng.pick(&far),
+        stable: kit.rng.pick(&far),
+        slots: (0..length).map(|_| kit.rng.pick(&slot)).collect(),
+    }
+}

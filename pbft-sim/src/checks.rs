@@ -1,0 +1,146 @@
+//! What must hold, after every event: one file for each promise. Nothing here trusts the replicas' own word.
+//!
+//! | file | promise |
+//! | --- | --- |
+//! | [`agreement`] | one batch for each number, everywhere, and proofs that prove it |
+//! | [`execution`] | one order, only what was submitted, exactly once, equal results |
+//! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
+//! | [`blame`] | evidence is sound, and only liars are blamed |
+
+pub mod agreement;
+pub mod blame;
+pub mod execution;
+pub mod violation;
+pub mod voting;
+
+use std::sync::Arc;
+
+use pbft_core::{
+    Effect, Message, ReplicaId, Seq, ValidConfig,
+    client::Accepted,
+    crypto::Crypto,
+    service::{Executed, OrderedBatch},
+    storage::{LogPosition, Record},
+};
+pub use violation::Violation;
+
+use agreement::Agreement;
+use execution::Execution;
+use voting::Voting;
+
+use crate::counters::{Counters, Sometimes};
+
+/// Everything that is remembered of a run in order to judge it.
+pub struct Checks {
+    config: Arc<ValidConfig>,
+    /// Any replica's means to check signatures.
+    crypto: Arc<dyn Crypto>,
+    agreement: Agreement,
+    /// What was executed, and for whom.
+    pub execution: Execution,
+    voting: Voting,
+}
+
+impl Checks {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>) -> Self {
+        let n = config.sizes().n();
+        Self {
+            agreement: Agreement::default(),
+            execution: Execution::new(n),
+            voting: Voting::default(),
+            config,
+            crypto,
+        }
+    }
+
+    /// A correct replica writes a record.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_record(
+        &mut self,
+        replica: ReplicaId,
+        position: LogPosition,
+        record: &Record,
+        counters: &mut Counters,
+    ) -> Result<(), Violation> {
+        self.voting.on_record(replica, position, record);
+        self.agreement.on_record(&self.config, &*self.crypto, replica, record, counters)
+    }
+
+    /// A correct replica sends a message; its log is durable up to `synced`.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_sent(
+        &mut self,
+        replica: ReplicaId,
+        message: &Message,
+        synced: LogPosition,
+    ) -> Result<(), Violation> {
+        self.voting.on_sent(replica, message, synced)
+    }
+
+    /// A correct replica crashed, and its log is left up to `last`.
+    pub fn on_crash(&mut self, replica: ReplicaId, last: LogPosition) {
+        self.voting.on_crash(replica, last);
+    }
+
+    /// A correct replica is back and goes on after `executed`.
+    pub fn on_recovered(&mut self, replica: ReplicaId, executed: Seq) {
+        self.execution.on_recovered(replica, executed);
+    }
+
+    /// A correct replica hands a batch to its service.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_execute(
+        &mut self,
+        replica: ReplicaId,
+        batch: &OrderedBatch,
+        counters: &mut Counters,
+    ) -> Result<(), Violation> {
+        let decided = self.agreement.batch(batch.seq);
+        self.execution.on_execute(replica, batch, decided.as_deref(), counters)
+    }
+
+    /// The service of a correct replica is done with a batch.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_executed(&mut self, batch: &OrderedBatch, executed: &Executed) -> Result<(), Violation> {
+        self.execution.on_executed(batch, executed)
+    }
+
+    /// A client believes an answer.
+    ///
+    /// # Errors
+    /// If it should not.
+    pub fn on_accepted(&self, accepted: &Accepted) -> Result<(), Violation> {
+        self.execution.on_accepted(accepted)
+    }
+
+    /// A correct replica accuses someone, or itself.
+    ///
+    /// # Errors
+    /// If it is wrong.
+    pub fn on_accusation(
+        &self,
+        replica: ReplicaId,
+        effect: &Effect,
+        liars: &dyn Fn(ReplicaId) -> bool,
+        counters: &mut Counters,
+    ) -> Result<(), Violation> {
+        match effect {
+            Effect::Evidence(evidence) => {
+                counters.saw(Sometimes::Evidence);
+                blame::check(&self.config, &*self.crypto, replica, evidence, liars)
+            }
+            Effect::Diverged { seq, .. } => Err(Violation::Diverged { replica, seq: *seq }),
+            _ => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,58 @@
+//! Blame: evidence convinces a stranger, and only liars are blamed.
+
+use pbft_core::{
+    ReplicaId, ValidConfig,
+    crypto::Crypto,
+    evidence::Evidence,
+    message::{Signed, Statement},
+};
+
+use super::Violation;
+
+/// Judges evidence as a stranger would.
+///
+/// # Errors
+/// If it proves nothing, or blames a correct replica.
+pub fn check(
+    config: &ValidConfig,
+    crypto: &dyn Crypto,
+    accuser: ReplicaId,
+    evidence: &Evidence,
+    liars: &dyn Fn(ReplicaId) -> bool,
+) -> Result<(), Violation> {
+    let culprit = evidence.culprit();
+    let sound = match evidence {
+        Evidence::PrePrepares(pair) => contradict(config, crypto, pair, |a, b| {
+            (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
+        }),
+        Evidence::Prepares(pair) => contradict(config, crypto, pair, |a, b| {
+            (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
+        }),
+        Evidence::Commits(pair) => contradict(config, crypto, pair, |a, b| {
+            (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
+        }),
+        Evidence::Checkpoints(pair) => {
+            contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
+        }
+    };
+    if !sound {
+        return Err(Violation::WeakEvidence { accuser, culprit });
+    }
+    if !liars(culprit) {
+        return Err(Violation::WronglyBlamed { accuser, culprit });
+    }
+    Ok(())
+}
+
+fn contradict<T: Statement>(
+    config: &ValidConfig,
+    crypto: &dyn Crypto,
+    [first, second]: &[Signed<T>; 2],
+    contradict: impl Fn(&T, &T) -> bool,
+) -> bool {
+    let valid = |vote: &Signed<T>| vote.signature_check(config).is_some_and(|check| crypto.verify(&check));
+    first.signer == second.signer
+        && contradict(&first.statement, &second.statement)
+        && valid(first)
+        && valid(second)
+}

@@ -1,0 +1,157 @@
+//! What happened in a run: faults by kind, and things that must happen sometimes, or the runs prove little.
+
+use std::collections::BTreeMap;
+
+use pbft_core::verify::InvalidMessage;
+
+macro_rules! named {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $label:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_doc])* $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// In words.
+            #[must_use]
+            pub const fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)+ }
+            }
+        }
+    };
+}
+
+named! {
+    /// A fault that the simulator caused.
+    Fault {
+        /// The network lost it.
+        Lost => "message lost",
+        /// The network repeated it.
+        Repeated => "message repeated",
+        /// The network held it up.
+        Late => "message held up",
+        /// A partition cut it off.
+        Cut => "message cut off by a partition",
+        /// The network fell apart.
+        Partition => "partition",
+        /// A replica crashed.
+        Crash => "crash",
+        /// All replicas crashed at once.
+        Blackout => "crash of all replicas at once",
+        /// A record went with a crash.
+        RecordLost => "unsynced record lost",
+        /// A Byzantine replica was at work.
+        Liar => "Byzantine replica",
+    }
+}
+
+named! {
+    /// Something that must be seen in any large set of runs.
+    Sometimes {
+        /// A crash took records away.
+        UnsyncedLoss => "crash with unsynced loss",
+        /// A crash cut a list of effects in the middle.
+        TornEffects => "crash between two effects",
+        /// A restart began at a checkpoint.
+        RestoredCheckpoint => "restart from a checkpoint",
+        /// A restart found records, but no checkpoint.
+        ReplayedLog => "restart from records alone",
+        /// A replica fetched final batches.
+        CaughtUp => "catch-up used",
+        /// The log was truncated.
+        Truncated => "log truncated",
+        /// A checkpoint became stable.
+        StableCheckpoint => "checkpoint stable",
+        /// A request was ordered twice and executed once.
+        DuplicateSuppressed => "duplicate request suppressed",
+        /// A reply was given again to a client that asked again.
+        AnsweredAgain => "request asked for again",
+        /// A backup forwarded a request.
+        Forwarded => "request forwarded",
+        /// A batch without requests moved time on.
+        EmptyBatch => "empty batch executed",
+        /// The service refused a request.
+        Refused => "request refused by the service",
+        /// A request was not even admitted.
+        TurnedAway => "request turned away at the door",
+        /// A buffer was full.
+        Busy => "buffer full",
+        /// A client gave up and asked again.
+        GaveUp => "client gave up",
+        /// A vote came before the proposal.
+        VoteFirst => "commit before pre-prepare",
+        /// The primary had several batches in flight.
+        SeveralInFlight => "several batches in flight",
+        /// Several requests shared a batch.
+        FullBatch => "batch with several requests",
+        /// A message did not decode.
+        Undecodable => "message refused by decoding",
+        /// A message did not verify.
+        Unverified => "message refused by verification",
+        /// A signature was wrong.
+        BadSignature => "bad signature refused",
+        /// A certificate had no quorum.
+        BadCertificate => "bad certificate refused",
+        /// Someone was caught.
+        Evidence => "evidence seen",
+        /// Real signatures were used.
+        RealSignatures => "P-256 signatures",
+        /// The cluster went on without being healed first.
+        CalmRun => "run without any fault",
+    }
+}
+
+/// What happened in one run, or in many.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Faults by kind.
+    pub faults: BTreeMap<Fault, u64>,
+    /// In how many runs something was seen.
+    pub sometimes: BTreeMap<Sometimes, u64>,
+}
+
+impl Counters {
+    /// A fault was caused.
+    pub fn fault(&mut self, fault: Fault) {
+        self.faults(fault, 1);
+    }
+
+    /// Several faults were caused.
+    pub fn faults(&mut self, fault: Fault, count: u64) {
+        if count > 0 {
+            *self.faults.entry(fault).or_default() += count;
+        }
+    }
+
+    /// Something was seen: counts once for each run.
+    pub fn saw(&mut self, what: Sometimes) {
+        self.sometimes.insert(what, 1);
+    }
+
+    /// A message was refused.
+    pub fn refused(&mut self, why: InvalidMessage) {
+        self.saw(Sometimes::Unverified);
+        match why {
+            InvalidMessage::BadSignature => self.saw(Sometimes::BadSignature),
+            InvalidMessage::NoQuorum => self.saw(Sometimes::BadCertificate),
+            _ => {}
+        }
+    }
+
+    /// Adds another run.
+    pub fn add(&mut self, other: &Self) {
+        for (fault, count) in &other.faults {
+            *self.faults.entry(*fault).or_default() += count;
+        }
+        for (what, runs) in &other.sometimes {
+            *self.sometimes.entry(*what).or_default() += runs;
+        }
+    }
+
+    /// What was never seen.
+    pub fn never_seen(&self) -> impl Iterator<Item = Sometimes> {
+        Sometimes::ALL.iter().copied().filter(|what| !self.sometimes.contains_key(what))
+    }
+}

@@ -1,0 +1,142 @@
+//! One client with its list of things to ask for.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use pbft_core::{
+    ClientId, Request, RequestId, RequestNumber,
+    client::{Accepted, Client, ClientConfig, ClientEffect, ClientError},
+    message::DeclineReason,
+};
+
+use crate::{plan::Plan, rng::Rng, service::Verb};
+
+/// A client and what it still has to do.
+#[derive(Debug)]
+pub struct Customer {
+    /// The client's half of the protocol.
+    pub client: Client,
+    id: ClientId,
+    rng: Rng,
+    plan: Plan,
+    next: u64,
+    /// Asked and not answered.
+    open: BTreeMap<RequestId, Request>,
+    /// The time its timer is set to.
+    pub timer: Option<Duration>,
+}
+
+/// What an answer means for the customer.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It was carried out, or refused by the service.
+    Answered(Accepted),
+    /// It was rightly turned away at the door.
+    TurnedAway,
+    /// It has to be asked again.
+    AskAgain(Request),
+    /// No correct replica should have said this.
+    Wrong(RequestId, ClientError),
+}
+
+impl Customer {
+    /// The customer with this index.
+    #[must_use]
+    pub fn new(index: usize, plan: &Plan) -> Self {
+        let config = ClientConfig {
+            retry_after: Duration::from_millis(250),
+            give_up_after: plan.workload.patience,
+            ..ClientConfig::new(plan.n)
+        };
+        Self {
+            client: Client::new(config),
+            id: client_id(index),
+            rng: Rng::stream(plan.seed, &format!("customer {index}")),
+            plan: plan.clone(),
+            next: 0,
+            open: BTreeMap::new(),
+            timer: None,
+        }
+    }
+
+    /// Whether it may ask for something new now.
+    #[must_use]
+    pub fn may_ask(&self) -> bool {
+        self.next < self.plan.workload.requests && (self.open.len() as u64) < self.plan.workload.in_flight
+    }
+
+    /// Whether everything was asked and answered.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.next >= self.plan.workload.requests && self.open.is_empty()
+    }
+
+    /// How many requests have no answer.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.len()
+    }
+
+    /// The next thing to ask for.
+    pub fn next_request(&mut self) -> Request {
+        let number = RequestNumber::new(self.next);
+        self.next += 1;
+        let roll = self.rng.below(100);
+        let verb = match roll {
+            0..=4 => Verb::Fail,
+            5..=9 => Verb::Malformed,
+            10..=34 => Verb::Take,
+            35..=49 if self.plan.workload.reminders => Verb::Remind,
+            _ => Verb::Put,
+        };
+        let [key, amount] =
+            [self.rng.below(12), self.rng.below(40)].map(|byte| u8::try_from(byte).unwrap_or(0));
+        let request = verb.request(self.id, number, key, amount);
+        self.open.insert(request.id(), request.clone());
+        request
+    }
+
+    /// Judges the end of a request as the client's protocol sees it; nothing for what is not an end.
+    pub fn judge(&mut self, effect: ClientEffect) -> Option<Verdict> {
+        match effect {
+            ClientEffect::Accepted(accepted) => {
+                self.open.remove(&accepted.id);
+                Some(Verdict::Answered(accepted))
+            }
+            ClientEffect::Failed(id, error) => Some(self.judge_failure(id, error)),
+            ClientEffect::SendToAll(_) | ClientEffect::SetTimer(_) => None,
+        }
+    }
+
+    fn judge_failure(&mut self, id: RequestId, error: ClientError) -> Verdict {
+        let Some(request) = self.open.get(&id) else { return Verdict::Wrong(id, error) };
+        let malformed = request.operation.as_bytes().first() == Some(&(Verb::Malformed as u8));
+        match error {
+            ClientError::Declined(DeclineReason::NotAdmitted(_)) if malformed => {
+                self.open.remove(&id);
+                Verdict::TurnedAway
+            }
+            ClientError::TimedOut { .. } | ClientError::Declined(DeclineReason::Busy) => {
+                Verdict::AskAgain(request.clone())
+            }
+            other => Verdict::Wrong(id, other),
+        }
+    }
+
+    /// How long it waits before it asks for the next thing.
+    pub fn pause(&mut self) -> Duration {
+        self.rng.span((Duration::from_micros(100), self.plan.heal_at / 40))
+    }
+}
+
+/// The id of the customer with this index.
+#[must_use]
+pub fn client_id(index: usize) -> ClientId {
+    ClientId::from_bytes([u8::try_from(index + 1).unwrap_or(u8::MAX); 32])
+}
+
+/// The index of the customer with this id.
+#[must_use]
+pub const fn client_index(id: &ClientId) -> usize {
+    (id.as_bytes()[0] as usize).saturating_sub(1)
+}

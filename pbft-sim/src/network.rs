@@ -1,0 +1,114 @@
+//! The network: decides what becomes of each message.
+
+use core::time::Duration;
+
+use pbft_core::ReplicaId;
+
+use crate::{plan::NetworkPlan, rng::Rng};
+
+/// Links between replicas, and to clients.
+#[derive(Debug)]
+pub struct Network {
+    plan: NetworkPlan,
+    rng: Rng,
+    n: usize,
+    healed: bool,
+    partition: Option<Partition>,
+    /// The latest arrival on each link, for runs in which links keep the order.
+    last: Vec<Duration>,
+}
+
+/// Two sides that do not hear each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Partition {
+    /// Bit `i`: on which side replica `i` is.
+    pub sides: u64,
+    /// Whether side 0 still hears side 1.
+    pub one_way: bool,
+}
+
+impl Partition {
+    fn cuts(self, from: ReplicaId, to: ReplicaId) -> bool {
+        let side = |replica: ReplicaId| self.sides >> replica.index() & 1;
+        side(from) != side(to) && !(self.one_way && side(from) == 1)
+    }
+}
+
+/// What becomes of one message: when each copy arrives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Fate {
+    /// The message, unless it is lost.
+    pub first: Option<Duration>,
+    /// A second copy.
+    pub second: Option<Duration>,
+    /// Whether a partition swallowed it.
+    pub cut: bool,
+    /// Whether it was held up.
+    pub late: bool,
+}
+
+impl Network {
+    /// The network of a plan.
+    #[must_use]
+    pub fn new(plan: NetworkPlan, n: u16, rng: Rng) -> Self {
+        let n = usize::from(n);
+        Self { plan, rng, n, healed: false, partition: None, last: vec![Duration::ZERO; n * n] }
+    }
+
+    /// From now on nothing is lost, repeated or cut off any more.
+    pub const fn heal(&mut self) {
+        self.healed = true;
+        self.partition = None;
+    }
+
+    /// Cuts the replicas into two sides, or joins them again.
+    pub const fn set_partition(&mut self, partition: Option<Partition>) {
+        self.partition = partition;
+    }
+
+    /// What becomes of a message between replicas.
+    pub fn between(&mut self, now: Duration, from: ReplicaId, to: ReplicaId) -> Fate {
+        if self.partition.is_some_and(|partition| partition.cuts(from, to)) {
+            return Fate { cut: true, ..Fate::default() };
+        }
+        let mut fate = self.fate(now);
+        if self.plan.keeps_order {
+            let last = &mut self.last[from.index() * self.n + to.index()];
+            for arrival in [&mut fate.first, &mut fate.second].into_iter().flatten() {
+                *arrival = (*arrival).max(*last);
+                *last = *arrival;
+            }
+        }
+        fate
+    }
+
+    /// What becomes of a message from or to a client.
+    pub fn fate(&mut self, now: Duration) -> Fate {
+        if self.healed {
+            return Fate { first: Some(now + self.rng.span(self.plan.delay)), ..Fate::default() };
+        }
+        let lost = self.rng.chance(self.plan.drop);
+        let late = self.rng.chance(self.plan.late);
+        let repeated = self.rng.chance(self.plan.repeat);
+        let mut arrival = now + self.rng.span(self.plan.delay);
+        if late {
+            arrival += self.rng.span((Duration::ZERO, self.plan.lateness));
+        }
+        let second = repeated.then(|| arrival + self.rng.span(self.plan.delay) * 4);
+        Fate { first: (!lost).then_some(arrival), second, cut: false, late }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn partitions_cut_across_and_one_way_only_from_side_zero() {
+        let (a, b, c) = (ReplicaId::new(0), ReplicaId::new(1), ReplicaId::new(2));
+        let both = Partition { sides: 0b010, one_way: false };
+        assert!(both.cuts(a, b) && both.cuts(b, a) && !both.cuts(a, c));
+        let one_way = Partition { one_way: true, ..both };
+        assert!(one_way.cuts(a, b) && !one_way.cuts(b, a));
+    }
+}

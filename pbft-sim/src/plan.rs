@@ -1,0 +1,309 @@
+//! What one seed means: everything that is decided before the run starts.
+
+use core::{fmt, time::Duration};
+
+use pbft_core::{
+    Config, ReplicaId, ValidConfig,
+    config::{ConfigError, ReplicaSet},
+    quorum::QuorumSizes,
+};
+use pbft_crypto::Digest;
+
+use crate::{
+    byzantine::Kind,
+    oracle::Signatures,
+    rng::{Ppm, Rng},
+    sabotage::Sabotage,
+};
+
+/// A span from which times are drawn.
+pub type Span = (Duration, Duration);
+
+/// What the network does to messages while there are faults.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NetworkPlan {
+    /// How many are lost.
+    pub drop: Ppm,
+    /// How many arrive twice.
+    pub repeat: Ppm,
+    /// How long one takes.
+    pub delay: Span,
+    /// How many are held up.
+    pub late: Ppm,
+    /// For how long at most.
+    pub lateness: Duration,
+    /// Whether each link keeps the order, as a stream does.
+    pub keeps_order: bool,
+}
+
+/// What befalls replicas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FaultPlan {
+    /// The chance of a crash in each step of a replica, between any two of its effects.
+    pub crash: Ppm,
+    /// How often all replicas crash at once.
+    pub blackouts: u64,
+    /// How long a crashed replica is down.
+    pub down: Span,
+    /// How often the network falls into two parts.
+    pub partitions: u64,
+    /// How long it stays so.
+    pub apart: Span,
+}
+
+/// What clients ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WorkloadPlan {
+    /// How many clients there are.
+    pub clients: u64,
+    /// How many requests each of them sends.
+    pub requests: u64,
+    /// How many of them at once.
+    pub in_flight: u64,
+    /// Whether the service is asked to wake up by itself.
+    pub reminders: bool,
+    /// When a client gives up (and asks again).
+    pub patience: Duration,
+}
+
+/// The protocol's own parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tuning {
+    /// See [`Config`].
+    pub checkpoint_period: u64,
+    /// See [`Config`].
+    pub window: u64,
+    /// See [`Config`].
+    pub max_in_flight: u64,
+    /// See [`Config`].
+    pub eager_in_flight: u64,
+    /// See [`Config`].
+    pub max_batch_requests: usize,
+    /// See [`Config`].
+    pub archive_bytes: usize,
+    /// See [`Config`].
+    pub status_period: Duration,
+    /// What the request buffer holds.
+    pub buffered_requests: usize,
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plan {
+    /// Where all of it comes from.
+    pub seed: u64,
+    /// The number of replicas.
+    pub n: u16,
+    /// Which signatures.
+    pub signatures: Signatures,
+    /// The network.
+    pub network: NetworkPlan,
+    /// Crashes and partitions.
+    pub faults: FaultPlan,
+    /// Clients.
+    pub workload: WorkloadPlan,
+    /// The replicas' configuration.
+    pub tuning: Tuning,
+    /// How long a sync takes.
+    pub sync: Span,
+    /// How long the service works on a batch.
+    pub execute: Span,
+    /// Whether the service keeps its state durable by itself, or leaves it to the log.
+    pub durable_service: bool,
+    /// How far a replica's wall clock is off at most.
+    pub skew: Duration,
+    /// Who lies, and how.
+    pub byzantine: Vec<(ReplicaId, Kind)>,
+    /// When faults end.
+    pub heal_at: Duration,
+    /// How long after that everything may take.
+    pub patience: Duration,
+    /// Whether everything must be answered in the end.
+    pub live: bool,
+    /// A deliberate defect.
+    pub sabotage: Option<Sabotage>,
+}
+
+const fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+const fn us(micros: u64) -> Duration {
+    Duration::from_micros(micros)
+}
+
+impl Plan {
+    /// The run that `seed` stands for. Its size is one of `sizes`; the rest does not depend on what else is in there.
+    #[must_use]
+    pub fn of(seed: u64, sizes: &[u16]) -> Self {
+        let n = Rng::stream(seed, "size").pick(sizes);
+        let mut rng = Rng::stream(seed, "plan");
+        let byzantine = byzantine(&mut rng, n);
+        let tuning = tuning(&mut rng);
+        // A primary that lies may stop everything until there are view changes, and a replica that finds no peer's
+        // archive long enough stays behind until there is state transfer.
+        let liar_leads = byzantine.iter().any(|(replica, _)| replica.index() == 0);
+        let live = !liar_leads && tuning.archive_bytes > SMALL_ARCHIVE;
+        Self {
+            seed,
+            n,
+            signatures: if rng.chance(15_000) { Signatures::P256 } else { Signatures::Ideal },
+            network: network(&mut rng),
+            faults: faults(&mut rng),
+            workload: workload(&mut rng, n),
+            sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
+            execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
+            durable_service: rng.chance(250_000),
+            skew: rng.pick(&[us(0), ms(20), ms(700)]),
+            heal_at: ms(rng.between(1_500, 4_000)),
+            patience: if live { Duration::from_secs(60) } else { ms(1_000) },
+            live,
+            sabotage: None,
+            byzantine,
+            tuning,
+        }
+    }
+
+    /// The same run on a broken host.
+    #[must_use]
+    pub fn with_sabotage(mut self, sabotage: Sabotage) -> Self {
+        sabotage.prepare(&mut self);
+        self.sabotage = Some(sabotage);
+        self
+    }
+
+    /// Whether a replica lies.
+    #[must_use]
+    pub fn is_byzantine(&self, replica: ReplicaId) -> bool {
+        self.byzantine.iter().any(|(liar, _)| *liar == replica)
+    }
+
+    /// The replicas' configuration.
+    ///
+    /// # Errors
+    /// If the plan is wrong.
+    pub fn config(&self, replicas: ReplicaSet) -> Result<ValidConfig, ConfigError> {
+        let mut config = Config::new(Digest::ZERO, replicas);
+        let tuning = &self.tuning;
+        config.checkpoint_period = tuning.checkpoint_period;
+        config.window = tuning.window;
+        config.max_in_flight = tuning.max_in_flight;
+        config.eager_in_flight = tuning.eager_in_flight;
+        config.max_batch_requests = tuning.max_batch_requests;
+        config.archive_bytes = tuning.archive_bytes;
+        config.status_period = tuning.status_period;
+        config.idle_status_period = tuning.status_period * 6;
+        config.forward_after = tuning.status_period * 2;
+        config.buffer.requests = tuning.buffered_requests;
+        config.validate()
+    }
+}
+
+const SMALL_ARCHIVE: usize = 4 << 10;
+
+fn network(rng: &mut Rng) -> NetworkPlan {
+    NetworkPlan {
+        drop: rng.pick(&[0, 0, 0, 10_000, 50_000, 100_000, 300_000]),
+        repeat: rng.pick(&[0, 10_000, 100_000]),
+        delay: rng.pick(&[(us(50), us(300)), (us(500), ms(3)), (ms(1), ms(25))]),
+        late: rng.pick(&[0, 0, 5_000, 50_000]),
+        lateness: rng.pick(&[ms(20), ms(200), ms(900)]),
+        keeps_order: rng.chance(400_000),
+    }
+}
+
+fn faults(rng: &mut Rng) -> FaultPlan {
+    FaultPlan {
+        crash: rng.pick(&[0, 0, 500, 2_000, 6_000]),
+        blackouts: rng.pick(&[0, 0, 0, 1, 3]),
+        down: rng.pick(&[(us(100), ms(5)), (ms(1), ms(100)), (ms(50), ms(900))]),
+        partitions: rng.pick(&[0, 0, 0, 1, 3]),
+        apart: rng.pick(&[(ms(20), ms(200)), (ms(200), ms(1500))]),
+    }
+}
+
+fn workload(rng: &mut Rng, n: u16) -> WorkloadPlan {
+    let clients = rng.between(1, 4);
+    // Large clusters send many more messages for each request.
+    let requests = rng.between(8, 60) * 4 / u64::from(n) / clients;
+    WorkloadPlan {
+        clients,
+        requests: requests.max(2),
+        in_flight: rng.pick(&[1, 3, 20]),
+        reminders: rng.chance(300_000),
+        patience: rng.pick(&[ms(600), Duration::from_secs(100)]),
+    }
+}
+
+fn tuning(rng: &mut Rng) -> Tuning {
+    let checkpoint_period = rng.pick(&[1, 2, 4, 8]);
+    let window = checkpoint_period * rng.pick(&[2, 3, 4]);
+    Tuning {
+        checkpoint_period,
+        window,
+        max_in_flight: rng.between(1, window / 2),
+        eager_in_flight: rng.pick(&[1, 2, 4]),
+        max_batch_requests: rng.pick(&[1, 2, 5, 50]),
+        archive_bytes: rng.pick(&[0, SMALL_ARCHIVE, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20]),
+        status_period: rng.pick(&[ms(30), ms(80), ms(200)]),
+        buffered_requests: rng.pick(&[2, 1000, 1000, 1000]),
+    }
+}
+
+/// At most `f` liars; usually none.
+fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
+    let f = QuorumSizes::of(n).f() as u64;
+    let liars = if rng.chance(400_000) { rng.between(1, f.max(1)).min(f) } else { 0 };
+    let mut chosen: Vec<(ReplicaId, Kind)> = Vec::new();
+    if liars > 0 && rng.chance(250_000) {
+        chosen.push((ReplicaId::new(0), rng.pick(&Kind::PRIMARIES)));
+    }
+    while (chosen.len() as u64) < liars {
+        let backup = u16::try_from(rng.between(1, u64::from(n) - 1)).unwrap_or(1);
+        let (replica, kind) = (ReplicaId::new(backup), rng.pick(&Kind::BACKUPS));
+        if !chosen.iter().any(|(other, _)| *other == replica) {
+            chosen.push((replica, kind));
+        }
+    }
+    chosen
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "seed {}, n = {}, {:?} signatures, live: {}",
+            self.seed, self.n, self.signatures, self.live
+        )?;
+        writeln!(f, "  {:?}", self.network)?;
+        writeln!(f, "  {:?}", self.faults)?;
+        writeln!(f, "  {:?}", self.workload)?;
+        writeln!(f, "  {:?}", self.tuning)?;
+        writeln!(f, "  sync {:?}, execute {:?}, skew {:?}", self.sync, self.execute, self.skew)?;
+        write!(f, "  durable service: {}, heal at {:?}", self.durable_service, self.heal_at)?;
+        for (replica, kind) in &self.byzantine {
+            write!(f, "\n  replica {replica} is a {kind:?}")?;
+        }
+        match self.sabotage {
+            Some(sabotage) => write!(f, "\n  sabotage: {sabotage:?}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::oracle::identities;
+
+    #[test]
+    fn every_plan_is_valid_and_has_at_most_f_liars() {
+        for seed in 0..3_000 {
+            let plan = Plan::of(seed, &[4, 7, 10]);
+            assert!(plan.byzantine.len() <= QuorumSizes::of(plan.n).f());
+            let keys = identities(Signatures::Ideal, plan.n, seed).into_iter().map(|(key, _)| key);
+            plan.config(ReplicaSet::new(keys.collect())).unwrap();
+            assert_eq!(plan, Plan::of(seed, &[plan.n]), "the size alone is needed to replay");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! The loop: takes the next event off the agenda, hands it on, and checks what came of it.
+
+mod clients;
+mod faults;
+mod host;
+mod node;
+mod wire_side;
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use pbft_core::{
+    Effect, Input, ReplicaId, Request, RequestId,
+    config::ReplicaSet,
+    message::{DeclineReason, Reply},
+};
+
+use crate::{
+    agenda::Agenda,
+    checks::{Checks, Violation},
+    counters::{Counters, Fault, Sometimes},
+    customer::Customer,
+    network::{Network, Partition},
+    oracle::{Signatures, identities},
+    plan::Plan,
+    rng::Rng,
+    trace::Trace,
+};
+use node::Node;
+
+/// Something that will happen.
+#[derive(Clone, Debug)]
+enum Event {
+    /// Bytes arrive at a replica.
+    Deliver { from: ReplicaId, to: ReplicaId, bytes: Arc<[u8]> },
+    /// A request arrives at a replica.
+    Request { to: ReplicaId, request: Request },
+    /// An answer arrives at a client.
+    Answer { from: ReplicaId, client: usize, answer: Answer },
+    /// A sync is done.
+    Synced { replica: ReplicaId, life: u64 },
+    /// The service is done with a batch.
+    Executed { replica: ReplicaId, life: u64 },
+    /// A replica's timer.
+    Timer { replica: ReplicaId, life: u64, at: Duration },
+    /// A client's timer.
+    ClientTimer { client: usize, at: Duration },
+    /// A client may ask for the next thing.
+    Ask { client: usize },
+    /// A client asks again for what failed.
+    AskAgain { client: usize, request: Request },
+    /// A crashed replica comes back.
+    Restart { replica: ReplicaId },
+    /// All replicas crash.
+    Blackout,
+    /// The network falls apart, or is joined again.
+    Partition(Option<Partition>),
+    /// The end of all faults.
+    Heal,
+    /// Time is up.
+    Deadline,
+}
+
+/// What a replica tells a client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Answer {
+    Reply(Reply),
+    Decline(RequestId, DeclineReason),
+}
+
+/// One run.
+pub struct Simulation {
+    plan: Plan,
+    now: Duration,
+    agenda: Agenda<Event>,
+    nodes: Vec<Node>,
+    customers: Vec<Customer>,
+    network: Network,
+    /// Chance for crashes and restarts.
+    crashes: Rng,
+    /// Chance for the time that syncs and executions take.
+    schedule: Rng,
+    checks: Checks,
+    counters: Counters,
+    trace: Trace,
+    healed: bool,
+    /// A run ends once everything is answered, or with its deadline.
+    over: bool,
+    effects: Vec<Effect>,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Which run.
+    pub plan: Plan,
+    /// How many events there were.
+    pub events: u64,
+    /// The digest of all of them.
+    pub digest: u64,
+    /// When it ended, on virtual time.
+    pub ended_at: Duration,
+    /// What happened in it.
+    pub counters: Counters,
+    /// What was wrong, if anything.
+    pub violation: Option<Violation>,
+}
+
+/// More events than any run needs.
+const MAX_EVENTS: u64 = 2_000_000;
+/// More events than can be at one instant.
+const MAX_EVENTS_AT_ONCE: u64 = 20_000;
+
+impl Simulation {
+    /// Sets a run up.
+    ///
+    /// # Panics
+    /// If the plan makes no valid configuration.
+    #[must_use]
+    pub fn new(plan: Plan, print: bool) -> Self {
+        let identities = identities(plan.signatures, plan.n, plan.seed);
+        let replicas = ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect());
+        let config = Arc::new(plan.config(replicas).expect("plans are valid"));
+        let honest = identities[0].1.clone();
+        let mut seats = Rng::stream(plan.seed, "nodes");
+        let ids = config.replicas.ids().zip(identities);
+        let nodes = ids.map(|(id, (_, crypto))| Node::new(id, &plan, &config, &crypto, &mut seats)).collect();
+        let clients = usize::try_from(plan.workload.clients).unwrap_or(1);
+        let mut simulation = Self {
+            now: Duration::ZERO,
+            agenda: Agenda::default(),
+            nodes,
+            customers: (0..clients).map(|index| Customer::new(index, &plan)).collect(),
+            network: Network::new(plan.network, plan.n, Rng::stream(plan.seed, "network")),
+            crashes: Rng::stream(plan.seed, "crashes"),
+            schedule: Rng::stream(plan.seed, "schedule"),
+            checks: Checks::new(config, honest),
+            counters: Counters::default(),
+            trace: Trace::new(print),
+            healed: false,
+            over: false,
+            effects: Vec::new(),
+            plan,
+        };
+        simulation.set_up();
+        simulation
+    }
+
+    fn set_up(&mut self) {
+        if self.plan.signatures == Signatures::P256 {
+            self.counters.saw(Sometimes::RealSignatures);
+        }
+        self.counters.faults(Fault::Liar, self.plan.byzantine.len() as u64);
+        for client in 0..self.customers.len() {
+            self.agenda.at(Duration::from_millis(1), Event::Ask { client });
+        }
+        self.plan_faults();
+        self.agenda.at(self.plan.heal_at, Event::Heal);
+        self.agenda.at(self.plan.heal_at + self.plan.patience, Event::Deadline);
+    }
+
+    /// Runs to the end.
+    #[must_use]
+    pub fn run(mut self) -> Finished {
+        let violation = self.run_all().err();
+        if self.counters.faults.is_empty() {
+            self.counters.saw(Sometimes::CalmRun);
+        }
+        Finished {
+            events: self.trace.events(),
+            digest: self.trace.digest(),
+            ended_at: self.now,
+            counters: self.counters,
+            violation,
+            plan: self.plan,
+        }
+    }
+
+    fn run_all(&mut self) -> Result<(), Violation> {
+        for replica in 0..self.plan.n {
+            self.restart(ReplicaId::new(replica))?;
+        }
+        let mut standing_since = 0;
+        while let Some((at, event)) = self.agenda.pop() {
+            if at > self.now {
+                standing_since = self.trace.events();
+            }
+            self.now = at;
+            self.happen(event)?;
+            if self.trace.events() - standing_since > MAX_EVENTS_AT_ONCE {
+                return Err(Violation::TimeStuck { at });
+            }
+            if self.over {
+                return self.check_end();
+            }
+            if self.trace.events() > MAX_EVENTS {
+                return Err(Violation::Endless { events: MAX_EVENTS });
+            }
+        }
+        Ok(())
+    }
+
+    fn happen(&mut self, event: Event) -> Result<(), Violation> {
+        match event {
+            Event::Deliver { from, to, bytes } => self.deliver(from, to, &bytes),
+            Event::Request { to, request } => self.deliver_request(to, request),
+            Event::Answer { from, client, answer } => self.deliver_answer(from, client, answer),
+            Event::Synced { replica, life } => self.on_synced(replica, life),
+            Event::Executed { replica, life } => self.on_executed(replica, life),
+            Event::Timer { replica, life, at } => self.on_timer(replica, life, at),
+            Event::ClientTimer { client, at } => self.on_client_timer(client, at),
+            Event::Ask { client } => self.ask(client),
+            Event::AskAgain { client, request } => self.ask_again(client, request),
+            Event::Restart { replica } => self.restart(replica),
+            Event::Blackout => {
+                self.blackout();
+                Ok(())
+            }
+            Event::Partition(partition) => {
+                self.on_partition(partition);
+                Ok(())
+            }
+            Event::Heal => self.heal(),
+            Event::Deadline => self.on_deadline(),
+        }
+    }
+
+    fn node(&mut self, replica: ReplicaId) -> &mut Node {
+        &mut self.nodes[replica.index()]
+    }
+
+    /// Notes an event of a replica in the trace.
+    fn note(
+        &mut self,
+        kind: u64,
+        replica: ReplicaId,
+        detail: u64,
+        bytes: &[u8],
+        say: impl FnOnce() -> String,
+    ) {
+        let numbers = [kind, u64::from(replica.value()), detail];
+        self.trace.event(self.now, numbers, bytes, say);
+    }
+
+    /// Feeds one input to a replica and carries out what comes of it, up to a crash.
+    fn step(&mut self, replica: ReplicaId, input: Input) -> Result<(), Violation> {
+        let now = self.nodes[replica.index()].clock(self.now);
+        let mut effects = core::mem::take(&mut self.effects);
+        let Some(life) = &mut self.node(replica).life else { return Ok(()) };
+        life.replica.step(now, input, &mut effects);
+        let cut = self.crash_point(replica, effects.len());
+        for (place, effect) in effects.drain(..).enumerate() {
+            if cut == Some(place) {
+                self.counters.saw(Sometimes::TornEffects);
+                break;
+            }
+            self.carry_out(replica, effect)?;
+        }
+        self.effects = effects;
+        match cut {
+            Some(_) => self.crash(replica),
+            None => self.check_node(replica)?,
+        }
+        Ok(())
+    }
+}

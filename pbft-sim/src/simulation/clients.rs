@@ -1,0 +1,100 @@
+//! The clients: what they ask, and what they believe.
+
+use core::time::Duration;
+
+use pbft_core::{ReplicaId, Request, client::ClientEffect};
+
+use super::{Event, Simulation};
+use crate::{checks::Violation, counters::Sometimes, customer::Verdict};
+
+impl Simulation {
+    pub(super) fn ask(&mut self, client: usize) -> Result<(), Violation> {
+        let customer = &mut self.customers[client];
+        if !customer.may_ask() {
+            return Ok(());
+        }
+        let request = customer.next_request();
+        let pause = customer.pause();
+        self.checks.execution.on_submitted(&request);
+        self.agenda.at(self.now + pause, Event::Ask { client });
+        self.submit(client, request)
+    }
+
+    pub(super) fn ask_again(&mut self, client: usize, request: Request) -> Result<(), Violation> {
+        self.submit(client, request)
+    }
+
+    fn submit(&mut self, client: usize, request: Request) -> Result<(), Violation> {
+        let id = request.id();
+        self.note(7, ReplicaId::new(0), id.number.value(), &id.client.as_bytes()[..8], || {
+            format!("client {client} asks: {} {:?}", id.number, request.operation.as_bytes())
+        });
+        let mut effects = Vec::new();
+        let submitted = self.customers[client].client.submit(self.now, request, &mut effects);
+        submitted.map_err(|error| Violation::FalseRefusal { id, error })?;
+        self.carry_out_client(client, effects)
+    }
+
+    pub(super) fn on_client_timer(&mut self, client: usize, at: Duration) -> Result<(), Violation> {
+        let customer = &mut self.customers[client];
+        if customer.timer.take_if(|set| *set == at).is_none() {
+            return Ok(());
+        }
+        let mut effects = Vec::new();
+        customer.client.on_timer(self.now, &mut effects);
+        if effects.iter().any(|effect| matches!(effect, ClientEffect::SendToAll(_))) {
+            self.counters.saw(Sometimes::AnsweredAgain);
+        }
+        self.note(8, ReplicaId::new(0), client as u64, &[], || format!("client {client}: timer"));
+        self.carry_out_client(client, effects)
+    }
+
+    pub(super) fn carry_out_client(
+        &mut self,
+        client: usize,
+        effects: Vec<ClientEffect>,
+    ) -> Result<(), Violation> {
+        for effect in effects {
+            match &effect {
+                ClientEffect::SendToAll(request) => self.send_request(request),
+                ClientEffect::SetTimer(at) => {
+                    self.customers[client].timer = Some(*at);
+                    self.agenda.at(*at, Event::ClientTimer { client, at: *at });
+                }
+                ClientEffect::Accepted(_) | ClientEffect::Failed(..) => {}
+            }
+            if let Some(verdict) = self.customers[client].judge(effect) {
+                self.on_verdict(client, verdict)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn on_verdict(&mut self, client: usize, verdict: Verdict) -> Result<(), Violation> {
+        match verdict {
+            Verdict::Answered(accepted) => self.checks.on_accepted(&accepted)?,
+            Verdict::TurnedAway => self.counters.saw(Sometimes::TurnedAway),
+            Verdict::AskAgain(request) => {
+                self.counters.saw(Sometimes::GaveUp);
+                let pause = self.customers[client].pause();
+                self.agenda.at(self.now + pause, Event::AskAgain { client, request });
+                return Ok(());
+            }
+            Verdict::Wrong(id, error) => return Err(Violation::FalseRefusal { id, error }),
+        }
+        let pause = self.customers[client].pause();
+        self.agenda.at(self.now + pause, Event::Ask { client });
+        self.try_finish();
+        Ok(())
+    }
+
+    fn send_request(&mut self, request: &Request) {
+        for to in (0..self.plan.n).map(ReplicaId::new) {
+            let fate = self.network.fate(self.now);
+            self.count_fate(fate);
+            for at in [fate.first, fate.second].into_iter().flatten() {
+                self.agenda.at(at, Event::Request { to, request: request.clone() });
+            }
+        }
+    }
+}

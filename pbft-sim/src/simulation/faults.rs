@@ -1,0 +1,169 @@
+//! Crashes, restarts, partitions; the end of faults, and what must be true some time after it.
+
+use core::time::Duration;
+
+use pbft_core::{Input, ReplicaId, RequestNumber, storage::LogPosition};
+
+use super::{Event, Simulation};
+use crate::{
+    checks::Violation,
+    counters::{Fault, Sometimes},
+    customer::client_id,
+    network::Partition,
+    sabotage::Sabotage,
+    service::Verb,
+};
+
+impl Simulation {
+    /// Blackouts and partitions have their times from the start; crashes come by chance, in any step.
+    pub(super) fn plan_faults(&mut self) {
+        let span = (Duration::from_millis(5), self.plan.heal_at);
+        for _ in 0..self.plan.faults.blackouts {
+            let at = self.crashes.span(span);
+            self.agenda.at(at, Event::Blackout);
+        }
+        for _ in 0..self.plan.faults.partitions {
+            let at = self.crashes.span(span);
+            let partition = Partition { sides: self.crashes.next(), one_way: self.crashes.chance(250_000) };
+            self.agenda.at(at, Event::Partition(Some(partition)));
+            let joined = at + self.crashes.span(self.plan.faults.apart);
+            self.agenda.at(joined, Event::Partition(None));
+        }
+    }
+
+    pub(super) fn on_partition(&mut self, partition: Option<Partition>) {
+        if self.healed {
+            return;
+        }
+        if partition.is_some() {
+            self.counters.fault(Fault::Partition);
+        }
+        self.note(9, ReplicaId::new(0), u64::from(partition.is_some()), &[], || {
+            format!("network: {partition:?}")
+        });
+        self.network.set_partition(partition);
+    }
+
+    /// Whether the replica crashes in this step, and before which of its effects.
+    pub(super) fn crash_point(&mut self, replica: ReplicaId, effects: usize) -> Option<usize> {
+        let may = !self.healed && !self.plan.is_byzantine(replica);
+        (may && self.crashes.chance(self.plan.faults.crash)).then(|| self.crashes.index(effects + 1))
+    }
+
+    pub(super) fn crash(&mut self, replica: ReplicaId) {
+        let kept = self.nodes[replica.index()].disk.at_risk();
+        let kept = self.crashes.index(kept + 1);
+        let node = &mut self.nodes[replica.index()];
+        if node.life.is_none() {
+            return;
+        }
+        let lost = node.disk.at_risk() - kept;
+        node.die();
+        let mut last = node.disk.crash(kept);
+        if node.sabotage == Some(Sabotage::ForgetSynced) {
+            node.disk.forget_synced(self.crashes.index(8));
+            last = LogPosition::new(u64::MAX);
+        }
+        self.checks.on_crash(replica, last);
+        self.counters.fault(Fault::Crash);
+        self.counters.faults(Fault::RecordLost, lost as u64);
+        if lost > 0 {
+            self.counters.saw(Sometimes::UnsyncedLoss);
+        }
+        self.note(10, replica, lost as u64, &[], || format!("replica {replica}: crash, {lost} records lost"));
+        let back = self.now + self.crashes.span(self.plan.faults.down);
+        self.agenda.at(back, Event::Restart { replica });
+    }
+
+    pub(super) fn blackout(&mut self) {
+        if self.healed {
+            return;
+        }
+        self.counters.fault(Fault::Blackout);
+        for replica in (0..self.plan.n).map(ReplicaId::new) {
+            if !self.plan.is_byzantine(replica) {
+                self.crash(replica);
+            }
+        }
+    }
+
+    pub(super) fn restart(&mut self, replica: ReplicaId) -> Result<(), Violation> {
+        if self.node(replica).life.is_some() {
+            return Ok(());
+        }
+        let (executed, some_records) = self.node(replica).recover()?;
+        self.checks.on_recovered(replica, executed);
+        if executed > pbft_core::Seq::ZERO {
+            self.counters.saw(Sometimes::RestoredCheckpoint);
+        } else if some_records {
+            self.counters.saw(Sometimes::ReplayedLog);
+        }
+        self.note(11, replica, executed.value(), &[], || {
+            format!("replica {replica}: starts after {executed}")
+        });
+        self.check_node(replica)?;
+        self.step(replica, Input::Start)?;
+        if self.plan.sabotage == Some(Sabotage::InventRequest) && replica.index() == 0 {
+            let request = Verb::Put.request(client_id(0), RequestNumber::new(200), 9, 9);
+            self.deliver_request(replica, request)?;
+        }
+        Ok(())
+    }
+
+    /// From now on there are no faults, and all that is asked must be answered.
+    pub(super) fn heal(&mut self) -> Result<(), Violation> {
+        self.note(12, ReplicaId::new(0), 0, &[], || "the end of all faults".to_owned());
+        self.healed = true;
+        self.network.heal();
+        for replica in (0..self.plan.n).map(ReplicaId::new) {
+            self.restart(replica)?;
+        }
+        self.try_finish();
+        Ok(())
+    }
+
+    /// The run is over once all are answered and all correct replicas stand at the same place.
+    pub(super) fn try_finish(&mut self) {
+        if !self.healed || !self.customers.iter().all(crate::customer::Customer::is_done) {
+            return;
+        }
+        let correct = self.nodes.iter().filter(|node| node.behaviour.is_none());
+        let mut ends = correct.map(|node| {
+            let life = node.life.as_ref()?;
+            let progress = life.replica.progress();
+            let quiet = progress.proposed == progress.executed && !life.service.waits();
+            quiet.then_some(progress.executed)
+        });
+        let first = ends.next().flatten();
+        self.over = first.is_some() && ends.all(|end| end == first);
+    }
+
+    pub(super) fn on_deadline(&mut self) -> Result<(), Violation> {
+        self.over = true;
+        if !self.plan.live {
+            return Ok(());
+        }
+        let open = self.customers.iter().map(crate::customer::Customer::open).sum();
+        let replicas = self.nodes.iter().filter_map(|node| {
+            let progress = node.life.as_ref()?.replica.progress();
+            Some(format!("\n    {progress:?}"))
+        });
+        Err(Violation::Stuck { waited: self.plan.patience, open, replicas: replicas.collect() })
+    }
+
+    /// Equal histories in the end.
+    pub(super) fn check_end(&self) -> Result<(), Violation> {
+        let correct = self.nodes.iter().filter(|node| node.behaviour.is_none());
+        // A run that need not end well may stop while a service is ahead of what its replica has heard of.
+        let alive = correct.filter_map(|node| Some((node.id, node.life.as_ref()?)));
+        let mut lives = alive.filter(|(_, life)| life.executed.is_none());
+        let Some((id, first)) = lives.next() else { return Ok(()) };
+        let differs = |life: &super::node::Life| {
+            life.cursor == first.cursor && life.service.history() != first.service.history()
+        };
+        match lives.find(|(_, life)| differs(life)) {
+            Some((other, _)) => Err(Violation::FinalStatesDiffer(id, other)),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The host: carries effects out in order, as a production host does, with delays and with faults.
+
+use core::time::Duration;
+
+use pbft_core::{
+    Effect, Input, ReplicaId, Seq,
+    message::Reply,
+    service::{OrderedBatch, Outcome},
+    storage::{Durable, LogPosition, Record},
+};
+
+use super::{Answer, Event, Simulation};
+use crate::{checks::Violation, counters::Sometimes, customer::client_index, sabotage::Sabotage};
+
+impl Simulation {
+    pub(super) fn carry_out(&mut self, replica: ReplicaId, effect: Effect) -> Result<(), Violation> {
+        match effect {
+            Effect::Persist(position, record) => self.persist(replica, position, record),
+            Effect::TruncateLog(position) => {
+                self.truncate(replica, position);
+                Ok(())
+            }
+            Effect::Send(to, message) => self.send(replica, &[to], &message),
+            Effect::Broadcast(message) => {
+                let others: Vec<_> =
+                    (0..self.plan.n).map(ReplicaId::new).filter(|other| *other != replica).collect();
+                self.send(replica, &others, &message)
+            }
+            Effect::Reply(reply) => {
+                self.reply(replica, reply);
+                Ok(())
+            }
+            Effect::Decline { id, reason, .. } => {
+                self.answer(replica, client_index(&id.client), &Answer::Decline(id, reason));
+                Ok(())
+            }
+            Effect::Execute { batch, checkpoint } => self.execute(replica, batch, checkpoint),
+            Effect::SetTimer(at) => {
+                self.set_timer(replica, at);
+                Ok(())
+            }
+            accusation @ (Effect::Evidence(_) | Effect::Diverged { .. }) => {
+                if self.plan.is_byzantine(replica) {
+                    return Ok(());
+                }
+                self.trace.note(self.now, || format!("  replica {replica}: {accusation:?}"));
+                let liars = |accused| self.plan.is_byzantine(accused);
+                self.checks.on_accusation(replica, &accusation, &liars, &mut self.counters)
+            }
+        }
+    }
+
+    // --- Disk -----------------------------------------------------------------------------------------------------
+
+    fn persist(
+        &mut self,
+        replica: ReplicaId,
+        position: LogPosition,
+        record: Record,
+    ) -> Result<(), Violation> {
+        if !self.plan.is_byzantine(replica) {
+            self.checks.on_record(replica, position, &record, &mut self.counters)?;
+        }
+        let node = self.node(replica);
+        let (life, hasty) = (node.lives, node.sabotage == Some(Sabotage::VoteBeforeSync));
+        node.disk.append(position, record);
+        let started = node.disk.start_sync();
+        if started {
+            let at = self.now + self.schedule.span(self.plan.sync);
+            self.agenda.at(at, Event::Synced { replica, life });
+        }
+        if hasty {
+            // The record waits for its sync, and the replica is told that it was.
+            return self.step_later(replica, Input::Durable(Durable::through(position)));
+        }
+        Ok(())
+    }
+
+    /// A step within a step: only a broken host does this.
+    fn step_later(&mut self, replica: ReplicaId, input: Input) -> Result<(), Violation> {
+        let now = self.nodes[replica.index()].clock(self.now);
+        let Some(life) = &mut self.node(replica).life else { return Ok(()) };
+        let mut effects = Vec::new();
+        life.replica.step(now, input, &mut effects);
+        effects.into_iter().try_for_each(|effect| self.carry_out(replica, effect))
+    }
+
+    pub(super) fn on_synced(&mut self, replica: ReplicaId, life: u64) -> Result<(), Violation> {
+        if !self.is_alive(replica, life) {
+            return Ok(());
+        }
+        let Some(durable) = self.node(replica).disk.finish_sync() else { return Ok(()) };
+        self.note(1, replica, durable.position().value(), &[], || {
+            format!("replica {replica}: durable through {}", durable.position().value())
+        });
+        if self.node(replica).disk.start_sync() {
+            let at = self.now + self.schedule.span(self.plan.sync);
+            self.agenda.at(at, Event::Synced { replica, life });
+        }
+        self.step(replica, Input::Durable(durable))
+    }
+
+    fn truncate(&mut self, replica: ReplicaId, position: LogPosition) {
+        self.counters.saw(Sometimes::Truncated);
+        self.trace.note(self.now, || format!("  replica {replica}: truncate before {}", position.value()));
+        let node = self.node(replica);
+        let position = match node.sabotage {
+            Some(Sabotage::TruncateAll) => node.disk.synced(),
+            _ => position,
+        };
+        node.disk.truncate(position);
+    }
+
+    // --- Service --------------------------------------------------------------------------------------------------
+
+    fn execute(
+        &mut self,
+        replica: ReplicaId,
+        batch: OrderedBatch,
+        checkpoint: bool,
+    ) -> Result<(), Violation> {
+        let correct = !self.plan.is_byzantine(replica);
+        if correct {
+            self.checks.on_execute(replica, &batch, &mut self.counters)?;
+        }
+        if batch.requests.len() > 1 {
+            self.counters.saw(Sometimes::FullBatch);
+        }
+        let life = self.node(replica).lives;
+        let given = self.sabotaged_batch(replica, batch.clone());
+        let Some(executed) = self.node(replica).execute(&given, checkpoint) else { return Ok(()) };
+        if executed.outcomes.iter().any(|outcome| matches!(outcome, Outcome::Refused(_))) {
+            self.counters.saw(Sometimes::Refused);
+        }
+        if correct {
+            self.checks.on_executed(&batch, &executed)?;
+        }
+        let at = self.now + self.schedule.span(self.plan.execute);
+        self.agenda.at(at, Event::Executed { replica, life });
+        Ok(())
+    }
+
+    fn sabotaged_batch(&mut self, replica: ReplicaId, mut batch: OrderedBatch) -> OrderedBatch {
+        let skip = self.node(replica).sabotage == Some(Sabotage::SkipBatch) && replica.value() == 1;
+        if skip && batch.seq.value() % 4 == 3 {
+            batch.time = batch.time.next();
+        }
+        batch
+    }
+
+    pub(super) fn on_executed(&mut self, replica: ReplicaId, life: u64) -> Result<(), Violation> {
+        if !self.is_alive(replica, life) {
+            return Ok(());
+        }
+        let swap = self.node(replica).sabotage == Some(Sabotage::SwapOutcomes);
+        let Some(life) = &mut self.node(replica).life else { return Ok(()) };
+        let Some((mut executed, checkpoint)) = life.executed.take() else { return Ok(()) };
+        life.cursor = life.cursor.next();
+        let cursor = life.cursor;
+        if swap {
+            executed.outcomes.iter_mut().for_each(|outcome| *outcome = Outcome::Applied(b"swapped".to_vec()));
+        }
+        self.note(2, replica, cursor.value(), &[], || format!("replica {replica}: executed {cursor}"));
+        self.step(replica, Input::Executed { executed, checkpoint })?;
+        self.try_finish();
+        Ok(())
+    }
+
+    // --- Timers and replies ---------------------------------------------------------------------------------------
+
+    fn set_timer(&mut self, replica: ReplicaId, at: Duration) {
+        let at = at.max(self.now);
+        let node = self.node(replica);
+        let life = node.lives;
+        if let Some(alive) = &mut node.life
+            && node.sabotage != Some(Sabotage::DropTimers)
+        {
+            alive.timer = Some(at);
+            self.agenda.at(at, Event::Timer { replica, life, at });
+        }
+    }
+
+    pub(super) fn on_timer(&mut self, replica: ReplicaId, life: u64, at: Duration) -> Result<(), Violation> {
+        if !self.is_alive(replica, life) {
+            return Ok(());
+        }
+        let armed = self.node(replica).life.as_mut().and_then(|life| life.timer.take_if(|set| *set == at));
+        if armed.is_none() {
+            return Ok(());
+        }
+        self.note(3, replica, 0, &[], || format!("replica {replica}: timer"));
+        self.step(replica, Input::Timer)
+    }
+
+    fn reply(&mut self, replica: ReplicaId, reply: Reply) {
+        let client = client_index(&reply.id.client);
+        if let Some(reply) = self.bent_reply(replica, reply) {
+            self.answer(replica, client, &Answer::Reply(reply));
+        }
+    }
+
+    pub(super) fn answer(&mut self, from: ReplicaId, client: usize, answer: &Answer) {
+        if matches!(answer, Answer::Decline(_, pbft_core::message::DeclineReason::Busy)) {
+            self.counters.saw(Sometimes::Busy);
+        }
+        let fate = self.network.fate(self.now);
+        self.count_fate(fate);
+        for at in [fate.first, fate.second].into_iter().flatten() {
+            self.agenda.at(at, Event::Answer { from, client, answer: answer.clone() });
+        }
+    }
+
+    pub(super) fn is_alive(&self, replica: ReplicaId, life: u64) -> bool {
+        let node = &self.nodes[replica.index()];
+        node.life.is_some() && node.lives == life
+    }
+
+    /// What must hold of a replica after each step.
+    pub(super) fn check_node(&mut self, replica: ReplicaId) -> Result<(), Violation> {
+        if self.plan.is_byzantine(replica) {
+            return Ok(());
+        }
+        let node = &mut self.nodes[replica.index()];
+        let Some(life) = &node.life else { return Ok(()) };
+        life.replica.check_invariants().map_err(|broken| Violation::Invariant { replica, broken })?;
+        let progress = life.replica.progress();
+        if progress.proposed > progress.executed.next() {
+            self.counters.saw(Sometimes::SeveralInFlight);
+        }
+        let moved = |what, before: Seq, after: Seq| Violation::MovedBack { replica, what, before, after };
+        if progress.low < node.low {
+            return Err(moved("the low water mark", node.low, progress.low));
+        }
+        if progress.executed != life.cursor {
+            return Err(moved("the cursor", life.cursor, progress.executed));
+        }
+        if node.disk.at_risk() == 0 {
+            node.low = progress.low;
+        }
+        let tuning = &self.plan.tuning;
+        // Each batch has at most five records (and one in each period two more); an archived one weighs 1 KiB at least.
+        let batches = tuning.archive_bytes / 1024 + usize::try_from(tuning.window).unwrap_or(0) * 2;
+        let bounds = [
+            ("records", node.disk.len(), batches * 8 + 16),
+            (
+                "waiting requests",
+                usize::try_from(progress.waiting_requests).unwrap_or(usize::MAX),
+                tuning.buffered_requests,
+            ),
+        ];
+        match bounds.into_iter().find(|(_, count, limit)| count > limit) {
+            Some((what, count, limit)) => Err(Violation::Unbounded { replica, what, count, limit }),
+            None => Ok(()),
+        }
+    }
+}

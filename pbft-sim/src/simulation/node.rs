@@ -1,0 +1,186 @@
+//! One replica with its host: what a crash takes away ([`Life`]) and what it leaves.
+
+use core::time::Duration;
+use std::sync::Arc;
+
+use pbft_core::{
+    Now, Replica, ReplicaId, Seq, UnixMillis, ValidConfig,
+    crypto::{Crypto, SignatureCheck},
+    replica::Recovered,
+    request_buffer::FairBuffer,
+    service::{Executed, OrderedBatch, Service, ServiceCheckpoint},
+    storage::{LogPosition, Record},
+    verify::Verifier,
+};
+use pbft_crypto::{Digest, Signature};
+
+use crate::{
+    byzantine::Behaviour,
+    checks::Violation,
+    disk::Disk,
+    oracle::Gullible,
+    plan::Plan,
+    rng::Rng,
+    sabotage::Sabotage,
+    service::{FormCheck, RecordingService},
+};
+
+/// A replica's seat in the cluster.
+pub(super) struct Node {
+    pub(super) id: ReplicaId,
+    pub(super) config: Arc<ValidConfig>,
+    pub(super) crypto: Arc<dyn Crypto>,
+    pub(super) disk: Disk,
+    /// What a service that keeps its own state has on disk.
+    left: Option<RecordingService>,
+    durable_service: bool,
+    /// How far its wall clock is ahead, and how far it was turned back at the start.
+    ahead: Duration,
+    behind: Duration,
+    /// How it lies, if it does.
+    pub(super) behaviour: Option<Box<dyn Behaviour>>,
+    pub(super) rng: Rng,
+    pub(super) sabotage: Option<Sabotage>,
+    /// Counts its lives.
+    pub(super) lives: u64,
+    pub(super) life: Option<Life>,
+    /// The farthest low water mark whose proof is durable: it may not be forgotten.
+    pub(super) low: Seq,
+}
+
+/// What a crash takes away.
+pub(super) struct Life {
+    pub(super) replica: Replica,
+    pub(super) verifier: Verifier,
+    pub(super) service: RecordingService,
+    /// What the service has done and not yet said.
+    pub(super) executed: Option<(Executed, Option<ServiceCheckpoint>)>,
+    pub(super) timer: Option<Duration>,
+    /// The last number that it executed.
+    pub(super) cursor: Seq,
+}
+
+/// When the wall clock starts.
+const START: UnixMillis = UnixMillis::new(1_700_000_000_000);
+
+impl Node {
+    pub(super) fn new(
+        id: ReplicaId,
+        plan: &Plan,
+        config: &Arc<ValidConfig>,
+        crypto: &Arc<dyn Crypto>,
+        seats: &mut Rng,
+    ) -> Self {
+        let mut rng = Rng::new(seats.next());
+        let kind = plan.byzantine.iter().find(|(liar, _)| *liar == id).map(|(_, kind)| *kind);
+        let gullible = plan.sabotage == Some(Sabotage::TrustAnySignature);
+        let crypto = if gullible { Arc::new(Gullible(Shared(crypto.clone()))) } else { crypto.clone() };
+        Self {
+            id,
+            config: config.clone(),
+            crypto,
+            disk: Disk::default(),
+            left: None,
+            durable_service: plan.durable_service,
+            ahead: rng.span((Duration::ZERO, plan.skew)),
+            behind: rng.span((Duration::ZERO, plan.skew)),
+            behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
+            rng,
+            sabotage: plan.sabotage,
+            lives: 0,
+            life: None,
+            low: Seq::ZERO,
+        }
+    }
+
+    /// What its clocks say.
+    pub(super) fn clock(&self, now: Duration) -> Now {
+        let wall = START.plus(now + self.ahead);
+        Now {
+            elapsed: now,
+            wall: UnixMillis::new(wall.value().saturating_sub(self.behind.as_millis() as u64)),
+        }
+    }
+
+    /// Brings it back from what its disk holds. Says where execution goes on, and whether there were records.
+    pub(super) fn recover(&mut self) -> Result<(Seq, bool), Violation> {
+        let replica = self.id;
+        let records = self.load();
+        let some = !records.is_empty();
+        let buffer = Box::new(FairBuffer::new(self.config.buffer.clone()));
+        let recovered = Replica::recover(replica, self.config.clone(), self.crypto.clone(), buffer, records);
+        let Recovered { replica: core, checkpoint } =
+            recovered.map_err(|error| Violation::CannotRecover { replica, error })?;
+        let mut service = self.left.take().unwrap_or_else(|| RecordingService::new(self.durable_service));
+        if let Some(checkpoint) = &checkpoint
+            && self.sabotage != Some(Sabotage::SkipRestore)
+        {
+            let restored = service.restore(checkpoint.seq, checkpoint.snapshot.as_deref());
+            restored.map_err(|error| Violation::CannotRestore { replica, error })?;
+        }
+        let verifier = Verifier::new(self.config.clone(), self.crypto.clone(), Arc::new(FormCheck));
+        let cursor = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
+        self.lives += 1;
+        self.life = Some(Life { replica: core, verifier, service, executed: None, timer: None, cursor });
+        Ok((cursor, some))
+    }
+
+    fn load(&mut self) -> Vec<(LogPosition, Record)> {
+        let mut records = self.disk.load();
+        if self.sabotage == Some(Sabotage::ResetClients) {
+            let empty = pbft_core::client_table::ClientTable::new(1, 1).encode().unwrap_or_default();
+            for (_, record) in &mut records {
+                if let Record::Checkpoint(checkpoint) = record {
+                    checkpoint.clients.clone_from(&empty);
+                }
+            }
+        }
+        records
+    }
+
+    /// Everything that is not on disk is gone.
+    pub(super) fn die(&mut self) {
+        if let Some(life) = self.life.take() {
+            self.left = Some(life.service.after_crash());
+        }
+    }
+
+    /// Has the service execute.
+    pub(super) fn execute(&mut self, batch: &OrderedBatch, checkpoint: bool) -> Option<Executed> {
+        let (sabotage, odd) = (self.sabotage, self.id.value() % 2 == 1);
+        let life = self.life.as_mut()?;
+        let mut executed = match sabotage {
+            Some(Sabotage::ReorderBatch) if odd => reversed(&mut life.service, batch),
+            _ => life.service.execute(batch),
+        };
+        if sabotage == Some(Sabotage::RandomService)
+            && odd
+            && let Some(outcome) = executed.outcomes.first_mut()
+        {
+            *outcome = pbft_core::service::Outcome::Applied(b"mine".to_vec());
+        }
+        let checkpoint = checkpoint.then(|| life.service.checkpoint());
+        life.executed = Some((executed.clone(), checkpoint));
+        Some(executed)
+    }
+}
+
+fn reversed(service: &mut RecordingService, batch: &OrderedBatch) -> Executed {
+    let requests = batch.requests.iter().rev().cloned().collect();
+    let mut executed = service.execute(&OrderedBatch { requests, ..batch.clone() });
+    executed.outcomes.reverse();
+    executed
+}
+
+/// Lets a shared implementation of the port be wrapped.
+struct Shared(Arc<dyn Crypto>);
+
+impl Crypto for Shared {
+    fn sign(&self, digest: &Digest) -> Signature {
+        self.0.sign(digest)
+    }
+
+    fn verify(&self, check: &SignatureCheck) -> bool {
+        self.0.verify(check)
+    }
+}

@@ -1,0 +1,202 @@
+//! The way of a message: encoded, sent, lost or repeated, decoded, verified.
+
+use std::sync::Arc;
+
+use pbft_core::{
+    Message, ReplicaId, Request,
+    message::{Prepare, Reply, Signed},
+    verify::InvalidMessage,
+    wire,
+};
+use pbft_crypto::Digest;
+
+use super::{Answer, Event, Simulation};
+use crate::{
+    byzantine::Kit,
+    checks::Violation,
+    counters::{Fault, Sometimes},
+    customer::client_index,
+    network::Fate,
+    sabotage::Sabotage,
+};
+
+impl Simulation {
+    pub(super) fn send(
+        &mut self,
+        from: ReplicaId,
+        to: &[ReplicaId],
+        message: &Message,
+    ) -> Result<(), Violation> {
+        if matches!(message, Message::Forward(_)) {
+            self.counters.saw(Sometimes::Forwarded);
+        }
+        if self.plan.is_byzantine(from) {
+            self.lie(from, to, message);
+            return Ok(());
+        }
+        let (sabotage, synced) = (self.plan.sabotage, self.node(from).disk.synced());
+        if sabotage == Some(Sabotage::DropStatus) && matches!(message, Message::Status(_)) {
+            return Ok(());
+        }
+        self.checks.on_sent(from, message, synced)?;
+        if sabotage == Some(Sabotage::SignTwice)
+            && let Message::Prepare(vote) = message
+        {
+            let second = self.second_vote(from, vote);
+            self.checks.on_sent(from, &second, synced)?;
+        }
+        let bytes: Arc<[u8]> = wire::encode(message).expect("a message within bounds").into();
+        for to in to {
+            self.post(from, *to, &bytes);
+        }
+        Ok(())
+    }
+
+    fn second_vote(&mut self, from: ReplicaId, vote: &Signed<Prepare>) -> Message {
+        let statement = Prepare { digest: Digest::ZERO, ..vote.statement };
+        let node = self.node(from);
+        Message::Prepare(Signed::sign(statement, from, &node.config, &*node.crypto))
+    }
+
+    /// What a Byzantine replica says instead.
+    fn lie(&mut self, from: ReplicaId, to: &[ReplicaId], message: &Message) {
+        let node = self.node(from);
+        let Some(mut behaviour) = node.behaviour.take() else { return };
+        let config = node.config.clone();
+        let crypto = node.crypto.clone();
+        let mut kit =
+            Kit { id: from, config: &config, crypto: &*crypto, rng: &mut node.rng, out: Vec::new() };
+        for to in to {
+            behaviour.on_send(&mut kit, *to, message);
+        }
+        let out = kit.out;
+        node.behaviour = Some(behaviour);
+        for (to, bytes) in out {
+            self.post(from, to, &bytes.into());
+        }
+    }
+
+    pub(super) fn bent_reply(&mut self, from: ReplicaId, reply: Reply) -> Option<Reply> {
+        let node = self.node(from);
+        let Some(mut behaviour) = node.behaviour.take() else { return Some(reply) };
+        let (config, crypto) = (node.config.clone(), node.crypto.clone());
+        let mut kit =
+            Kit { id: from, config: &config, crypto: &*crypto, rng: &mut node.rng, out: Vec::new() };
+        let bent = behaviour.on_reply(&mut kit, reply);
+        node.behaviour = Some(behaviour);
+        bent
+    }
+
+    fn post(&mut self, from: ReplicaId, to: ReplicaId, bytes: &Arc<[u8]>) {
+        let fate = self.network.between(self.now, from, to);
+        self.count_fate(fate);
+        for at in [fate.first, fate.second].into_iter().flatten() {
+            self.agenda.at(at, Event::Deliver { from, to, bytes: bytes.clone() });
+        }
+    }
+
+    pub(super) fn count_fate(&mut self, fate: Fate) {
+        let counts = [
+            (fate.cut, Fault::Cut),
+            (!fate.cut && fate.first.is_none(), Fault::Lost),
+            (fate.second.is_some(), Fault::Repeated),
+            (fate.late, Fault::Late),
+        ];
+        counts.into_iter().filter(|(is, _)| *is).for_each(|(_, fault)| self.counters.fault(fault));
+    }
+
+    pub(super) fn deliver(&mut self, from: ReplicaId, to: ReplicaId, bytes: &[u8]) -> Result<(), Violation> {
+        let decoded = wire::decode::<Message>(bytes);
+        self.note(4, to, u64::from(from.value()), bytes, || match &decoded {
+            Ok(message) => format!("replica {to} <- {from}: {}", brief(message)),
+            Err(error) => format!("replica {to} <- {from}: {error}"),
+        });
+        let Ok(message) = decoded else {
+            self.counters.saw(Sometimes::Undecodable);
+            return Ok(());
+        };
+        self.notice_early_vote(to, &message);
+        let node = self.node(to);
+        let Some(life) = &node.life else { return Ok(()) };
+        if let Some(behaviour) = &mut node.behaviour {
+            behaviour.on_receive(&message);
+        }
+        for inputs in life.verifier.verify(vec![(from, message)]) {
+            match inputs {
+                Ok(inputs) => inputs.into_iter().try_for_each(|input| self.step(to, input))?,
+                Err(why) => self.refuse(to, why),
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, to: ReplicaId, why: InvalidMessage) {
+        self.trace.note(self.now, || format!("  replica {to} refuses it: {why}"));
+        self.counters.refused(why);
+    }
+
+    fn notice_early_vote(&mut self, to: ReplicaId, message: &Message) {
+        let Some(life) = &self.nodes[to.index()].life else { return };
+        let early = |vote: pbft_core::Seq| vote > life.replica.progress().proposed;
+        if matches!(message, Message::Commit(vote) if early(vote.statement.seq)) {
+            self.counters.saw(Sometimes::VoteFirst);
+        }
+    }
+
+    pub(super) fn deliver_request(&mut self, to: ReplicaId, request: Request) -> Result<(), Violation> {
+        let id = request.id();
+        self.note(5, to, id.number.value(), &id.client.as_bytes()[..8], || {
+            format!("replica {to} <- client {}: request {}", client_index(&id.client), id.number)
+        });
+        let Some(life) = &self.node(to).life else { return Ok(()) };
+        for admitted in life.verifier.admit(vec![request]) {
+            match admitted {
+                Ok(input) => self.step(to, input)?,
+                Err((id, reason)) => {
+                    self.answer(to, client_index(&id.client), &Answer::Decline(id, reason));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn deliver_answer(
+        &mut self,
+        from: ReplicaId,
+        client: usize,
+        answer: Answer,
+    ) -> Result<(), Violation> {
+        self.note(6, from, client as u64, &[], || format!("client {client} <- {from}: {answer:?}"));
+        if self.customers.get(client).is_none() {
+            return Ok(());
+        }
+        let mut effects = Vec::new();
+        let core = &mut self.customers[client].client;
+        match answer {
+            Answer::Reply(reply) => core.on_reply(from, reply, &mut effects),
+            Answer::Decline(id, reason) => core.on_decline(from, id, reason, &mut effects),
+        }
+        self.carry_out_client(client, effects)
+    }
+}
+
+/// A message in a few words.
+fn brief(message: &Message) -> String {
+    let kind = message.kind();
+    match message {
+        Message::PrePrepare(proposal) => {
+            let statement = proposal.pre_prepare.statement;
+            format!("{kind} {} with {} requests", statement.seq, proposal.batch.requests.len())
+        }
+        Message::Prepare(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
+        Message::Commit(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
+        Message::Checkpoint(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
+        Message::Status(status) => {
+            format!("{kind} executed {} stable {} {:?}", status.executed, status.stable, status.slots)
+        }
+        Message::Fetch(fetch) => format!("{kind} after {}", fetch.after),
+        Message::Committed(committed) => format!("{kind} {}", committed.certificate.statement.seq),
+        Message::Stable(certificate) => format!("{kind} {}", certificate.statement.seq),
+        Message::Forward(requests) => format!("{kind} {} requests", requests.len()),
+    }
+}
