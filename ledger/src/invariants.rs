@@ -157,3 +157,6 @@ fn state_root(state: &State, tree: &StateTree) -> Result<(), InvariantViolation>
     let (tree, entries) = (tree.root(), anew.root());
     if tree == entries { Ok(()) } else { Err(InvariantViolation::StateRoot { tree, entries }) }
 }
+
+#[cfg(test)]
+mod tests;

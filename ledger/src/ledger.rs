@@ -1,5 +1,7 @@
 //! The ledger: the state, and the chain that leads to it.
 
+use std::fmt;
+
 use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
@@ -266,6 +268,15 @@ impl Ledger {
     /// A trade.
     pub fn trade(&self, id: &TradeId) -> Option<&Trade> {
         self.state.trades.find(id)
+    }
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger")
+            .field("chain_id", &self.chain_id)
+            .field("tip", &self.tip)
+            .finish_non_exhaustive()
     }
 }
 

@@ -210,3 +210,107 @@ impl Draft<'_> {
         self.supplies.entry(asset).or_insert_with(|| self.money.supply(asset))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POP: AssetId = AssetId::Pop;
+
+    fn address(byte: u8) -> Address {
+        Address::from_bytes([byte; 32])
+    }
+
+    fn posting(amount: u64, from: Side, to: Side) -> Posting {
+        Posting::new(Amount::new(amount), from, to)
+    }
+
+    fn funds(money: &Money, byte: u8) -> (u64, u64) {
+        let balance = money.balance(address(byte), POP);
+        (balance.available.value(), balance.held.value())
+    }
+
+    fn with_100() -> Money {
+        let mut money = Money::default();
+        let mint = posting(100, Side::Issuer, Side::Available(address(1)));
+        money.post(&[mint], &mut Vec::new()).unwrap();
+        money
+    }
+
+    #[test]
+    fn postings_are_carried_out_one_after_the_other() {
+        let (one, two) = (address(1), address(2));
+        let mut money = with_100();
+        let mut events = Vec::new();
+        let way = [
+            posting(60, Side::Available(one), Side::Held(one)),
+            posting(50, Side::Held(one), Side::Available(two)),
+            posting(10, Side::Held(one), Side::Available(one)),
+            posting(30, Side::Available(two), Side::Issuer),
+        ];
+        money.post(&way, &mut events).unwrap();
+        assert_eq!((funds(&money, 1), funds(&money, 2)), ((50, 0), (20, 0)));
+        let supply = money.supply(POP);
+        assert_eq!((supply.minted.value(), supply.burned.value()), (100, 30));
+        let changed: Vec<_> = events
+            .iter()
+            .map(|event| match event {
+                EventKind::Money(MoneyEvent::BalanceChanged { account, before, after, .. }) => {
+                    (*account, before.available.value(), after.available.value())
+                }
+                other => panic!("not a change of a balance: {other:?}"),
+            })
+            .collect();
+        assert_eq!(changed, [(one, 100, 50), (two, 0, 20)]);
+    }
+
+    #[test]
+    fn all_postings_or_none() {
+        let (one, two) = (address(1), address(2));
+        let mut money = with_100();
+        let mut events = Vec::new();
+        let way = [
+            posting(60, Side::Available(one), Side::Available(two)),
+            posting(5, Side::Issuer, Side::Available(two)),
+            posting(41, Side::Available(one), Side::Held(one)),
+        ];
+        let rejection = money.post(&way, &mut events).unwrap_err();
+        let (needed, available) = (Amount::new(41), Amount::new(40));
+        assert_eq!(rejection, MoneyRejection::InsufficientFunds { asset: POP, needed, available });
+        assert_eq!((funds(&money, 1), funds(&money, 2)), ((100, 0), (0, 0)));
+        assert_eq!((money.supply(POP).minted.value(), events.len()), (100, 0));
+    }
+
+    #[test]
+    fn held_money_is_not_available_and_the_other_way_round() {
+        let (one, two) = (address(1), address(2));
+        let mut money = with_100();
+        let mut post = |posting| money.post(&[posting], &mut Vec::new());
+        assert!(post(posting(1, Side::Held(one), Side::Available(two))).is_err());
+        post(posting(100, Side::Available(one), Side::Held(one))).unwrap();
+        assert!(post(posting(1, Side::Available(one), Side::Available(two))).is_err());
+        assert!(post(posting(101, Side::Held(one), Side::Available(two))).is_err());
+        post(posting(100, Side::Held(one), Side::Available(two))).unwrap();
+        assert_eq!((funds(&money, 1), funds(&money, 2)), ((0, 0), (100, 0)));
+    }
+
+    #[test]
+    fn the_supply_has_an_end_even_after_burning() {
+        let mut money = with_100();
+        let to = Side::Available(address(2));
+        let too_much = posting(u64::MAX - 99, Side::Issuer, to);
+        let exceeded = Err(MoneyRejection::SupplyExceeded { asset: POP });
+        assert_eq!(money.post(&[too_much], &mut Vec::new()), exceeded);
+        money.post(&[posting(u64::MAX - 100, Side::Issuer, to)], &mut Vec::new()).unwrap();
+        money.post(&[posting(50, to, Side::Issuer)], &mut Vec::new()).unwrap();
+        assert_eq!(money.post(&[posting(1, Side::Issuer, to)], &mut Vec::new()), exceeded);
+    }
+
+    #[test]
+    fn nothing_is_no_change() {
+        let mut money = with_100();
+        let mut events = Vec::new();
+        money.post(&[posting(0, Side::Held(address(3)), Side::Issuer)], &mut events).unwrap();
+        assert_eq!((events.len(), money.balances.find(&(address(3), POP))), (0, None));
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::accounts::AccountOp;
 use crate::charges::ChargeOp;
-use crate::codec::{DecodeError, decode_lenient, encode};
+use crate::codec::{DecodeError, decode, decode_lenient, encode};
 use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
@@ -104,7 +104,28 @@ impl From<Parts> for Transaction {
 impl Body {
     /// The id of the transaction with this body, which is what its sender signs.
     pub fn tx_id(&self) -> TxId {
-        TxId::new(digest(DOMAIN, &encode(self)))
+        TxId::new(digest(DOMAIN, &self.encode()))
+    }
+
+    /// The canonical bytes, with which every encoded transaction begins.
+    pub fn encode(&self) -> Vec<u8> {
+        encode(self)
+    }
+
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`EnvelopeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, EnvelopeError> {
+        decode(bytes, MAX_TRANSACTION_BYTES)
+    }
+
+    /// The bytes whose plain SHA-256 is the id: what a signer that hashes by itself, such as a browser, is given.
+    pub fn preimage(&self) -> Vec<u8> {
+        let tag = DOMAIN.tag().as_bytes();
+        let mut bytes: Vec<u8> = u8::try_from(tag.len()).into_iter().chain(tag.iter().copied()).collect();
+        bytes.append(&mut self.encode());
+        bytes
     }
 }
 

@@ -85,6 +85,9 @@ proptest! {
         let read = Transaction::decode(&bytes).unwrap();
         prop_assert_eq!(read.id(), read.body().tx_id());
         prop_assert_eq!(&read, &tx);
+        prop_assert!(bytes.starts_with(&tx.body().encode()));
+        prop_assert_eq!(&Body::decode(&tx.body().encode()).unwrap(), tx.body());
+        prop_assert_eq!(pbft_crypto::sha256(&tx.body().preimage()), *tx.id().digest());
         let json = serde_json::to_string(&tx).unwrap();
         prop_assert_eq!(serde_json::from_str::<Transaction>(&json).unwrap(), tx);
     }

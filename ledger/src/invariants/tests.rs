@@ -1,0 +1,174 @@
+//! A check that finds nothing proves nothing: each kind of damage is found, and as what it is.
+
+use pbft_crypto::KeyPair;
+
+use super::*;
+use crate::genesis::{Genesis, GenesisAccount, Params};
+use crate::ids::TxId;
+use crate::listings::{Listing, ListingOp};
+use crate::state::Context;
+use crate::time::UnixMillis;
+use crate::trades::{TradeDeadline, TradeOp};
+use crate::{Account, Amount, Balance, DeadlineKind, ListingContent, Operation, Photos, Role, Supply};
+
+const SELLER: u8 = 1;
+const BUYER: u8 = 2;
+const TRADE: TxId = TxId::new(Digest::from_bytes([0x22; 32]));
+const LISTING: TxId = TxId::new(Digest::from_bytes([0x11; 32]));
+
+fn key(byte: u8) -> KeyPair {
+    KeyPair::from_secret_bytes(&[byte; 32]).unwrap()
+}
+
+fn address(byte: u8) -> Address {
+    Address::from_public_key(&key(byte).public_key())
+}
+
+/// One listing, and one trade of it with 100 held.
+fn sound() -> State {
+    let account = |name: &str, byte: u8| GenesisAccount {
+        name: name.parse().unwrap(),
+        public_key: key(byte).public_key(),
+        role: Role::Admin,
+        coins: Amount::new(1_000),
+    };
+    let genesis = Genesis {
+        chain: "test".parse().unwrap(),
+        time: UnixMillis::new(0),
+        replica_set_hash: Digest::ZERO,
+        fee_account: address(SELLER),
+        params: Params::STANDARD,
+        accounts: vec![account("seller", SELLER), account("buyer", BUYER)],
+    };
+    let (mut state, _) = genesis.state().unwrap();
+    let mut run = |sender: u8, tx: TxId, operation: Operation| {
+        let now = UnixMillis::new(1);
+        let context = Context { now, tx, sender: address(sender), key: key(sender).public_key() };
+        state.execute(&context, &operation, &mut Vec::new()).unwrap();
+    };
+    let content = ListingContent {
+        title: "thing".parse().unwrap(),
+        description: "".parse().unwrap(),
+        price: Amount::new(100),
+        photos: Photos::default(),
+    };
+    let content_hash = content.hash();
+    run(SELLER, LISTING, ListingOp::Create { content }.into());
+    run(BUYER, TRADE, TradeOp::Open { listing: LISTING.into(), version: 1, content_hash }.into());
+    state
+}
+
+fn tree_of(state: &State) -> StateTree {
+    let entries: Vec<_> = state.entries().collect();
+    let mut tree = StateTree::new();
+    tree.update(entries.iter().map(|(key, value)| (key.as_slice(), Some(value.as_slice()))));
+    tree
+}
+
+/// What is found after some damage, the tree being that of the damaged state.
+fn found(damage: fn(&mut State)) -> InvariantViolation {
+    let mut state = sound();
+    damage(&mut state);
+    check(&state, &tree_of(&state)).unwrap_err()
+}
+
+fn set_balance(state: &mut State, byte: u8, available: u64, held: u64) {
+    let balance = Balance { available: Amount::new(available), held: Amount::new(held) };
+    state.money.balances.put((address(byte), AssetId::Pop), balance);
+}
+
+fn change_trade(state: &mut State, change: fn(&mut Trade)) {
+    let id = TRADE.into();
+    let mut trade = *state.trades.find(&id).unwrap();
+    change(&mut trade);
+    state.trades.rows.put(id, trade);
+}
+
+fn change_listing(state: &mut State, status: ListingStatus) {
+    let row = *state.listings.find(&LISTING.into()).unwrap();
+    state.listings.put(LISTING.into(), Listing { status, ..row });
+}
+
+#[test]
+fn a_sound_state_passes() {
+    let state = sound();
+    assert_eq!(check(&state, &tree_of(&state)), Ok(()));
+}
+
+#[test]
+fn made_and_lost_money_is_found() {
+    let asset = AssetId::Pop;
+    let made = found(|state| set_balance(state, SELLER, 1_001, 0));
+    assert_eq!(made, InvariantViolation::Conservation { asset, have: 2_001, supply: Some(2_000) });
+    let lost = found(|state| set_balance(state, BUYER, 0, 100));
+    assert_eq!(lost, InvariantViolation::Conservation { asset, have: 1_100, supply: Some(2_000) });
+    let burned = found(|state| {
+        let supply = Supply { minted: Amount::new(2_000), burned: Amount::new(2_001) };
+        state.money.supplies.put(AssetId::Pop, supply);
+    });
+    assert_eq!(burned, InvariantViolation::Conservation { asset, have: 2_000, supply: None });
+}
+
+#[test]
+fn holds_without_an_owner_are_found() {
+    let account = address(BUYER);
+    let too_much = found(|state| set_balance(state, BUYER, 899, 101));
+    assert_eq!(too_much, InvariantViolation::Holds { account, held: 101, owned: 100 });
+    let released = found(|state| {
+        change_trade(state, |trade| {
+            trade.state = TradeState::Released;
+            trade.deadline = None;
+        });
+    });
+    assert_eq!(released, InvariantViolation::Holds { account, held: 100, owned: 0 });
+    let unheld = found(|state| {
+        change_trade(state, |trade| trade.buyer = address(9));
+        set_balance(state, BUYER, 1_000, 0);
+    });
+    assert_eq!(unheld, InvariantViolation::Holds { account: address(9), held: 0, owned: 100 });
+}
+
+#[test]
+fn unsound_trades_are_found() {
+    let trade = InvariantViolation::Trade(TRADE.into());
+    assert_eq!(found(|state| change_trade(state, |trade| trade.deadline = None)), trade);
+    assert_eq!(found(|state| change_trade(state, |trade| trade.fee = Amount::new(101))), trade);
+    assert_eq!(found(|state| change_trade(state, |trade| trade.seller = trade.buyer)), trade);
+    let other_deadline = found(|state| {
+        change_trade(state, |trade| {
+            trade.deadline = Some(TradeDeadline { kind: DeadlineKind::ShipBy, at: UnixMillis::new(7) });
+        });
+    });
+    assert_eq!(other_deadline, InvariantViolation::Deadlines);
+}
+
+#[test]
+fn listings_that_do_not_fit_are_found() {
+    let listing = InvariantViolation::Listing(LISTING.into());
+    assert_eq!(found(|state| change_listing(state, ListingStatus::Open)), listing);
+    assert_eq!(found(|state| change_listing(state, ListingStatus::Sold { trade: TRADE.into() })), listing);
+    let elsewhere =
+        |state: &mut State| change_listing(state, ListingStatus::Reserved { trade: LISTING.into() });
+    assert_eq!(found(elsewhere), listing);
+    let id = LISTING.digest();
+    let missing = found(|state| change_trade(state, |trade| trade.listing = TRADE.into()));
+    assert!(matches!(missing, InvariantViolation::Listing(other) if other.digest() == id));
+}
+
+#[test]
+fn two_accounts_of_one_name_are_found() {
+    let names = found(|state| {
+        let account = state.accounts.find(&address(SELLER)).unwrap().clone();
+        state.accounts.rows.put(address(9), Account { name: "SELLER".parse().unwrap(), ..account });
+    });
+    assert_eq!(names, InvariantViolation::Names);
+}
+
+#[test]
+fn a_tree_that_was_not_kept_up_to_date_is_found() {
+    let mut state = sound();
+    let tree = tree_of(&state);
+    set_balance(&mut state, SELLER, 900, 0);
+    set_balance(&mut state, BUYER, 1_000, 100);
+    assert!(matches!(check(&state, &tree), Err(InvariantViolation::StateRoot { .. })));
+}
