@@ -1,0 +1,71 @@
+//! The HTTP side: the API under `/v1`, and the [pages](crate::pages).
+//!
+//! ```text
+//! envelope (request id, headers) -> page_manners (errors in HTML) -> gate (rates, who asks, may they, freshness) -> handler
+//! ```
+//!
+//! Who may use which route is said in [`access`], what a client is told when something goes wrong in [`code`], and what
+//! it sends and gets in [`model`]. A POST that makes a transaction goes through [`submit`], and [`once`] sees to it that
+//! it is done once.
+
+pub mod access;
+mod caller;
+mod code;
+mod cookie;
+mod csrf;
+mod cursor;
+mod extract;
+pub mod model;
+mod once;
+pub mod openapi;
+mod pictures;
+mod pipeline;
+mod prefer;
+pub(crate) mod preflight;
+mod problem;
+mod rate_limit;
+pub(crate) mod routes;
+mod serve;
+mod state;
+mod submit;
+pub(crate) mod timestamp;
+
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::RequestBodyTimeoutLayer;
+
+pub(crate) use caller::{Caller, SignedIn};
+pub use code::Code;
+pub(crate) use cookie::{drop_session, keep_session, language};
+pub(crate) use extract::{Id, PICTURE_BODY, Query, TEXT_BODY, read_body};
+pub(crate) use once::{RequestKey, accounts_problem};
+pub use model::{NetworkReport, ReplicaReport, ReplicaStatus};
+pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
+pub(crate) use problem::{Answer, Failed, Failure};
+pub use rate_limit::{Rate, Rates};
+pub use serve::serve;
+pub use state::{AppState, ChainInfo, HttpOptions, MetricsText, NetworkStatus, Parts};
+pub(crate) use submit::{Intent, Subject};
+
+/// How long a body may stand still.
+const BODY_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// All routes.
+pub fn router(state: AppState) -> Router {
+    let (api, _) = routes::router().split_for_parts();
+    api.merge(crate::pages::router())
+        .merge(openapi::router())
+        // The gate answers before it: no rule names a path that is not there.
+        .fallback(|| async { Failed(Problem::new(Code::NO_SUCH_ROUTE)) })
+        .layer(DefaultBodyLimit::max(TEXT_BODY))
+        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(from_fn_with_state(state.clone(), pipeline::gate))
+        .layer(CatchPanicLayer::custom(pipeline::panicked))
+        .layer(from_fn_with_state(state.clone(), pipeline::page_manners))
+        .layer(from_fn_with_state(state.clone(), pipeline::envelope))
+        .with_state(state)
+}

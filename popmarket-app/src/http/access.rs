@@ -1,0 +1,130 @@
+//! Who may use which route: the one place that says so. A route that is not here is for nobody.
+//!
+//! What a member may do to something depends on whose it is. That is said in [`super::preflight`], for each kind of
+//! thing, and in the end the ledger decides.
+
+use axum::http::Method;
+
+use super::rate_limit::Kind;
+
+/// Who may use a route.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everyone.
+    Anyone,
+    /// Who is signed in.
+    Member,
+    /// Who is signed in and an admin on the ledger.
+    Admin,
+}
+
+/// A route and who may use it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rule {
+    /// The method.
+    pub method: Method,
+    /// The path as it is registered.
+    pub path: &'static str,
+    /// Who may use it.
+    pub access: Access,
+    /// What it costs.
+    pub kind: Kind,
+}
+
+macro_rules! rules {
+    ($($access:ident $kind:ident $method:ident $path:literal;)*) => {
+        /// All routes.
+        pub const RULES: &[Rule] = &[
+            $(Rule { method: Method::$method, path: $path, access: Access::$access, kind: Kind::$kind }),*
+        ];
+    };
+}
+
+rules! {
+    Anyone Password POST   "/v1/members";
+    Member Read     GET    "/v1/members/me";
+    Anyone Password POST   "/v1/sessions";
+    Member Write    DELETE "/v1/sessions";
+    Anyone Password POST   "/v1/wallets";
+    Member Read     GET    "/v1/wallets/{address}";
+    Anyone Read     GET    "/v1/accounts/{address}";
+    Anyone Read     GET    "/v1/accounts/{address}/transactions";
+    Anyone Read     GET    "/v1/accounts/{address}/trades";
+    Member Write    POST   "/v1/charges";
+    Member Read     GET    "/v1/charges";
+    Member Read     GET    "/v1/charges/{id}";
+    Admin  Write    POST   "/v1/charges/{id}/approve";
+    Admin  Write    POST   "/v1/charges/{id}/reject";
+    Member Write    POST   "/v1/listings";
+    Anyone Read     GET    "/v1/listings";
+    Anyone Read     GET    "/v1/listings/{id}";
+    Member Write    PATCH  "/v1/listings/{id}";
+    Member Write    DELETE "/v1/listings/{id}";
+    Member Write    POST   "/v1/listings/{id}/buy";
+    Member Write    POST   "/v1/blobs";
+    Anyone Read     GET    "/v1/blobs/{hash}";
+    Member Read     GET    "/v1/trades";
+    Member Read     GET    "/v1/trades/{id}";
+    Member Write    POST   "/v1/trades/{id}/accept";
+    Member Write    POST   "/v1/trades/{id}/ship";
+    Member Write    POST   "/v1/trades/{id}/confirm";
+    Member Write    POST   "/v1/trades/{id}/cancel";
+    Member Write    POST   "/v1/payments";
+    Member Write    POST   "/payment";
+    Anyone Read     GET    "/v1/payments/{tx_id}";
+    Anyone Read     GET    "/v1/blocks";
+    Anyone Read     GET    "/v1/blocks/{id}";
+    Anyone Read     GET    "/v1/transactions";
+    Anyone Write    POST   "/v1/transactions";
+    Anyone Read     GET    "/v1/transactions/{tx_id}";
+    Anyone Read     GET    "/v1/network";
+    Anyone Read     GET    "/v1/events";
+    Anyone Read     GET    "/healthz";
+    Anyone Read     GET    "/readyz";
+    Anyone Read     GET    "/metrics";
+
+    Anyone Read     GET    "/openapi.json";
+    Anyone Read     GET    "/docs";
+    Anyone Read     GET    "/static/{file}";
+    Anyone Read     GET    "/";
+    Anyone Read     GET    "/items/{id}";
+    Member Write    POST   "/items/{id}/buy";
+    Member Write    POST   "/items/{id}/close";
+    Anyone Read     GET    "/sign-in";
+    Anyone Password POST   "/sign-in";
+    Anyone Read     GET    "/sign-up";
+    Anyone Password POST   "/sign-up";
+    Anyone Write    POST   "/sign-out";
+    Member Read     GET    "/sell";
+    Member Write    POST   "/sell";
+    Member Read     GET    "/trades";
+    Member Read     GET    "/trades/{id}";
+    Member Write    POST   "/trades/{id}/accept";
+    Member Write    POST   "/trades/{id}/ship";
+    Member Write    POST   "/trades/{id}/confirm";
+    Member Write    POST   "/trades/{id}/cancel";
+    Member Read     GET    "/wallet";
+    Member Write    POST   "/wallet/charges";
+    Admin  Read     GET    "/admin/charges";
+    Admin  Write    POST   "/admin/charges/{id}/approve";
+    Admin  Write    POST   "/admin/charges/{id}/reject";
+    Anyone Read     GET    "/blocks";
+    Anyone Read     GET    "/blocks/{id}";
+    Anyone Read     GET    "/network";
+}
+
+/// The rule for a route. A HEAD request is a GET request without its body.
+pub fn rule(method: &Method, path: &str) -> Option<&'static Rule> {
+    let method = if method == Method::HEAD { &Method::GET } else { method };
+    RULES.iter().find(|rule| rule.method == *method && rule.path == path)
+}
+
+/// The methods that a path has.
+pub fn methods(path: &str) -> impl Iterator<Item = &'static Method> {
+    RULES.iter().filter(move |rule| rule.path == path).map(|rule| &rule.method)
+}
+
+/// Whether a path is one of the API: its errors are JSON for any client.
+pub fn is_api(path: &str) -> bool {
+    path.starts_with("/v1/") || matches!(path, "/payment" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
+}

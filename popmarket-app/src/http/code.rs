@@ -1,0 +1,152 @@
+//! The codes that errors have: clients may rely on them, so a name never changes its meaning.
+
+use axum::http::StatusCode;
+
+/// What went wrong, for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Code {
+    /// The name.
+    pub name: &'static str,
+    /// The status of answers that have it.
+    pub status: StatusCode,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// What it means, in one line.
+    pub title: &'static str,
+}
+
+macro_rules! codes {
+    ($($name:ident = $status:ident $(, $retry:ident)?: $title:literal;)*) => {
+        impl Code {
+            $(
+                #[doc = $title]
+                pub const $name: Self = Self {
+                    name: stringify!($name),
+                    status: StatusCode::$status,
+                    retryable: codes!(@retryable $($retry)?),
+                    title: $title,
+                };
+            )*
+
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$name),*];
+        }
+    };
+    (@retryable retryable) => { true };
+    (@retryable) => { false };
+}
+
+codes! {
+    // The request itself.
+    NO_SUCH_ROUTE = NOT_FOUND: "There is nothing at this path.";
+    METHOD_NOT_ALLOWED = METHOD_NOT_ALLOWED: "The path has no such method.";
+    MALFORMED_JSON = BAD_REQUEST: "The body is not JSON.";
+    INVALID_BODY = UNPROCESSABLE_ENTITY: "A field is missing, unknown or of the wrong kind.";
+    INVALID_PATH = BAD_REQUEST: "A part of the path is not what belongs there.";
+    INVALID_QUERY = BAD_REQUEST: "A query parameter is unknown or of the wrong kind.";
+    INVALID_HEADER = BAD_REQUEST: "A header is not what belongs there.";
+    UNSUPPORTED_MEDIA_TYPE = UNSUPPORTED_MEDIA_TYPE: "The route does not take this content type.";
+    BODY_TOO_LARGE = PAYLOAD_TOO_LARGE: "The body is too large for the route.";
+    BODY_UNREADABLE = BAD_REQUEST: "The body ended too soon or came too slowly.";
+    NOT_AT_HEIGHT = PRECONDITION_FAILED, retryable: "The ledger has not reached the height asked for.";
+    RATE_LIMITED = TOO_MANY_REQUESTS, retryable: "Too many requests.";
+    BUSY = TOO_MANY_REQUESTS, retryable: "Too much is going on at once.";
+
+    // Who asks.
+    UNAUTHENTICATED = UNAUTHORIZED: "Sign in first.";
+    INVALID_CREDENTIALS = UNAUTHORIZED: "Name and password do not belong together.";
+    FORBIDDEN = FORBIDDEN: "You may not do this.";
+    CROSS_SITE = FORBIDDEN: "The request comes from another site.";
+
+    // Idempotency keys.
+    INVALID_IDEMPOTENCY_KEY = BAD_REQUEST: "An idempotency key has 1 to 64 printable ASCII characters.";
+    IDEMPOTENCY_IN_FLIGHT = CONFLICT, retryable: "The first request with this key is still being worked on.";
+    IDEMPOTENCY_KEY_REUSED = UNPROCESSABLE_ENTITY: "The key was used for another request.";
+
+    // Members and pictures.
+    UNKNOWN_MEMBER = NOT_FOUND: "There is no such member.";
+    NAME_TAKEN = CONFLICT: "The name is taken.";
+    WEAK_PASSWORD = UNPROCESSABLE_ENTITY: "A password has 8 to 128 characters.";
+    NO_CUSTODY = CONFLICT: "The member keeps the key: send signed transactions.";
+    KEY_REGISTERED = CONFLICT: "The key has an account.";
+    NOT_A_PICTURE = UNPROCESSABLE_ENTITY: "The bytes are no JPEG, PNG or WebP picture that can be read.";
+    UNKNOWN_BLOB = NOT_FOUND: "There is no such picture.";
+    UNKNOWN_PHOTO = UNPROCESSABLE_ENTITY: "A photo was not uploaded before.";
+
+    // Looking things up.
+    UNKNOWN_BLOCK = NOT_FOUND: "There is no such block.";
+    UNKNOWN_TRANSACTION = NOT_FOUND: "There is no such transaction.";
+    UNKNOWN_PAYMENT = NOT_FOUND: "There is no such payment.";
+
+    // Transactions that are refused: nothing is recorded.
+    MALFORMED = UNPROCESSABLE_ENTITY: "The bytes are not a transaction.";
+    WRONG_CHAIN = UNPROCESSABLE_ENTITY: "The transaction is for another chain.";
+    UNKNOWN_ACCOUNT = NOT_FOUND: "There is no such account.";
+    KEY_REVOKED = FORBIDDEN: "The key may not sign for the account.";
+    BAD_SIGNATURE = UNPROCESSABLE_ENTITY: "The signature is wrong.";
+    HIGH_S = UNPROCESSABLE_ENTITY: "The signature has a high s.";
+    EXPIRED = CONFLICT: "The transaction is no longer valid.";
+    NONCE_USED = CONFLICT: "The nonce is used.";
+    NONCE_TOO_FAR = CONFLICT, retryable: "The nonce is too far above the lowest unused one.";
+
+    // Transactions that are recorded as failed.
+    INSUFFICIENT_FUNDS = CONFLICT: "There is too little money.";
+    SUPPLY_EXCEEDED = CONFLICT: "There would be more money than can be counted.";
+    ALREADY_REGISTERED = CONFLICT: "The account is open already.";
+    ZERO_AMOUNT = UNPROCESSABLE_ENTITY: "The amount is zero.";
+    UNKNOWN_CHARGE = NOT_FOUND: "There is no such charge.";
+    NOT_ADMIN = FORBIDDEN: "Only an admin may do this.";
+    OWN_CHARGE = FORBIDDEN: "Another admin decides on this charge.";
+    CHARGE_ALREADY_DECIDED = CONFLICT: "The charge is decided.";
+    SELF_PAYMENT = UNPROCESSABLE_ENTITY: "Payer and payee are the same.";
+    UNKNOWN_PAYEE = NOT_FOUND: "The payee has no account.";
+    REFERENCE_USED = CONFLICT: "The payee's reference is paid already.";
+    ZERO_PRICE = UNPROCESSABLE_ENTITY: "The price is zero.";
+    UNKNOWN_LISTING = NOT_FOUND: "There is no such listing.";
+    NOT_LISTING_OWNER = FORBIDDEN: "Only the seller may do this.";
+    LISTING_NOT_OPEN = CONFLICT: "The listing is reserved, sold or closed.";
+    STALE_VERSION = CONFLICT: "The seller has changed the listing since.";
+    CONTENT_MISMATCH = CONFLICT: "The listing says something else than the buyer saw.";
+    VERSION_LIMIT = CONFLICT: "The listing was changed too often.";
+    UNKNOWN_TRADE = NOT_FOUND: "There is no such trade.";
+    OWN_LISTING = FORBIDDEN: "The listing is your own.";
+    NOT_BUYER = FORBIDDEN: "Only the buyer may do this.";
+    NOT_SELLER = FORBIDDEN: "Only the seller may do this.";
+    NOT_A_PARTY = FORBIDDEN: "Only buyer and seller may do this.";
+    WRONG_STATE = CONFLICT: "Not possible in the state that the trade is in.";
+    CANCEL_ALREADY_REQUESTED = CONFLICT: "The buyer has asked to cancel already.";
+    REJECTED = CONFLICT: "The transaction failed by the rules of the ledger.";
+
+    // Ours.
+    UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The ledger cannot be reached.";
+    INTERNAL = INTERNAL_SERVER_ERROR: "Something went wrong here.";
+}
+
+impl Code {
+    /// The code that a refusal or rejection of the ledger names.
+    pub fn of_ledger(name: &str) -> Self {
+        Self::ALL.iter().copied().find(|code| code.name == name).unwrap_or(Self::REJECTED)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_only_two_are_our_fault() {
+        let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        let ours: Vec<_> = Code::ALL.iter().filter(|c| c.status.is_server_error()).map(|c| c.name).collect();
+        assert_eq!(ours, ["UNAVAILABLE", "INTERNAL"]);
+        assert!(Code::ALL.iter().all(|code| code.status.is_client_error() || code.status.is_server_error()));
+    }
+
+    #[test]
+    fn those_of_the_ledger_are_found_by_name() {
+        assert_eq!(Code::of_ledger("WRONG_STATE"), Code::WRONG_STATE);
+        assert_eq!(Code::of_ledger("OF_THE_FUTURE"), Code::REJECTED);
+    }
+}

@@ -1,0 +1,70 @@
+//! What clients get and send, as JSON. Money is an integer in a string beside its asset, times are RFC 3339 in UTC, ids are
+//! hex, addresses bech32m.
+
+mod account;
+mod charge;
+mod event;
+mod explorer;
+mod listing;
+mod network;
+mod payment;
+mod reply;
+mod trade;
+
+use ledger::{AssetId, Description, Memo};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use account::{
+    AccountView, BalanceView, MemberView, NewMember, NewSession, Secret, SessionView, SignedHex, WalletKey, WalletView,
+};
+pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
+pub use event::EventView;
+pub use explorer::{
+    BlockDetails, BlockList, BlockView, OutcomeView, SignedTransaction, TransactionList, TransactionView,
+};
+pub(crate) use listing::blob_link;
+pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
+pub use network::{NetworkReport, ReplicaReport, ReplicaStatus};
+pub use payment::{NewPayment, PaymentView};
+pub use reply::{Kind, Reply, ReplyStatus};
+pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
+
+/// The asset of a request that names none.
+const fn coin() -> AssetId {
+    AssetId::Pop
+}
+
+/// The memo of a request that has none.
+pub(crate) fn no_memo() -> Memo {
+    Memo::new("").expect("a memo may be empty: see the test")
+}
+
+/// The description of a listing that has none.
+pub(crate) fn no_description() -> Description {
+    Description::new("").expect("a description may be empty: see the test")
+}
+
+/// A part of a list.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct List<T> {
+    /// The items.
+    pub data: Vec<T>,
+    /// Whether the list goes on in the direction in which this part was asked for.
+    pub has_more: bool,
+}
+
+impl<T> List<T> {
+    /// From a page of the read model.
+    pub fn of<R>(page: crate::read_model::Page<R>, view: impl FnMut(R) -> T) -> Self {
+        Self { data: page.items.into_iter().map(view).collect(), has_more: page.has_more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn texts_that_may_be_empty_are() {
+        assert!(super::no_memo().as_str().is_empty() && super::no_description().as_str().is_empty());
+    }
+}

@@ -1,0 +1,182 @@
+use ledger::{Amount, AssetId, Name, Role};
+use pbft_crypto::{Address, PublicKey};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::accounts_db::{KeyKeeping, Member, Session, SessionToken};
+use crate::http::timestamp::rfc3339;
+use crate::read_model::{AccountRecord, BalanceRecord};
+
+/// Someone who wants to take part. The server keeps a key for members who give a `name`; who gives a `registration` keeps
+/// the key.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewMember {
+    /// Latin letters, digits, Hangul syllables, `.`, `_`, `-` and single spaces, 1 to 32.
+    #[schema(value_type = Option<String>, example = "ann")]
+    pub name: Option<Name>,
+    /// A signed transaction that opens the account, in hex.
+    pub registration: Option<SignedHex>,
+    /// 8 to 128 characters.
+    #[schema(value_type = String, format = Password, example = "correct horse")]
+    pub password: Secret,
+}
+
+/// A signed transaction in hex.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(transparent)]
+pub struct SignedHex(pub String);
+
+/// A text that is wiped from memory and never shown.
+#[derive(Deserialize, zeroize::ZeroizeOnDrop)]
+#[serde(transparent)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the text out.
+    pub fn into_inner(mut self) -> String {
+        std::mem::take(&mut self.0)
+    }
+}
+
+/// Who signs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession {
+    /// The name of the account.
+    #[schema(example = "ann")]
+    pub name: String,
+    /// The password.
+    #[schema(value_type = String, format = Password, example = "correct horse")]
+    pub password: Secret,
+}
+
+/// Someone who can sign in.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct MemberView {
+    /// The account.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// The name of the account.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// Whether this server keeps the key and signs.
+    pub custodial: bool,
+    /// `member` or `admin`: what the account may do.
+    #[schema(value_type = String, example = "member")]
+    pub role: Role,
+}
+
+impl MemberView {
+    /// A member whose account may do this.
+    pub fn new(member: &Member, role: Role) -> Self {
+        let custodial = member.keeping == KeyKeeping::Custodial;
+        Self { address: member.address, name: member.name.clone(), custodial, role }
+    }
+}
+
+/// A session that has begun.
+#[derive(Serialize, ToSchema)]
+pub struct SessionView {
+    /// To be sent as `Authorization: Bearer ...`.
+    pub token: String,
+    /// Until when it is good.
+    #[schema(format = DateTime)]
+    pub expires_at: String,
+    /// Who has signed in.
+    pub member: MemberView,
+}
+
+impl SessionView {
+    /// Someone has signed in.
+    pub fn new(token: &SessionToken, session: &Session, role: Role) -> Self {
+        let expires_at = rfc3339(session.expires_at);
+        Self { token: token.to_string(), expires_at, member: MemberView::new(&session.member, role) }
+    }
+}
+
+/// A key that this server keeps and that has no account yet.
+#[derive(Serialize, ToSchema)]
+pub struct WalletKey {
+    /// The address of the account that it can open.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// The key.
+    #[schema(value_type = String)]
+    pub public_key: PublicKey,
+}
+
+/// An account as everyone sees it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct AccountView {
+    /// What names it.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// The name it shows.
+    #[schema(value_type = String)]
+    pub name: Name,
+    /// The key that signs for it.
+    #[schema(value_type = String)]
+    pub public_key: PublicKey,
+    /// `member` or `admin`.
+    #[schema(value_type = String, example = "member")]
+    pub role: Role,
+    /// How many of its charges were approved.
+    pub charge_count: u64,
+    /// Since when it exists.
+    #[schema(format = DateTime)]
+    pub registered_at: String,
+}
+
+impl From<AccountRecord> for AccountView {
+    fn from(record: AccountRecord) -> Self {
+        let AccountRecord { address, name, public_key, role, charge_count, registered_at } = record;
+        Self { address, name, public_key, role, charge_count, registered_at: rfc3339(registered_at) }
+    }
+}
+
+/// What an account has of one asset.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BalanceView {
+    /// Of what.
+    #[schema(value_type = String, example = "POP")]
+    pub asset: AssetId,
+    /// Free to spend, in minor units.
+    #[schema(value_type = String, example = "12000")]
+    pub available: Amount,
+    /// Set aside for trades that are not over, in minor units.
+    #[schema(value_type = String, example = "0")]
+    pub held: Amount,
+}
+
+/// What an account has.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct WalletView {
+    /// The account.
+    #[schema(value_type = String)]
+    pub address: Address,
+    /// By asset.
+    pub balances: Vec<BalanceView>,
+}
+
+impl WalletView {
+    /// An account's balances. Who has never had a coin has none.
+    pub fn new(address: Address, records: Vec<BalanceRecord>) -> Self {
+        let view = |BalanceRecord { asset, balance }| BalanceView {
+            asset,
+            available: balance.available,
+            held: balance.held,
+        };
+        let mut balances: Vec<_> = records.into_iter().map(view).collect();
+        if balances.is_empty() {
+            balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
+        }
+        Self { address, balances }
+    }
+
+    /// What there is of the coin.
+    pub fn coins(&self) -> (Amount, Amount) {
+        let coins = self.balances.iter().find(|balance| balance.asset == AssetId::Pop);
+        coins.map_or_else(Default::default, |balance| (balance.available, balance.held))
+    }
+}

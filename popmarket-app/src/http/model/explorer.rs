@@ -1,0 +1,194 @@
+use ledger::{Height, Operation, Outcome, TxId};
+use pbft_crypto::{Address, Digest, PublicKey, Signature};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::account::SignedHex;
+use crate::http::code::Code;
+use crate::http::timestamp::rfc3339;
+use crate::read_model::{BlockRecord, TransactionRecord};
+
+/// A transaction that its sender has signed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignedTransaction {
+    /// Its canonical bytes in hex.
+    #[schema(value_type = String)]
+    pub transaction: SignedHex,
+}
+
+/// A block, without what is in it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BlockView {
+    /// How many blocks come before it.
+    #[schema(value_type = u64)]
+    pub height: Height,
+    /// Its hash.
+    #[schema(value_type = String)]
+    pub hash: Digest,
+    /// The hash of the block before it.
+    #[schema(value_type = String)]
+    pub parent: Digest,
+    /// When it was made.
+    #[schema(format = DateTime)]
+    pub time: String,
+    /// The view in which it was ordered.
+    pub view: u64,
+    /// The sequence number of its batch.
+    pub seq: u64,
+    /// The Merkle root of its transactions.
+    #[schema(value_type = String)]
+    pub tx_root: Digest,
+    /// The Merkle root of its receipts.
+    #[schema(value_type = String)]
+    pub receipts_root: Digest,
+    /// The root of the state after it.
+    #[schema(value_type = String)]
+    pub state_root: Digest,
+    /// Who the replicas are.
+    #[schema(value_type = String)]
+    pub replica_set_hash: Digest,
+    /// How many transactions it has.
+    pub transaction_count: u32,
+}
+
+impl From<BlockRecord> for BlockView {
+    fn from(BlockRecord { hash, header, transactions, .. }: BlockRecord) -> Self {
+        Self {
+            height: header.height,
+            hash,
+            parent: header.parent,
+            time: rfc3339(header.time),
+            view: header.view,
+            seq: header.seq,
+            tx_root: header.tx_root,
+            receipts_root: header.receipts_root,
+            state_root: header.state_root,
+            replica_set_hash: header.replica_set_hash,
+            transaction_count: transactions,
+        }
+    }
+}
+
+/// A block with its transactions.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BlockDetails {
+    /// The block.
+    #[serde(flatten)]
+    pub block: BlockView,
+    /// Its transactions, in the order in which they were carried out.
+    pub transactions: Vec<TransactionView>,
+}
+
+/// What came of a transaction.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct OutcomeView {
+    /// `APPLIED` or `REJECTED`.
+    #[schema(example = "APPLIED")]
+    pub status: &'static str,
+    /// Why it was rejected: a name that never changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
+    /// The same for people.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+}
+
+impl From<&Outcome> for OutcomeView {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Applied => Self { status: "APPLIED", code: None, detail: None },
+            Outcome::Rejected(why) => {
+                let (code, detail) = (why.code().to_owned(), why.to_string());
+                Self { status: "REJECTED", code: Some(code), detail: Some(detail) }
+            }
+        }
+    }
+}
+
+/// A transaction on the chain.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct TransactionView {
+    /// What names it.
+    #[schema(value_type = String)]
+    pub tx_id: TxId,
+    /// Its block.
+    #[schema(value_type = u64)]
+    pub height: Height,
+    /// Its place in the block.
+    pub index: u32,
+    /// The time of the block.
+    #[schema(format = DateTime)]
+    pub time: String,
+    /// What it does, such as `trade.open`.
+    #[schema(example = "trade.open")]
+    pub kind: String,
+    /// To what.
+    #[schema(value_type = Object)]
+    pub operation: Value,
+    /// Whose account does it.
+    #[schema(value_type = String)]
+    pub sender: Address,
+    /// A number that the sender uses once.
+    pub nonce: u64,
+    /// Until when it could be recorded.
+    #[schema(format = DateTime)]
+    pub valid_until: String,
+    /// Whatever the sender wants to find it by, in hex.
+    pub client_ref: String,
+    /// The key that signed it.
+    #[schema(value_type = String)]
+    pub public_key: PublicKey,
+    /// The signature.
+    #[schema(value_type = String)]
+    pub signature: Signature,
+    /// What came of it.
+    pub outcome: OutcomeView,
+}
+
+impl From<TransactionRecord> for TransactionView {
+    fn from(record: TransactionRecord) -> Self {
+        let transaction = &record.transaction;
+        let body = transaction.body();
+        let (kind, operation) = operation(&body.operation);
+        Self {
+            tx_id: transaction.id(),
+            height: record.height,
+            index: record.index,
+            time: rfc3339(record.time),
+            kind,
+            operation,
+            sender: body.sender,
+            nonce: body.nonce,
+            valid_until: rfc3339(body.valid_until),
+            client_ref: hex::encode(body.client_ref),
+            public_key: *transaction.public_key(),
+            signature: *transaction.signature(),
+            outcome: OutcomeView::from(&record.outcome),
+        }
+    }
+}
+
+/// An operation is tagged twice: with its kind of business, and with what it does there.
+fn operation(operation: &Operation) -> (String, Value) {
+    let Ok(value) = serde_json::to_value(operation) else {
+        return (Code::INTERNAL.name.to_owned(), Value::Null);
+    };
+    let (business, value) = untag(value);
+    let (what, value) = untag(value);
+    (format!("{business}.{what}"), value)
+}
+
+/// Takes the one entry of an object apart.
+pub(super) fn untag(value: Value) -> (String, Value) {
+    match value {
+        Value::Object(map) if map.len() == 1 => map.into_iter().next().unwrap_or_default(),
+        value => (String::new(), value),
+    }
+}
+
+/// Blocks, newest first.
+pub type BlockList = super::List<BlockView>;
+/// Transactions, newest first.
+pub type TransactionList = super::List<TransactionView>;

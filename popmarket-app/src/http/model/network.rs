@@ -1,0 +1,82 @@
+use ledger::{Height, UnixMillis};
+use pbft_crypto::Digest;
+use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
+
+use crate::http::timestamp::rfc3339;
+
+/// How a replica is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ReplicaStatus {
+    /// It answers and keeps up.
+    Up,
+    /// It answers but is behind.
+    Behind,
+    /// It does not answer.
+    Unreachable,
+}
+
+impl ReplicaStatus {
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Behind => "behind",
+            Self::Unreachable => "unreachable",
+        }
+    }
+}
+
+/// What is known about a replica.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct ReplicaReport {
+    /// Its number.
+    pub id: u16,
+    /// Where it is.
+    #[schema(example = "127.0.0.1:7000")]
+    pub address: String,
+    /// How it is.
+    pub status: ReplicaStatus,
+    /// Its last block.
+    #[schema(value_type = u64)]
+    pub height: Height,
+    /// The view that it is in.
+    pub view: u64,
+    /// The root of its state.
+    #[schema(value_type = String)]
+    pub state_root: Digest,
+    /// The sequence number of its last stable checkpoint.
+    pub stable_checkpoint: u64,
+    /// When it answered last.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(serialize_with = "optional_rfc3339")]
+    pub last_seen: Option<UnixMillis>,
+}
+
+/// What is known about the replicas.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct NetworkReport {
+    /// What names the chain in every transaction.
+    #[schema(value_type = String)]
+    pub chain_id: Digest,
+    /// The last block that enough replicas have.
+    #[schema(value_type = u64)]
+    pub height: Height,
+    /// The view.
+    pub view: u64,
+    /// The replica that orders in this view.
+    pub primary: u16,
+    /// The replicas.
+    pub replicas: Vec<ReplicaReport>,
+    /// How they are together, for people.
+    #[schema(example = "all 4 replicas agree")]
+    pub diagnosis: String,
+    /// Whether enough replicas are there to agree on anything.
+    pub has_quorum: bool,
+}
+
+#[expect(clippy::ref_option, reason = "serde hands it over like this")]
+fn optional_rfc3339<S: Serializer>(at: &Option<UnixMillis>, to: S) -> Result<S::Ok, S::Error> {
+    at.map(rfc3339).serialize(to)
+}

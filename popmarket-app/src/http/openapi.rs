@@ -1,0 +1,204 @@
+//! The API described by itself: OpenAPI 3.1 at `/openapi.json`, for people at `/docs`.
+
+mod docs;
+
+use std::sync::LazyLock;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use serde_json::{Map, Value, json};
+use utoipa::openapi::{InfoBuilder, OpenApiBuilder};
+
+use super::access::{self, Access, Rule};
+use super::problem::{PROBLEM_JSON, ProblemDetails};
+use super::routes;
+use super::state::AppState;
+
+pub(crate) use docs::Docs;
+
+const DESCRIPTION: &str = "A second-hand market whose payments are held in escrow on a ledger that several replicas agree on.
+
+Money is an integer in a string, in minor units, beside its asset. Times are RFC 3339 in UTC. Ids are the SHA-256 of what \
+they name, in hex; what a transaction makes has the id of the transaction, so it is known before the transaction is \
+recorded.
+
+A request that makes a transaction is answered with 202 and `tx_id` at once. With the header `Prefer: wait=10` it is \
+answered with 201 once the transaction is recorded, or with a problem if it failed. With an `Idempotency-Key` it is done \
+once, however often it is sent; an answer that is sent again has the header `Idempotency-Replayed`.
+
+Every answer says in `Ledger-Height` and `Ledger-Time` how much of the ledger it knows. A request with `min_height` is \
+answered once that much is known. Lists go on with `starting_after`, or back with `ending_before`.
+
+Errors are RFC 9457 problems: `code` never changes its meaning, `retryable` says whether the same request may succeed \
+later, and `tx_id` names the transaction if one was recorded as failed.";
+
+static DOCUMENT: LazyLock<Value> = LazyLock::new(document);
+static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+static DOCS: LazyLock<Docs> = LazyLock::new(|| Docs::of(&DOCUMENT));
+
+/// The description of the API.
+pub fn description() -> &'static Value {
+    &DOCUMENT
+}
+
+pub(super) fn router() -> Router<AppState> {
+    Router::new().route("/openapi.json", get(serve)).route("/docs", get(show))
+}
+
+async fn serve() -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "public, max-age=300")];
+    (headers, TEXT.as_str()).into_response()
+}
+
+async fn show(state: axum::extract::State<AppState>, caller: super::Caller, request: Request) -> Response {
+    crate::pages::docs_page(&state, &request, &caller, &DOCS)
+}
+
+/// What the handlers say about themselves, and what is the same for many of them.
+fn document() -> Value {
+    let (_, collected) = routes::router().split_for_parts();
+    let info = InfoBuilder::new().title("POP Market").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION));
+    let mut api = OpenApiBuilder::new().info(info.build()).build();
+    api.paths = collected.paths;
+    api.components = collected.components;
+    let mut document = serde_json::to_value(&api).unwrap_or_default();
+    add_components(&mut document);
+    for rule in access::RULES {
+        let pointer = format!("/paths/{}/{}", rule.path.replace('/', "~1"), rule.method.as_str().to_lowercase());
+        if let Some(operation) = document.pointer_mut(&pointer).and_then(Value::as_object_mut) {
+            complete(operation, rule);
+        }
+    }
+    document
+}
+
+fn add_components(document: &mut Value) {
+    let name = <ProblemDetails as utoipa::ToSchema>::name();
+    let schema = <ProblemDetails as utoipa::PartialSchema>::schema();
+    document["components"]["schemas"][name.as_ref()] = serde_json::to_value(schema).unwrap_or_default();
+    document["components"]["securitySchemes"] = json!({
+        "bearer": {"type": "http", "scheme": "bearer", "description": "The token of POST /v1/sessions."},
+        "cookie": {"type": "apiKey", "in": "cookie", "name": "session", "description": "Set by the sign-in page."},
+    });
+}
+
+/// Adds who may use a route, the parameters that many have, and the problems that each can answer with.
+fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
+    let role = match rule.access {
+        Access::Anyone => None,
+        Access::Member => Some("member"),
+        Access::Admin => Some("admin"),
+    };
+    let id = format!("{}{}", rule.method.as_str().to_lowercase(), rule.path.replace(['/', '.'], "_").replace(['{', '}'], ""));
+    operation.insert("operationId".to_owned(), json!(id));
+    operation.insert("x-access".to_owned(), json!(role.unwrap_or("anyone")));
+    operation.insert("security".to_owned(), role.map_or(json!([]), |_| json!([{"bearer": []}, {"cookie": []}])));
+    let makes_transaction = operation.get("responses").is_some_and(|responses| responses.get("202").is_some());
+    let parameters = operation.entry("parameters").or_insert(json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        if makes_transaction {
+            parameters.push(header("Prefer", "`wait=10`: answer when the transaction is recorded, after 10 s at most.", "wait=10"));
+        }
+        if makes_transaction && rule.path != "/v1/transactions" {
+            parameters.push(header("Idempotency-Key", "Do it once, however often it is sent.", "0b5e7e2e"));
+        }
+        parameters.push(json!({
+            "name": "min_height", "in": "query", "required": false, "schema": {"type": "integer", "minimum": 0},
+            "description": "Answer only once this height of the ledger is known.",
+        }));
+    }
+    let mut problems = vec![("429", "Too many requests."), ("default", "Something else is wrong: see `code`.")];
+    if role.is_some() {
+        problems.push(("401", "Not signed in."));
+    }
+    if rule.access == Access::Admin {
+        problems.push(("403", "Not an admin."));
+    }
+    for (status, meaning) in problems {
+        operation["responses"][status] = problem_response(meaning);
+    }
+}
+
+fn header(name: &str, description: &str, example: &str) -> Value {
+    let schema = json!({"type": "string"});
+    json!({"name": name, "in": "header", "required": false, "schema": schema, "description": description, "example": example})
+}
+
+fn problem_response(meaning: &str) -> Value {
+    let name = <ProblemDetails as utoipa::ToSchema>::name();
+    let schema = json!({"$ref": format!("#/components/schemas/{name}")});
+    json!({"description": meaning, "content": {PROBLEM_JSON: {"schema": schema}}})
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is for browsers, and what describes the rest.
+    fn is_documented(rule: &Rule) -> bool {
+        access::is_api(rule.path) && rule.path != "/openapi.json"
+    }
+
+    fn operations() -> impl Iterator<Item = (String, &'static Value)> {
+        let paths = DOCUMENT["paths"].as_object().unwrap();
+        paths.iter().flat_map(|(path, methods)| {
+            let methods = methods.as_object().unwrap();
+            methods.iter().map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
+        })
+    }
+
+    #[test]
+    fn every_route_of_the_api_is_documented_and_nothing_else() {
+        let rules = access::RULES.iter().filter(|rule| is_documented(rule));
+        let rules: BTreeSet<_> = rules.map(|rule| format!("{} {}", rule.method, rule.path)).collect();
+        let documented: BTreeSet<_> = operations().map(|(name, _)| name).collect();
+        assert_eq!(documented, rules);
+    }
+
+    #[test]
+    fn every_operation_says_what_it_does_and_how_it_fails() {
+        assert_eq!(DOCUMENT["openapi"], "3.1.0");
+        let mut ids = BTreeSet::new();
+        for (name, operation) in operations() {
+            assert!(!operation["summary"].as_str().unwrap().is_empty(), "{name}");
+            assert!(operation["tags"][0].is_string(), "{name}");
+            assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}");
+            let responses = operation["responses"].as_object().unwrap();
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
+            for status in ["429", "default"] {
+                assert!(responses[status]["content"][PROBLEM_JSON].is_object(), "{name} {status}");
+            }
+            let anyone = operation["x-access"] == "anyone";
+            assert_eq!(responses.contains_key("401"), !anyone, "{name}");
+            assert_eq!(operation["security"].as_array().unwrap().is_empty(), anyone, "{name}");
+            let in_path = name.matches('{').count();
+            let parameters = operation["parameters"].as_array().unwrap();
+            assert_eq!(parameters.iter().filter(|p| p["in"] == "path").count(), in_path, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        let text = DOCUMENT.to_string();
+        let references: BTreeSet<_> = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        assert!(references.len() > 20);
+        for reference in references {
+            assert!(DOCUMENT.pointer(reference).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn people_can_read_all_of_it() {
+        let shown: usize = DOCS.tags.iter().map(|tag| tag.operations.len()).sum();
+        assert_eq!(shown, operations().count());
+        let operations = DOCS.tags.iter().flat_map(|tag| &tag.operations);
+        assert!(operations.flat_map(|operation| &operation.parameters).all(|row| !row.kind.is_empty()));
+        let trade = DOCS.schemas.iter().find(|schema| schema.name == "TradeView").unwrap();
+        assert!(trade.fields.iter().all(|field| !field.kind.is_empty() && !field.meaning.is_empty()));
+    }
+}

@@ -1,0 +1,164 @@
+//! The description of the API in the order in which people read it.
+
+use serde_json::{Map, Value};
+
+use crate::http::code::Code;
+
+/// The description.
+pub(crate) struct Docs {
+    pub(crate) title: String,
+    pub(crate) description: String,
+    pub(crate) tags: Vec<Tag>,
+    pub(crate) schemas: Vec<Schema>,
+    pub(crate) codes: &'static [Code],
+}
+
+/// What belongs together.
+pub(crate) struct Tag {
+    pub(crate) name: String,
+    pub(crate) operations: Vec<Operation>,
+}
+
+/// A route.
+pub(crate) struct Operation {
+    pub(crate) id: String,
+    pub(crate) method: String,
+    pub(crate) path: String,
+    pub(crate) summary: String,
+    pub(crate) description: String,
+    pub(crate) access: String,
+    pub(crate) parameters: Vec<Row>,
+    pub(crate) body: Option<String>,
+    pub(crate) answers: Vec<Row>,
+}
+
+/// A type.
+pub(crate) struct Schema {
+    pub(crate) name: String,
+    pub(crate) description: String,
+    pub(crate) fields: Vec<Row>,
+}
+
+/// A line of a table.
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) place: String,
+    pub(crate) kind: String,
+    pub(crate) meaning: String,
+}
+
+impl Docs {
+    /// From the description for programs.
+    pub(super) fn of(document: &Value) -> Self {
+        let mut tags: Vec<Tag> = Vec::new();
+        for (path, methods) in entries(&document["paths"]) {
+            for (method, operation) in entries(methods) {
+                let name = text(&operation["tags"][0]);
+                let operation = Operation::of(path, method, operation);
+                match tags.iter_mut().find(|tag| tag.name == name) {
+                    Some(tag) => tag.operations.push(operation),
+                    None => tags.push(Tag { name, operations: vec![operation] }),
+                }
+            }
+        }
+        Self {
+            title: text(&document["info"]["title"]),
+            description: text(&document["info"]["description"]),
+            tags,
+            schemas: entries(&document["components"]["schemas"]).map(Schema::of).collect(),
+            codes: Code::ALL,
+        }
+    }
+}
+
+impl Operation {
+    fn of(path: &str, method: &str, operation: &Value) -> Self {
+        let parameter = |parameter: &Value| Row {
+            name: text(&parameter["name"]),
+            place: text(&parameter["in"]),
+            kind: kind(&parameter["schema"]),
+            meaning: text(&parameter["description"]),
+        };
+        let answer = |(status, answer): (&String, &Value)| Row {
+            name: status.clone(),
+            place: String::new(),
+            kind: content(&answer["content"]).unwrap_or_default(),
+            meaning: text(&answer["description"]),
+        };
+        Self {
+            id: text(&operation["operationId"]),
+            method: method.to_uppercase(),
+            path: path.to_owned(),
+            summary: text(&operation["summary"]),
+            description: text(&operation["description"]),
+            access: format!("for {}", text(&operation["x-access"])),
+            parameters: operation["parameters"].as_array().into_iter().flatten().map(parameter).collect(),
+            body: content(&operation["requestBody"]["content"]),
+            answers: entries(&operation["responses"]).map(answer).collect(),
+        }
+    }
+}
+
+impl Schema {
+    fn of((name, schema): (&String, &Value)) -> Self {
+        // What is flattened into a type stands beside its own fields.
+        let parts = std::iter::once(schema).chain(schema["allOf"].as_array().into_iter().flatten());
+        let fields = parts.flat_map(|part| entries(&part["properties"])).map(|(name, field)| Row {
+            name: name.clone(),
+            place: String::new(),
+            kind: kind(field),
+            meaning: meaning(field),
+        });
+        let mut fields: Vec<Row> = fields.collect();
+        for part in schema["allOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some()) {
+            let meaning = "and all of its fields".to_owned();
+            fields.insert(0, Row { name: "...".to_owned(), place: String::new(), kind: kind(part), meaning });
+        }
+        Self { name: name.clone(), description: text(&schema["description"]), fields }
+    }
+}
+
+fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flat_map(Map::iter)
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// What a field means: said of it, or of the one type that it has if it is there.
+fn meaning(field: &Value) -> String {
+    let alternatives = field["oneOf"].as_array().into_iter().flatten();
+    let descriptions = std::iter::once(field).chain(alternatives).map(|schema| text(&schema["description"]));
+    descriptions.into_iter().find(|description| !description.is_empty()).unwrap_or_default()
+}
+
+fn content(content: &Value) -> Option<String> {
+    let (content_type, body) = entries(content).next()?;
+    let kind = kind(&body["schema"]);
+    Some(if content_type == "application/json" { kind } else { format!("{content_type}: {kind}") })
+}
+
+/// A type in few words.
+fn kind(schema: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        return reference.rsplit('/').next().unwrap_or_default().to_owned();
+    }
+    let alternatives = ["oneOf", "anyOf", "allOf"].iter().find_map(|key| schema[*key].as_array());
+    if let Some(alternatives) = alternatives {
+        return alternatives.iter().map(kind).collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(values) = schema["enum"].as_array() {
+        return values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
+    }
+    let names: Vec<&str> = match &schema["type"] {
+        Value::Array(names) => names.iter().filter_map(Value::as_str).collect(),
+        name => name.as_str().into_iter().collect(),
+    };
+    let name = names.join(" or ");
+    match (schema["format"].as_str(), schema.get("items")) {
+        (_, Some(items)) => name.replace("array", &format!("list of {}", kind(items))),
+        (Some(format), _) => format!("{name} ({format})"),
+        _ => name,
+    }
+}

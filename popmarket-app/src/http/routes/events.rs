@@ -1,0 +1,121 @@
+//! Everything that happens, as it happens: server-sent events.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures_util::Stream;
+use futures_util::stream;
+use serde::Deserialize;
+use tokio::sync::{OwnedSemaphorePermit, watch};
+use utoipa::IntoParams;
+
+use crate::http::code::Code;
+use crate::http::extract::Query;
+use crate::http::model::EventView;
+use crate::http::problem::{Answer, Failure, Problem};
+use crate::http::state::AppState;
+use crate::read_model::{EventRecord, EventStream, Position};
+
+/// After how long without an event a comment is sent, so that nobody on the way takes the stream for dead.
+const KEEP_ALIVE: Duration = Duration::from_secs(15);
+/// After how long a client may connect again.
+const RETRY: Duration = Duration::from_secs(2);
+/// How many kinds of events can be asked for.
+const MAX_TYPES: usize = 16;
+
+/// Which events.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EventsQuery {
+    /// Only those whose names begin with one of these, separated by commas, such as `trade.,listing.created`.
+    types: Option<String>,
+    /// The id of the event after which to begin: for clients that cannot send the header `Last-Event-ID`, which counts
+    /// more. `0-0` for all from the start.
+    last_event_id: Option<String>,
+}
+
+/// Everything that happens, as it happens.
+///
+/// Each event has an id. Who connects again with the header `Last-Event-ID` gets all that came after it, nothing twice
+/// and nothing left out, from any server of the same chain.
+#[utoipa::path(get, path = "/v1/events", tag = "explorer", params(EventsQuery), responses(
+    (status = 200, description = "A stream of server-sent events; `data` of each is an `EventView`.", body = EventView, content_type = "text/event-stream"),
+))]
+pub(super) async fn stream(
+    State(state): State<AppState>,
+    headers: HeaderMap,
+    Query(query): Query<EventsQuery>,
+) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
+    let after = start(&headers, query.last_event_id.as_deref())?;
+    let types = types(query.types.as_deref())?;
+    let permit = Arc::clone(&state.shared.streams).try_acquire_owned();
+    let permit = permit.map_err(|_| Problem::later(Code::BUSY, 10))?;
+    let events = state.read.subscribe(after);
+    let closing = state.shared.closing.subscribe();
+    let source = Source { events, types, closing, _permit: permit };
+    let stream = stream::unfold(source, |mut source| async move {
+        let event = source.next().await?;
+        Some((Ok(event), source))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::new().interval(KEEP_ALIVE)))
+}
+
+fn start(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Position>, Failure> {
+    let (code, text) = match headers.get("last-event-id") {
+        Some(value) => (Code::INVALID_HEADER, Some(value.to_str().unwrap_or("not text"))),
+        None => (Code::INVALID_QUERY, parameter),
+    };
+    let position = text.filter(|text| !text.is_empty()).map(str::parse).transpose();
+    position.map_err(|error| Problem::because(code, error))
+}
+
+fn types(parameter: Option<&str>) -> Result<Vec<String>, Failure> {
+    let types: Vec<String> = parameter.into_iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
+    if types.len() > MAX_TYPES {
+        return Err(Problem::because(Code::INVALID_QUERY, "types: at most 16"));
+    }
+    Ok(types)
+}
+
+struct Source {
+    events: EventStream,
+    types: Vec<String>,
+    closing: watch::Receiver<bool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Source {
+    /// The next event that the client wants. None when the server goes down or cannot read: the client connects again.
+    async fn next(&mut self) -> Option<Event> {
+        loop {
+            let record = tokio::select! {
+                record = self.events.next() => record,
+                _ = self.closing.wait_for(|closing| *closing) => return None,
+            };
+            match record {
+                Ok(record) if self.is_wanted(&record) => return to_event(&record),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "a stream of events ended");
+                    return None;
+                }
+            }
+        }
+    }
+
+    fn is_wanted(&self, record: &EventRecord) -> bool {
+        let name = record.event.name();
+        self.types.is_empty() || self.types.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    }
+}
+
+fn to_event(record: &EventRecord) -> Option<Event> {
+    let view = EventView::from(record);
+    let event = Event::default().id(view.id.clone()).retry(RETRY);
+    event.json_data(&view).inspect_err(|error| tracing::error!(%error, "an event has no JSON")).ok()
+}

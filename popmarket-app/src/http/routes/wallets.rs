@@ -1,0 +1,108 @@
+//! Wallets and accounts.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use pbft_crypto::Address;
+
+use super::read_problem;
+use crate::http::caller::SignedIn;
+use crate::http::code::Code;
+use crate::http::cursor::ListQuery;
+use crate::http::extract::{Id, Nothing, OptionalBody, Query};
+use crate::http::model::{AccountView, List, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView};
+use crate::http::once::{RequestKey, Settled, once};
+use crate::http::problem::{Answer, Problem};
+use crate::http::state::AppState;
+use crate::http::submit;
+use crate::read_model::{TradeQuery, TransactionQuery};
+
+/// Make a key that the server keeps.
+///
+/// It has no account yet; `POST /v1/members` makes key, account and login in one go.
+#[utoipa::path(post, path = "/v1/wallets", tag = "wallets", responses(
+    (status = 201, description = "The key and the address of the account that it can open.", body = WalletKey),
+))]
+pub(super) async fn create(
+    State(state): State<AppState>,
+    member: SignedIn,
+    key: RequestKey,
+    body: OptionalBody<Nothing>,
+) -> Answer<Settled> {
+    let work = {
+        let gateway = state.gateway.clone();
+        async move {
+            match gateway.create_key().await {
+                Ok(public_key) => {
+                    let address = Address::from_public_key(&public_key);
+                    let wallet = WalletKey { address, public_key };
+                    Settled::done(StatusCode::CREATED, format!("/v1/wallets/{address}"), &wallet)
+                }
+                Err(error) => Settled::failed(&submit::problem(&error)),
+            }
+        }
+    };
+    once(&state, key, member.address(), body.fingerprint, work).await
+}
+
+/// What an account has. Members see their own, admins all.
+#[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account.")), responses(
+    (status = 200, description = "Its balances.", body = WalletView),
+))]
+pub(super) async fn show(
+    State(state): State<AppState>,
+    member: SignedIn,
+    Id(address): Id<Address>,
+) -> Answer<Json<WalletView>> {
+    if address != member.address() {
+        if !member.is_admin() {
+            return Err(Problem::new(Code::FORBIDDEN).into());
+        }
+        exists(&state, &address).await?;
+    }
+    let balances = state.read.balances(&address).await.map_err(read_problem)?;
+    Ok(Json(WalletView::new(address, balances)))
+}
+
+async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {
+    let account = state.read.account(address).await.map_err(read_problem)?;
+    Ok(account.map(AccountView::from).ok_or_else(|| Problem::new(Code::UNKNOWN_ACCOUNT))?)
+}
+
+/// An account, as everyone sees it.
+#[utoipa::path(get, path = "/v1/accounts/{address}", tag = "wallets", params(("address" = String, Path, description = "The account.")), responses(
+    (status = 200, description = "The account.", body = AccountView),
+))]
+pub(super) async fn account(State(state): State<AppState>, Id(address): Id<Address>) -> Answer<Json<AccountView>> {
+    exists(&state, &address).await.map(Json)
+}
+
+/// The transactions that an account sent or that changed something of it, newest first.
+#[utoipa::path(get, path = "/v1/accounts/{address}/transactions", tag = "wallets", params(("address" = String, Path, description = "The account."), ListQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<TransactionView>),
+))]
+pub(super) async fn account_transactions(
+    State(state): State<AppState>,
+    Id(address): Id<Address>,
+    Query(list): Query<ListQuery>,
+) -> Answer<Json<TransactionList>> {
+    exists(&state, &address).await?;
+    let query = TransactionQuery { account: Some(address) };
+    let page = state.read.transactions(query, list.page()?).await.map_err(read_problem)?;
+    Ok(Json(List::of(page, TransactionView::from)))
+}
+
+/// The trades that an account takes part in, newest first, as everyone sees them.
+#[utoipa::path(get, path = "/v1/accounts/{address}/trades", tag = "wallets", params(("address" = String, Path, description = "The account."), ListQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<TradeView>),
+))]
+pub(super) async fn account_trades(
+    State(state): State<AppState>,
+    Id(address): Id<Address>,
+    Query(list): Query<ListQuery>,
+) -> Answer<Json<TradeList>> {
+    exists(&state, &address).await?;
+    let query = TradeQuery { member: Some(address), ..TradeQuery::default() };
+    let page = state.read.trades(query, list.page()?).await.map_err(read_problem)?;
+    Ok(Json(List::of(page, |trade| TradeView::new(trade, None))))
+}

@@ -1,0 +1,37 @@
+//! Ledger time as text.
+
+use jiff::Timestamp;
+use jiff::tz::{Offset, TimeZone};
+use ledger::UnixMillis;
+
+fn timestamp(at: UnixMillis) -> Timestamp {
+    i64::try_from(at.value())
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .unwrap_or(Timestamp::MAX)
+}
+
+/// RFC 3339 in UTC with milliseconds. Times after the year 9999 are shown as its end.
+pub(crate) fn rfc3339(at: UnixMillis) -> String {
+    format!("{:.3}", timestamp(at))
+}
+
+/// For people: to the minute, so many hours east of Greenwich.
+pub(crate) fn readable(at: UnixMillis, hours_east: i8) -> String {
+    let zone = TimeZone::fixed(Offset::constant(hours_east));
+    timestamp(at).to_zoned(zone).strftime("%Y-%m-%d %H:%M").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_shown_to_the_millisecond_and_never_fail() {
+        assert_eq!(rfc3339(UnixMillis::new(1_700_000_000_007)), "2023-11-14T22:13:20.007Z");
+        assert_eq!(rfc3339(UnixMillis::new(0)), "1970-01-01T00:00:00.000Z");
+        assert!(rfc3339(UnixMillis::MAX).starts_with("9999-12-"));
+        assert_eq!(readable(UnixMillis::new(1_700_000_000_007), 9), "2023-11-15 07:13");
+        assert!(readable(UnixMillis::MAX, 9).starts_with("9999-"));
+    }
+}

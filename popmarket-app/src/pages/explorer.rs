@@ -1,0 +1,84 @@
+//! Blocks and replicas.
+
+use askama::Template;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
+use ledger::Height;
+
+use super::links::{Links, Part};
+use super::page;
+use super::ui::{Ui, Visitor};
+use super::words::{Line, Writer};
+use crate::http::model::{BlockView, NetworkReport};
+use crate::http::routes::{BlockId, find_block, read_problem};
+use crate::http::{Answer, AppState, Id, Query};
+use crate::read_model::{BlockRecord, PageRequest, PageStart};
+
+#[derive(Template)]
+#[template(path = "blocks.html")]
+struct Blocks {
+    ui: Ui,
+    blocks: Vec<BlockView>,
+    links: Links,
+}
+
+pub(super) async fn blocks(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Query(part): Query<Part>,
+) -> Answer<Response> {
+    let PageRequest { limit, start } = part.request::<u64>()?;
+    let start = match start {
+        PageStart::First => PageStart::First,
+        PageStart::After(height) => PageStart::After(Height::new(height)),
+        PageStart::Before(height) => PageStart::Before(Height::new(height)),
+    };
+    let found = state.read.blocks(PageRequest { limit, start }).await.map_err(read_problem)?;
+    let height = |block: Option<&BlockRecord>| block.map(|block| block.header.height.to_string());
+    let links = part.links(found.has_more, height(found.items.first()), height(found.items.last()), &[]);
+    let blocks = found.items.into_iter().map(BlockView::from).collect();
+    Ok(page(StatusCode::OK, &Blocks { ui: visitor.ui(&state), blocks, links }))
+}
+
+#[derive(Template)]
+#[template(path = "block.html")]
+struct Block {
+    ui: Ui,
+    height: String,
+    block: BlockView,
+    older: Option<u64>,
+    newer: Option<u64>,
+    lines: Vec<Line>,
+}
+
+pub(super) async fn block(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Id(id): Id<BlockId>,
+) -> Answer<Response> {
+    let (block, transactions) = find_block(&state, &id).await?;
+    let ui = visitor.ui(&state);
+    let mut writer = Writer::new(&state.read, ui.lang);
+    let mut lines = Vec::with_capacity(transactions.len());
+    for transaction in &transactions {
+        lines.push(writer.line(&ui, transaction).await.map_err(read_problem)?);
+    }
+    let height = block.header.height.value();
+    let older = height.checked_sub(1);
+    let newer = Some(height.saturating_add(1)).filter(|newer| *newer <= ui.height);
+    let block = BlockView::from(block);
+    Ok(page(StatusCode::OK, &Block { ui, height: height.to_string(), block, older, newer, lines }))
+}
+
+#[derive(Template)]
+#[template(path = "network.html")]
+struct Network {
+    ui: Ui,
+    report: NetworkReport,
+}
+
+pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Response {
+    let report = state.network.network().await;
+    page(StatusCode::OK, &Network { ui: visitor.ui(&state), report })
+}
