@@ -117,3 +117,47 @@ fn head_checksum(salt: u64, covered: &[u8]) -> u32 {
     hasher.update(covered);
     hasher.finalize()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn framed(payload: &[u8]) -> Vec<u8> {
+        let place = Place { salt: 9, starts_write: true, position: LogPosition::new(5), previous: 7 };
+        let mut bytes = Vec::new();
+        push(&mut bytes, Kind::Record, place, payload);
+        bytes
+    }
+
+    #[test]
+    fn a_frame_is_read_as_it_was_written() {
+        let bytes = framed(b"payload");
+        let frame = Frame::read(&bytes, 9).unwrap();
+        assert_eq!((frame.kind, frame.starts_write, frame.length), (Kind::Record, true, 7));
+        assert_eq!((frame.position, frame.previous), (LogPosition::new(5), 7));
+        assert_eq!(frame.payload(&bytes), Some(b"payload".as_slice()));
+        assert_eq!(frame.total_bytes(), bytes.len());
+        assert_eq!(Frame::read(&bytes, 8), None, "another log's salt");
+    }
+
+    #[test]
+    fn no_record_is_longer_than_any_that_can_be_written() {
+        assert!(Frame::read(&framed(&vec![0; MAX_ENCODED_BYTES]), 9).is_some());
+        assert_eq!(Frame::read(&framed(&vec![0; MAX_ENCODED_BYTES + 1]), 9), None);
+    }
+
+    /// The bytes of `docs/FORMATS.md`. They must never change: logs on disk have them.
+    #[test]
+    fn the_format_is_frozen() {
+        let expected = "07000000" // length
+            .to_owned()
+            + "81000000" // a record, first of its write
+            + "0500000000000000" // position
+            + "07000000" // checksum of the frame before
+            + "156a2c42" // checksum of the payload
+            + "085eb2c7" // checksum of salt and head
+            + "7061796c6f6164";
+        let hex: String = framed(b"payload").iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected);
+    }
+}

@@ -87,3 +87,43 @@ pub(super) fn first_of(name: &str) -> Option<LogPosition> {
     let first = LogPosition::new(name.strip_suffix(EXTENSION)?.parse().ok()?);
     (name == file_name(first)).then_some(first)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HEADER: Header = Header {
+        seed: 0x0403_0201,
+        first: LogPosition::new(5),
+        low: LogPosition::new(3),
+        salt: 9,
+        owner: [0xee; 32],
+    };
+
+    /// The bytes of `docs/FORMATS.md`. They must never change: logs on disk have them.
+    #[test]
+    fn the_format_is_frozen() {
+        let expected = "504246542d4c4f47".to_owned() // magic
+            + "01000000" // version
+            + "01020304" // seed
+            + "0500000000000000" // first position
+            + "0300000000000000" // low position
+            + "0900000000000000" // salt
+            + &"ee".repeat(32) // owner
+            + "eb8cc6d4"; // checksum
+        let hex: String = HEADER.to_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(hex, expected);
+        assert_eq!(Header::read(&HEADER.to_bytes()), Ok(HEADER));
+    }
+
+    #[test]
+    fn names_are_positions() {
+        assert_eq!(file_name(LogPosition::new(77)), "00000000000000000077.segment");
+        for position in [1, 77, u64::MAX].map(LogPosition::new) {
+            assert_eq!(first_of(&file_name(position)), Some(position));
+        }
+        for other in ["lock", "77.segment", "+0000000000000000077.segment", "00000000000000000077.segment~"] {
+            assert_eq!(first_of(other), None, "{other}");
+        }
+    }
+}
