@@ -74,6 +74,10 @@ impl Replica {
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
         self.checkpoints.own_position = Some(position);
         self.checkpoints.own.insert(seq, digest);
+        // A proof that came long before is written again: else it would keep all records since then in the log.
+        if let Some(proven) = self.checkpoints.proven.clone().filter(|proven| proven.statement.seq >= seq) {
+            self.persist_proof(step, proven);
+        }
         self.try_stabilize(step);
     }
 
@@ -109,11 +113,15 @@ impl Replica {
         if !self.is_checkpoint(seq) || seq <= proven {
             return;
         }
+        self.persist_proof(step, certificate);
+        self.try_stabilize(step);
+        self.try_propose(step);
+    }
+
+    fn persist_proof(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
         let position = self.persist(step, Record::Stable(certificate.clone()));
         self.checkpoints.proven = Some(certificate);
         self.checkpoints.proven_position = Some(position);
-        self.try_stabilize(step);
-        self.try_propose(step);
     }
 
     /// CK-4 and CK-5: moves the low water mark to the newest own checkpoint that a quorum has reached or passed.

@@ -105,6 +105,20 @@ fn ck_6_the_proof_survives_truncation() {
     assert_eq!(executions(&stage.order(4, vec![])), [4]);
 }
 
+/// A replica that catches up towards a proof far ahead does not keep every record since that proof came.
+#[test]
+fn ck_6_a_proof_far_ahead_keeps_no_old_records() {
+    let mut stage = Stage::with(3, 4, |config| config.archive_bytes = 0);
+    let ahead = Checkpoint { seq: seq(1000), digest: Digest::from_bytes([4; 32]) };
+    let certificate = Message::Stable(stage.certificate(ahead, &[0, 1, 2]));
+    stage.hear_and_settle(1, &certificate);
+    for number in 1..=60 {
+        stage.order(number, vec![request(1, number)]);
+        assert!(stage.log.len() <= 20, "{number}: {}", stage.log.len());
+    }
+    assert_eq!(stage.replica.progress().low, seq(60));
+}
+
 /// An old vote of its own, sent back by a peer, does not replace the newest one that it offers to those who lag.
 #[test]
 fn ck_2_an_echo_does_not_replace_the_newest_vote() {
