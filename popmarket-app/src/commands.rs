@@ -1,0 +1,85 @@
+//! The command line.
+
+mod bench;
+mod failure;
+mod node;
+mod run;
+mod testnet;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+pub use failure::{CommandError, EXIT_FAILED, EXIT_USAGE};
+
+/// A second-hand marketplace whose money is locked until the buyer confirms, on a ledger that no single party can
+/// rewrite.
+///
+/// Without a command: four replicas on this machine, with demo data, and the web on http://127.0.0.1:8080.
+#[derive(Debug, Parser)]
+#[command(name = "popmarket", version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    run: run::RunArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Lay out a cluster on this machine: keys, genesis, and a file for each node
+    Testnet(testnet::TestnetArgs),
+    /// Run one node of a cluster
+    Node(node::NodeArgs),
+    /// Measure a cluster of real processes under load
+    Bench(bench::BenchArgs),
+}
+
+impl Cli {
+    /// Runs the command and says how the process should exit.
+    #[must_use]
+    pub fn run(self) -> ExitCode {
+        let result = match self.command {
+            None => block_on(run::run(self.run)),
+            Some(Command::Testnet(args)) => testnet::run(&args),
+            Some(Command::Node(args)) => block_on(node::run(args)),
+            Some(Command::Bench(args)) => block_on(bench::run(args)),
+        };
+        match result {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("popmarket: {error}");
+                ExitCode::from(error.exit_code())
+            }
+        }
+    }
+}
+
+fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime =
+        runtime.map_err(|error| CommandError::Failed(format!("no runtime can be started: {error}")))?;
+    let result = runtime.block_on(command);
+    // Whatever still runs in the background has nothing more to say.
+    runtime.shutdown_timeout(std::time::Duration::from_secs(2));
+    result
+}
+
+/// Logs to standard error: `RUST_LOG` chooses what, `filter` if it is not set.
+fn start_logging(filter: &str) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
+    // A second call in one process changes nothing.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Until the operator or the system asks the process to end.
+async fn asked_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

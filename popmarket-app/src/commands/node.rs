@@ -1,0 +1,120 @@
+//! `popmarket node`: one node of a cluster.
+
+use std::{
+    io::Write,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use clap::Args;
+use pbft_crypto::KeyPair;
+use pbft_node::metrics::Metrics;
+use prometheus_client::registry::Registry;
+
+use super::{CommandError, asked_to_stop, start_logging};
+use crate::{
+    config::LoadedNode,
+    http::HttpOptions,
+    load::READY,
+    market::{Market, MarketPlan},
+    replica::{Replica, ReplicaPlan},
+};
+
+/// Which node.
+#[derive(Debug, Args)]
+pub(super) struct NodeArgs {
+    /// The node's file, as `popmarket testnet` writes it
+    #[arg(long, value_name = "FILE")]
+    config: PathBuf,
+}
+
+pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
+    start_logging("warn");
+    let mut loaded = LoadedNode::load(&args.config)?;
+    let mut registry = Registry::default();
+    let metrics = Metrics::register(&mut registry);
+    let addresses = loaded.cluster.addresses();
+    let address = addresses.get(loaded.id.index()).copied();
+    let address = address.ok_or_else(|| CommandError::Usage("the replica has no address".into()))?;
+    let mut replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics)?;
+    let market = match loaded.http {
+        None => None,
+        Some(http) => Some(start_market(&mut loaded, addresses, &replica, listen(http)?, registry).await?),
+    };
+    println!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
+    if let Some(market) = &market {
+        println!("web: http://{}", market.address);
+    }
+    // Whoever started this process may be waiting for the line.
+    let _ = std::io::stdout().flush();
+
+    let failed = tokio::select! {
+        () = asked_to_stop() => None,
+        why = why_failed(&mut replica) => Some(why),
+    };
+    if let Some(market) = market {
+        market.shutdown().await;
+    }
+    replica.node.shutdown().await;
+    failed.map_or(Ok(()), |why| Err(CommandError::Failed(why)))
+}
+
+/// Waits until a replica has to stop by itself.
+pub(super) async fn why_failed(replica: &mut Replica) -> String {
+    let mut failure = replica.node.failure();
+    match failure.wait_for(Option::is_some).await {
+        Ok(failure) => failure.as_ref().map_or_else(String::new, ToString::to_string),
+        Err(_) => "the replica's thread ended".into(),
+    }
+}
+
+/// Takes an address, or says in words why it cannot be had.
+pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
+    TcpListener::bind(address)
+        .map_err(|error| CommandError::Usage(format!("cannot listen on {address}: {error}")))
+}
+
+/// Starts the replica that a node's file describes, with its peers at `addresses`.
+pub(super) fn start_replica(
+    loaded: &LoadedNode,
+    addresses: Vec<SocketAddr>,
+    listener: TcpListener,
+    metrics: &Metrics,
+) -> Result<Replica, CommandError> {
+    let plan = ReplicaPlan {
+        id: loaded.id,
+        key: Arc::clone(&loaded.key),
+        cluster: &loaded.cluster,
+        addresses,
+        genesis: &loaded.genesis,
+        data: loaded.data.clone(),
+        verify_threads: None,
+    };
+    plan.start(listener, metrics).map_err(|error| CommandError::Failed(error.to_string()))
+}
+
+/// Starts the web on top of a replica. The gateway shows the replica's own key to the cluster.
+pub(super) async fn start_market(
+    loaded: &mut LoadedNode,
+    addresses: Vec<SocketAddr>,
+    replica: &Replica,
+    listener: TcpListener,
+    registry: Registry,
+) -> Result<Market, CommandError> {
+    let failed = |error: &dyn std::fmt::Display| CommandError::Failed(format!("the web cannot start: {error}"));
+    listener.set_nonblocking(true).map_err(|error| failed(&error))?;
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| failed(&error))?;
+    let client_key = KeyPair::from_secret_bytes(&loaded.key.secret_bytes()).map_err(|error| failed(&error))?;
+    let plan = MarketPlan {
+        genesis: &loaded.genesis,
+        replicas: loaded.cluster.replica_set(),
+        addresses,
+        client_key,
+        ledger: replica.ledger.clone(),
+        data: &loaded.data.join("web"),
+        officials: std::mem::take(&mut loaded.officials),
+        http: HttpOptions::default(),
+    };
+    plan.start(listener, registry).await.map_err(|error| failed(&error))
+}

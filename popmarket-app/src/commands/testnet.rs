@@ -1,0 +1,60 @@
+//! `popmarket testnet`: lays out a cluster.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::CommandError;
+use crate::testnet::TestnetPlan;
+
+/// What to lay out.
+#[derive(Debug, Args)]
+pub(super) struct TestnetArgs {
+    /// The folder to make
+    #[arg(long, default_value = "testnet")]
+    dir: PathBuf,
+    /// How many replicas
+    #[arg(long, short = 'n', default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=100))]
+    replicas: u16,
+    /// Replica i listens on this port plus i
+    #[arg(long, default_value_t = 7400)]
+    port: u16,
+    /// The web of node i listens on this port plus i
+    #[arg(long, default_value_t = 8080)]
+    http_port: u16,
+    /// Print JSON instead of words
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
+    let plan = TestnetPlan {
+        folder: args.dir.clone(),
+        replicas: args.replicas,
+        port: args.port,
+        http_port: Some(args.http_port),
+        clients: Vec::new(),
+        accounts: Vec::new(),
+        password: None,
+    };
+    let testnet = plan.write()?;
+    if args.json {
+        let nodes: Vec<_> = testnet.node_files.iter().map(|path| path.display().to_string()).collect();
+        println!("{}", serde_json::json!({ "chain_id": testnet.genesis.chain_id(), "nodes": nodes }));
+        return Ok(());
+    }
+    println!(
+        "chain {} with {} replicas in {}",
+        testnet.genesis.chain_id(),
+        args.replicas,
+        args.dir.display()
+    );
+    println!("\nStart each node in a terminal of its own:\n");
+    for file in &testnet.node_files {
+        println!("  popmarket node --config {}", file.display());
+    }
+    let accounts = args.dir.join("accounts");
+    println!("\nThen open http://127.0.0.1:{}", args.http_port);
+    println!("Two admins sign in there: their passwords are in {}", accounts.display());
+    Ok(())
+}

@@ -1,0 +1,254 @@
+//! The files that describe a cluster and its nodes, as `popmarket testnet` writes them.
+
+use std::{
+    fs,
+    io::{self, Write},
+    net::SocketAddr,
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use ledger::Genesis;
+use pbft_core::{Config, ReplicaId, ValidConfig, config::ReplicaSet, error::ConfigError};
+use pbft_crypto::{Digest, KeyPair, PublicKey};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::{accounts_db::Password, market::Official};
+
+/// What all nodes of a cluster share.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClusterFile {
+    /// The replicas, by id.
+    pub replicas: Vec<ReplicaEntry>,
+    /// Keys of clients that may connect, besides the replicas' own.
+    #[serde(default)]
+    pub clients: Vec<PublicKey>,
+}
+
+/// One replica of a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplicaEntry {
+    /// Its key, for votes and for TLS.
+    pub public_key: PublicKey,
+    /// Where it listens.
+    pub address: SocketAddr,
+}
+
+/// What one node needs to know. Paths are relative to the file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NodeFile {
+    /// Which replica it is.
+    pub replica: u16,
+    /// The cluster's file.
+    pub cluster: PathBuf,
+    /// The ledger's first block.
+    pub genesis: PathBuf,
+    /// The replica's secret key, in hex.
+    pub key: PathBuf,
+    /// Where log, ledger and tables are kept.
+    pub data: PathBuf,
+    /// Where the web listens; without it the node is a replica alone.
+    pub http: Option<SocketAddr>,
+    /// Accounts of the first block that sign in at this node's web: its custody takes their keys over.
+    #[serde(default)]
+    pub officials: Vec<OfficialEntry>,
+}
+
+/// An account of the first block that signs in at a node's web.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfficialEntry {
+    /// The account's name.
+    pub name: String,
+    /// Its secret key, in hex.
+    pub key: PathBuf,
+    /// What to sign in with.
+    pub password: PathBuf,
+}
+
+/// A node's file with everything that it points to.
+pub struct LoadedNode {
+    /// Which replica it is.
+    pub id: ReplicaId,
+    /// Its key.
+    pub key: Arc<KeyPair>,
+    /// The cluster.
+    pub cluster: ClusterFile,
+    /// The first block.
+    pub genesis: Genesis,
+    /// Where log, ledger and tables are kept.
+    pub data: PathBuf,
+    /// Where the web listens.
+    pub http: Option<SocketAddr>,
+    /// Accounts of the first block that sign in at this node's web.
+    pub officials: Vec<Official>,
+}
+
+/// Why a configuration cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigFileError {
+    /// It cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which file.
+        path: PathBuf,
+        /// What went wrong.
+        source: io::Error,
+    },
+    /// It is not what it should be.
+    #[error("{}: {why}", path.display())]
+    Malformed {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Its parts do not fit together.
+    #[error("the cluster's configuration: {0}")]
+    Protocol(#[from] ConfigError),
+    /// The node is not in the cluster.
+    #[error("replica {replica} has another key in the cluster's file, or is not in it")]
+    NotAMember {
+        /// Which replica.
+        replica: u16,
+    },
+}
+
+impl ClusterFile {
+    /// The members.
+    #[must_use]
+    pub fn replica_set(&self) -> ReplicaSet {
+        ReplicaSet::new(self.replicas.iter().map(|replica| replica.public_key).collect())
+    }
+
+    /// Where they listen.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.replicas.iter().map(|replica| replica.address).collect()
+    }
+
+    /// What they agree on. The cluster is named by its chain.
+    ///
+    /// # Errors
+    /// If the parts do not fit together.
+    pub fn protocol(&self, chain_id: Digest) -> Result<Arc<ValidConfig>, ConfigError> {
+        Config::new(chain_id, self.replica_set()).validate().map(Arc::new)
+    }
+}
+
+impl LoadedNode {
+    /// Reads a node's file and all that it points to.
+    ///
+    /// # Errors
+    /// The first file that cannot be used.
+    pub fn load(path: &Path) -> Result<Self, ConfigFileError> {
+        let file: NodeFile = read_toml(path)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let cluster: ClusterFile = read_toml(&folder.join(&file.cluster))?;
+        let key = read_key(&folder.join(&file.key))?;
+        let officials = file.officials.iter().map(|entry| read_official(folder, entry));
+        let member = cluster.replicas.get(usize::from(file.replica));
+        if member.is_none_or(|member| member.public_key != key.public_key()) {
+            return Err(ConfigFileError::NotAMember { replica: file.replica });
+        }
+        Ok(Self {
+            id: ReplicaId::new(file.replica),
+            key: Arc::new(key),
+            cluster,
+            genesis: read_json(&folder.join(&file.genesis))?,
+            data: folder.join(&file.data),
+            http: file.http,
+            officials: officials.collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<String, ConfigFileError> {
+    fs::read_to_string(path).map_err(|source| ConfigFileError::Io { path: path.into(), source })
+}
+
+fn malformed(path: &Path, why: impl ToString) -> ConfigFileError {
+    ConfigFileError::Malformed { path: path.into(), why: why.to_string() }
+}
+
+/// Reads a TOML file.
+///
+/// # Errors
+/// If it cannot be read or is not a `T`.
+pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
+    toml::from_str(&read(path)?).map_err(|error| malformed(path, error))
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
+    serde_json::from_str(&read(path)?).map_err(|error| malformed(path, error))
+}
+
+/// Reads a secret key in hex.
+///
+/// # Errors
+/// If it cannot be read or is no key.
+pub fn read_key(path: &Path) -> Result<KeyPair, ConfigFileError> {
+    let text = zeroize::Zeroizing::new(read(path)?);
+    let mut secret = zeroize::Zeroizing::new([0u8; 32]);
+    hex::decode_to_slice(text.trim(), &mut *secret).map_err(|_| malformed(path, "not 64 hex digits"))?;
+    KeyPair::from_secret_bytes(&secret).map_err(|error| malformed(path, error))
+}
+
+fn read_official(folder: &Path, entry: &OfficialEntry) -> Result<Official, ConfigFileError> {
+    let path = folder.join(&entry.password);
+    let password = Password::new(read(&path)?.trim_end_matches('\n').to_owned());
+    Ok(Official {
+        name: entry.name.parse().map_err(|error: ledger::TextError| malformed(folder, error))?,
+        key: Arc::new(read_key(&folder.join(&entry.key))?),
+        password: password.map_err(|error| malformed(&path, error))?,
+    })
+}
+
+/// Writes a password, readable by its owner alone. Never overwrites.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_password(path: &Path, password: &str) -> Result<(), ConfigFileError> {
+    write(path, format!("{password}\n").as_bytes(), 0o600)
+}
+
+/// Writes a secret key in hex, readable by its owner alone. Never overwrites.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_key(path: &Path, key: &KeyPair) -> Result<(), ConfigFileError> {
+    let text = zeroize::Zeroizing::new(hex::encode(*key.secret_bytes()) + "\n");
+    write(path, text.as_bytes(), 0o600)
+}
+
+/// Writes a TOML file. Never overwrites.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_toml<T: Serialize>(path: &Path, value: &T) -> Result<(), ConfigFileError> {
+    let text = toml::to_string_pretty(value).map_err(|error| malformed(path, error))?;
+    write(path, text.as_bytes(), 0o644)
+}
+
+/// Writes a JSON file. Never overwrites.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ConfigFileError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| malformed(path, error))?;
+    write(path, text.as_bytes(), 0o644)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ConfigFileError> {
+    let create = || {
+        let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
+        file.write_all(bytes)?;
+        file.sync_all()
+    };
+    create().map_err(|source| ConfigFileError::Io { path: path.into(), source })
+}

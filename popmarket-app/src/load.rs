@@ -1,0 +1,251 @@
+//! The load program: real replicas as processes of their own (mutual TLS, durable logs with fsync), transactions signed
+//! beforehand, and answers counted only when `f + 1` replicas agree.
+//!
+//! Absolute figures of a small machine mean little, so two things are measured in the same run: the time to check one
+//! signature, from which the per-signature ceiling follows, and one `fdatasync` of 4 KiB.
+
+mod audit;
+mod ceiling;
+mod drive;
+mod processes;
+mod report;
+mod workload;
+
+use std::{
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+pub use audit::Audit;
+pub use ceiling::Ceiling;
+use clap::ValueEnum;
+pub use drive::Latencies;
+use indicatif::{ProgressBar, ProgressStyle};
+use pbft_core::client::ClientConfig;
+use pbft_crypto::KeyPair;
+use pbft_node::client::{Client, ClientOptions};
+pub use processes::{Processes, READY, Usage};
+pub use report::Report;
+use serde::Serialize;
+use thiserror::Error;
+pub use workload::Workload;
+
+use crate::{config::ConfigFileError, testnet::TestnetPlan};
+
+/// What happens to the replicas while payments run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scenario {
+    /// Nothing.
+    #[default]
+    Steady,
+    /// The last backup is killed after a third of the payments and started again after two thirds.
+    KillBackup,
+    /// All replicas are killed after half of the payments and started again.
+    KillAll,
+}
+
+/// What to run.
+#[derive(Clone, Debug)]
+pub struct LoadPlan {
+    /// How many replicas.
+    pub replicas: u16,
+    /// How many payments under load.
+    pub payments: u32,
+    /// How many payments one after the other.
+    pub sequential: u32,
+    /// Between how many accounts.
+    pub accounts: u32,
+    /// How many are in flight at once.
+    pub in_flight: usize,
+    /// What happens meanwhile.
+    pub scenario: Scenario,
+    /// Where the cluster lives. Must not exist or be empty.
+    pub folder: PathBuf,
+    /// The program that runs a replica.
+    pub program: PathBuf,
+    /// Whether to show progress.
+    pub progress: bool,
+}
+
+/// Why a run has no result.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The cluster cannot be laid out.
+    #[error(transparent)]
+    Config(#[from] ConfigFileError),
+    /// A replica's process cannot be started or does not answer.
+    #[error("replica {replica}: {why}")]
+    Process {
+        /// Which replica.
+        replica: u16,
+        /// What is wrong.
+        why: String,
+    },
+    /// Something about files or the system.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// What went wrong.
+        source: std::io::Error,
+    },
+    /// The client cannot start.
+    #[error("the client cannot start: {0}")]
+    Client(String),
+    /// The replicas do not agree in the end.
+    #[error("the replicas did not reach one state within {limit:?}: {seen}")]
+    NoCommonState {
+        /// How long was waited.
+        limit: Duration,
+        /// What they report.
+        seen: String,
+    },
+    /// Something that was acknowledged is missing, or something was executed twice.
+    #[error("the chain is wrong: {0}")]
+    Audit(String),
+}
+
+/// Payments that have no answer after this long count as missed.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
+/// So long the replicas may take to come to one state at the end.
+const SETTLE_WITHIN: Duration = Duration::from_secs(60);
+
+impl LoadPlan {
+    /// Runs it all.
+    ///
+    /// # Errors
+    /// If there is no result, or the result is wrong.
+    pub async fn run(&self) -> Result<Report, LoadError> {
+        let say = |text: &str| {
+            if self.progress {
+                eprintln!("{text}");
+            }
+        };
+        say("measuring one signature check and one fdatasync");
+        let ceiling = Ceiling::measure(&self.folder, self.replicas)?;
+        say("signing payments");
+        let client_key = KeyPair::generate();
+        let workload = Workload::accounts(self.accounts);
+        let testnet = TestnetPlan {
+            folder: self.folder.join("cluster"),
+            replicas: self.replicas,
+            port: processes::free_ports(self.replicas)?,
+            http_port: None,
+            clients: vec![client_key.public_key()],
+            accounts: workload.funded(),
+            password: None,
+        }
+        .write()?;
+        let requests = workload.payments(testnet.genesis.chain_id(), self.sequential + self.payments);
+
+        say("starting replicas");
+        let mut processes = Processes::start(&self.program, &testnet.node_files).await?;
+        let config = ClientConfig {
+            give_up_after: GIVE_UP_AFTER,
+            max_outstanding: self.in_flight.saturating_mul(2),
+            ..ClientConfig::new(self.replicas)
+        };
+        let (replicas, addresses) = (testnet.cluster.replica_set(), testnet.cluster.addresses());
+        let options = ClientOptions::new(testnet.genesis.chain_id(), replicas, addresses, client_key);
+        let client = Client::start(&ClientOptions { config, ..options })
+            .map_err(|error| LoadError::Client(error.to_string()))?;
+
+        let (one_by_one, together) = requests.split_at(self.sequential as usize);
+        let bar = self.bar(one_by_one.len(), "one after the other");
+        let sequential = drive::one_after_the_other(&client, one_by_one, &bar).await;
+        bar.finish();
+        let before = processes.usage();
+        let bar = self.bar(together.len(), "under load");
+        let started = Instant::now();
+        let (load, events) = tokio::join!(
+            drive::together(&client, together, self.in_flight, &bar),
+            self.disturb(&mut processes, &bar)
+        );
+        let took = started.elapsed();
+        bar.finish();
+        events?;
+        let after = processes.usage();
+        say("waiting for one state on all replicas");
+        let settled = drive::settle(&client, SETTLE_WITHIN).await?;
+        processes.stop().await?;
+        say("checking the chains");
+        let acknowledged: Vec<_> =
+            sequential.acknowledged.iter().chain(&load.acknowledged).copied().collect();
+        let audit = Audit::of(&testnet, &acknowledged)?;
+        Ok(Report::new(
+            self,
+            &ceiling,
+            &sequential,
+            &load,
+            took,
+            &Usage::between(&before, &after),
+            settled,
+            audit,
+        ))
+    }
+
+    fn bar(&self, length: usize, what: &'static str) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden().with_finish(indicatif::ProgressFinish::Abandon);
+        }
+        let style = "{msg:20} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta}";
+        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(length as u64).with_style(style).with_message(what)
+    }
+
+    /// Kills and starts replicas as the scenario says, by the number of payments done.
+    async fn disturb(&self, processes: &mut Processes, done: &ProgressBar) -> Result<(), LoadError> {
+        let payments = u64::from(self.payments);
+        let last = usize::from(self.replicas.saturating_sub(1));
+        match self.scenario {
+            Scenario::Steady => Ok(()),
+            Scenario::KillBackup => {
+                drive::reaches(done, payments / 3).await;
+                processes.kill(last).await?;
+                drive::reaches(done, payments / 3 * 2).await;
+                processes.restart(last).await
+            }
+            Scenario::KillAll => {
+                drive::reaches(done, payments / 2).await;
+                for replica in 0..=last {
+                    processes.kill(replica).await?;
+                }
+                for replica in 0..=last {
+                    processes.restart(replica).await?;
+                }
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Removes a folder when it goes out of scope.
+#[derive(Debug)]
+pub struct TemporaryFolder(PathBuf);
+
+impl TemporaryFolder {
+    /// Makes a new one under the system's folder for such things.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    pub fn new(prefix: &str) -> std::io::Result<Self> {
+        let name = format!("{prefix}-{}", hex::encode(&KeyPair::generate().public_key().as_bytes()[1..9]));
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TemporaryFolder {
+    fn drop(&mut self) {
+        // What is left behind is for the system to clean.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}

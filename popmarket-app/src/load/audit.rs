@@ -1,0 +1,91 @@
+//! What is in the chains when all is over, looked up in the files of the replicas: the last word on what was lost or
+//! done twice.
+
+use std::{collections::BTreeMap, path::Path};
+
+use ledger::{Height, Outcome};
+use pbft_core::RequestId;
+use serde::Serialize;
+
+use super::LoadError;
+use crate::{
+    config::LoadedNode,
+    store::{LedgerStore, StateName, StoreOptions},
+    testnet::Testnet,
+};
+
+/// Blocks are read in portions.
+const BLOCKS_AT_ONCE: usize = 256;
+const TRANSACTIONS_AT_ONCE: usize = 20_000;
+
+/// What every replica's chain holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Audit {
+    /// Blocks, the first one included.
+    pub blocks: u64,
+    /// Payments that were carried out.
+    pub payments: u64,
+}
+
+impl Audit {
+    /// Reads the chains of all replicas, which must not run.
+    ///
+    /// # Errors
+    /// If two chains differ, if a payment is missing or there twice, or if money was made or lost.
+    pub(super) fn of(testnet: &Testnet, acknowledged: &[RequestId]) -> Result<Self, LoadError> {
+        let mut first = None;
+        for file in &testnet.node_files {
+            let found = audit_one(file, acknowledged)?;
+            if *first.get_or_insert(found) != found {
+                return Err(LoadError::Audit(format!(
+                    "{} holds another chain than the first replica",
+                    file.display()
+                )));
+            }
+        }
+        let (_, audit) = first.ok_or_else(|| LoadError::Audit("there is no replica".into()))?;
+        Ok(audit)
+    }
+}
+
+fn audit_one(file: &Path, acknowledged: &[RequestId]) -> Result<(StateName, Audit), LoadError> {
+    let node = LoadedNode::load(file)?;
+    let wrong = |error: &dyn std::fmt::Display| LoadError::Audit(format!("{}: {error}", file.display()));
+    let options = StoreOptions::default();
+    let (store, ledger) = LedgerStore::open(&node.data.join("ledger"), &node.genesis, &options)
+        .map_err(|error| wrong(&error))?;
+    ledger.check_invariants().map_err(|error| wrong(&error))?;
+    let recorded = recorded_payments(&store).map_err(|error| wrong(&error))?;
+    if let Some((id, times)) = recorded.iter().find(|(_, times)| **times != 1) {
+        return Err(wrong(&format!("payment {} of {} is there {times} times", id.1, hex::encode(id.0))));
+    }
+    for id in acknowledged {
+        if !recorded.contains_key(&(*id.client.as_bytes(), id.number.value())) {
+            return Err(wrong(&format!("payment {id} was acknowledged and is missing")));
+        }
+    }
+    let name = StateName::of(&ledger);
+    let blocks = name.height.value().saturating_add(1);
+    Ok((name, Audit { blocks, payments: recorded.len() as u64 }))
+}
+
+/// How often each payment, by sender and nonce, was carried out.
+fn recorded_payments(
+    store: &LedgerStore,
+) -> Result<BTreeMap<([u8; 32], u64), u32>, crate::store::StoreError> {
+    let mut recorded = BTreeMap::new();
+    let mut from = Height::new(0);
+    loop {
+        let blocks = store.blocks_from(from, BLOCKS_AT_ONCE, TRANSACTIONS_AT_ONCE)?;
+        let Some(last) = blocks.last() else { return Ok(recorded) };
+        from = Height::new(last.block.header.height.value() + 1);
+        for block in blocks.into_iter().map(|stored| stored.block) {
+            for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
+                if receipt.outcome == Outcome::Applied {
+                    let body = transaction.body();
+                    *recorded.entry((*body.sender.as_bytes(), body.nonce)).or_insert(0) += 1;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! Replicas as child processes. Only processes that were started here are ever ended.
+
+use std::{
+    net::TcpListener,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde::Serialize;
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+use super::LoadError;
+
+/// What a node prints, first thing, when it serves.
+pub const READY: &str = "ready";
+
+const START_WITHIN: Duration = Duration::from_secs(20);
+const STOP_WITHIN: Duration = Duration::from_secs(20);
+
+/// A cluster of processes.
+#[derive(Debug)]
+pub struct Processes {
+    program: PathBuf,
+    nodes: Vec<Node>,
+}
+
+#[derive(Debug)]
+struct Node {
+    file: PathBuf,
+    child: Option<Child>,
+}
+
+/// A port such that it and the following ones were free just now.
+pub(super) fn free_ports(count: u16) -> Result<u16, LoadError> {
+    let io = |source| LoadError::Io { what: "looking for free ports", source };
+    for _ in 0..100 {
+        let first =
+            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(io)?.port();
+        let Some(last) = first.checked_add(count) else { continue };
+        let held: Result<Vec<_>, _> =
+            (first..last).map(|port| TcpListener::bind(("127.0.0.1", port))).collect();
+        if held.is_ok() {
+            return Ok(first);
+        }
+    }
+    Err(io(std::io::ErrorKind::AddrInUse.into()))
+}
+
+impl Processes {
+    /// Starts a node for each file and waits until all serve.
+    ///
+    /// # Errors
+    /// If one does not.
+    pub async fn start(program: &Path, files: &[PathBuf]) -> Result<Self, LoadError> {
+        let nodes = files.iter().map(|file| Node { file: file.clone(), child: None }).collect();
+        let mut processes = Self { program: program.into(), nodes };
+        for replica in 0..files.len() {
+            processes.restart(replica).await?;
+        }
+        Ok(processes)
+    }
+
+    /// Starts one that does not run.
+    ///
+    /// # Errors
+    /// If it does not serve in time.
+    pub async fn restart(&mut self, replica: usize) -> Result<(), LoadError> {
+        let program = self.program.clone();
+        let node = self.node(replica)?;
+        let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
+        let mut child = Command::new(program)
+            .args(["node", "--config"])
+            .arg(&node.file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(format!("cannot be started: {error}")))?;
+        let stdout = child.stdout.take().ok_or_else(|| failed("has no output".into()))?;
+        let mut lines = BufReader::new(stdout).lines();
+        let ready = async {
+            while let Ok(Some(line)) = lines.next_line().await {
+                if line.starts_with(READY) {
+                    return true;
+                }
+            }
+            false
+        };
+        match timeout(START_WITHIN, ready).await {
+            Ok(true) => {}
+            Ok(false) => return Err(failed("ended before it served".into())),
+            Err(_) => return Err(failed(format!("does not serve after {START_WITHIN:?}"))),
+        }
+        // Keep reading, so that the pipe never fills.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        node.child = Some(child);
+        Ok(())
+    }
+
+    /// Ends one with `kill -9`.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub async fn kill(&mut self, replica: usize) -> Result<(), LoadError> {
+        let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
+        let child = self.node(replica)?.child.take();
+        let mut child = child.ok_or_else(|| failed("does not run".into()))?;
+        child.kill().await.map_err(|error| failed(format!("cannot be killed: {error}")))
+    }
+
+    /// Ends all in good order.
+    ///
+    /// # Errors
+    /// If one does not end in time, or not with success.
+    pub async fn stop(&mut self) -> Result<(), LoadError> {
+        for (replica, node) in self.nodes.iter_mut().enumerate() {
+            let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
+            let Some(mut child) = node.child.take() else { continue };
+            if let Some(pid) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+                kill_process(pid, Signal::TERM)
+                    .map_err(|error| failed(format!("cannot be told to end: {error}")))?;
+            }
+            match timeout(STOP_WITHIN, child.wait()).await {
+                Ok(Ok(status)) if status.success() => {}
+                Ok(Ok(status)) => return Err(failed(format!("ended with {status}"))),
+                Ok(Err(error)) => return Err(failed(error.to_string())),
+                Err(_) => return Err(failed(format!("does not end after {STOP_WITHIN:?}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn node(&mut self, replica: usize) -> Result<&mut Node, LoadError> {
+        let unknown =
+            || LoadError::Process { replica: as_id(replica), why: "there is no such replica".into() };
+        self.nodes.get_mut(replica).ok_or_else(unknown)
+    }
+
+    /// What each running process has used so far.
+    #[must_use]
+    pub fn usage(&self) -> Vec<Usage> {
+        let ids = self.nodes.iter().map(|node| node.child.as_ref().and_then(Child::id));
+        ids.map(|id| id.map(Usage::of).unwrap_or_default()).collect()
+    }
+}
+
+/// What a process has used, as the kernel tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Usage {
+    /// The most memory that was resident at any time, in KiB.
+    pub peak_resident_kib: u64,
+    /// Seconds of processor time.
+    pub cpu_seconds: f64,
+}
+
+/// Clock ticks in a second, on every Linux of today.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+impl Usage {
+    fn of(process: u32) -> Self {
+        Self {
+            peak_resident_kib: peak_resident_kib(process).unwrap_or(0),
+            cpu_seconds: cpu_seconds(process).unwrap_or(0.0),
+        }
+    }
+
+    /// What was used from `before` to `after`, process by process. A process that was started again in between counts
+    /// from its start.
+    #[must_use]
+    pub fn between(before: &[Self], after: &[Self]) -> Vec<Self> {
+        let between = |(before, after): (&Self, &Self)| {
+            let used = after.cpu_seconds - before.cpu_seconds;
+            let cpu_seconds = if used < 0.0 { after.cpu_seconds } else { used };
+            Self { peak_resident_kib: after.peak_resident_kib, cpu_seconds }
+        };
+        before.iter().zip(after).map(between).collect()
+    }
+}
+
+fn peak_resident_kib(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+fn cpu_seconds(process: u32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // After the command in parentheses, user and system ticks are fields 12 and 13.
+    let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks / TICKS_PER_SECOND)
+}
+
+fn as_id(replica: usize) -> u16 {
+    u16::try_from(replica).unwrap_or(u16::MAX)
+}

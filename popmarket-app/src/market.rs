@@ -1,0 +1,226 @@
+//! The web on top of one replica: read model, members, custody, gateway, pages.
+
+mod network;
+
+use std::{
+    net::SocketAddr,
+    num::NonZeroUsize,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use ledger::Genesis;
+use pbft_core::client::ClientConfig;
+use pbft_crypto::{Address, KeyPair};
+use pbft_node::{
+    Client,
+    client::{ClientOptions, ClientStartError},
+};
+use prometheus_client::registry::Registry;
+use thiserror::Error;
+use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use wallet::{Custody, CustodyError, MasterKey};
+
+pub use self::network::ClusterStatus;
+use crate::{
+    accounts_db::{AccountsDb, AccountsError, KeyKeeping, Member, Password},
+    blobs::{BlobError, BlobStore},
+    config::{ConfigFileError, read_key, write_key},
+    gateway::{Gateway, GatewayOptions, GatewayParts},
+    http::{AppState, ChainInfo, HttpOptions, Parts, serve},
+    projector::{Projector, ProjectorError},
+    read_model::{ReadError, ReadModel},
+    service::LedgerView,
+};
+
+/// So many members' keys are kept ready to sign.
+const KEYS_AT_HAND: NonZeroUsize = NonZeroUsize::new(10_000).expect("ten thousand is not zero");
+/// The gateway asks again itself: the client need not be patient.
+const GIVE_UP_AFTER: Duration = Duration::from_secs(20);
+/// How often what has expired is taken out of the members' database.
+const TIDY_EVERY: Duration = Duration::from_secs(300);
+
+/// What a market is started with.
+pub struct MarketPlan<'a> {
+    /// The first block.
+    pub genesis: &'a Genesis,
+    /// The replicas, and where they listen.
+    pub replicas: pbft_core::config::ReplicaSet,
+    /// Where they listen, by id.
+    pub addresses: Vec<SocketAddr>,
+    /// The key that the gateway shows to the replicas.
+    pub client_key: KeyPair,
+    /// The ledger of the replica nearby.
+    pub ledger: LedgerView,
+    /// Where tables, keys and pictures are kept.
+    pub data: &'a Path,
+    /// Accounts of the first block that sign in here.
+    pub officials: Vec<Official>,
+    /// What the operator chose for the web.
+    pub http: HttpOptions,
+}
+
+/// An account of the first block whose key is kept here.
+pub struct Official {
+    /// Its name.
+    pub name: ledger::Name,
+    /// Its key.
+    pub key: Arc<KeyPair>,
+    /// What to sign in with.
+    pub password: Password,
+}
+
+/// A running market.
+pub struct Market {
+    /// What its routes work with.
+    pub state: AppState,
+    /// Where the web is.
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    web: JoinHandle<std::io::Result<()>>,
+    projector: JoinHandle<Result<(), ProjectorError>>,
+    tidier: JoinHandle<()>,
+}
+
+/// Why a market does not start.
+#[derive(Debug, Error)]
+pub enum MarketError {
+    /// The read model.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The members' database.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The pictures.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// The keys.
+    #[error(transparent)]
+    Custody(#[from] CustodyError),
+    /// The way to the replicas.
+    #[error(transparent)]
+    Client(#[from] ClientStartError),
+    /// The file of the master key.
+    #[error(transparent)]
+    Files(#[from] ConfigFileError),
+    /// Something about files or sockets.
+    #[error(transparent)]
+    Io(#[from] std::io::Error),
+}
+
+impl MarketPlan<'_> {
+    /// Opens everything and serves.
+    ///
+    /// # Errors
+    /// If something that it needs cannot be used.
+    pub async fn start(self, listener: TcpListener, registry: Registry) -> Result<Market, MarketError> {
+        std::fs::create_dir_all(self.data)?;
+        let read = ReadModel::open(&self.data.join("read-model.db")).await?;
+        let accounts = AccountsDb::open(&self.data.join("members.db")).await?;
+        let blobs = BlobStore::open(self.data.join("pictures")).await?;
+        let custody = Custody::open(self.data.join("custody"), master_key(self.data)?, KEYS_AT_HAND)?;
+        for official in self.officials {
+            enrol(&accounts, &custody, official).await?;
+        }
+        let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
+        let config =
+            ClientConfig { give_up_after: GIVE_UP_AFTER, ..ClientConfig::new(self.replicas.count()) };
+        let options = ClientOptions::new(chain.id, self.replicas, self.addresses.clone(), self.client_key);
+        let client = Client::start(&ClientOptions { config, ..options })?;
+        let gateway = Gateway::new(GatewayParts {
+            submitter: Arc::new(client.clone()),
+            view: self.ledger.clone(),
+            model: read.clone(),
+            accounts: accounts.clone(),
+            custody,
+            options: GatewayOptions::default(),
+        });
+        let projector = tokio::spawn(Projector::new(self.ledger, read.clone()).run());
+        let tidier = tokio::spawn(tidy(accounts.clone()));
+        let registry = Mutex::new(registry);
+        let metrics = move || {
+            let mut text = String::new();
+            let registry = registry.lock().unwrap_or_else(PoisonError::into_inner);
+            // Writing to a string cannot fail.
+            let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+            text
+        };
+        let state = AppState::new(Parts {
+            gateway,
+            read,
+            accounts,
+            blobs,
+            network: Arc::new(ClusterStatus::new(client, chain.id, self.addresses)),
+            metrics: Arc::new(metrics),
+            chain,
+            options: self.http,
+        });
+        let address = listener.local_addr()?;
+        let (stop, stopped) = oneshot::channel::<()>();
+        let stopped = async move {
+            // A market that is dropped stops, too.
+            let _ = stopped.await;
+        };
+        let web = tokio::spawn(serve(listener, state.clone(), stopped));
+        Ok(Market { state, address, stop: Some(stop), web, projector, tidier })
+    }
+}
+
+impl Market {
+    /// Waits until the read model cannot go on, which it does by itself unless it is damaged.
+    pub async fn failed(&mut self) -> String {
+        match (&mut self.projector).await {
+            Ok(Err(error)) => error.to_string(),
+            Ok(Ok(())) => "the replica's ledger is closed".into(),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    /// Lets requests that run end, and closes everything.
+    pub async fn shutdown(mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        // What the server has to say about its end was logged.
+        let _ = self.web.await;
+        self.projector.abort();
+        self.tidier.abort();
+        self.state.read.close().await;
+        self.state.accounts.close().await;
+    }
+}
+
+async fn tidy(accounts: AccountsDb) {
+    let mut tick = tokio::time::interval(TIDY_EVERY);
+    loop {
+        tick.tick().await;
+        if let Err(error) = accounts.forget_expired().await {
+            tracing::warn!(%error, "what has expired stays in the members' database for now");
+        }
+    }
+}
+
+/// The master key is a file of its own beside the keys, readable by its owner alone: an operator who wants it elsewhere
+/// mounts that file.
+fn master_key(data: &Path) -> Result<MasterKey, ConfigFileError> {
+    let path = data.join("custody-master.key");
+    if !path.exists() {
+        write_key(&path, &KeyPair::generate())?;
+    }
+    Ok(MasterKey::from_bytes(*read_key(&path)?.secret_bytes()))
+}
+
+async fn enrol(accounts: &AccountsDb, custody: &Custody, official: Official) -> Result<(), MarketError> {
+    let Official { name, key, password } = official;
+    let address = Address::from_public_key(&key.public_key());
+    if accounts.member_by_address(&address).await?.is_some() {
+        return Ok(());
+    }
+    custody.keep(KeyPair::from_secret_bytes(&key.secret_bytes()).map_err(std::io::Error::other)?)?;
+    let member = Member { name, address, keeping: KeyKeeping::Custodial };
+    match accounts.enrol(member, &password).await {
+        Ok(()) | Err(AccountsError::AccountTaken) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}

@@ -1,0 +1,82 @@
+//! One replica of the market: the ledger on a node of the cluster.
+
+use std::{
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use ledger::Genesis;
+use pbft_core::{ReplicaId, error::ConfigError};
+use pbft_crypto::KeyPair;
+use pbft_node::{Application, Node, NodeConfig, StartError, metrics::Metrics};
+use thiserror::Error;
+
+use crate::{
+    config::ClusterFile,
+    service::{LedgerAdmission, LedgerService, LedgerView},
+    store::{StoreError, StoreOptions},
+};
+
+/// What one replica is started with.
+pub struct ReplicaPlan<'a> {
+    /// Which one.
+    pub id: ReplicaId,
+    /// Its key.
+    pub key: Arc<KeyPair>,
+    /// Its cluster.
+    pub cluster: &'a ClusterFile,
+    /// Where the replicas listen, by id: those of the cluster's file, but for clusters within one process.
+    pub addresses: Vec<SocketAddr>,
+    /// The first block.
+    pub genesis: &'a Genesis,
+    /// Where log and ledger are kept.
+    pub data: PathBuf,
+    /// How many threads check signatures.
+    pub verify_threads: Option<usize>,
+}
+
+/// A running replica.
+pub struct Replica {
+    /// Its node.
+    pub node: Node,
+    /// Its ledger, to look at.
+    pub ledger: LedgerView,
+}
+
+/// Why a replica does not start.
+#[derive(Debug, Error)]
+pub enum ReplicaError {
+    /// The cluster's configuration.
+    #[error("the cluster's configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// Its ledger.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Its node.
+    #[error(transparent)]
+    Node(#[from] StartError),
+}
+
+impl ReplicaPlan<'_> {
+    /// Opens log and ledger, and joins the cluster.
+    ///
+    /// # Errors
+    /// If something that it needs cannot be used.
+    pub fn start(self, listener: TcpListener, metrics: &Metrics) -> Result<Replica, ReplicaError> {
+        let chain_id = self.genesis.chain_id();
+        let service = LedgerService::open(&self.data.join("ledger"), self.genesis, &StoreOptions::default())?;
+        let protocol = self.cluster.protocol(chain_id)?;
+        let mut config = NodeConfig::new(self.id, protocol, self.addresses, self.data.join("log"));
+        config.clients.clone_from(&self.cluster.clients);
+        config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
+        let (ledger, reported) = (service.view(), service.view());
+        let application = Application {
+            service,
+            admission: Arc::new(LedgerAdmission::new(chain_id)),
+            report: Arc::new(move || reported.report()),
+        };
+        let node = Node::start(config, self.key, listener, application, metrics)?;
+        Ok(Replica { node, ledger })
+    }
+}
