@@ -1,112 +1,272 @@
 //! What makes things happen: signs for members, checks what can be known beforehand, submits, and knows what came of it.
+//!
+//! A transaction has one of three fates, and it is never called by a wrong name:
+//!
+//! | fate | known from | its nonce |
+//! | --- | --- | --- |
+//! | recorded, carried out or rejected | f + 1 replicas, or the local chain | used up |
+//! | refused | f + 1 replicas, or a nonce that another transaction has used | free again |
+//! | unknown | nobody answers | taken until the transaction expires |
+//!
+//! A request that comes again with the same `client_ref` leads to the same transaction, also after a crash: what is signed
+//! is written down before it is sent.
 
+mod cluster;
+mod enrolment;
 mod error;
+mod fate;
+mod flight;
+pub mod local;
+mod submission;
 mod submitter;
 
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Height, Name, Operation, Outcome, Transaction, TxId};
+use ledger::{Millis, Operation, Transaction, TxId, UnixMillis};
 use pbft_crypto::{Address, PublicKey};
+use wallet::{Custody, Draft, NonceLease, NonceView, SignError, Signed, Wallet};
 
-use crate::accounts_db::{AccountsDb, Member, Password};
+use crate::accounts_db::AccountsDb;
+use crate::clock::{self, Clock};
+use crate::read_model::ReadModel;
+use crate::service::LedgerView;
 
 pub use error::{EnrolError, GatewayError};
+use flight::Flights;
+pub use submission::{Recorded, Submission};
 pub use submitter::{Answer, NoAnswer, Submitter};
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// The way to the replicas.
+    pub submitter: Arc<dyn Submitter>,
+    /// The ledger of a replica nearby: for advice and look-ups.
+    pub view: LedgerView,
+    /// The read model that answers wait for.
+    pub model: ReadModel,
+    /// Where what is signed is written down.
+    pub accounts: AccountsDb,
+    /// The keys of members.
+    pub custody: Custody,
+    /// How it works.
+    pub options: GatewayOptions,
+}
+
+/// How a gateway works.
+#[derive(Clone)]
+pub struct GatewayOptions {
+    /// How long a transaction that is signed here may be recorded.
+    pub validity: Duration,
+    /// How long the gateway goes on asking what came of a transaction. Longer than it is valid.
+    pub patience: Duration,
+    /// How long to wait before a transaction is sent again; doubles each time, up to forty times as long.
+    pub pause: Duration,
+    /// Transactions on their way at a time.
+    pub max_in_flight: usize,
+    /// Tells until when a transaction is valid.
+    pub clock: Clock,
+}
+
+impl Default for GatewayOptions {
+    fn default() -> Self {
+        Self {
+            validity: Duration::from_secs(60),
+            patience: Duration::from_secs(120),
+            pause: Duration::from_millis(50),
+            max_in_flight: 10_000,
+            clock: clock::system(),
+        }
+    }
+}
 
 /// The gateway. Clones share it.
 #[derive(Clone)]
-pub struct Gateway {}
-
-/// A transaction that was submitted. Goes on whether this is dropped or not.
-pub struct Submission {
-    tx_id: TxId,
+pub struct Gateway {
+    shared: Arc<Shared>,
 }
 
-/// A transaction that is on the chain.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Recorded {
-    /// The transaction.
-    pub tx_id: TxId,
-    /// Its block.
-    pub height: Height,
-    /// Its place among the block's transactions.
-    pub index: u32,
-    /// What came of it.
-    pub outcome: Outcome,
+struct Shared {
+    submitter: Arc<dyn Submitter>,
+    view: LedgerView,
+    model: ReadModel,
+    accounts: AccountsDb,
+    wallet: Arc<Wallet<Custody>>,
+    options: GatewayOptions,
+    flights: Flights,
 }
 
-#[allow(unused_variables, clippy::unused_async, clippy::todo)]
 impl Gateway {
-    /// Signs an operation with the key that is kept for the account, and submits it. Fails at once, and for certain, if
-    /// the ledger would refuse it now.
+    /// Puts it together.
+    pub fn new(parts: GatewayParts) -> Self {
+        let GatewayParts { submitter, view, model, accounts, custody, options } = parts;
+        let chain_id = view.read(|ledger| *ledger.chain_id());
+        let wallet = Arc::new(Wallet::new(chain_id, custody));
+        let flights = Flights::new(options.max_in_flight);
+        Self { shared: Arc::new(Shared { submitter, view, model, accounts, wallet, options, flights }) }
+    }
+
+    /// The ledger that it looks at.
+    pub fn view(&self) -> &LedgerView {
+        &self.shared.view
+    }
+
+    /// How many transactions are on their way.
+    pub fn in_flight(&self) -> usize {
+        self.shared.flights.count()
+    }
+
+    /// Signs an operation with the key that is kept for the account, and submits it. If that was done before for the same
+    /// sender and `client_ref`, it is the transaction of that time which is submitted.
+    ///
+    /// # Errors
+    /// [`GatewayError`]: nothing was submitted.
     pub async fn submit_as(
         &self,
         sender: Address,
         operation: impl Into<Operation> + Send,
         client_ref: [u8; 16],
     ) -> Result<Submission, GatewayError> {
-        todo!()
+        if let Some(earlier) = self.made_before(&sender, &client_ref).await? {
+            return self.submit_signed(earlier).await;
+        }
+        let Signed { transaction, lease } = self.sign(sender, operation.into(), client_ref).await?;
+        match self.write_down(&transaction).await {
+            Ok(None) => self.launch(transaction, Some(lease)),
+            Ok(Some(earlier)) => {
+                self.shared.wallet.nonces().release(lease);
+                self.submit_signed(earlier).await
+            }
+            Err(error) => {
+                self.shared.wallet.nonces().release(lease);
+                Err(error)
+            }
+        }
     }
 
     /// Submits what a member signed. One that is on the chain already is not submitted again: its submission answers
     /// with what came of it.
+    ///
+    /// # Errors
+    /// [`GatewayError`]: nothing was submitted.
     pub async fn submit_signed(&self, transaction: Transaction) -> Result<Submission, GatewayError> {
-        todo!()
-    }
-
-    /// A new member whose key is kept here: makes the key, the login and the account, and waits for the account.
-    pub async fn enrol_custodial(
-        &self,
-        accounts: &AccountsDb,
-        name: Name,
-        password: &Password,
-        wait: Duration,
-    ) -> Result<(Member, Recorded), EnrolError> {
-        todo!()
-    }
-
-    /// A new member who signs: `registration` is the signed transaction that opens the account with this name.
-    pub async fn enrol_self_custody(
-        &self,
-        accounts: &AccountsDb,
-        registration: Transaction,
-        password: &Password,
-        wait: Duration,
-    ) -> Result<(Member, Recorded), EnrolError> {
-        todo!()
+        if let Some(recorded) = self.on_chain(&transaction.id())? {
+            return Ok(Submission::settled(recorded, self.shared.model.clone()));
+        }
+        transaction.verify_signature().map_err(GatewayError::Refused)?;
+        self.launch(transaction, None)
     }
 
     /// Makes a key for an account to be, and keeps it.
-    pub async fn create_key(&self) -> Result<PublicKey, GatewayError> {
-        todo!()
-    }
-}
-
-#[allow(unused_variables, clippy::unused_async, clippy::todo)]
-impl Submission {
-    /// The transaction.
-    pub const fn tx_id(&self) -> TxId {
-        self.tx_id
-    }
-
-    /// Waits until it is recorded **and** in the read model, so that whoever reads next sees it.
-    /// [`GatewayError::TimedOut`]: it may still be recorded. [`GatewayError::Refused`]: it never is.
-    pub async fn recorded(&mut self, at_most: Duration) -> Result<Recorded, GatewayError> {
-        todo!()
-    }
-}
-
-impl Recorded {
-    /// Itself, if it was carried out.
     ///
     /// # Errors
-    /// [`GatewayError::Rejected`].
-    pub fn applied(self) -> Result<Self, GatewayError> {
-        match self.outcome {
-            Outcome::Applied => Ok(self),
-            Outcome::Rejected(rejection) => {
-                Err(GatewayError::Rejected { tx_id: self.tx_id, height: self.height, rejection })
+    /// [`GatewayError::Custody`].
+    pub async fn create_key(&self) -> Result<PublicKey, GatewayError> {
+        self.with_wallet(|wallet| Ok(wallet.signer().create_key()?)).await
+    }
+
+    /// What the ledger would say now, before anything is spent on it.
+    fn advise(&self, transaction: &Transaction) -> Result<(), GatewayError> {
+        let now = self.now();
+        let advice = self.shared.view.read(|ledger| ledger.check(transaction, now.max(ledger.tip().time)));
+        advice.map_err(GatewayError::Refused)
+    }
+
+    async fn made_before(
+        &self,
+        sender: &Address,
+        client_ref: &[u8; 16],
+    ) -> Result<Option<Transaction>, GatewayError> {
+        if let Some(transaction) = self.shared.accounts.outgoing(sender, client_ref).await? {
+            return Ok(Some(transaction));
+        }
+        // A loss of power takes more from the outbox than from the chain.
+        let recorded = self.shared.model.transaction_by_ref(sender, client_ref).await?;
+        Ok(recorded.map(|record| record.transaction))
+    }
+
+    /// Says if another one was written down for the same `client_ref` meanwhile.
+    async fn write_down(&self, transaction: &Transaction) -> Result<Option<Transaction>, GatewayError> {
+        let accounts = &self.shared.accounts;
+        if accounts.put_outgoing(transaction).await? {
+            return Ok(None);
+        }
+        let body = transaction.body();
+        Ok(accounts.outgoing(&body.sender, &body.client_ref).await?)
+    }
+
+    async fn sign(
+        &self,
+        sender: Address,
+        operation: Operation,
+        client_ref: [u8; 16],
+    ) -> Result<Signed, GatewayError> {
+        let validity =
+            Millis::new(u64::try_from(self.shared.options.validity.as_millis()).unwrap_or(u64::MAX));
+        let (window, tip) = self.shared.view.read(|ledger| (ledger.nonces(&sender), ledger.tip().time));
+        let valid_until = self.now().max(tip).plus(validity);
+        let draft = Draft { sender, operation, valid_until, client_ref };
+        let view = NonceView { window, as_of: tip };
+        let signed =
+            self.with_wallet(move |wallet| wallet.sign(draft, &view).map_err(GatewayError::from)).await?;
+        if let Err(error) = self.advise(&signed.transaction) {
+            self.shared.wallet.nonces().release(signed.lease);
+            return Err(error);
+        }
+        Ok(signed)
+    }
+
+    /// Keys may have to be read from files.
+    async fn with_wallet<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Wallet<Custody>) -> Result<T, GatewayError> + Send + 'static,
+    ) -> Result<T, GatewayError> {
+        let wallet = Arc::clone(&self.shared.wallet);
+        tokio::task::spawn_blocking(move || work(&wallet)).await.map_err(|_| GatewayError::Stopping)?
+    }
+
+    fn now(&self) -> UnixMillis {
+        (self.shared.options.clock)()
+    }
+
+    fn on_chain(&self, id: &TxId) -> Result<Option<Recorded>, GatewayError> {
+        Ok(fate::on_chain(&self.shared.view, id)?)
+    }
+
+    /// Sends a transaction on its way, unless it is on its way.
+    fn launch(
+        &self,
+        transaction: Transaction,
+        lease: Option<NonceLease>,
+    ) -> Result<Submission, GatewayError> {
+        let advice = if lease.is_some() { Ok(()) } else { self.advise(&transaction) };
+        let begun = advice.and_then(|()| self.shared.flights.begin(transaction.id()));
+        let (seat, progress) = match begun {
+            Ok(begun) => begun,
+            Err(error) => {
+                if let Some(lease) = lease {
+                    self.shared.wallet.nonces().release(lease);
+                }
+                return Err(error);
             }
+        };
+        let submission = Submission::new(transaction.id(), progress, self.shared.model.clone());
+        if let Some(seat) = seat {
+            let gateway = self.clone();
+            tokio::spawn(async move { gateway.fly(transaction, lease, seat).await });
+        }
+        Ok(submission)
+    }
+}
+
+impl From<SignError<wallet::CustodyError>> for GatewayError {
+    fn from(error: SignError<wallet::CustodyError>) -> Self {
+        match error {
+            SignError::Nonce(error) => Self::Nonces(error),
+            SignError::Signer(error) => Self::Custody(error),
         }
     }
 }

@@ -17,11 +17,15 @@
 
 pub mod accounts_db;
 pub mod blobs;
+pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;
 pub mod gateway;
+pub mod http;
 pub mod load;
+pub mod market;
+pub mod pages;
 pub mod projector;
 pub mod read_model;
 pub mod replica;

@@ -24,6 +24,7 @@ use ledger::Height;
 use sqlx::Pool;
 use tokio::sync::{broadcast, watch};
 
+pub(crate) use blocks::sender_ref;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;

@@ -68,7 +68,9 @@ impl LedgerService {
         };
         self.view.advance(|ledger, store| {
             let applied = ledger.apply(input);
-            let mut outcomes = applied.outcomes.iter().map(|outcome| self::outcome(ledger, outcome));
+            let executed = transactions.iter().zip(&applied.outcomes);
+            let mut outcomes =
+                executed.map(|(transaction, outcome)| self::outcome(ledger, transaction, outcome));
             let outcomes = decoded.iter().map(|decoded| match decoded {
                 Ok(_) => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
                 Err(refusal) => outcome::refused(*refusal),
@@ -126,10 +128,11 @@ impl Service for LedgerService {
     }
 }
 
-fn outcome(ledger: &Ledger, outcome: &TxOutcome) -> Outcome {
+fn outcome(ledger: &Ledger, transaction: &Transaction, outcome: &TxOutcome) -> Outcome {
     match outcome {
         TxOutcome::Refused(refusal) => outcome::refused(*refusal),
         TxOutcome::Included { index, receipt } => outcome::recorded(&TxResult {
+            tx_id: transaction.id(),
             height: ledger.height(),
             index: *index,
             outcome: receipt.outcome.clone(),

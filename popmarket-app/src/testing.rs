@@ -11,7 +11,7 @@ use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
 use pbft_crypto::{Address, Digest, KeyPair};
 
-pub(crate) use traffic::Traffic;
+pub(crate) use traffic::{Rng, Traffic};
 
 use crate::service::LedgerService;
 use crate::store::StoreOptions;

@@ -23,10 +23,13 @@ CREATE TABLE blocks (
 CREATE TABLE transactions (
     position BIGINT PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
+    -- Sender and client_ref, if that is not all zero.
+    sender_ref BLOB,
     at BIGINT NOT NULL,
     body BLOB NOT NULL,
     outcome BLOB NOT NULL
 );
+CREATE INDEX transactions_by_sender_ref ON transactions (sender_ref) WHERE sender_ref IS NOT NULL;
 
 -- Whom a transaction is about: its sender, and everyone of whom it changed something.
 CREATE TABLE account_transactions (

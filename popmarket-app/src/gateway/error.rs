@@ -5,6 +5,7 @@ use thiserror::Error;
 use wallet::{CustodyError, NonceError};
 
 use crate::accounts_db::AccountsError;
+use crate::read_model::ReadError;
 use crate::store::StoreError;
 
 /// Why a transaction is not carried out, or not known to be.
@@ -41,6 +42,12 @@ pub enum GatewayError {
     /// The ledger's store cannot be read.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The outbox cannot be used: nothing was submitted.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
+    /// The read model cannot be read: nothing was submitted.
+    #[error(transparent)]
+    Model(#[from] ReadError),
     /// The server is going down.
     #[error("the gateway stops")]
     Stopping,
@@ -56,7 +63,7 @@ impl GatewayError {
             Self::TimedOut { .. } => "TIMED_OUT",
             Self::Custody(CustodyError::UnknownAccount(_)) => "NO_CUSTODY",
             Self::Stopping => "UNAVAILABLE",
-            Self::Custody(_) | Self::Store(_) => "INTERNAL",
+            Self::Custody(_) | Self::Store(_) | Self::Accounts(_) | Self::Model(_) => "INTERNAL",
         }
     }
 
@@ -66,7 +73,11 @@ impl GatewayError {
         match self {
             Self::Busy | Self::Nonces(_) | Self::TimedOut { .. } | Self::Stopping => true,
             Self::Refused(refusal) => matches!(refusal, Refusal::NonceTooFar { .. }),
-            Self::Rejected { .. } | Self::Custody(_) | Self::Store(_) => false,
+            Self::Rejected { .. }
+            | Self::Custody(_)
+            | Self::Store(_)
+            | Self::Accounts(_)
+            | Self::Model(_) => false,
         }
     }
 

@@ -9,7 +9,7 @@ use ledger::{
 use pbft_crypto::{Address, Digest};
 
 use super::ProjectorError;
-use crate::read_model::{EventRecord, Position, Projection};
+use crate::read_model::{EventRecord, Position, Projection, sender_ref};
 use crate::store::StoredBlock;
 
 /// Rows to write. Those of which there are many are gathered by table, the rest follows from the events.
@@ -34,6 +34,7 @@ pub(super) struct BlockRow {
 pub(super) struct TransactionRow {
     pub(super) position: Position,
     pub(super) id: TxId,
+    pub(super) sender_ref: Option<Vec<u8>>,
     pub(super) at: UnixMillis,
     pub(super) body: Vec<u8>,
     pub(super) outcome: Outcome,
@@ -78,8 +79,10 @@ impl Rows {
             };
             let position = position(height, index)?;
             self.account_transactions.insert((transaction.body().sender, position));
-            let row =
-                TransactionRow { position, id, at, body: transaction.encode(), outcome: receipt.outcome };
+            let (body, outcome) = (transaction.encode(), receipt.outcome);
+            let ledger::Body { sender, client_ref, .. } = transaction.body();
+            let sender_ref = sender_ref(sender, client_ref);
+            let row = TransactionRow { position, id, sender_ref, at, body, outcome };
             self.transactions.push(row);
         }
         let (transactions, count) = (block.transactions.len(), events.len());

@@ -1,1 +1,276 @@
+use std::collections::BTreeMap;
+use std::task::Poll;
+use std::time::Duration;
 
+use ledger::{ChargeId, Height, ListingId, TradeId};
+use pbft_core::service::Service;
+use sqlx::{Column as _, Row as _, ValueRef};
+use tempfile::TempDir;
+
+use super::*;
+use crate::read_model::{EventStream, PageRequest, Position};
+use crate::service::LedgerService;
+use crate::testing::{Rng, busy_market, genesis, service};
+
+/// Everything in a database file, table by table.
+async fn dump(file: &std::path::Path) -> BTreeMap<String, Vec<String>> {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(file).read_only(true);
+    let pool = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let tables = sqlx::query(
+        "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\'",
+    );
+    let mut all = BTreeMap::new();
+    for table in tables.fetch_all(&pool).await.unwrap() {
+        let name: String = table.get("name");
+        let sql = sqlx::AssertSqlSafe(format!("SELECT * FROM {name} ORDER BY 1, 2"));
+        let rows = sqlx::query(sql).fetch_all(&pool).await.unwrap();
+        let text = |row: &sqlx::sqlite::SqliteRow| {
+            let value = |column: &sqlx::sqlite::SqliteColumn| {
+                let raw = row.try_get_raw(column.ordinal()).unwrap();
+                let bytes = <Vec<u8> as sqlx::Decode<sqlx::Sqlite>>::decode;
+                if raw.is_null() {
+                    return format!("{}=null", column.name());
+                }
+                let number = row.try_get_unchecked::<i64, _>(column.ordinal()).unwrap_or_default();
+                format!("{}={number}/{}", column.name(), hex::encode(bytes(raw).unwrap()))
+            };
+            row.columns().iter().map(value).collect::<Vec<_>>().join(" ")
+        };
+        all.insert(name, rows.iter().map(text).collect());
+    }
+    pool.close().await;
+    all
+}
+
+struct World {
+    folder: TempDir,
+    service: LedgerService,
+}
+
+impl World {
+    fn busy(seed: u64, batches: u64) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (service, _) = busy_market(folder.path(), seed, batches);
+        Self { folder, service }
+    }
+
+    fn file(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A read model that was filled in one go.
+    async fn filled(&self, name: &str) -> ReadModel {
+        let model = ReadModel::open(&self.file(name)).await.unwrap();
+        Projector::new(self.service.view(), model.clone()).catch_up().await.unwrap();
+        model
+    }
+}
+
+#[tokio::test]
+async fn the_tables_say_what_the_ledger_says() {
+    let world = World::busy(11, 150);
+    let model = world.filled("model.db").await;
+    let view = world.service.view();
+    let mut counts = [0; 5];
+    for number in 1..=8 {
+        let address = crate::testing::address(&crate::testing::key(number));
+        let expected = view.read(|ledger| ledger.account(&address).cloned());
+        let found = model.account(&address).await.unwrap();
+        let found = found.map(|a| (a.name, a.public_key, a.role, a.charge_count, a.registered_at));
+        assert_eq!(found, expected.map(|a| (a.name, a.key, a.role, a.charge_count, a.registered_at)));
+        counts[0] += usize::from(found_some(&model.account(&address).await.unwrap()));
+        let balances: Vec<_> = view.read(|ledger| ledger.balances(&address).collect());
+        let found = model.balances(&address).await.unwrap();
+        assert_eq!(found.iter().map(|b| (b.asset, b.balance)).collect::<Vec<_>>(), balances);
+    }
+    let blocks = view.store().blocks_from(Height::GENESIS, usize::MAX, usize::MAX).unwrap();
+    for stored in &blocks {
+        let record = model.block_at(stored.block.header.height).await.unwrap().unwrap();
+        assert_eq!((record.hash, &record.header), (stored.block.hash(), &stored.block.header));
+        assert_eq!(record.events as usize, stored.events.len());
+        let transactions = model.transactions_of_block(stored.block.header.height).await.unwrap();
+        assert_eq!(transactions.len(), stored.block.transactions.len());
+        for (record, transaction) in transactions.iter().zip(&stored.block.transactions) {
+            assert_eq!(&record.transaction, transaction);
+            let receipt = stored.block.receipt_of(&transaction.id()).unwrap().1;
+            assert_eq!(record.outcome, receipt.outcome);
+            same_objects(&model, &view, transaction.id(), &mut counts).await;
+        }
+    }
+    assert!(counts.iter().all(|count| *count > 3), "all kinds of things are there: {counts:?}");
+}
+
+fn found_some<T>(found: &Option<T>) -> bool {
+    found.is_some()
+}
+
+/// Whatever object a transaction has made, if any, is the same on both sides.
+async fn same_objects(model: &ReadModel, view: &LedgerView, id: ledger::TxId, counts: &mut [usize; 5]) {
+    let (charge, listing, trade) = (ChargeId::from(id), ListingId::from(id), TradeId::from(id));
+    let expected = view.read(|ledger| ledger.charge(&charge).cloned());
+    let found = model.charge(&charge).await.unwrap();
+    counts[1] += usize::from(found.is_some());
+    let found = found.map(|c| (c.requester, c.amount, c.status, c.requested_at));
+    assert_eq!(found, expected.map(|c| (c.requester, c.amount, c.status, c.requested_at)));
+
+    let expected = view.read(|ledger| ledger.listing(&listing).cloned());
+    let found = model.listing(&listing).await.unwrap();
+    counts[2] += usize::from(found.is_some());
+    if let Some(record) = &found {
+        assert_eq!(record.content.hash(), record.content_hash);
+        let versions = model.listing_versions(&listing).await.unwrap();
+        assert!(versions.iter().map(|v| v.version).eq(1..=record.version));
+        assert_eq!(versions.last().unwrap().content, record.content);
+    }
+    let found = found.map(|l| {
+        (l.seller, l.status, l.version, l.content.price, l.content_hash, l.created_at, l.updated_at)
+    });
+    let expected = expected
+        .map(|l| (l.seller, l.status, l.version, l.price, l.content_hash, l.created_at, l.updated_at));
+    assert_eq!(found, expected);
+
+    let expected = view.read(|ledger| ledger.trade(&trade).cloned());
+    let found = model.trade(&trade).await.unwrap();
+    counts[3] += usize::from(found.is_some());
+    if let Some(record) = &found {
+        let history = model.trade_history(&trade).await.unwrap();
+        assert_eq!(history.last().map(|step| (step.to, step.at)), Some((record.state, record.updated_at)));
+        assert!(history.windows(2).all(|steps| steps[1].from == Some(steps[0].to)));
+    }
+    let found = found.map(|t| {
+        let who = (t.listing, t.version, t.content_hash, t.buyer, t.seller, t.amount, t.fee);
+        (who, t.state, t.deadline, t.cancel_requested, t.opened_at, t.updated_at)
+    });
+    let expected = expected.map(|t| {
+        let who = (t.listing, t.version, t.content_hash, t.buyer, t.seller, t.amount, t.fee);
+        (who, t.state, t.deadline, t.cancel_requested, t.opened_at, t.updated_at)
+    });
+    assert_eq!(found, expected);
+    counts[4] += usize::from(model.payment(&id).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_rebuilt_read_model_equals_one_that_grew() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut live = service(folder.path());
+    let model = ReadModel::open(&folder.path().join("live.db")).await.unwrap();
+    let projector = Projector::new(live.view(), model.clone());
+    let (_, batches) = busy_market(tempfile::tempdir().unwrap().path(), 12, 80);
+    for batch in &batches {
+        live.execute(batch);
+        projector.catch_up().await.unwrap();
+    }
+    let grown = dump(&folder.path().join("live.db")).await;
+    assert!(grown.values().all(|rows| !rows.is_empty()), "every table is used");
+    let mut seen = Vec::new();
+    projector.rebuild(|mark| seen.push(mark.height)).await.unwrap();
+    assert_eq!(seen.last(), Some(&live.view().read(ledger::Ledger::height)));
+    assert_eq!(dump(&folder.path().join("live.db")).await, grown);
+}
+
+/// Kills the projector when it wakes up for the nth time, wherever it is then.
+async fn killed_at(wakeup: u64, work: impl Future<Output = Result<Option<Watermark>, ProjectorError>>) -> bool {
+    let mut work = Box::pin(work);
+    let mut left = wakeup;
+    std::future::poll_fn(move |context| match left.checked_sub(1) {
+        None => Poll::Ready(true),
+        Some(less) => {
+            left = less;
+            work.as_mut().poll(context).map(|result| result.map(|_| false).unwrap())
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing() {
+    let world = World::busy(13, 60);
+    let expected = {
+        world.filled("whole.db").await.close().await;
+        dump(&world.file("whole.db")).await
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let mut live = service(folder.path());
+    let (_, batches) = busy_market(tempfile::tempdir().unwrap().path(), 13, 60);
+    let mut model = ReadModel::open(&world.file("killed.db")).await.unwrap();
+    let mut stream = model.subscribe(None);
+    let mut rng = Rng(1);
+    let (mut kills, mut events) = (0, Vec::new());
+    for batch in &batches {
+        live.execute(batch);
+        let projector = Projector::new(live.view(), model.clone());
+        kills += u32::from(killed_at(rng.below(40), projector.catch_up()).await);
+        if rng.below(10) == 0 {
+            // The whole process goes.
+            drain(&mut stream, &mut events).await;
+            model.close().await;
+            model = ReadModel::open(&world.file("killed.db")).await.unwrap();
+            stream = model.subscribe(Some(events.last().copied().unwrap_or(Position::START)));
+        }
+    }
+    Projector::new(live.view(), model.clone()).catch_up().await.unwrap();
+    drain(&mut stream, &mut events).await;
+    assert!((10..60).contains(&kills), "{kills} kills");
+    model.close().await;
+    assert_eq!(dump(&world.file("killed.db")).await, expected);
+    let all = expected["events"].len();
+    assert!(events.is_sorted_by(|a, b| a < b), "in order, none twice");
+    assert!(
+        events.len() == all || events.len() == all - 1 && events[0] > Position::START,
+        "{} of {all}",
+        events.len()
+    );
+}
+
+/// Reads what is ready now.
+async fn drain(stream: &mut EventStream, events: &mut Vec<Position>) {
+    while let Ok(event) = tokio::time::timeout(Duration::from_millis(200), stream.next()).await {
+        events.push(event.unwrap().position);
+    }
+}
+
+#[tokio::test]
+async fn a_running_projector_wakes_those_who_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut live = service(folder.path());
+    let model = ReadModel::open(&folder.path().join("model.db")).await.unwrap();
+    let projector = tokio::spawn(Projector::new(live.view(), model.clone()).run());
+    let (_, batches) = busy_market(tempfile::tempdir().unwrap().path(), 14, 30);
+    let mut stream = model.subscribe(None);
+    let long = Duration::from_secs(20);
+    for batch in &batches {
+        live.execute(batch);
+        let (height, time) = live.view().read(|ledger| (ledger.height(), ledger.tip().time));
+        let mark = model.wait_for_height(height, long).await.unwrap();
+        assert_eq!((mark.height, mark.time), (height, time));
+        assert!(model.block_at(height).await.unwrap().is_some());
+    }
+    let height = live.view().read(ledger::Ledger::height);
+    assert_eq!(model.wait_for_height(height.next(), Duration::ZERO).await, None);
+    let all = model
+        .events(PageRequest { limit: crate::read_model::PageLimit::MAX, ..PageRequest::default() })
+        .await
+        .unwrap();
+    for expected in all.items {
+        let event = tokio::time::timeout(long, stream.next()).await.unwrap().unwrap();
+        assert_eq!(*event, expected);
+    }
+    projector.abort();
+}
+
+#[tokio::test]
+async fn another_chain_is_not_mixed_in() {
+    let world = World::busy(15, 20);
+    world.filled("model.db").await.close().await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = genesis();
+    other.time = ledger::UnixMillis::new(5);
+    let other = LedgerService::open(folder.path(), &other, &crate::store::StoreOptions::default()).unwrap();
+    let model = ReadModel::open(&world.file("model.db")).await.unwrap();
+    let result = Projector::new(other.view(), model.clone()).catch_up().await;
+    assert!(matches!(result, Err(ProjectorError::Model(ReadError::OtherChain))));
+    // The same genesis, but another history.
+    let fork = World::busy(16, 20);
+    let result = Projector::new(fork.service.view(), model).catch_up().await;
+    assert!(matches!(result, Err(ProjectorError::Model(ReadError::OtherChain))));
+}

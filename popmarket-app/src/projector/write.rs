@@ -48,11 +48,10 @@ impl Rows {
     }
 
     async fn write_transactions(&self, to: &mut To<'_>) -> Done {
-        let table = "transactions (position, id, at, body, outcome)";
-        insert(to, table, 5, "", &self.transactions, |mut row, transaction| {
-            row.push_bind(Col(transaction.position))
-                .push_bind(Col(transaction.id))
-                .push_bind(Col(transaction.at));
+        let table = "transactions (position, id, sender_ref, at, body, outcome)";
+        insert(to, table, 6, "", &self.transactions, |mut row, transaction| {
+            row.push_bind(Col(transaction.position)).push_bind(Col(transaction.id));
+            row.push_bind(transaction.sender_ref.clone()).push_bind(Col(transaction.at));
             row.push_bind(transaction.body.clone()).push_bind(Col(transaction.outcome.clone()));
         })
         .await?;

@@ -1,7 +1,7 @@
 //! Blocks and transactions.
 
 use ledger::{BlockHeader, Height, Transaction, TxId};
-use pbft_crypto::Digest;
+use pbft_crypto::{Address, Digest};
 
 use super::list::List;
 use super::page::{PageRequest, Position};
@@ -54,6 +54,11 @@ fn transaction(row: &Row) -> Result<TransactionRecord, sqlx::Error> {
     })
 }
 
+/// What a transaction is found by if its sender has given it a `client_ref`.
+pub(crate) fn sender_ref(sender: &Address, client_ref: &[u8; 16]) -> Option<Vec<u8>> {
+    (*client_ref != [0; 16]).then(|| [sender.as_bytes().as_slice(), client_ref].concat())
+}
+
 impl ReadModel {
     /// A block by its height.
     ///
@@ -90,6 +95,22 @@ impl ReadModel {
     pub async fn transaction(&self, id: &TxId) -> Found<TransactionRecord> {
         let sql = "SELECT position, at, body, outcome FROM transactions WHERE id = $1";
         let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(transaction).transpose()?)
+    }
+
+    /// The last transaction of a sender with a `client_ref` that is not all zero.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn transaction_by_ref(
+        &self,
+        sender: &Address,
+        client_ref: &[u8; 16],
+    ) -> Found<TransactionRecord> {
+        let Some(sender_ref) = sender_ref(sender, client_ref) else { return Ok(None) };
+        let sql = "SELECT position, at, body, outcome FROM transactions WHERE sender_ref = $1 \
+                   ORDER BY position DESC LIMIT 1";
+        let row = sqlx::query(sql).bind(sender_ref).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(transaction).transpose()?)
     }
 

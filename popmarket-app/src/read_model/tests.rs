@@ -1,1 +1,196 @@
+use std::collections::BTreeSet;
+use std::fmt::Debug;
 
+use ledger::{Amount, TradeState};
+
+use super::*;
+use crate::projector::Projector;
+use crate::testing::{address, busy_market, key};
+
+struct World {
+    model: ReadModel,
+    _folder: tempfile::TempDir,
+}
+
+async fn world(seed: u64) -> World {
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = busy_market(folder.path(), seed, 200);
+    let model = ReadModel::open(&folder.path().join("model.db")).await.unwrap();
+    Projector::new(service.view(), model.clone()).catch_up().await.unwrap();
+    World { model, _folder: folder }
+}
+
+/// Walks through a list with pages of each size, forwards and backwards, and gives the whole list.
+async fn walk<T, K, F>(key: impl Fn(&T) -> K, list: impl Fn(PageRequest<K>) -> F) -> Vec<T>
+where
+    T: PartialEq + Debug + Clone,
+    K: Copy,
+    F: Future<Output = Listed<T>>,
+{
+    let page = async |limit: u32, start: PageStart<K>| {
+        list(PageRequest { limit: PageLimit::new(limit).unwrap(), start }).await.unwrap()
+    };
+    let mut all: Option<Vec<T>> = None;
+    for limit in [100, 1, 3, 7] {
+        let mut forwards: Vec<T> = Vec::new();
+        let mut start = PageStart::First;
+        loop {
+            let Page { items, has_more } = page(limit, start).await;
+            assert!(items.len() <= limit as usize && (!has_more || items.len() == limit as usize));
+            forwards.extend(items);
+            match forwards.last() {
+                Some(last) if has_more => start = PageStart::After(key(last)),
+                _ => break,
+            }
+        }
+        if let Some(last) = forwards.last() {
+            let mut backwards = vec![last.clone()];
+            loop {
+                let Page { items, has_more } = page(limit, PageStart::Before(key(&backwards[0]))).await;
+                backwards.splice(0..0, items);
+                if !has_more {
+                    break;
+                }
+            }
+            assert_eq!(backwards, forwards);
+            let end = page(limit, PageStart::After(key(last))).await;
+            assert_eq!(end, Page { items: Vec::new(), has_more: false });
+        }
+        match &all {
+            Some(all) => assert_eq!(*all, forwards),
+            None => all = Some(forwards),
+        }
+    }
+    all.unwrap()
+}
+
+#[tokio::test]
+async fn pages_cover_each_list_once() {
+    let World { model, _folder } = &world(21).await;
+    let blocks = walk(|b: &BlockRecord| b.header.height, |page| model.blocks(page)).await;
+    assert_eq!(blocks.len() as u64, model.watermark().unwrap().height.value() + 1);
+    let transactions =
+        walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(TransactionQuery::default(), page)).await;
+    assert!(
+        transactions.is_sorted_by_key(|t| std::cmp::Reverse((t.height, t.index))) && transactions.len() > 100
+    );
+    let events = walk(|e: &EventRecord| e.position, |page| model.events(page)).await;
+    assert!(events.is_sorted_by(|a, b| a.position < b.position) && events.len() > 200);
+    let payments = walk(|p: &PaymentRecord| p.tx, |page| model.payments(PaymentQuery::default(), page)).await;
+    assert!(payments.len() > 20);
+    let charges = walk(|c: &ChargeRecord| c.id, |page| model.charges(ChargeQuery::default(), page)).await;
+    let mut by_status = 0;
+    for status in [ChargePhase::Requested, ChargePhase::Approved, ChargePhase::Rejected] {
+        let query = ChargeQuery { status: Some(status), requester: None };
+        let of_status = walk(|c: &ChargeRecord| c.id, |page| model.charges(query, page)).await;
+        assert!(of_status.iter().all(|charge| charge.status.code() == status.code()));
+        if status == ChargePhase::Requested {
+            assert_eq!(model.open_charges().await.unwrap(), of_status.len() as u64);
+        }
+        by_status += of_status.len();
+    }
+    assert!(by_status == charges.len() && by_status > 5);
+}
+
+#[tokio::test]
+async fn an_account_has_its_transactions_and_trades() {
+    let World { model, _folder } = &world(22).await;
+    let all =
+        walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(TransactionQuery::default(), page)).await;
+    let trades = walk(|t: &TradeRecord| t.id, |page| model.trades(TradeQuery::default(), page)).await;
+    for number in 4..=6 {
+        let account = address(&key(number));
+        let query = TransactionQuery { account: Some(account) };
+        let own = walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(query, page)).await;
+        let ids: BTreeSet<_> = own.iter().map(|t| t.transaction.id()).collect();
+        for transaction in &all {
+            let sent = transaction.transaction.body().sender == account;
+            assert!(!sent || ids.contains(&transaction.transaction.id()));
+        }
+        assert!(own.iter().any(|t| t.transaction.body().sender != account), "also what others did");
+        for (side, is_on_it) in [
+            (TradeSide::Buyer, [true, false]),
+            (TradeSide::Seller, [false, true]),
+            (TradeSide::Any, [true; 2]),
+        ] {
+            let query = TradeQuery { member: Some(account), side, ..TradeQuery::default() };
+            let found = walk(|t: &TradeRecord| t.id, |page| model.trades(query, page)).await;
+            let on_side =
+                |t: &&TradeRecord| is_on_it[0] && t.buyer == account || is_on_it[1] && t.seller == account;
+            assert!(found.iter().eq(trades.iter().filter(on_side)), "{side:?}");
+        }
+    }
+    let query = TradeQuery { state: Some(TradeState::Released), ..TradeQuery::default() };
+    let released = walk(|t: &TradeRecord| t.id, |page| model.trades(query, page)).await;
+    assert!(
+        released.iter().eq(trades.iter().filter(|t| t.state == TradeState::Released)) && !released.is_empty()
+    );
+    let listing = released[0].listing;
+    let query = TradeQuery { listing: Some(listing), ..TradeQuery::default() };
+    assert!(walk(|t: &TradeRecord| t.id, |page| model.trades(query, page)).await.iter().all(|t| t.listing == listing));
+}
+
+#[tokio::test]
+async fn listings_are_searched_filtered_and_sorted() {
+    let World { model, _folder } = &world(23).await;
+    let list = async |query: ListingQuery| walk(|l: &ListingRecord| l.id, |page| model.listings(&query, page)).await;
+    let all = list(ListingQuery::default()).await;
+    assert!(all.len() > 20);
+    let text = |text: &str| ListingQuery { text: Some(text.into()), ..ListingQuery::default() };
+    for (words, title) in
+        [("카메라", "필름 카메라"), ("USED bicycle", "Bicycle"), ("100% wool_", "100% wool_hat")]
+    {
+        let found = list(text(words)).await;
+        assert!(found.iter().eq(all.iter().filter(|l| l.content.title.as_str() == title)), "{words}");
+        assert!(!found.is_empty());
+    }
+    assert_eq!(list(text("%")).await.len(), list(text("wool")).await.len(), "a percent sign is itself");
+    assert!(list(text("bicycle 카메라")).await.is_empty());
+    for status in [ListingPhase::Open, ListingPhase::Reserved, ListingPhase::Sold, ListingPhase::Closed] {
+        let found = list(ListingQuery { status: Some(status), ..ListingQuery::default() }).await;
+        assert!(
+            found.iter().eq(all.iter().filter(|l| l.status.code() == status.code())) && !found.is_empty()
+        );
+    }
+    let (min, max) = (Amount::new(300), Amount::new(1_200));
+    let between = ListingQuery { min_price: Some(min), max_price: Some(max), ..ListingQuery::default() };
+    let found = list(between).await;
+    assert!(
+        found.iter().eq(all.iter().filter(|l| (min..=max).contains(&l.content.price))) && !found.is_empty()
+    );
+    let cheap = list(ListingQuery { sort: ListingSort::PriceAscending, ..ListingQuery::default() }).await;
+    let dear = list(ListingQuery { sort: ListingSort::PriceDescending, ..ListingQuery::default() }).await;
+    assert!(cheap.is_sorted_by_key(|l| l.content.price) && cheap.len() == all.len());
+    assert!(dear.iter().rev().eq(cheap.iter()));
+    let seller = all[0].seller;
+    let own = list(ListingQuery { seller: Some(seller), ..ListingQuery::default() }).await;
+    assert!(own.iter().eq(all.iter().filter(|l| l.seller == seller)));
+}
+
+#[tokio::test]
+async fn a_page_that_begins_nowhere_is_an_error() {
+    let World { model, _folder } = &world(24).await;
+    let nowhere = ledger::ListingId::new(pbft_crypto::Digest::ZERO);
+    for start in [PageStart::After(nowhere), PageStart::Before(nowhere)] {
+        let page = PageRequest { limit: PageLimit::DEFAULT, start };
+        assert!(matches!(
+            model.listings(&ListingQuery::default(), page).await,
+            Err(ReadError::UnknownCursor)
+        ));
+    }
+}
+
+#[tokio::test]
+async fn streams_begin_anywhere_and_miss_nothing() {
+    let World { model, _folder } = &world(25).await;
+    let events = walk(|e: &EventRecord| e.position, |page| model.events(page)).await;
+    for from in [0, 1, events.len() / 2, events.len() - 1] {
+        let mut stream = model.subscribe(Some(events[from].position));
+        for expected in &events[from + 1..] {
+            assert_eq!(*stream.next().await.unwrap(), *expected);
+        }
+    }
+    let mut new = model.subscribe(None);
+    let none = tokio::time::timeout(std::time::Duration::from_millis(50), new.next()).await;
+    assert!(none.is_err(), "nothing happens any more");
+}

@@ -1,6 +1,6 @@
 //! What the service answers to a request, and its bytes.
 
-use ledger::{Height, Refusal};
+use ledger::{Height, Refusal, TxId};
 use pbft_core::service::Outcome;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
@@ -8,6 +8,8 @@ use thiserror::Error;
 /// What came of a transaction that is on the chain.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TxResult {
+    /// The transaction. Another one with the same sender and nonce gets the same answer, which is not about it.
+    pub tx_id: TxId,
     /// Its block.
     pub height: Height,
     /// Its place among the block's transactions.
