@@ -35,6 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (index, (bytes, records)) in LOADS.into_iter().enumerate() {
         measure(&folder.path().join(index.to_string()), rounds, bytes, records)?;
     }
+    open_again(&folder.path().join("again"))?;
     append_alone()
 }
 
@@ -70,6 +71,22 @@ fn measure(folder: &Path, rounds: u64, bytes: usize, records: u64) -> Result<(),
         report(&format!("{records} x {bytes} B, {} KiB reserved", reserve >> 10), times);
     }
     report("4 KiB appended to a bare file", bare.1);
+    Ok(())
+}
+
+/// What a restart costs: checking the log, and decoding its records.
+fn open_again(folder: &Path) -> Result<(), Box<dyn Error>> {
+    let open = || -> Result<_, Box<dyn Error>> {
+        Ok(DurableLog::open(RealDisk::open(folder)?, LogOptions::default())?)
+    };
+    let mut log = open()?;
+    for position in 1..=16_000 {
+        log.append(LogPosition::new(position), &record(4_000))?;
+    }
+    drop(log);
+    let started = Instant::now();
+    let records = open()?.load()?;
+    println!("opening a log of {} records of 4000 B: {} ms", records.len(), started.elapsed().as_millis());
     Ok(())
 }
 

@@ -1,20 +1,23 @@
 //! Chores of this workspace, in Rust, so that they need nothing but the toolchain.
 
 mod test;
+mod walk_through;
 
-use std::process::ExitCode;
+use std::{path::Path, process::ExitCode};
 
 const USAGE: &str = "\
 Usage: cargo xtask <CHORE>
 
 Chores:
-  test    Everything that must pass: `cargo xtask test --help`
+  test           Everything that must pass: `cargo xtask test --help`
+  walk-through   What the README shows with curl, beside a fresh POP Market
 ";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((chore, rest)) if chore == "test" => test::main(rest),
+        Some((chore, [])) if chore == "walk-through" => walk_through::main(),
         Some((help, _)) if matches!(help.as_str(), "help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS
@@ -24,4 +27,10 @@ fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The folder above this crate.
+fn workspace_root() -> &'static Path {
+    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    crate_folder.parent().unwrap_or(crate_folder)
 }

@@ -11,6 +11,8 @@ use arguments::{Arguments, Request};
 use report::{Outcome, Report};
 use steps::{Plan, STEPS, Step};
 
+use crate::workspace_root;
+
 /// Runs the chore with its command line.
 pub(crate) fn main(arguments: &[String]) -> ExitCode {
     match Request::parse(arguments) {
@@ -60,10 +62,4 @@ fn carry_out(step: &Step, root: &Path) -> Outcome {
         }
     }
     Outcome::Passed { took: started.elapsed() }
-}
-
-/// The folder above this crate.
-fn workspace_root() -> &'static Path {
-    let crate_folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    crate_folder.parent().unwrap_or(crate_folder)
 }

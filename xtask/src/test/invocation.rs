@@ -12,8 +12,12 @@ pub(super) struct Invocation {
 
 impl Invocation {
     pub(super) fn cargo(arguments: &[&str]) -> Self {
+        Self::program("cargo", arguments)
+    }
+
+    pub(super) fn program(program: &str, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
-        Self { program: "cargo".into(), arguments, environment: Vec::new() }
+        Self { program: program.into(), arguments, environment: Vec::new() }
     }
 
     pub(super) fn with(mut self, name: &str, value: &str) -> Self {
@@ -81,7 +85,6 @@ mod tests {
         assert!(Invocation::cargo(&["--version"]).works());
         assert!(!Invocation::cargo(&["no-such-subcommand"]).works());
         assert!(Invocation::cargo(&["no-such-subcommand"]).run(here).is_err());
-        let absent = Invocation { program: "no-such-program".into(), ..Invocation::cargo(&[]) };
-        assert!(absent.run(here).is_err());
+        assert!(Invocation::program("no-such-program", &[]).run(here).is_err());
     }
 }

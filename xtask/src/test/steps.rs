@@ -3,6 +3,7 @@
 use std::{fs, path::Path};
 
 use super::invocation::Invocation;
+use crate::walk_through;
 
 /// One check.
 pub(super) struct Step {
@@ -45,6 +46,7 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "examples", about: "each example runs to its end", plan: examples },
     Step { name: "benches", about: "each bench runs once", plan: benches },
     Step { name: "deny", about: "licences, bans and sources of dependencies", plan: deny },
+    Step { name: "readme", about: "the README's walk-through, pasted into a shell", plan: readme },
 ];
 
 fn cargo(arguments: &[&str]) -> Plan {
@@ -90,6 +92,16 @@ fn deny(_: &Path) -> Plan {
     }
 }
 
+fn readme(root: &Path) -> Plan {
+    if walk_through::script(root).is_none() {
+        Plan::Skip("README.md has no walk-through".into())
+    } else if !Invocation::program("curl", &["--version"]).works() {
+        Plan::Skip("curl is not installed".into())
+    } else {
+        cargo(&["xtask", "walk-through"])
+    }
+}
+
 fn each_or_skip(names: Vec<String>, folder: &str, run: impl Fn(Vec<String>) -> Vec<Invocation>) -> Plan {
     if names.is_empty() { Plan::Skip(format!("there are none in {folder}/")) } else { Plan::Run(run(names)) }
 }
@@ -117,7 +129,7 @@ mod tests {
 
     #[test]
     fn examples_and_benches_are_found_by_their_files() {
-        let root = super::super::workspace_root();
+        let root = crate::workspace_root();
         let Plan::Run(invocations) = examples(root) else { panic!("there are no examples") };
         let lines: Vec<_> = invocations.iter().map(ToString::to_string).collect();
         let counter = "cargo run --release -p pbft-examples --example counter -- --quick";
