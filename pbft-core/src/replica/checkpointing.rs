@@ -74,7 +74,7 @@ impl Replica {
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
         self.checkpoints.own_position = Some(position);
         self.checkpoints.own.insert(seq, digest);
-        // A proof that came long before is written again: else it would keep all records since then in the log.
+        // Written when it first moves the mark, and again each time: an old one would keep all records since then.
         if let Some(proven) = self.checkpoints.proven.clone().filter(|proven| proven.statement.seq >= seq) {
             self.persist_proof(step, proven);
         }
@@ -106,14 +106,19 @@ impl Replica {
         }
     }
 
-    /// CK-3: a certificate counts from whomever it comes; the newest one is kept, also if it lies ahead.
+    /// CK-3: a certificate counts from whomever it comes; the newest one is kept, also if it lies ahead. It is written
+    /// when it moves the low water mark: a replica that is far behind must not fill its log with proofs of others.
     pub(super) fn on_stable(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
         let seq = certificate.statement.seq;
         let proven = self.checkpoints.proven.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq);
         if !self.is_checkpoint(seq) || seq <= proven {
             return;
         }
-        self.persist_proof(step, certificate);
+        if self.checkpoints.own.is_empty() {
+            self.checkpoints.proven = Some(certificate);
+        } else {
+            self.persist_proof(step, certificate);
+        }
         self.try_stabilize(step);
         self.try_propose(step);
     }

@@ -119,6 +119,18 @@ fn ck_6_a_proof_far_ahead_keeps_no_old_records() {
     assert_eq!(stage.replica.progress().low, seq(60));
 }
 
+/// A replica that cannot go on does not fill its log with proofs that others are ahead.
+#[test]
+fn ck_3_proofs_ahead_are_not_written() {
+    let mut stage = Stage::new(3);
+    for number in 1..=50 {
+        let ahead = Checkpoint { seq: seq(1000 + 2 * number), digest: Digest::from_bytes([4; 32]) };
+        let certificate = Message::Stable(stage.certificate(ahead, &[0, 1, 2]));
+        stage.hear_and_settle(1, &certificate);
+    }
+    assert_eq!(stage.log.len(), 0);
+}
+
 /// An old vote of its own, sent back by a peer, does not replace the newest one that it offers to those who lag.
 #[test]
 fn ck_2_an_echo_does_not_replace_the_newest_vote() {
