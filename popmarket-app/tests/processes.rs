@@ -1,0 +1,40 @@
+//! Real processes, killed with `kill -9` while payments run: what was acknowledged is on every replica's chain, once.
+//!
+//! The load program itself checks the chains at the end and fails if anything is missing or there twice; see
+//! `popmarket_app::load::Audit`.
+
+use popmarket_app::load::{LoadPlan, Report, Scenario, TemporaryFolder};
+
+async fn run(scenario: Scenario, payments: u32) -> Report {
+    let folder = TemporaryFolder::new("popmarket-test").expect("there is a folder for temporary files");
+    let plan = LoadPlan {
+        replicas: 4,
+        payments,
+        sequential: 5,
+        accounts: 100,
+        in_flight: 500,
+        scenario,
+        folder: folder.path().into(),
+        program: env!("CARGO_BIN_EXE_popmarket").into(),
+        progress: false,
+    };
+    plan.run().await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn check(report: &Report, payments: u32) {
+    assert_eq!(report.load.missed, 0, "{:?}", report.load.first_error);
+    assert_eq!(report.load.acknowledged, payments as usize);
+    assert_eq!(report.audit.payments, u64::from(payments) + 5, "nothing but what was sent, each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_killed_under_load_catches_up_and_nothing_is_lost() {
+    let report = run(Scenario::KillBackup, 10_000).await;
+    check(&report, 10_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_replicas_killed_under_load_go_on_and_nothing_acknowledged_is_lost() {
+    let report = run(Scenario::KillAll, 3_000).await;
+    check(&report, 3_000);
+}
