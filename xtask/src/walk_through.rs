@@ -1,7 +1,7 @@
 //! `cargo xtask walk-through`: pastes the README's walk-through into a shell, beside a fresh POP Market.
 //!
-//! The walk-through is every fenced block of the README whose fence says `sh walk-through`, one after the other. It
-//! speaks to 127.0.0.1:8080; here a free port takes that one's place.
+//! The walk-through is every fenced block of the README whose fence says `sh`, one after the other. It speaks to
+//! 127.0.0.1:8080; here a free port takes that one's place. What must be true afterwards is in `walk_through_check.sh`.
 
 use std::{
     io::{Read, Write},
@@ -14,7 +14,8 @@ use std::{
 
 use crate::workspace_root;
 
-const FENCE: &str = "```sh walk-through";
+const FENCE: &str = "```sh";
+const CHECK: &str = include_str!("walk_through_check.sh");
 const USUAL_ADDRESS: &str = "127.0.0.1:8080";
 const START_LIMIT: Duration = Duration::from_secs(60);
 const STOP_LIMIT: Duration = Duration::from_secs(10);
@@ -56,7 +57,7 @@ fn run(root: &Path) -> Result<(), String> {
     let address = free_address().map_err(|error| format!("no free port: {error}"))?;
     let mut market = Market::start(address)?;
     market.wait_until_ready(address)?;
-    let script = script.replace(USUAL_ADDRESS, &address.to_string());
+    let script = script.replace(USUAL_ADDRESS, &address.to_string()) + CHECK;
     succeed(Command::new("bash").current_dir(root).args(["-euo", "pipefail", "-c", &script]))
 }
 
@@ -94,7 +95,7 @@ impl Market {
             if let Ok(Some(status)) = self.0.try_wait() {
                 return Err(format!("popmarket ended: {status}"));
             }
-            if is_healthy(address).unwrap_or(false) {
+            if is_ready(address).unwrap_or(false) {
                 return Ok(());
             }
             thread::sleep(Duration::from_millis(50));
@@ -128,10 +129,10 @@ impl Drop for Market {
     }
 }
 
-fn is_healthy(address: SocketAddr) -> std::io::Result<bool> {
+fn is_ready(address: SocketAddr) -> std::io::Result<bool> {
     let mut stream = TcpStream::connect_timeout(&address, Duration::from_secs(1))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    write!(stream, "GET /healthz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
+    write!(stream, "GET /readyz HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")?;
     let mut answer = [0; 12];
     stream.read_exact(&mut answer)?;
     Ok(answer.ends_with(b" 200"))
@@ -143,14 +144,13 @@ mod tests {
 
     #[test]
     fn marked_blocks_become_one_script() {
-        let readme =
-            "text\n```sh walk-through\na=1\n```\n```sh\nnot me\n```\n```sh walk-through\necho $a\n```\nend\n";
+        let readme = "text\n```sh\na=1\n```\n```\nnot me\n```\n```sh\necho $a\n```\nend\n";
         assert_eq!(blocks(readme), "a=1\necho $a\n");
-        assert_eq!(blocks("```sh\nnothing\n```\n"), "");
+        assert_eq!(blocks("```\nnothing\n```\n"), "");
     }
 
     #[test]
-    fn nobody_is_healthy_on_a_free_port() {
-        assert!(is_healthy(free_address().unwrap()).is_err());
+    fn nobody_is_ready_on_a_free_port() {
+        assert!(is_ready(free_address().unwrap()).is_err());
     }
 }

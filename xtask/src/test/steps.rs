@@ -95,8 +95,10 @@ fn deny(_: &Path) -> Plan {
 fn readme(root: &Path) -> Plan {
     if walk_through::script(root).is_none() {
         Plan::Skip("README.md has no walk-through".into())
-    } else if !Invocation::program("curl", &["--version"]).works() {
-        Plan::Skip("curl is not installed".into())
+    } else if let Some(missing) =
+        ["bash", "curl", "python3"].iter().find(|name| !Invocation::program(name, &["--version"]).works())
+    {
+        Plan::Skip(format!("{missing} is not installed"))
     } else {
         cargo(&["xtask", "walk-through"])
     }
