@@ -3,6 +3,7 @@ use ledger::{
     PaymentOp, Receipt, Refusal, StateKey, Transaction, TxOutcome, UnixMillis,
 };
 use pbft_crypto::Digest;
+use proptest::prelude::*;
 
 use crate::world::{START, World, address, amount, content, genesis, key};
 
@@ -162,6 +163,32 @@ fn entries_of_the_state_are_proven_by_the_header() {
         assert!(!lie.verify(&root));
     }
     assert_eq!(world.ledger.prove(&StateKey::Account(address("nobody"))), None);
+}
+
+proptest! {
+    #[test]
+    fn damaged_blocks_are_refused_or_read_as_they_are(at: prop::sample::Index, byte: u8, cut: prop::sample::Index) {
+        let mut world = World::new();
+        let batch = [world.tx("bea", pay("sam", 1)), world.tx("bea", pay("nobody", 1))];
+        let block = world.apply(&batch).block.unwrap();
+        let mut bytes = block.encode();
+        prop_assert!(Block::decode(&bytes[..cut.index(bytes.len())]).is_err());
+        let at = at.index(bytes.len());
+        let old = std::mem::replace(&mut bytes[at], byte);
+        if let Ok(read) = Block::decode(&bytes) {
+            prop_assert_eq!(read.encode(), bytes);
+            // Whatever is changed, the hash is another one or the contents do not fit it.
+            prop_assert_eq!(read.hash() == block.hash() && read.roots_match(), byte == old);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_answered(bytes in prop::collection::vec(any::<u8>(), 0..400)) {
+        let header = BlockHeader::decode(&bytes).map(|header| header.encode());
+        prop_assert!(header.is_err() || header.as_deref() == Ok(&bytes[..]));
+        let block = Block::decode(&bytes).map(|block| block.encode());
+        prop_assert!(block.is_err() || block.as_deref() == Ok(&bytes[..]));
+    }
 }
 
 /// All that a replica needs to catch up, or a reader to rebuild its tables, is the blocks.
