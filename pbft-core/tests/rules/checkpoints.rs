@@ -16,9 +16,9 @@ fn at_first_checkpoint() -> (Stage, Signed<Checkpoint>) {
     (stage, own)
 }
 
-/// CK-1 to CK-4: a quorum of equal votes moves the low water mark.
+/// CK-1, CK-2, CK-3, CK-5: a quorum of equal votes moves the low water mark; repeated ones do not add up.
 #[test]
-fn ck_4_a_quorum_of_equal_votes_is_stable() {
+fn ck_5_a_quorum_of_equal_votes_moves_the_mark() {
     let (mut stage, own) = at_first_checkpoint();
     let (one, two) = (stage.sign(1, own.statement), stage.sign(2, own.statement));
     stage.hear_and_settle(1, &Message::Checkpoint(one.clone()));
@@ -55,9 +55,9 @@ fn ck_2_votes_for_odd_numbers_are_ignored() {
     assert_eq!(stage.hear(0, &Message::Stable(odd)), []);
 }
 
-/// A quorum that certifies another state than this replica has: it says so, and does not go on as if nothing were.
+/// CK-4: a quorum that certifies another state than this replica has: it says so, and does not go on as if nothing were.
 #[test]
-fn ck_5_divergence_is_reported() {
+fn ck_4_divergence_is_reported() {
     let (mut stage, own) = at_first_checkpoint();
     let other = Checkpoint { digest: Digest::from_bytes([8; 32]), ..own.statement };
     let certificate = Message::Stable(stage.certificate(other, &[0, 1, 2]));

@@ -26,8 +26,8 @@ fn checkpoint(stage: &Stage, digest: Digest) -> Message {
 
 #[test]
 fn every_kind_of_contradiction_is_evidence_and_repetition_is_none() {
-    let rows: [(&str, fn(&Stage, Digest) -> Message); 3] =
-        [("prepare", prepare), ("commit", commit), ("checkpoint", checkpoint)];
+    type Vote = fn(&Stage, Digest) -> Message;
+    let rows: [(&str, Vote); 3] = [("prepare", prepare), ("commit", commit), ("checkpoint", checkpoint)];
     for (kind, make) in rows {
         let mut stage = Stage::new(3);
         let (first, second) = (make(&stage, A), make(&stage, B));
@@ -42,7 +42,7 @@ fn every_kind_of_contradiction_is_evidence_and_repetition_is_none() {
 }
 
 #[test]
-fn pp_9_an_equivocating_primary_is_caught_and_its_first_proposal_stands() {
+fn pp_8_an_equivocating_primary_is_caught_and_its_first_proposal_stands() {
     let mut stage = Stage::new(3);
     let first = stage.proposal(1, vec![request(1, 0)]);
     let second = stage.proposal(1, vec![request(2, 0)]);

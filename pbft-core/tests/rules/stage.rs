@@ -287,11 +287,13 @@ pub(crate) fn executions(effects: &[Effect]) -> Vec<u64> {
 }
 
 pub(crate) fn evidence(effects: &[Effect]) -> Vec<&Evidence> {
-    let evidence = |effect| match effect {
-        &Effect::Evidence(ref evidence) => Some(evidence),
-        _ => None,
-    };
-    effects.iter().filter_map(evidence).collect()
+    let mut found = Vec::new();
+    for effect in effects {
+        if let Effect::Evidence(evidence) = effect {
+            found.push(evidence);
+        }
+    }
+    found
 }
 
 pub(crate) fn own_checkpoint(effects: &[Effect]) -> Option<Signed<Checkpoint>> {

@@ -83,18 +83,18 @@ fn pp_1_to_pp_5_each_check_of_a_proposal() {
     check(vec![
         ("PP-1: not from the primary", proposal_of(&stage, good, 1), WrongRole),
         (
-            "PP-2: too many requests",
+            "PP-3: too many requests",
             proposal_of(&stage, batch((0..5).map(|n| request(1, n)).collect()), 0),
             TooLarge,
         ),
-        ("PP-2: a long operation", proposal_of(&stage, batch(vec![long]), 0), TooLarge),
-        ("PP-3: from a later view", proposal_of(&stage, late, 0), FutureOrigin),
+        ("PP-3: a long operation", proposal_of(&stage, batch(vec![long]), 0), TooLarge),
+        ("from a later view", proposal_of(&stage, late, 0), FutureOrigin),
         (
             "PP-4: a request twice",
             proposal_of(&stage, batch(vec![request(1, 0), request(1, 0)]), 0),
             RepeatedRequest,
         ),
-        ("PP-5: another batch", Message::PrePrepare(bound_to_another), WrongDigest),
+        ("PP-2: another batch", Message::PrePrepare(bound_to_another), WrongDigest),
         ("number 0", Message::PrePrepare(zero), SeqZero),
     ]);
 }

@@ -172,9 +172,9 @@ fn pp_6_another_view_is_ignored() {
     assert_eq!((sent(&effects), stage.log.len()), (vec![], 0));
 }
 
-/// PP-8: time may not run ahead of the backup's own clock, and a proposal that was too early may come again.
+/// PP-9: time may not run ahead of the backup's own clock, and a proposal that was too early may come again.
 #[test]
-fn pp_8_a_batch_from_the_future_waits() {
+fn pp_9_a_batch_from_the_future_waits() {
     let mut stage = Stage::new(3);
     let time = stage.now.wall.plus(stage.config.max_clock_ahead).next();
     let proposal = Message::PrePrepare(stage.proposal_at(1, time, vec![request(1, 0)]));

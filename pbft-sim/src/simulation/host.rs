@@ -34,7 +34,7 @@ impl Simulation {
                 self.answer(replica, client_index(&id.client), &Answer::Decline(id, reason));
                 Ok(())
             }
-            Effect::Execute { batch, checkpoint } => self.execute(replica, batch, checkpoint),
+            Effect::Execute { batch, checkpoint } => self.execute(replica, &batch, checkpoint),
             Effect::SetTimer(at) => {
                 self.set_timer(replica, at);
                 Ok(())
@@ -116,12 +116,12 @@ impl Simulation {
     fn execute(
         &mut self,
         replica: ReplicaId,
-        batch: OrderedBatch,
+        batch: &OrderedBatch,
         checkpoint: bool,
     ) -> Result<(), Violation> {
         let correct = !self.plan.is_byzantine(replica);
         if correct {
-            self.checks.on_execute(replica, &batch, &mut self.counters)?;
+            self.checks.on_execute(replica, batch, &mut self.counters)?;
         }
         if batch.requests.len() > 1 {
             self.counters.saw(Sometimes::FullBatch);
@@ -133,7 +133,7 @@ impl Simulation {
             self.counters.saw(Sometimes::Refused);
         }
         if correct {
-            self.checks.on_executed(&batch, &executed)?;
+            self.checks.on_executed(batch, &executed)?;
         }
         let at = self.now + self.schedule.span(self.plan.execute);
         self.agenda.at(at, Event::Executed { replica, life });

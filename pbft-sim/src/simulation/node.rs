@@ -34,9 +34,8 @@ pub(super) struct Node {
     /// What a service that keeps its own state has on disk.
     left: Option<RecordingService>,
     durable_service: bool,
-    /// How far its wall clock is ahead, and how far it was turned back at the start.
-    ahead: Duration,
-    behind: Duration,
+    /// What its wall clock says at the start: no two clocks agree.
+    wall: UnixMillis,
     /// How it lies, if it does.
     pub(super) behaviour: Option<Box<dyn Behaviour>>,
     pub(super) rng: Rng,
@@ -82,8 +81,7 @@ impl Node {
             disk: Disk::default(),
             left: None,
             durable_service: plan.durable_service,
-            ahead: rng.span((Duration::ZERO, plan.skew)),
-            behind: rng.span((Duration::ZERO, plan.skew)),
+            wall: START.plus(rng.span((Duration::ZERO, plan.skew * 2))),
             behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
             rng,
             sabotage: plan.sabotage,
@@ -95,11 +93,7 @@ impl Node {
 
     /// What its clocks say.
     pub(super) fn clock(&self, now: Duration) -> Now {
-        let wall = START.plus(now + self.ahead);
-        Now {
-            elapsed: now,
-            wall: UnixMillis::new(wall.value().saturating_sub(self.behind.as_millis() as u64)),
-        }
+        Now { elapsed: now, wall: self.wall.plus(now) }
     }
 
     /// Brings it back from what its disk holds. Says where execution goes on, and whether there were records.
