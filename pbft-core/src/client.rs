@@ -215,7 +215,7 @@ impl Client {
     /// One timer for all requests, a few times per retry period.
     fn arm(&mut self, now: Duration, effects: &mut Vec<ClientEffect>) {
         if self.armed.is_none() && !self.outstanding.is_empty() {
-            let at = now.saturating_add(self.config.retry_after / 4);
+            let at = now.saturating_add(self.config.retry_after.checked_div(4).unwrap_or_default());
             self.armed = Some(at);
             effects.push(ClientEffect::SetTimer(at));
         }

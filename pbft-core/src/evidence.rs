@@ -24,11 +24,14 @@ impl Evidence {
     /// Who is at fault.
     #[must_use]
     pub fn culprit(&self) -> ReplicaId {
+        const fn signer<T>([first, _]: &[Signed<T>; 2]) -> ReplicaId {
+            first.signer
+        }
         match self {
-            Self::PrePrepares(pair) => pair[0].signer,
-            Self::Prepares(pair) => pair[0].signer,
-            Self::Commits(pair) => pair[0].signer,
-            Self::Checkpoints(pair) => pair[0].signer,
+            Self::PrePrepares(pair) => signer(pair),
+            Self::Prepares(pair) => signer(pair),
+            Self::Commits(pair) => signer(pair),
+            Self::Checkpoints(pair) => signer(pair),
         }
     }
 }

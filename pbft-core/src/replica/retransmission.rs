@@ -197,7 +197,7 @@ impl Replica {
 
     pub(super) fn on_fetch(&mut self, step: &mut Step<'_>, from: ReplicaId, fetch: Fetch) {
         let now = step.now.elapsed;
-        let pause = self.config.status_period / 4;
+        let pause = self.config.status_period.checked_div(4).unwrap_or_default();
         let repeated =
             |(after, at): &(Seq, Duration)| *after == fetch.after && now.saturating_sub(*at) < pause;
         if from == self.id
