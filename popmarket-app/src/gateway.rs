@@ -26,7 +26,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Millis, Operation, Transaction, TxId, UnixMillis};
+use ledger::{Ledger, Millis, Operation, Transaction, UnixMillis};
 use pbft_crypto::{Address, PublicKey};
 use wallet::{Custody, Draft, NonceLease, NonceView, SignError, Signed, Wallet};
 
@@ -36,7 +36,8 @@ use crate::read_model::ReadModel;
 use crate::service::LedgerView;
 
 pub use error::{EnrolError, GatewayError};
-use flight::Flights;
+use fate::Standing;
+use flight::{Begun, Flights};
 pub use submission::{Recorded, Submission};
 pub use submitter::{Answer, NoAnswer, Submitter};
 
@@ -130,21 +131,26 @@ impl Gateway {
         operation: impl Into<Operation> + Send,
         client_ref: [u8; 16],
     ) -> Result<Submission, GatewayError> {
-        if let Some(earlier) = self.made_before(&sender, &client_ref).await? {
-            return self.submit_signed(earlier).await;
+        if let Some(submission) = self.resume(&sender, &client_ref).await? {
+            return Ok(submission);
         }
         let Signed { transaction, lease } = self.sign(sender, operation.into(), client_ref).await?;
-        match self.write_down(&transaction).await {
-            Ok(None) => self.launch(transaction, Some(lease)),
-            Ok(Some(earlier)) => {
-                self.shared.wallet.nonces().release(lease);
-                self.submit_signed(earlier).await
-            }
-            Err(error) => {
-                self.shared.wallet.nonces().release(lease);
-                Err(error)
-            }
+        let tx_id = transaction.id();
+        let written = self.shared.accounts.put_outgoing(&transaction).await;
+        if matches!(written, Ok(true)) {
+            return match self.shared.flights.begin(tx_id) {
+                Ok(begun) => Ok(self.launch(transaction, Some(lease), begun)),
+                Err(error) => {
+                    self.shared.wallet.nonces().release(lease);
+                    self.shared.accounts.drop_outgoing(&transaction).await?;
+                    Err(error)
+                }
+            };
         }
+        self.shared.wallet.nonces().release(lease);
+        written?;
+        // Another call with the same `client_ref` was faster.
+        self.resume(&sender, &client_ref).await?.ok_or(GatewayError::Busy)
     }
 
     /// Submits what a member signed. One that is on the chain already is not submitted again: its submission answers
@@ -153,11 +159,15 @@ impl Gateway {
     /// # Errors
     /// [`GatewayError`]: nothing was submitted.
     pub async fn submit_signed(&self, transaction: Transaction) -> Result<Submission, GatewayError> {
-        if let Some(recorded) = self.on_chain(&transaction.id())? {
-            return Ok(Submission::settled(recorded, self.shared.model.clone()));
+        match fate::standing(self.view(), &transaction, Some(self.now()))? {
+            Standing::OnChain(recorded) => {
+                return Ok(Submission::settled(recorded, self.shared.model.clone()));
+            }
+            Standing::Refused(refusal) => return Err(GatewayError::Refused(refusal)),
+            Standing::Open => transaction.verify_signature().map_err(GatewayError::Refused)?,
         }
-        transaction.verify_signature().map_err(GatewayError::Refused)?;
-        self.launch(transaction, None)
+        let begun = self.shared.flights.begin(transaction.id())?;
+        Ok(self.launch(transaction, None, begun))
     }
 
     /// Makes a key for an account to be, and keeps it.
@@ -168,11 +178,27 @@ impl Gateway {
         self.with_wallet(|wallet| Ok(wallet.signer().create_key()?)).await
     }
 
-    /// What the ledger would say now, before anything is spent on it.
-    fn advise(&self, transaction: &Transaction) -> Result<(), GatewayError> {
-        let now = self.now();
-        let advice = self.shared.view.read(|ledger| ledger.check(transaction, now.max(ledger.tip().time)));
-        advice.map_err(GatewayError::Refused)
+    /// Goes on with the transaction that was made before for this sender and `client_ref`, unless there is none or it can
+    /// never be recorded.
+    async fn resume(
+        &self,
+        sender: &Address,
+        client_ref: &[u8; 16],
+    ) -> Result<Option<Submission>, GatewayError> {
+        let Some(transaction) = self.made_before(sender, client_ref).await? else { return Ok(None) };
+        match fate::standing(self.view(), &transaction, None)? {
+            Standing::OnChain(recorded) => {
+                return Ok(Some(Submission::settled(recorded, self.shared.model.clone())));
+            }
+            Standing::Refused(refusal) if fate::is_final(&refusal) => {
+                self.shared.accounts.drop_outgoing(&transaction).await?;
+                return Ok(None);
+            }
+            // The replicas have the last word.
+            Standing::Refused(_) | Standing::Open => {}
+        }
+        let begun = self.shared.flights.begin(transaction.id())?;
+        Ok(Some(self.launch(transaction, None, begun)))
     }
 
     async fn made_before(
@@ -186,16 +212,6 @@ impl Gateway {
         // A loss of power takes more from the outbox than from the chain.
         let recorded = self.shared.model.transaction_by_ref(sender, client_ref).await?;
         Ok(recorded.map(|record| record.transaction))
-    }
-
-    /// Says if another one was written down for the same `client_ref` meanwhile.
-    async fn write_down(&self, transaction: &Transaction) -> Result<Option<Transaction>, GatewayError> {
-        let accounts = &self.shared.accounts;
-        if accounts.put_outgoing(transaction).await? {
-            return Ok(None);
-        }
-        let body = transaction.body();
-        Ok(accounts.outgoing(&body.sender, &body.client_ref).await?)
     }
 
     async fn sign(
@@ -212,11 +228,15 @@ impl Gateway {
         let view = NonceView { window, as_of: tip };
         let signed =
             self.with_wallet(move |wallet| wallet.sign(draft, &view).map_err(GatewayError::from)).await?;
-        if let Err(error) = self.advise(&signed.transaction) {
-            self.shared.wallet.nonces().release(signed.lease);
-            return Err(error);
+        let now = self.now();
+        let check = |ledger: &Ledger| ledger.check(&signed.transaction, now.max(ledger.tip().time));
+        match self.view().read(check) {
+            Ok(()) => Ok(signed),
+            Err(refusal) => {
+                self.shared.wallet.nonces().release(signed.lease);
+                Err(GatewayError::Refused(refusal))
+            }
         }
-        Ok(signed)
     }
 
     /// Keys may have to be read from files.
@@ -232,33 +252,15 @@ impl Gateway {
         (self.shared.options.clock)()
     }
 
-    fn on_chain(&self, id: &TxId) -> Result<Option<Recorded>, GatewayError> {
-        Ok(fate::on_chain(&self.shared.view, id)?)
-    }
-
-    /// Sends a transaction on its way, unless it is on its way.
-    fn launch(
-        &self,
-        transaction: Transaction,
-        lease: Option<NonceLease>,
-    ) -> Result<Submission, GatewayError> {
-        let advice = if lease.is_some() { Ok(()) } else { self.advise(&transaction) };
-        let begun = advice.and_then(|()| self.shared.flights.begin(transaction.id()));
-        let (seat, progress) = match begun {
-            Ok(begun) => begun,
-            Err(error) => {
-                if let Some(lease) = lease {
-                    self.shared.wallet.nonces().release(lease);
-                }
-                return Err(error);
-            }
-        };
+    /// Sends a transaction on its way, unless it is.
+    fn launch(&self, transaction: Transaction, lease: Option<NonceLease>, begun: Begun) -> Submission {
+        let Begun { seat, progress } = begun;
         let submission = Submission::new(transaction.id(), progress, self.shared.model.clone());
         if let Some(seat) = seat {
             let gateway = self.clone();
             tokio::spawn(async move { gateway.fly(transaction, lease, seat).await });
         }
-        Ok(submission)
+        submission
     }
 }
 

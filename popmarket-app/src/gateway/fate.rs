@@ -1,6 +1,6 @@
 //! What came of a transaction, by what is heard from the replicas and seen on the local chain.
 
-use ledger::{Refusal, Transaction, TxId};
+use ledger::{Refusal, Transaction, TxId, UnixMillis};
 use pbft_core::message::DeclineReason;
 
 use super::{Answer, NoAnswer, Recorded};
@@ -27,6 +27,38 @@ pub(super) fn on_chain(view: &LedgerView, id: &TxId) -> Result<Option<Recorded>,
     let receipt = block.receipt_of(id).ok_or(StoreError::Damaged("a receipt is missing"))?.1;
     let outcome = receipt.outcome.clone();
     Ok(Some(Recorded { tx_id: *id, height: place.height, index: place.index, outcome }))
+}
+
+/// How a transaction stands with the local chain.
+#[derive(Debug)]
+pub(super) enum Standing {
+    /// It is recorded.
+    OnChain(Recorded),
+    /// It is not, and this is what the ledger would say now.
+    Refused(Refusal),
+    /// It may be recorded.
+    Open,
+}
+
+/// How a transaction stands with the local chain at this time, or at the time of the last block.
+pub(super) fn standing(
+    view: &LedgerView,
+    transaction: &Transaction,
+    now: Option<UnixMillis>,
+) -> Result<Standing, StoreError> {
+    let advice =
+        view.read(|ledger| ledger.check(transaction, now.unwrap_or_default().max(ledger.tip().time)));
+    // After the look at the ledger: whoever sees the nonce used finds the transaction that used it.
+    Ok(match (on_chain(view, &transaction.id())?, advice) {
+        (Some(recorded), _) => Standing::OnChain(recorded),
+        (None, Err(refusal)) => Standing::Refused(refusal),
+        (None, Ok(())) => Standing::Open,
+    })
+}
+
+/// Whether nothing that may still happen gets such a transaction recorded, as the last block says so.
+pub(super) const fn is_final(refusal: &Refusal) -> bool {
+    matches!(refusal, Refusal::NonceUsed { .. } | Refusal::Expired { .. } | Refusal::WrongChain)
 }
 
 /// What an answer means, if it settles anything.
@@ -75,13 +107,11 @@ fn by_verdict(
 
 /// The nonce is used: by this transaction or by another one? Not known while the local chain lags behind.
 fn by_chain(view: &LedgerView, transaction: &Transaction) -> Result<Option<Fate>, StoreError> {
-    let body = transaction.body();
-    let standing = view.read(|ledger| ledger.nonces(&body.sender).check(body.nonce));
-    // After the look at the nonce: whoever sees it used finds the transaction that used it.
-    if let Some(recorded) = on_chain(view, &transaction.id())? {
-        return Ok(Some(Fate::Recorded(recorded)));
-    }
-    Ok(standing.err().filter(|refusal| matches!(refusal, Refusal::NonceUsed { .. })).map(Fate::Refused))
+    Ok(match standing(view, transaction, None)? {
+        Standing::OnChain(recorded) => Some(Fate::Recorded(recorded)),
+        Standing::Refused(refusal) if is_final(&refusal) => Some(Fate::Refused(refusal)),
+        Standing::Refused(_) | Standing::Open => None,
+    })
 }
 
 fn nonce_used(view: &LedgerView, transaction: &Transaction) -> Refusal {

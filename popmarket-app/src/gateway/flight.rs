@@ -27,6 +27,12 @@ pub(super) struct Seat {
     seats: Arc<Mutex<HashMap<TxId, Progress>>>,
 }
 
+/// How to follow a transaction, and the seat if it had none.
+pub(super) struct Begun {
+    pub(super) seat: Option<Seat>,
+    pub(super) progress: Progress,
+}
+
 impl Flights {
     pub(super) fn new(max: usize) -> Self {
         Self { max, seats: Arc::default() }
@@ -37,17 +43,18 @@ impl Flights {
     }
 
     /// A seat, unless the transaction has one.
-    pub(super) fn begin(&self, id: TxId) -> Result<(Option<Seat>, Progress), GatewayError> {
+    pub(super) fn begin(&self, id: TxId) -> Result<Begun, GatewayError> {
         let mut seats = self.seats.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(progress) = seats.get(&id) {
-            return Ok((None, progress.clone()));
+            return Ok(Begun { seat: None, progress: progress.clone() });
         }
         if seats.len() >= self.max {
             return Err(GatewayError::Busy);
         }
         let (fate, progress) = watch::channel(None);
         seats.insert(id, progress.clone());
-        Ok((Some(Seat { id, fate, seats: Arc::clone(&self.seats) }), progress))
+        let seat = Seat { id, fate, seats: Arc::clone(&self.seats) };
+        Ok(Begun { seat: Some(seat), progress })
     }
 }
 

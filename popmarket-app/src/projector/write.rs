@@ -160,7 +160,7 @@ async fn payment(to: &mut To<'_>, position: Position, event: &PaymentEvent) -> D
     let sql = "INSERT INTO payments (tx, position, payer, payee, asset, amount, reference, memo, at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let query = sqlx::query(sql).bind(Col(*tx)).bind(Col(position)).bind(Col(*from)).bind(Col(*payee));
-    let query = query.bind(Col(*asset)).bind(Col(*amount)).bind(reference.as_ref().map(|r| r.as_str()));
+    let query = query.bind(Col(*asset)).bind(Col(*amount)).bind(reference.as_ref().map(ledger::Reference::as_str));
     query.bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
     Ok(())
 }
