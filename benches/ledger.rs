@@ -42,7 +42,7 @@ impl Market {
     /// The next payments: each account pays its neighbour in turn.
     fn payments(&mut self) -> (u64, Vec<Transaction>) {
         self.seq += 1;
-        let first = (self.seq as usize - 1) * PAYMENTS;
+        let first = usize::try_from(self.seq - 1).expect("few blocks") * PAYMENTS;
         let payment = |number: usize| {
             let (payer, payee) = (&self.keys[number % ACCOUNTS], &self.keys[(number + 1) % ACCOUNTS]);
             let operation = PaymentOp::Pay {

@@ -32,15 +32,19 @@ fn append(c: &mut Criterion) {
     group.sample_size(20);
     for records in [1u64, 16, 256] {
         group.throughput(Throughput::Elements(records));
-        group.bench_with_input(BenchmarkId::new("records for each fsync", records), &records, |b, records| {
-            b.iter(|| {
-                for _ in 0..*records {
-                    position = position.next();
-                    log.append(position, &record).expect("the disk takes it");
-                }
-                log.sync().expect("the disk syncs")
-            });
-        });
+        group.bench_with_input(
+            BenchmarkId::new("records for each fsync", records),
+            &records,
+            |b, records| {
+                b.iter(|| {
+                    for _ in 0..*records {
+                        position = position.next();
+                        log.append(position, &record).expect("the disk takes it");
+                    }
+                    log.sync().expect("the disk syncs")
+                });
+            },
+        );
     }
 }
 

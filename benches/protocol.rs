@@ -36,7 +36,8 @@ fn proposal() -> Message {
 fn codec(c: &mut Criterion) {
     let message = proposal();
     let bytes = wire::encode(&message).expect("it is within all bounds");
-    let mut group = c.benchmark_group(format!("protocol/pre-prepare of {REQUESTS} x {OPERATION_BYTES} bytes"));
+    let mut group =
+        c.benchmark_group(format!("protocol/pre-prepare of {REQUESTS} x {OPERATION_BYTES} bytes"));
     group.throughput(Throughput::Bytes(bytes.len() as u64));
     group.bench_function("encode", |b| b.iter(|| wire::encode(black_box(&message))));
     group.bench_function("decode", |b| b.iter(|| wire::decode::<Message>(black_box(&bytes))));
@@ -70,7 +71,11 @@ fn step(c: &mut Criterion) {
         group.bench_function(format!("{count} requests together"), |b| {
             let mut cluster = LocalCluster::new(4, || Idle);
             let operations = || vec![vec![7; OPERATION_BYTES]; count];
-            b.iter_batched(operations, |operations| cluster.submit_together(operations), BatchSize::SmallInput);
+            b.iter_batched(
+                operations,
+                |operations| cluster.submit_together(operations),
+                BatchSize::SmallInput,
+            );
         });
     }
 }

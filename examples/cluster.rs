@@ -91,7 +91,7 @@ impl Cluster {
             ..Application::open(Sum { value: 0, seen: of_service })
         };
         let key = self.keys[id.index()].clone();
-        Ok((Node::start(config, key, listener, application, &self.metrics)?, seen))
+        Ok((Node::start(config, &key, listener, application, &self.metrics)?, seen))
     }
 }
 

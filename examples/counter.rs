@@ -5,7 +5,7 @@
 //! ```
 
 use pbft_core::{
-    ReplicaId, Seq,
+    Replica, ReplicaId, Seq,
     local::LocalCluster,
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
 };
@@ -48,7 +48,7 @@ fn main() {
         );
     }
     for replica in (0..4).map(ReplicaId::new) {
-        let (counter, progress) = (cluster.service(replica), cluster.replica(replica).map(|r| r.progress()));
+        let (counter, progress) = (cluster.service(replica), cluster.replica(replica).map(Replica::progress));
         let (counter, progress) = counter.zip(progress).expect("there are four");
         println!("replica {replica}: total {} after {} batches", counter.0, progress.executed);
     }

@@ -100,7 +100,7 @@ impl Node {
     /// If the log, the service's state or the network cannot be used.
     pub fn start<S: Service + 'static>(
         config: NodeConfig,
-        key: Arc<KeyPair>,
+        key: &Arc<KeyPair>,
         listener: TcpListener,
         mut application: Application<S>,
         metrics: &Metrics,
@@ -110,7 +110,7 @@ impl Node {
         let mut log = DurableLog::open(disk, config.log.clone())?;
         let replica = recover(&config, &crypto, log.load()?, &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
-        let transport = Transport::start(TransportConfig::of(&config), listener, &key, events)?;
+        let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
 
         let channels = Channels::new();
         let (progress, progress_seen) = watch::channel(replica.progress());

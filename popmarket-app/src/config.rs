@@ -172,8 +172,8 @@ fn read(path: &Path) -> Result<String, ConfigFileError> {
     fs::read_to_string(path).map_err(|source| ConfigFileError::Io { path: path.into(), source })
 }
 
-fn malformed(path: &Path, why: impl ToString) -> ConfigFileError {
-    ConfigFileError::Malformed { path: path.into(), why: why.to_string() }
+fn malformed(path: &Path, why: impl std::fmt::Display) -> ConfigFileError {
+    ConfigFileError::Malformed { path: path.into(), why: format!("{why}") }
 }
 
 /// Reads a TOML file.

@@ -76,7 +76,7 @@ impl ReplicaPlan<'_> {
             admission: Arc::new(LedgerAdmission::new(chain_id)),
             report: Arc::new(move || reported.report()),
         };
-        let node = Node::start(config, self.key, listener, application, metrics)?;
+        let node = Node::start(config, &self.key, listener, application, metrics)?;
         Ok(Replica { node, ledger })
     }
 }

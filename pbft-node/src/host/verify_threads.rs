@@ -61,7 +61,7 @@ impl VerifyThread {
         for event in events.drain(..) {
             match event {
                 Inbound::Replica { from, message, quota } => {
-                    messages.push(((from, message), Arc::new(quota)))
+                    messages.push(((from, message), Arc::new(quota)));
                 }
                 Inbound::Client { connection, request: ClientRequest::Submit(submitted), quota } => {
                     let quota = Arc::new(quota);

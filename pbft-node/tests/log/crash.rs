@@ -93,7 +93,7 @@ impl Experiment {
                 Action::Reopen => {
                     drop(log);
                     log = self.open()?;
-                    self.check(log.load()?);
+                    self.check(&log.load()?);
                 }
             }
         }
@@ -104,12 +104,12 @@ impl Experiment {
     fn live(&mut self, actions: &[Action], ending: Ending, seed: u64) {
         match ending {
             Ending::PowerCut { operation } | Ending::Killed { operation } => {
-                self.disk.cut_power_after(operation)
+                self.disk.cut_power_after(operation);
             }
             Ending::FailedSync { sync } => self.disk.fail_sync_after(sync),
         }
         let log = self.open().and_then(|mut log| {
-            self.check(log.load()?);
+            self.check(&log.load()?);
             self.run(log, actions)
         });
         match ending {
@@ -122,7 +122,7 @@ impl Experiment {
     /// A last opening without faults, which must find all that it should.
     fn end(&mut self) {
         let records = self.open().unwrap().load().unwrap();
-        self.check(records);
+        self.check(&records);
     }
 
     fn crash(&mut self, mut choices: Choices) {
@@ -130,7 +130,7 @@ impl Experiment {
     }
 
     /// Checks what a log gives after a crash, and takes it for what is there now.
-    fn check(&mut self, records: Vec<(LogPosition, Record)>) {
+    fn check(&mut self, records: &[(LogPosition, Record)]) {
         let last = records.last().map_or(LogPosition::START, |(position, _)| *position);
         let first = records.first().map_or(LogPosition::new(1), |(position, _)| *position);
         assert!(last >= self.durable, "{last:?} < {:?}: durable records are lost", self.durable);
@@ -179,13 +179,13 @@ fn power_cut_at_every_operation_with_every_kind_of_loss() {
             );
             experiment.crash(Choices::new(seed * operations + cut));
             let mut log = experiment.open().unwrap();
-            experiment.check(log.load().unwrap());
+            experiment.check(&log.load().unwrap());
             // Going on needs nothing special.
             let log = experiment.run(log, &script()).unwrap();
             experiment.crash(Choices::new(seed));
             drop(log);
             let records = experiment.open().unwrap().load().unwrap();
-            experiment.check(records);
+            experiment.check(&records);
             images += 2;
         }
     }

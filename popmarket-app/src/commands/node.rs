@@ -102,10 +102,12 @@ pub(super) async fn start_market(
     listener: TcpListener,
     registry: Registry,
 ) -> Result<Market, CommandError> {
-    let failed = |error: &dyn std::fmt::Display| CommandError::Failed(format!("the web cannot start: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| CommandError::Failed(format!("the web cannot start: {error}"));
     listener.set_nonblocking(true).map_err(|error| failed(&error))?;
     let listener = tokio::net::TcpListener::from_std(listener).map_err(|error| failed(&error))?;
-    let client_key = KeyPair::from_secret_bytes(&loaded.key.secret_bytes()).map_err(|error| failed(&error))?;
+    let client_key =
+        KeyPair::from_secret_bytes(&loaded.key.secret_bytes()).map_err(|error| failed(&error))?;
     let plan = MarketPlan {
         genesis: &loaded.genesis,
         replicas: loaded.cluster.replica_set(),

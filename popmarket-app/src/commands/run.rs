@@ -52,7 +52,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
     // First of all, so that a taken address is known before anything is written.
     let web = listen(args.listen)?;
     let temporary = match args.ephemeral {
-        true => Some(TemporaryFolder::new("popmarket").map_err(|error| CommandError::failed("no folder", error))?),
+        true => Some(
+            TemporaryFolder::new("popmarket").map_err(|error| CommandError::failed("no folder", error))?,
+        ),
         false => None,
     };
     let folder = temporary.as_ref().map_or(args.data.as_path(), TemporaryFolder::path);
