@@ -102,3 +102,8 @@ pub use input::Input;
 pub use message::{Message, Request};
 pub use replica::Replica;
 pub use time::{Now, UnixMillis};
+
+/// The README's example is compiled and run with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
