@@ -58,8 +58,10 @@ impl LedgerService {
     }
 
     fn apply(&mut self, batch: &OrderedBatch) -> Result<BatchRecord, StoreError> {
-        let decoded: Vec<Result<Transaction, Refusal>> = batch.requests.iter().map(transaction_of).collect();
-        let transactions: Vec<Transaction> = decoded.iter().flatten().cloned().collect();
+        let mut transactions = Vec::new();
+        let mut decode =
+            |request| transaction_of(request).map(|transaction| transactions.push(transaction)).err();
+        let malformed: Vec<Option<Refusal>> = batch.requests.iter().map(&mut decode).collect();
         let input = BatchInput {
             seq: batch.seq.value(),
             view: batch.origin.value(),
@@ -71,9 +73,9 @@ impl LedgerService {
             let executed = transactions.iter().zip(&applied.outcomes);
             let mut outcomes =
                 executed.map(|(transaction, outcome)| self::outcome(ledger, transaction, outcome));
-            let outcomes = decoded.iter().map(|decoded| match decoded {
-                Ok(_) => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
-                Err(refusal) => outcome::refused(*refusal),
+            let outcomes = malformed.iter().map(|refusal| match refusal {
+                Some(refusal) => outcome::refused(*refusal),
+                None => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
             });
             let record = BatchRecord { outcomes: outcomes.collect(), after: StateName::of(ledger) };
             store.append(batch.seq, &applied, &record)?;

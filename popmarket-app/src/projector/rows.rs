@@ -22,6 +22,7 @@ pub(super) struct Rows {
     /// Only the last of each.
     pub(super) balances: BTreeMap<(Address, AssetId), Balance>,
     pub(super) trade_steps: Vec<(TradeId, Position)>,
+    pub(super) payments: Vec<(Position, PaymentEvent)>,
 }
 
 pub(super) struct BlockRow {
@@ -61,6 +62,7 @@ impl Rows {
             events: Vec::new(),
             balances: BTreeMap::new(),
             trade_steps: Vec::new(),
+            payments: Vec::new(),
         };
         for block in blocks {
             rows.add(block)?;
@@ -103,6 +105,7 @@ impl Rows {
             EventKind::Money(MoneyEvent::BalanceChanged { account, asset, after, .. }) => {
                 self.balances.insert((*account, *asset), *after);
             }
+            EventKind::Payment(payment) => self.payments.push((position, payment.clone())),
             EventKind::Trade(trade) => self.trade_steps.push((trade.trade, position)),
             _ => {}
         }

@@ -169,7 +169,10 @@ async fn a_rebuilt_read_model_equals_one_that_grew() {
 }
 
 /// Kills the projector when it wakes up for the nth time, wherever it is then.
-async fn killed_at(wakeup: u64, work: impl Future<Output = Result<Option<Watermark>, ProjectorError>>) -> bool {
+async fn killed_at(
+    wakeup: u64,
+    work: impl Future<Output = Result<Option<Watermark>, ProjectorError>>,
+) -> bool {
     let mut work = Box::pin(work);
     let mut left = wakeup;
     std::future::poll_fn(move |context| match left.checked_sub(1) {

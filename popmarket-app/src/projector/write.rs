@@ -27,6 +27,7 @@ impl Rows {
         for event in &self.events {
             write_objects(to, &event.record).await?;
         }
+        self.write_payments(to).await?;
         self.write_balances(to).await?;
         self.projection.write(to).await
     }
@@ -74,6 +75,17 @@ impl Rows {
         .await
     }
 
+    async fn write_payments(&self, to: &mut To<'_>) -> Done {
+        let table = "payments (tx, position, payer, payee, asset, amount, reference, memo, at)";
+        insert(to, table, 9, "", &self.payments, |mut row, (position, payment)| {
+            let PaymentEvent::Paid { tx, from, to: payee, asset, amount, reference, memo, at } = payment;
+            row.push_bind(Col(*tx)).push_bind(Col(*position)).push_bind(Col(*from)).push_bind(Col(*payee));
+            row.push_bind(Col(*asset)).push_bind(Col(*amount)).push_bind(reference.clone().map(Col));
+            row.push_bind(Col(memo.clone())).push_bind(Col(*at));
+        })
+        .await
+    }
+
     async fn write_balances(&self, to: &mut To<'_>) -> Done {
         let or_replace = " ON CONFLICT (account, asset) DO UPDATE SET available = excluded.available, held = excluded.held";
         let table = "balances (account, asset, available, held)";
@@ -109,14 +121,14 @@ fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What an event says about accounts, charges, payments, listings and trades.
+/// What an event says about accounts, charges, listings and trades.
 async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
     let EventRecord { position, event: Event { kind, .. }, .. } = record;
     match kind {
-        EventKind::Money(_) => Ok(()),
+        // Written together with others of their kind.
+        EventKind::Money(_) | EventKind::Payment(_) => Ok(()),
         EventKind::Account(event) => account(to, event).await,
         EventKind::Charge(event) => charge(to, *position, event).await,
-        EventKind::Payment(event) => payment(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,
         EventKind::Trade(event) => trade(to, *position, event).await,
     }
@@ -152,16 +164,6 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
             query.bind(reason.as_str()).bind(Col(*charge)).execute(&mut **to).await?;
         }
     }
-    Ok(())
-}
-
-async fn payment(to: &mut To<'_>, position: Position, event: &PaymentEvent) -> Done {
-    let PaymentEvent::Paid { tx, from, to: payee, asset, amount, reference, memo, at } = event;
-    let sql = "INSERT INTO payments (tx, position, payer, payee, asset, amount, reference, memo, at) \
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-    let query = sqlx::query(sql).bind(Col(*tx)).bind(Col(position)).bind(Col(*from)).bind(Col(*payee));
-    let query = query.bind(Col(*asset)).bind(Col(*amount)).bind(reference.as_ref().map(ledger::Reference::as_str));
-    query.bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
     Ok(())
 }
 
