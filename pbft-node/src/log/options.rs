@@ -11,7 +11,8 @@ pub struct LogOptions {
     /// A file that would grow longer is ended and the next one begun. At most [`Self::MAX_SEGMENT_BYTES`].
     pub segment_bytes: usize,
     /// A file grows by this much at once, in zeros, so that most writes change no length and a sync has only one
-    /// place to write to. 0 or 1: by what is written.
+    /// place to write to: measured by `examples/log_latency.rs` at one half to three quarters of the time. 0 or 1: by
+    /// what is written.
     pub reserve_bytes: usize,
     /// Tells the frames of a new log from those of any other. Keep it from clients: one who knows it could send a
     /// request that looks like a frame of the log, and a torn write in that request would look like damage.
