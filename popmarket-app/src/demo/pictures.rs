@@ -35,12 +35,23 @@ pub(super) enum Shape {
         width: f32,
         color: Rgb,
     },
+    /// A rectangle with round corners, by its middle and half of its sides.
+    Plate {
+        x: f32,
+        y: f32,
+        half: (f32, f32),
+        r: f32,
+        color: Rgb,
+    },
 }
 
 impl Shape {
     const fn color(&self) -> Rgb {
         match self {
-            Self::Disc { color, .. } | Self::Ring { color, .. } | Self::Bar { color, .. } => *color,
+            Self::Disc { color, .. }
+            | Self::Ring { color, .. }
+            | Self::Bar { color, .. }
+            | Self::Plate { color, .. } => *color,
         }
     }
 
@@ -49,6 +60,10 @@ impl Shape {
         match *self {
             Self::Disc { x, y, r, .. } => (px - x).hypot(py - y) - r,
             Self::Ring { x, y, r, width, .. } => ((px - x).hypot(py - y) - r).abs() - width / 2.0,
+            Self::Plate { x, y, half: (w, h), r, .. } => {
+                let (dx, dy) = ((px - x).abs() - w + r, (py - y).abs() - h + r);
+                dx.max(0.0).hypot(dy.max(0.0)) + dx.max(dy).min(0.0) - r
+            }
             Self::Bar { from: (ax, ay), to: (bx, by), width, .. } => {
                 let (dx, dy) = (bx - ax, by - ay);
                 let along = ((px - ax) * dx + (py - ay) * dy) / (dx * dx + dy * dy);
