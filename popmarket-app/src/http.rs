@@ -30,6 +30,9 @@ mod state;
 mod submit;
 pub(crate) mod timestamp;
 
+#[cfg(test)]
+mod tests;
+
 use std::time::Duration;
 
 use axum::Router;
@@ -42,10 +45,10 @@ pub(crate) use caller::{Caller, SignedIn};
 pub use code::Code;
 pub(crate) use cookie::{drop_session, keep_session, language};
 pub(crate) use extract::{Id, PICTURE_BODY, Query, TEXT_BODY, read_body};
-pub(crate) use once::{RequestKey, accounts_problem};
 pub use model::{NetworkReport, ReplicaReport, ReplicaStatus};
-pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
+pub(crate) use once::{RequestKey, accounts_problem};
 pub(crate) use problem::{Answer, Failed, Failure};
+pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
 pub use rate_limit::{Rate, Rates};
 pub use serve::serve;
 pub use state::{AppState, ChainInfo, HttpOptions, MetricsText, NetworkStatus, Parts};

@@ -25,8 +25,8 @@ use crate::http::openapi::Docs;
 use crate::http::{AppState, Caller, Code, Problem};
 
 pub use locale::Lang;
-pub(crate) use ui::Visit;
 use ui::Ui;
+pub(crate) use ui::Visit;
 
 /// All routes of the pages.
 pub(crate) fn router() -> Router<AppState> {
@@ -124,4 +124,10 @@ fn form_key() -> String {
 /// Whether a problem means that the form itself should be shown again.
 const fn not_found(code: Code) -> bool {
     code.status.as_u16() == 404
+}
+
+/// What the keys of texts begin with.
+#[cfg(test)]
+pub(crate) fn key_families() -> std::collections::BTreeSet<String> {
+    locale::keys().filter_map(|key| key.split_once('.')).map(|(family, _)| family.to_owned()).collect()
 }

@@ -45,7 +45,7 @@ rules! {
     Member Read     GET    "/v1/members/me";
     Anyone Password POST   "/v1/sessions";
     Member Write    DELETE "/v1/sessions";
-    Anyone Password POST   "/v1/wallets";
+    Member Password POST   "/v1/wallets";
     Member Read     GET    "/v1/wallets/{address}";
     Anyone Read     GET    "/v1/accounts/{address}";
     Anyone Read     GET    "/v1/accounts/{address}/transactions";
@@ -126,5 +126,6 @@ pub fn methods(path: &str) -> impl Iterator<Item = &'static Method> {
 
 /// Whether a path is one of the API: its errors are JSON for any client.
 pub fn is_api(path: &str) -> bool {
-    path.starts_with("/v1/") || matches!(path, "/payment" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
+    path.starts_with("/v1/")
+        || matches!(path, "/payment" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
 }

@@ -10,8 +10,8 @@ use ledger::Role;
 use pbft_crypto::Address;
 
 use super::code::Code;
-use super::problem::{Failed, Failure, Problem};
 use super::cookie;
+use super::problem::{Failed, Failure, Problem};
 use super::state::AppState;
 use crate::accounts_db::{Member, SessionToken};
 
@@ -108,12 +108,11 @@ pub(super) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
     let Some(session) = session else {
         return if by_cookie { Ok(Caller::default()) } else { Err(unauthenticated()) };
     };
-    let role = role_of(state, &session.member.address).await?;
+    let role = role_of(state, &session.member.address);
     Ok(Caller(Some(Arc::new(Identity { member: session.member, role, token, by_cookie }))))
 }
 
 /// What an account may do, as the ledger has it.
-pub(super) async fn role_of(state: &AppState, address: &Address) -> Result<Role, Failure> {
-    let account = state.read.account(address).await.map_err(|error| Problem::internal(&error))?;
-    Ok(account.map_or(Role::Member, |account| account.role))
+pub(super) fn role_of(state: &AppState, address: &Address) -> Role {
+    state.gateway.view().read(|ledger| ledger.account(address).map_or(Role::Member, |account| account.role))
 }

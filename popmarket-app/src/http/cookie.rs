@@ -79,7 +79,8 @@ mod tests {
         let token: SessionToken = "ab".repeat(32).parse().unwrap();
         let options = HttpOptions { behind_tls: true, ..HttpOptions::default() };
         let cookie = keep_session(&options, &token).unwrap();
-        let expected = format!("__Host-session={token}; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax; Secure");
+        let expected =
+            format!("__Host-session={token}; Path=/; Max-Age=1209600; HttpOnly; SameSite=Lax; Secure");
         assert_eq!(cookie.to_str().unwrap(), expected);
         let cookie = drop_session(&HttpOptions::default()).unwrap();
         assert_eq!(cookie, "session=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax");

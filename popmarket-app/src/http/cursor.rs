@@ -49,8 +49,14 @@ impl ListQuery {
     ///
     /// # Errors
     /// INVALID_QUERY.
-    pub(crate) fn page<K: std::str::FromStr<Err: std::fmt::Display>>(self) -> Result<PageRequest<K>, Failure> {
-        page(self.limit, parsed("starting_after", self.starting_after)?, parsed("ending_before", self.ending_before)?)
+    pub(crate) fn page<K: std::str::FromStr<Err: std::fmt::Display>>(
+        self,
+    ) -> Result<PageRequest<K>, Failure> {
+        page(
+            self.limit,
+            parsed("starting_after", self.starting_after)?,
+            parsed("ending_before", self.ending_before)?,
+        )
     }
 }
 
@@ -79,7 +85,9 @@ mod tests {
         let start = PageStart::After(7);
         assert_eq!(of(Some(100), Some(7), None), Ok(PageRequest { limit: PageLimit::MAX, start }));
         assert_eq!(of(None, None, Some(7)).unwrap().start, PageStart::Before(7));
-        for (limit, after, before) in [(Some(0), None, None), (Some(101), None, None), (None, Some(1), Some(2))] {
+        for (limit, after, before) in
+            [(Some(0), None, None), (Some(101), None, None), (None, Some(1), Some(2))]
+        {
             assert_eq!(of(limit, after, before), Err(Code::INVALID_QUERY));
         }
     }

@@ -78,7 +78,8 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for OptionalBody<T> 
 /// BODY_TOO_LARGE or BODY_UNREADABLE.
 pub(crate) async fn read_body(body: Body, limit: usize) -> Result<Bytes, Failure> {
     to_bytes(body, limit).await.map_err(|error| {
-        let too_large = std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
+        let too_large =
+            std::error::Error::source(&error).is_some_and(<dyn std::error::Error>::is::<LengthLimitError>);
         if too_large {
             Problem::because(Code::BODY_TOO_LARGE, format_args!("at most {limit} bytes"))
         } else {
@@ -120,7 +121,8 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Query<T> {
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failed> {
         let query = parts.uri.query().unwrap_or_default();
         let mut others = form_urlencoded::Serializer::new(String::new());
-        others.extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "min_height"));
+        others
+            .extend_pairs(form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name != "min_height"));
         let query = serde_urlencoded::from_str(&others.finish())
             .map_err(|error| Problem::because(Code::INVALID_QUERY, error))?;
         Ok(Self(query))
@@ -175,7 +177,9 @@ mod tests {
         for wrong in ["{}", "[]", "null", "{\"size\":\"1\",\"more\":1}"] {
             assert_eq!(code_of(json, wrong).await.0, Code::INVALID_BODY, "{wrong:?}");
         }
-        for wrong in ["{\"size\":1}", "{\"size\":\"-1\"}", "{\"size\":\"18446744073709551616\"}", "{\"size\":null}"] {
+        for wrong in
+            ["{\"size\":1}", "{\"size\":\"-1\"}", "{\"size\":\"18446744073709551616\"}", "{\"size\":null}"]
+        {
             assert_eq!(code_of(json, wrong).await, (Code::INVALID_BODY, Some("size".into())), "{wrong:?}");
         }
         let long = "{\"size\":\"1\"                                                              }";

@@ -16,7 +16,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use account::{
-    AccountView, BalanceView, MemberView, NewMember, NewSession, Secret, SessionView, SignedHex, WalletKey, WalletView,
+    AccountView, BalanceView, MemberView, NewMember, NewSession, Secret, SessionView, SignedHex, WalletKey,
+    WalletView,
 };
 pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
 pub use event::EventView;

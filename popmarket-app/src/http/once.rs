@@ -1,9 +1,9 @@
 //! Requests that are done once, however often they come: idempotency keys.
 
 use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
 use axum::response::{IntoResponse, Response};
 use pbft_crypto::{Address, Digest};
 use serde::Serialize;
@@ -38,7 +38,15 @@ impl Settled {
     pub(crate) fn done(status: StatusCode, location: String, body: &impl Serialize) -> Self {
         let body = serde_json::to_vec(body).unwrap_or_default();
         let content_type = "application/json";
-        Self { status, content_type, body, location: Some(location), done: true, replayed: false, retry_after: None }
+        Self {
+            status,
+            content_type,
+            body,
+            location: Some(location),
+            done: true,
+            replayed: false,
+            retry_after: None,
+        }
     }
 
     /// It failed. If a transaction is on the chain because of it, that is final; else it may be tried again.
@@ -77,7 +85,8 @@ impl Settled {
 
     fn replayed(answer: StoredAnswer) -> Self {
         let reply: Option<Reply> = serde_json::from_slice(&answer.body).ok();
-        let content_type = if answer.content_type == PROBLEM_JSON { PROBLEM_JSON } else { "application/json" };
+        let content_type =
+            if answer.content_type == PROBLEM_JSON { PROBLEM_JSON } else { "application/json" };
         Self {
             status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK),
             content_type,
@@ -135,10 +144,11 @@ impl RequestKey {
         Ok(Self { key: Some(checked(key)?), ..self })
     }
 
-    /// What the transaction can be found by: derived from the key, random without one.
-    pub(crate) fn client_ref(&self, member: &Address) -> [u8; 16] {
+    /// What the transaction is found by if the request comes again before it was answered. Derived from the key and from
+    /// what was sent, so that other requests never find it; random without a key.
+    pub(crate) fn client_ref(&self, member: &Address, fingerprint: &Digest) -> [u8; 16] {
         let mut bytes = [0; 16];
-        let seed = self.key.as_ref().map(|key| format!("{member}\n{}\n{key}", self.route));
+        let seed = self.key.as_ref().map(|key| format!("{member}\n{}\n{key}\n{fingerprint}", self.route));
         match seed {
             Some(seed) => bytes.copy_from_slice(&pbft_crypto::sha256(seed.as_bytes()).as_bytes()[..16]),
             // Without it the transaction can be found by its id all the same.

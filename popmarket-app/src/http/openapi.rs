@@ -60,14 +60,18 @@ async fn show(state: axum::extract::State<AppState>, caller: super::Caller, requ
 /// What the handlers say about themselves, and what is the same for many of them.
 fn document() -> Value {
     let (_, collected) = routes::router().split_for_parts();
-    let info = InfoBuilder::new().title("POP Market").version(env!("CARGO_PKG_VERSION")).description(Some(DESCRIPTION));
+    let info = InfoBuilder::new()
+        .title("POP Market")
+        .version(env!("CARGO_PKG_VERSION"))
+        .description(Some(DESCRIPTION));
     let mut api = OpenApiBuilder::new().info(info.build()).build();
     api.paths = collected.paths;
     api.components = collected.components;
     let mut document = serde_json::to_value(&api).unwrap_or_default();
     add_components(&mut document);
     for rule in access::RULES {
-        let pointer = format!("/paths/{}/{}", rule.path.replace('/', "~1"), rule.method.as_str().to_lowercase());
+        let pointer =
+            format!("/paths/{}/{}", rule.path.replace('/', "~1"), rule.method.as_str().to_lowercase());
         if let Some(operation) = document.pointer_mut(&pointer).and_then(Value::as_object_mut) {
             complete(operation, rule);
         }
@@ -92,15 +96,25 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
         Access::Member => Some("member"),
         Access::Admin => Some("admin"),
     };
-    let id = format!("{}{}", rule.method.as_str().to_lowercase(), rule.path.replace(['/', '.'], "_").replace(['{', '}'], ""));
+    let id = format!(
+        "{}{}",
+        rule.method.as_str().to_lowercase(),
+        rule.path.replace(['/', '.'], "_").replace(['{', '}'], "")
+    );
     operation.insert("operationId".to_owned(), json!(id));
     operation.insert("x-access".to_owned(), json!(role.unwrap_or("anyone")));
-    operation.insert("security".to_owned(), role.map_or(json!([]), |_| json!([{"bearer": []}, {"cookie": []}])));
-    let makes_transaction = operation.get("responses").is_some_and(|responses| responses.get("202").is_some());
+    operation
+        .insert("security".to_owned(), role.map_or(json!([]), |_| json!([{"bearer": []}, {"cookie": []}])));
+    let makes_transaction =
+        operation.get("responses").is_some_and(|responses| responses.get("202").is_some());
     let parameters = operation.entry("parameters").or_insert(json!([]));
     if let Some(parameters) = parameters.as_array_mut() {
         if makes_transaction {
-            parameters.push(header("Prefer", "`wait=10`: answer when the transaction is recorded, after 10 s at most.", "wait=10"));
+            parameters.push(header(
+                "Prefer",
+                "`wait=10`: answer when the transaction is recorded, after 10 s at most.",
+                "wait=10",
+            ));
         }
         if makes_transaction && rule.path != "/v1/transactions" {
             parameters.push(header("Idempotency-Key", "Do it once, however often it is sent.", "0b5e7e2e"));
@@ -110,7 +124,8 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
             "description": "Answer only once this height of the ledger is known.",
         }));
     }
-    let mut problems = vec![("429", "Too many requests."), ("default", "Something else is wrong: see `code`.")];
+    let mut problems =
+        vec![("429", "Too many requests."), ("default", "Something else is wrong: see `code`.")];
     if role.is_some() {
         problems.push(("401", "Not signed in."));
     }
@@ -148,7 +163,9 @@ mod tests {
         let paths = DOCUMENT["paths"].as_object().unwrap();
         paths.iter().flat_map(|(path, methods)| {
             let methods = methods.as_object().unwrap();
-            methods.iter().map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
+            methods
+                .iter()
+                .map(move |(method, operation)| (format!("{} {path}", method.to_uppercase()), operation))
         })
     }
 
@@ -185,7 +202,8 @@ mod tests {
     #[test]
     fn every_reference_leads_somewhere() {
         let text = DOCUMENT.to_string();
-        let references: BTreeSet<_> = text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+        let references: BTreeSet<_> =
+            text.split("\"$ref\":\"#").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
         assert!(references.len() > 20);
         for reference in references {
             assert!(DOCUMENT.pointer(reference).is_some(), "{reference}");

@@ -96,7 +96,9 @@ mod tests {
 
     fn png(width: u32, height: u32, pixel: [u8; 4]) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
-        RgbaImage::from_pixel(width, height, image::Rgba(pixel)).write_to(&mut bytes, ImageFormat::Png).unwrap();
+        RgbaImage::from_pixel(width, height, image::Rgba(pixel))
+            .write_to(&mut bytes, ImageFormat::Png)
+            .unwrap();
         bytes.into_inner()
     }
 
@@ -123,7 +125,9 @@ mod tests {
         let mut bomb = png(1, 1, [0; 4]);
         // The width in the header of the PNG, and the check sum over it left wrong.
         bomb[16..20].copy_from_slice(&u32::MAX.to_be_bytes());
-        for bytes in [&b""[..], b"GIF89a\x01\x00\x01\x00", b"<svg xmlns='x'/>", &bomb, &png(4, 4, [0; 4])[..40]] {
+        for bytes in
+            [&b""[..], b"GIF89a\x01\x00\x01\x00", b"<svg xmlns='x'/>", &bomb, &png(4, 4, [0; 4])[..40]]
+        {
             assert!(develop(bytes).is_err());
         }
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::{ALLOW, CACHE_CONTROL, RETRY_AFTER, SET_COOKIE};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use ledger::Height;
@@ -177,7 +177,11 @@ fn to_sign_in(uri: &Uri) -> Response {
 }
 
 /// Pages say what went wrong in HTML, in the visitor's language, and remember that language.
-pub(super) async fn page_manners(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
+pub(super) async fn page_manners(
+    State(state): State<AppState>,
+    mut request: Request,
+    next: Next,
+) -> Response {
     if access::is_api(request.uri().path()) {
         return next.run(request).await;
     }
@@ -214,7 +218,6 @@ fn in_html(
 }
 
 /// A handler that panicked: the client is not told what about.
-#[expect(clippy::needless_pass_by_value, reason = "this is how the layer calls it")]
 pub(super) fn panicked(_: Box<dyn std::any::Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Problem::new(Code::INTERNAL).into_response()

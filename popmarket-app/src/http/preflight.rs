@@ -1,56 +1,41 @@
 //! What can be known to fail before it is sent: then nothing is recorded, and the nonce stays unused.
 //!
-//! This is advice from the read model, with the ledger's own rejections, and what pages show buttons by. The ledger
+//! This is advice from the ledger of the replica nearby, with the ledger's own rejections, and what pages show buttons by. The ledger
 //! decides: what has changed by the time of the block fails there, and is recorded.
 
+use ledger::{Amount, AssetId, ListingId};
 use ledger::{
-    Amount, AssetId, ChargeOp, ChargeRejection, ChargeStatus, ListingId, ListingOp, ListingRejection,
-    ListingStatus, MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, TradeOp, TradeRejection, TradeState,
+    ChargeOp, ChargeRejection, ChargeStatus, Ledger, Listing, ListingOp, ListingRejection, ListingStatus,
+    MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, TradeOp, TradeRejection, TradeState,
 };
 use pbft_crypto::Address;
 
 use super::model::Action;
-use super::problem::{Failure, Problem};
-use crate::read_model::{ListingRecord, ReadError, ReadModel, TradeRecord};
-
-/// Why an operation is not sent.
-enum Doubt {
-    Rejection(Rejection),
-    Read(ReadError),
-}
-
-impl<R: Into<Rejection>> From<R> for Doubt {
-    fn from(rejection: R) -> Self {
-        Self::Rejection(rejection.into())
-    }
-}
 
 /// Checks what a sender wants to do.
 ///
 /// # Errors
-/// What the ledger would say now, without a transaction.
-pub(crate) async fn check(read: &ReadModel, sender: &Address, operation: &Operation) -> Result<(), Failure> {
-    let doubt = match operation {
+/// What the ledger would say now.
+pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) -> Result<(), Rejection> {
+    match operation {
         // Opening an account is checked where members are made.
         Operation::Account(_) => Ok(()),
-        Operation::Charge(op) => charge(read, sender, op).await,
-        Operation::Payment(op) => payment(read, sender, op).await,
-        Operation::Listing(op) => listing(read, sender, op).await,
-        Operation::Trade(op) => trade(read, sender, op).await,
-    };
-    doubt.map_err(|doubt| match doubt {
-        Doubt::Rejection(rejection) => Problem::rejected(&rejection, None),
-        Doubt::Read(error) => Problem::internal(&error),
-    })
+        Operation::Charge(op) => charge(ledger, sender, op),
+        Operation::Payment(op) => payment(ledger, sender, op),
+        Operation::Listing(op) => listing(ledger, sender, op),
+        Operation::Trade(op) => trade(ledger, sender, op),
+    }
 }
 
-async fn charge(read: &ReadModel, sender: &Address, op: &ChargeOp) -> Result<(), Doubt> {
+fn charge(ledger: &Ledger, sender: &Address, op: &ChargeOp) -> Result<(), Rejection> {
     let id = match op {
-        ChargeOp::Request { amount, .. } if amount.is_zero() => return Err(ChargeRejection::ZeroAmount.into()),
+        ChargeOp::Request { amount, .. } if amount.is_zero() => {
+            return Err(ChargeRejection::ZeroAmount.into());
+        }
         ChargeOp::Request { .. } => return Ok(()),
         ChargeOp::Approve { charge } | ChargeOp::Reject { charge, .. } => charge,
     };
-    let charge = read.charge(id).await.map_err(Doubt::Read)?.ok_or(ChargeRejection::UnknownCharge)?;
+    let charge = ledger.charge(id).ok_or(ChargeRejection::UnknownCharge)?;
     if charge.requester == *sender {
         return Err(ChargeRejection::OwnCharge.into());
     }
@@ -60,47 +45,43 @@ async fn charge(read: &ReadModel, sender: &Address, op: &ChargeOp) -> Result<(),
     }
 }
 
-async fn payment(read: &ReadModel, sender: &Address, op: &PaymentOp) -> Result<(), Doubt> {
-    let PaymentOp::Pay { to, asset, amount, .. } = op;
+fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Rejection> {
+    let PaymentOp::Pay { to, asset, amount, reference, .. } = op;
     if amount.is_zero() {
         return Err(PaymentRejection::ZeroAmount.into());
     }
     if to == sender {
         return Err(PaymentRejection::SelfPayment.into());
     }
-    read.account(to).await.map_err(Doubt::Read)?.ok_or(PaymentRejection::UnknownPayee)?;
-    has(read, sender, *asset, *amount).await
+    ledger.account(to).ok_or(PaymentRejection::UnknownPayee)?;
+    if let Some(tx) = reference.as_ref().and_then(|reference| ledger.payment_by_reference(to, reference)) {
+        return Err(PaymentRejection::ReferenceUsed { tx }.into());
+    }
+    has(ledger, sender, *asset, *amount)
 }
 
-async fn has(read: &ReadModel, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Doubt> {
-    let balances = read.balances(sender).await.map_err(Doubt::Read)?;
-    let available = balances.iter().find(|record| record.asset == asset);
-    let available = available.map_or(Amount::ZERO, |record| record.balance.available);
+fn has(ledger: &Ledger, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Rejection> {
+    let available = ledger.balance(sender, asset).available;
     if available < needed {
         return Err(MoneyRejection::InsufficientFunds { asset, needed, available }.into());
     }
     Ok(())
 }
 
-async fn find_listing(read: &ReadModel, id: &ListingId) -> Result<ListingRecord, Doubt> {
-    let listing = read.listing(id).await.map_err(Doubt::Read)?;
-    Ok(listing.ok_or(ListingRejection::UnknownListing)?)
-}
-
-fn is_open(listing: &ListingRecord) -> Result<(), ListingRejection> {
+fn open_listing<'a>(ledger: &'a Ledger, id: &ListingId) -> Result<&'a Listing, ListingRejection> {
+    let listing = ledger.listing(id).ok_or(ListingRejection::UnknownListing)?;
     match listing.status {
-        ListingStatus::Open => Ok(()),
+        ListingStatus::Open => Ok(listing),
         status => Err(ListingRejection::NotOpen { status }),
     }
 }
 
-async fn listing(read: &ReadModel, sender: &Address, op: &ListingOp) -> Result<(), Doubt> {
+fn listing(ledger: &Ledger, sender: &Address, op: &ListingOp) -> Result<(), Rejection> {
     if let ListingOp::Update { listing, .. } | ListingOp::Close { listing } = op {
-        let listing = find_listing(read, listing).await?;
-        if listing.seller != *sender {
+        if ledger.listing(listing).is_some_and(|listing| listing.seller != *sender) {
             return Err(ListingRejection::NotOwner.into());
         }
-        is_open(&listing)?;
+        open_listing(ledger, listing)?;
     }
     match op {
         ListingOp::Create { content } | ListingOp::Update { content, .. } if content.price.is_zero() => {
@@ -110,49 +91,73 @@ async fn listing(read: &ReadModel, sender: &Address, op: &ListingOp) -> Result<(
     }
 }
 
-async fn trade(read: &ReadModel, sender: &Address, op: &TradeOp) -> Result<(), Doubt> {
+fn trade(ledger: &Ledger, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
     let (id, action) = match op {
         TradeOp::Open { listing, version, content_hash } => {
-            let listing = find_listing(read, listing).await?;
-            is_open(&listing)?;
-            if listing.version != *version {
-                return Err(ListingRejection::StaleVersion { current: listing.version }.into());
-            }
-            if listing.content_hash != *content_hash {
-                return Err(ListingRejection::ContentMismatch.into());
-            }
-            if listing.seller == *sender {
-                return Err(TradeRejection::OwnListing.into());
-            }
-            return has(read, sender, AssetId::Pop, listing.content.price).await;
+            return purchase(ledger, sender, open_listing(ledger, listing)?, *version, content_hash);
         }
         TradeOp::Accept { trade } => (trade, Action::Accept),
         TradeOp::Ship { trade, .. } => (trade, Action::Ship),
         TradeOp::Confirm { trade } => (trade, Action::Confirm),
         TradeOp::Cancel { trade } => (trade, Action::Cancel),
     };
-    let trade = read.trade(id).await.map_err(Doubt::Read)?.ok_or(TradeRejection::UnknownTrade)?;
-    Ok(trade_action(&trade, sender, action)?)
+    let trade = ledger.trade(id).ok_or(TradeRejection::UnknownTrade)?;
+    let standing = Standing {
+        is_buyer: trade.buyer == *sender,
+        is_seller: trade.seller == *sender,
+        state: trade.state,
+        cancel_requested: trade.cancel_requested,
+    };
+    Ok(standing.may(action)?)
 }
 
-/// Whether a member can do this with a trade.
-///
-/// # Errors
-/// Why not.
-pub(crate) fn trade_action(trade: &TradeRecord, member: &Address, action: Action) -> Result<(), TradeRejection> {
-    use TradeState::{Accepted, Funded, Shipped};
-    let is_buyer = trade.buyer == *member;
-    let is_seller = trade.seller == *member;
-    let (state, asked) = (trade.state, trade.cancel_requested);
-    match action {
-        Action::Accept | Action::Ship if !is_seller => Err(TradeRejection::NotSeller),
-        Action::Confirm if !is_buyer => Err(TradeRejection::NotBuyer),
-        Action::Cancel if !is_buyer && !is_seller => Err(TradeRejection::NotParty),
-        Action::Cancel if is_buyer && state == Accepted && asked => Err(TradeRejection::CancelAlreadyRequested),
-        Action::Accept if state == Funded => Ok(()),
-        Action::Ship | Action::Cancel if matches!(state, Funded | Accepted) => Ok(()),
-        Action::Confirm if matches!(state, Funded | Accepted | Shipped) => Ok(()),
-        _ => Err(TradeRejection::WrongState { state }),
+fn purchase(
+    ledger: &Ledger,
+    sender: &Address,
+    listing: &Listing,
+    version: u32,
+    content_hash: &pbft_crypto::Digest,
+) -> Result<(), Rejection> {
+    if listing.version != version {
+        return Err(ListingRejection::StaleVersion { current: listing.version }.into());
+    }
+    if listing.content_hash != *content_hash {
+        return Err(ListingRejection::ContentMismatch.into());
+    }
+    if listing.seller == *sender {
+        return Err(TradeRejection::OwnListing.into());
+    }
+    has(ledger, sender, AssetId::Pop, listing.price)
+}
+
+/// How a member stands to a trade.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Standing {
+    pub(crate) is_buyer: bool,
+    pub(crate) is_seller: bool,
+    pub(crate) state: TradeState,
+    pub(crate) cancel_requested: bool,
+}
+
+impl Standing {
+    /// Whether the member can do this now.
+    ///
+    /// # Errors
+    /// Why not.
+    pub(crate) fn may(&self, action: Action) -> Result<(), TradeRejection> {
+        use TradeState::{Accepted, Funded, Shipped};
+        let Self { is_buyer, is_seller, state, cancel_requested } = *self;
+        match action {
+            Action::Accept | Action::Ship if !is_seller => Err(TradeRejection::NotSeller),
+            Action::Confirm if !is_buyer => Err(TradeRejection::NotBuyer),
+            Action::Cancel if !is_buyer && !is_seller => Err(TradeRejection::NotParty),
+            Action::Cancel if is_buyer && state == Accepted && cancel_requested => {
+                Err(TradeRejection::CancelAlreadyRequested)
+            }
+            Action::Accept if state == Funded => Ok(()),
+            Action::Ship | Action::Cancel if matches!(state, Funded | Accepted) => Ok(()),
+            Action::Confirm if matches!(state, Funded | Accepted | Shipped) => Ok(()),
+            _ => Err(TradeRejection::WrongState { state }),
+        }
     }
 }
-

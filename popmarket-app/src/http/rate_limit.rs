@@ -154,7 +154,11 @@ mod tests {
     fn a_client_has_a_burst_then_a_rate_of_its_own() {
         let (limiter, start) = (limiter(), Instant::now());
         let take = |name: u8, kind, after| {
-            limiter.take(Client::Member(Address::from_bytes([name; 32])), kind, start + Duration::from_secs(after))
+            limiter.take(
+                Client::Member(Address::from_bytes([name; 32])),
+                kind,
+                start + Duration::from_secs(after),
+            )
         };
         assert_eq!(take(1, Kind::Write, 0), Ok(()));
         assert_eq!(take(1, Kind::Write, 0), Ok(()));

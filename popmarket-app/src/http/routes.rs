@@ -26,6 +26,7 @@ pub(crate) use listings::purchase;
 pub(crate) use members::{Who, enrol};
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::details as trade_details;
+pub(crate) use wallets::wallet;
 
 /// All of them, with their documentation.
 pub(super) fn router() -> OpenApiRouter<AppState> {

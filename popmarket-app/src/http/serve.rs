@@ -26,7 +26,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(10);
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 /// How many connections there are at most.
 const MAX_CONNECTIONS: usize = 4_096;
-/// How many bytes the header of a request has at most.
+/// How many bytes of a header are held at most before more is read, up to as many again.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 
 /// Where a request comes from.

@@ -6,15 +6,17 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use ledger::{Operation, TxId};
-use pbft_crypto::Digest;
+use pbft_crypto::{Address, Digest};
 
 use super::caller::SignedIn;
 use super::code::Code;
 use super::model::{Kind, Reply, ReplyStatus};
-use super::once::{RequestKey, Settled, once};
+use super::once::{RequestKey, Settled, accounts_problem, once};
 use super::problem::{Answer, Failed, Failure, Problem};
+use super::routes::read_problem;
 use super::state::AppState;
-use super::{preflight, prefer};
+use super::{prefer, preflight};
+use crate::accounts_db::AccountsError;
 use crate::gateway::{GatewayError, Recorded, Submission};
 
 /// After how many seconds a client may try again when too much is going on.
@@ -75,12 +77,12 @@ impl Intent {
     ) -> Answer<Settled> {
         let Self { member, key, wait } = self;
         let (sender, operation) = (member.address(), operation.into());
-        let client_ref = key.client_ref(&sender);
+        let client_ref = key.client_ref(&sender, &fingerprint);
         let work = {
             let state = state.clone();
             async move {
                 let done = async {
-                    preflight::check(&state.read, &sender, &operation).await?;
+                    advise(&state, &sender, &operation, &client_ref).await?;
                     let submission = state.gateway.submit_as(sender, operation, client_ref).await;
                     settle(submission.map_err(|error| problem(&error))?, wait, subject).await
                 };
@@ -89,6 +91,26 @@ impl Intent {
         };
         once(state, key, sender, fingerprint, work).await
     }
+}
+
+/// Whether it is worth sending. It is if a transaction was made for this request before, which was interrupted before it
+/// was answered: what the ledger says now may be what came of that transaction.
+async fn advise(
+    state: &AppState,
+    sender: &Address,
+    operation: &Operation,
+    client_ref: &[u8; 16],
+) -> Result<(), Failure> {
+    let advice = state.gateway.view().read(|ledger| preflight::check(ledger, sender, operation));
+    let Err(rejection) = advice else {
+        return Ok(());
+    };
+    let outgoing = state.accounts.outgoing(sender, client_ref).await.map_err(accounts_problem)?;
+    let recorded = state.read.transaction_by_ref(sender, client_ref).await.map_err(read_problem)?;
+    if outgoing.is_some() || recorded.is_some() {
+        return Ok(());
+    }
+    Err(Problem::rejected(&rejection, None))
 }
 
 /// Answers for a transaction on its way: 201 if the client waits and it is carried out in time, else 202.
@@ -141,6 +163,7 @@ pub(crate) fn problem(error: &GatewayError) -> Failure {
             Box::new(Problem { tx_id: Some(*tx_id), ..*Problem::later(Code::UNAVAILABLE, BUSY_RETRY) })
         }
         GatewayError::Stopping => Problem::later(Code::UNAVAILABLE, BUSY_RETRY),
+        GatewayError::Accounts(AccountsError::Busy) => Problem::later(Code::BUSY, BUSY_RETRY),
         GatewayError::Custody(_)
         | GatewayError::Store(_)
         | GatewayError::Accounts(_)

@@ -31,13 +31,14 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
     type Rejection = Failed;
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Failed> {
-        let content_type = request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
+        let content_type =
+            request.headers().get(CONTENT_TYPE).map(|value| value.as_bytes().to_ascii_lowercase());
         if !content_type.is_some_and(|value| value.starts_with(b"application/x-www-form-urlencoded")) {
             return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE).into());
         }
         let bytes = read_body(request.into_body(), TEXT_BODY).await?;
-        let value =
-            serde_urlencoded::from_bytes(&bytes).map_err(|error| Problem::because(Code::INVALID_BODY, error))?;
+        let value = serde_urlencoded::from_bytes(&bytes)
+            .map_err(|error| Problem::because(Code::INVALID_BODY, error))?;
         Ok(Self { value, fingerprint: pbft_crypto::sha256(&bytes) })
     }
 }

@@ -44,7 +44,8 @@ impl Part {
             format!("?{}", query.finish())
         };
         let backwards = self.after.is_none() && self.before.is_some();
-        let (has_newer, has_older) = if backwards { (has_more, true) } else { (self.after.is_some(), has_more) };
+        let (has_newer, has_older) =
+            if backwards { (has_more, true) } else { (self.after.is_some(), has_more) };
         Links {
             newer: first.filter(|_| has_newer).map(|item| link("before", item)),
             older: last.filter(|_| has_older).map(|item| link("after", item)),

@@ -86,6 +86,12 @@ impl Lang {
     }
 }
 
+/// All keys.
+#[cfg(test)]
+pub(super) fn keys() -> impl Iterator<Item = &'static String> {
+    KO.keys()
+}
+
 /// One of the wishes of an `Accept-Language` header: how much it is wished for, and the language.
 fn wish(text: &str) -> Option<(f32, &str)> {
     let (range, quality) = text.split_once(";q=").unwrap_or((text, "1"));
@@ -110,6 +116,75 @@ mod tests {
         for (key, text) in KO.iter() {
             assert_eq!(placeholders(text), placeholders(&EN[key]), "{key}");
             assert!(!text.is_empty() && !EN[key].is_empty(), "{key}");
+        }
+    }
+
+    /// What follows `before` in templates and code, up to the next quotation mark.
+    fn named(before: &str) -> BTreeSet<String> {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let folders = ["templates", "src/pages"].map(|folder| std::fs::read_dir(root.join(folder)).unwrap());
+        let files =
+            folders.into_iter().flatten().map(|file| std::fs::read_to_string(file.unwrap().path()).unwrap());
+        let keys = files.flat_map(|text| {
+            let parts = text.split(before).skip(1);
+            parts.filter_map(|rest| rest.split('"').next()).map(str::to_owned).collect::<Vec<_>>()
+        });
+        keys.filter(|key| {
+            !key.is_empty() && key.chars().all(|c| matches!(c, 'a'..='z' | 'A'..='Z' | '_' | '.'))
+        })
+        .collect()
+    }
+
+    #[test]
+    fn every_text_that_is_asked_for_is_there_and_no_other() {
+        let asked =
+            [named("t(\""), named("t1(\""), named("\"notice."), named("\"words."), named("\"deadline.")];
+        let [mut keys, with_values, notices, words, deadlines] = asked;
+        keys.extend(with_values);
+        keys.extend(notices.into_iter().map(|key| format!("notice.{key}")));
+        keys.extend(words.into_iter().map(|key| format!("words.{key}")));
+        keys.extend(deadlines.into_iter().map(|key| format!("deadline.{key}")));
+        keys.extend(["item.photo", "trade.block"].map(str::to_owned));
+        // The rest of these keys is the name of a state, an action, a change or a code.
+        let families = ["state.", "hint.", "action.", "change.", "replica.", "code."];
+        let is_by_name = |key: &&String| families.iter().any(|family| key.starts_with(family));
+        let there: BTreeSet<_> = KO.keys().filter(|key| !is_by_name(key)).collect();
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>(), there);
+    }
+
+    #[test]
+    fn every_name_on_the_ledger_has_a_text() {
+        use ledger::TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
+        let mut names = Vec::new();
+        for state in [Funded, Accepted, Shipped, Released, Cancelled] {
+            names.extend([format!("state.{}", state.code()), format!("hint.{}", state.code())]);
+        }
+        for action in crate::http::model::Action::ALL {
+            names.extend([format!("action.{}", action.verb()), format!("action.{}.hint", action.verb())]);
+        }
+        let others = [
+            "state.OPEN",
+            "state.RESERVED",
+            "state.SOLD",
+            "state.CLOSED",
+            "state.REQUESTED",
+            "state.APPROVED",
+            "state.REJECTED",
+            "hint.ACCEPTED.cancel",
+            "change.opened",
+            "change.accepted",
+            "change.shipped",
+            "change.cancel_requested",
+            "change.released",
+            "change.cancelled",
+            "change.released.deadline",
+            "change.cancelled.deadline",
+            "replica.up",
+            "replica.behind",
+            "replica.unreachable",
+        ];
+        for name in names.iter().map(String::as_str).chain(others) {
+            assert!(KO.contains_key(name), "{name}");
         }
     }
 

@@ -51,7 +51,8 @@ pub(super) async fn home(
         ..ListingQuery::default()
     };
     let found = state.read.listings(&filter, part.request::<ListingId>()?).await.map_err(read_problem)?;
-    let id = |listing: Option<&crate::read_model::ListingRecord>| listing.map(|listing| listing.id.to_string());
+    let id =
+        |listing: Option<&crate::read_model::ListingRecord>| listing.map(|listing| listing.id.to_string());
     let links = part.links(found.has_more, id(found.items.first()), id(found.items.last()), &[("q", &q)]);
     let items = found.items.into_iter().map(|listing| ListingView::new(listing, state.chain.fee)).collect();
     Ok(page(StatusCode::OK, &Home { ui: visitor.ui(&state), q, items, links }))

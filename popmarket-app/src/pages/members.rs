@@ -125,7 +125,8 @@ pub(super) async fn signed_up(
         let who = name.trim().parse();
         let who = who.map_err(|error| Problem::in_field(Code::INVALID_BODY, "name", error))?;
         let key = key.of_form(form_key_sent)?;
-        let settled = routes::enrol(&state, key, form.fingerprint, Who::Custodial(who), password.clone()).await;
+        let settled =
+            routes::enrol(&state, key, form.fingerprint, Who::Custodial(who), password.clone()).await;
         settled.map_err(|failed| failed.0)?.into_reply()?;
         routes::sign_in(&state, name.trim(), password).await
     };
@@ -154,7 +155,9 @@ mod tests {
         for own in ["/", "/items/ab?x=y", "/trades"] {
             assert_eq!(own_path(own), own);
         }
-        for other in ["", "https://evil.example", "//evil.example", "/\\evil.example", "items", "/\t/evil.example"] {
+        for other in
+            ["", "https://evil.example", "//evil.example", "/\\evil.example", "items", "/\t/evil.example"]
+        {
             assert_eq!(own_path(other), "/");
         }
     }

@@ -11,8 +11,8 @@ use super::form::{Form, Press, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
-use crate::http::model::{ChargeView, Kind, Reply, WalletView};
-use crate::http::routes::read_problem;
+use crate::http::model::{ChargeView, Kind, Reply};
+use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Query, SignedIn, Subject};
 use crate::read_model::{ChargePhase, ChargeQuery, ChargeRecord, PageRequest};
 
@@ -46,8 +46,7 @@ async fn wallet_page(
     form: ChargeForm,
     problem: Option<Failure>,
 ) -> Answer<Response> {
-    let balances = state.read.balances(&address).await.map_err(read_problem)?;
-    let (available, held) = WalletView::new(address, balances).coins();
+    let (available, held) = routes::wallet(state, address).await?.coins();
     let query = ChargeQuery { requester: Some(address), status: None };
     let charges = state.read.charges(query, PageRequest::default()).await.map_err(read_problem)?;
     let charges = charges.items.into_iter().map(ChargeView::from).collect();
@@ -73,7 +72,8 @@ pub(super) async fn charge(
 ) -> Answer<Response> {
     let me = intent.member.address();
     let asked = async {
-        let wrong = |field, error: &dyn std::fmt::Display| Problem::in_field(Code::INVALID_BODY, field, error);
+        let wrong =
+            |field, error: &dyn std::fmt::Display| Problem::in_field(Code::INVALID_BODY, field, error);
         let amount = form.value.amount.trim().parse().map_err(|error| wrong("amount", &error))?;
         let memo = form.value.memo.trim().parse().map_err(|error| wrong("memo", &error))?;
         let key = form.value.form_key.clone();

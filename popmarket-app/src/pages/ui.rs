@@ -60,10 +60,9 @@ pub(super) struct Ui {
 
 impl Ui {
     pub(super) fn new(state: &AppState, visit: Visit, caller: &Caller) -> Self {
-        let member = caller.identity().map(|identity| Badge {
-            name: identity.member.name.to_string(),
-            is_admin: identity.is_admin(),
-        });
+        let member = caller
+            .identity()
+            .map(|identity| Badge { name: identity.member.name.to_string(), is_admin: identity.is_admin() });
         let height = state.tip().0.value();
         Self { lang: visit.lang, member, height, notice: notice(&visit.query), visit }
     }
@@ -168,7 +167,8 @@ impl Ui {
     pub(super) fn other_language(&self) -> String {
         let mut query = form_urlencoded::Serializer::new(String::new());
         let kept = |name: &str| name != "lang" && name != "notice";
-        query.extend_pairs(form_urlencoded::parse(self.visit.query.as_bytes()).filter(|(name, _)| kept(name)));
+        query
+            .extend_pairs(form_urlencoded::parse(self.visit.query.as_bytes()).filter(|(name, _)| kept(name)));
         query.append_pair("lang", self.lang.other().code());
         format!("{}?{}", self.visit.path, query.finish())
     }
@@ -220,9 +220,13 @@ mod tests {
 
     #[test]
     fn numbers_are_grouped_by_three() {
-        for (number, text) in
-            [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567"), (u64::MAX, "18,446,744,073,709,551,615")]
-        {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (1_234_567, "1,234,567"),
+            (u64::MAX, "18,446,744,073,709,551,615"),
+        ] {
             assert_eq!(grouped(number), text);
         }
     }

@@ -61,7 +61,9 @@ impl<'a> Writer<'a> {
         };
         let money = |amount: &Amount| ui.money(amount);
         Ok(match operation {
-            Operation::Account(AccountOp::Register { name }) => say("words.register", &[("name", name.as_str())]),
+            Operation::Account(AccountOp::Register { name }) => {
+                say("words.register", &[("name", name.as_str())])
+            }
             Operation::Charge(ChargeOp::Request { amount, .. }) => {
                 say("words.charge_request", &[("amount", &money(amount))])
             }

@@ -157,11 +157,13 @@ pub struct WalletView {
     pub address: Address,
     /// By asset.
     pub balances: Vec<BalanceView>,
+    /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
+    pub next_nonce: u64,
 }
 
 impl WalletView {
     /// An account's balances. Who has never had a coin has none.
-    pub fn new(address: Address, records: Vec<BalanceRecord>) -> Self {
+    pub fn new(address: Address, records: Vec<BalanceRecord>, next_nonce: u64) -> Self {
         let view = |BalanceRecord { asset, balance }| BalanceView {
             asset,
             available: balance.available,
@@ -171,7 +173,7 @@ impl WalletView {
         if balances.is_empty() {
             balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
         }
-        Self { address, balances }
+        Self { address, balances, next_nonce }
     }
 
     /// What there is of the coin.

@@ -73,7 +73,8 @@ pub struct ChargeView {
 
 impl From<ChargeRecord> for ChargeView {
     fn from(record: ChargeRecord) -> Self {
-        let ChargeRecord { id, requester, requester_name, amount, memo, status, reason, requested_at } = record;
+        let ChargeRecord { id, requester, requester_name, amount, memo, status, reason, requested_at } =
+            record;
         let decided = match status {
             ChargeStatus::Requested => None,
             ChargeStatus::Approved { by, at } | ChargeStatus::Rejected { by, at } => Some((by, at)),

@@ -1,5 +1,6 @@
 use ledger::{
-    Amount, AssetId, BasisPoints, Description, ListingContent, ListingId, ListingStatus, Name, Photos, Title, TradeId,
+    Amount, AssetId, BasisPoints, Description, ListingContent, ListingId, ListingStatus, Name, Photos, Title,
+    TradeId,
 };
 use pbft_crypto::{Address, Digest};
 use serde::{Deserialize, Serialize};

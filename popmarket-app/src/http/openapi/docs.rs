@@ -110,7 +110,8 @@ impl Schema {
             meaning: meaning(field),
         });
         let mut fields: Vec<Row> = fields.collect();
-        for part in schema["allOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some()) {
+        for part in schema["allOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some())
+        {
             let meaning = "and all of its fields".to_owned();
             fields.insert(0, Row { name: "...".to_owned(), place: String::new(), kind: kind(part), meaning });
         }

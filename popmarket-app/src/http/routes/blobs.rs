@@ -31,7 +31,9 @@ pub(super) async fn create(
     let content_type = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let is_picture = content_type.is_some_and(|t| t.starts_with("image/") || t == "application/octet-stream");
     if !is_picture {
-        return Err(Problem::because(Code::UNSUPPORTED_MEDIA_TYPE, "image/jpeg, image/png or image/webp").into());
+        return Err(
+            Problem::because(Code::UNSUPPORTED_MEDIA_TYPE, "image/jpeg, image/png or image/webp").into()
+        );
     }
     let bytes = read_body(request.into_body(), PICTURE_BODY).await?;
     let (hash, bytes) = store_photo(&state, bytes).await?;
@@ -53,7 +55,8 @@ pub(crate) async fn store_photo(state: &AppState, bytes: Bytes) -> Result<(Diges
 pub(super) async fn show(State(state): State<AppState>, Id(hash): Id<Digest>) -> Answer<Response> {
     let bytes = state.blobs.read(&hash).await.map_err(|error| Problem::internal(&error))?;
     let bytes = bytes.ok_or_else(|| Problem::new(Code::UNKNOWN_BLOB))?;
-    let content_type = HeaderValue::from_static(if bytes.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" });
+    let content_type =
+        HeaderValue::from_static(if bytes.starts_with(b"\x89PNG") { "image/png" } else { "image/jpeg" });
     let forever = HeaderValue::from_static("public, max-age=31536000, immutable");
     Ok(([(CONTENT_TYPE, content_type), (CACHE_CONTROL, forever)], bytes).into_response())
 }

@@ -75,7 +75,8 @@ fn start(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Position
 }
 
 fn types(parameter: Option<&str>) -> Result<Vec<String>, Failure> {
-    let types: Vec<String> = parameter.into_iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
+    let types: Vec<String> =
+        parameter.into_iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
     if types.len() > MAX_TYPES {
         return Err(Problem::because(Code::INVALID_QUERY, "types: at most 16"));
     }

@@ -33,7 +33,9 @@ pub(super) async fn create(
     let NewListing { title, description, price, asset: _, photos } = body.value;
     photos_exist(&state, &photos).await?;
     let content = ListingContent { title, description, price, photos };
-    intent.carry_out(&state, body.fingerprint, ListingOp::Create { content }, Subject::New(Kind::Listing)).await
+    intent
+        .carry_out(&state, body.fingerprint, ListingOp::Create { content }, Subject::New(Kind::Listing))
+        .await
 }
 
 async fn photos_exist(state: &AppState, photos: &Photos) -> Result<(), Failure> {
@@ -187,7 +189,11 @@ pub(super) async fn buy(
 }
 
 /// The operation that buys a listing as it was seen.
-pub(crate) async fn purchase(state: &AppState, listing: ListingId, seen: &Buying) -> Result<TradeOp, Failure> {
+pub(crate) async fn purchase(
+    state: &AppState,
+    listing: ListingId,
+    seen: &Buying,
+) -> Result<TradeOp, Failure> {
     let now = find(state, &listing).await?;
     let version = seen.version.unwrap_or(now.version);
     let content_hash = seen.content_hash.unwrap_or(now.content_hash);

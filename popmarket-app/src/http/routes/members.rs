@@ -42,7 +42,11 @@ pub(crate) struct MemberReply {
     (status = 201, description = "The account is open.", body = MemberReply),
     (status = 202, description = "Not known yet: look the transaction up.", body = Reply),
 ))]
-pub(super) async fn create(State(state): State<AppState>, key: RequestKey, body: JsonBody<NewMember>) -> Answer<Settled> {
+pub(super) async fn create(
+    State(state): State<AppState>,
+    key: RequestKey,
+    body: JsonBody<NewMember>,
+) -> Answer<Settled> {
     let JsonBody { value: NewMember { name, registration, password }, fingerprint } = body;
     let who = match (name, registration) {
         (Some(name), None) => Who::Custodial(name),
@@ -68,15 +72,13 @@ pub(crate) async fn enrol(
     who: Who,
     password: String,
 ) -> Answer<Settled> {
-    let password = Password::new(password)
-        .map_err(|error| Problem::in_field(Code::WEAK_PASSWORD, "password", error))?;
+    let password =
+        Password::new(password).map_err(|error| Problem::in_field(Code::WEAK_PASSWORD, "password", error))?;
     let work = {
         let state = state.clone();
         async move {
             let enrolled = match who {
-                Who::Custodial(name) => {
-                    state.gateway.enrol_custodial(name, &password, ENROL_WAIT).await
-                }
+                Who::Custodial(name) => state.gateway.enrol_custodial(name, &password, ENROL_WAIT).await,
                 Who::SelfCustody(registration) => {
                     state.gateway.enrol_self_custody(*registration, &password, ENROL_WAIT).await
                 }

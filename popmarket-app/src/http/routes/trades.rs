@@ -75,7 +75,8 @@ fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
 fn trade_state(name: &str) -> Result<TradeState, Failure> {
     use TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
     let all = [Funded, Accepted, Shipped, Released, Cancelled];
-    let unknown = || Problem::because(Code::INVALID_QUERY, "state: FUNDED, ACCEPTED, SHIPPED, RELEASED or CANCELLED");
+    let unknown =
+        || Problem::because(Code::INVALID_QUERY, "state: FUNDED, ACCEPTED, SHIPPED, RELEASED or CANCELLED");
     all.into_iter().find(|state| state.code() == name).ok_or_else(unknown)
 }
 
@@ -92,7 +93,11 @@ pub(super) async fn show(
 }
 
 /// A trade as a member may see it.
-pub(crate) async fn details(state: &AppState, member: &SignedIn, id: &TradeId) -> Result<TradeDetails, Failure> {
+pub(crate) async fn details(
+    state: &AppState,
+    member: &SignedIn,
+    id: &TradeId,
+) -> Result<TradeDetails, Failure> {
     let trade = state.read.trade(id).await.map_err(read_problem)?;
     let trade = trade.ok_or_else(|| Problem::new(Code::UNKNOWN_TRADE))?;
     let me = member.address();

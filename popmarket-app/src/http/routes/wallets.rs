@@ -10,9 +10,11 @@ use crate::http::caller::SignedIn;
 use crate::http::code::Code;
 use crate::http::cursor::ListQuery;
 use crate::http::extract::{Id, Nothing, OptionalBody, Query};
-use crate::http::model::{AccountView, List, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView};
+use crate::http::model::{
+    AccountView, List, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView,
+};
 use crate::http::once::{RequestKey, Settled, once};
-use crate::http::problem::{Answer, Problem};
+use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit;
 use crate::read_model::{TradeQuery, TransactionQuery};
@@ -60,8 +62,14 @@ pub(super) async fn show(
         }
         exists(&state, &address).await?;
     }
+    Ok(Json(wallet(&state, address).await?))
+}
+
+/// What an account has.
+pub(crate) async fn wallet(state: &AppState, address: Address) -> Result<WalletView, Failure> {
     let balances = state.read.balances(&address).await.map_err(read_problem)?;
-    Ok(Json(WalletView::new(address, balances)))
+    let next_nonce = state.gateway.view().read(|ledger| ledger.nonces(&address).after_last_used());
+    Ok(WalletView::new(address, balances, next_nonce))
 }
 
 async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {
@@ -73,7 +81,10 @@ async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {
 #[utoipa::path(get, path = "/v1/accounts/{address}", tag = "wallets", params(("address" = String, Path, description = "The account.")), responses(
     (status = 200, description = "The account.", body = AccountView),
 ))]
-pub(super) async fn account(State(state): State<AppState>, Id(address): Id<Address>) -> Answer<Json<AccountView>> {
+pub(super) async fn account(
+    State(state): State<AppState>,
+    Id(address): Id<Address>,
+) -> Answer<Json<AccountView>> {
     exists(&state, &address).await.map(Json)
 }
 

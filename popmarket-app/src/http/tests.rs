@@ -1,0 +1,14 @@
+//! The routes as clients use them, on a real ledger in this process.
+
+mod access;
+mod bad_input;
+mod events;
+mod headers;
+mod idempotency;
+mod lists;
+mod pages;
+mod purchase;
+mod server;
+mod sessions;
+mod signed;
+mod world;

@@ -1,0 +1,79 @@
+//! The server itself, over TCP.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::world::World;
+use crate::http::serve;
+
+struct Server {
+    address: std::net::SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(world: &World) -> Server {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel();
+    let shutdown = async move { stopped.await.unwrap_or(()) };
+    Server { address, stop, task: tokio::spawn(serve(listener, world.state.clone(), shutdown)) }
+}
+
+async fn ask(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn it_answers_and_ends_its_streams_when_it_stops() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    let request = "GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+    assert!(ask(server.address, request).await.starts_with("HTTP/1.1 200 OK"));
+
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut begun = [0; 15];
+    stream.read_exact(&mut begun).await.unwrap();
+    assert_eq!(&begun, b"HTTP/1.1 200 OK");
+    server.stop.send(()).unwrap();
+    let mut rest = String::new();
+    stream.read_to_string(&mut rest).await.unwrap();
+    assert!(rest.ends_with("0\r\n\r\n"), "the stream was ended, not cut off");
+    server.task.await.unwrap().unwrap();
+    assert!(TcpStream::connect(server.address).await.is_err());
+}
+
+#[tokio::test]
+async fn a_header_that_does_not_come_is_not_waited_for() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: loc").await.unwrap();
+    let started = tokio::time::Instant::now();
+    // From here on time passes as soon as everyone waits.
+    tokio::time::pause();
+    let mut answer = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(60), stream.read_to_end(&mut answer)).await;
+    assert!(read.is_ok(), "the connection stays open");
+    assert!(started.elapsed() >= Duration::from_secs(10));
+    assert!(!answer.starts_with(b"HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn nonsense_is_not_served() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    assert!(ask(server.address, "NONSENSE\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+    let long = format!("GET / HTTP/1.1\r\nhost: x\r\nx: {}\r\n\r\n", "y".repeat(300_000));
+    let answer = ask(server.address, &long).await;
+    assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
+}

@@ -1,0 +1,118 @@
+//! Members who keep their keys.
+
+use axum::http::StatusCode;
+use ledger::{AccountOp, Amount, AssetId, Body, Memo, Name, Operation, PaymentOp, Transaction, UnixMillis};
+use pbft_crypto::KeyPair;
+use serde_json::json;
+
+use super::world::{ALICE, BOB, PASSWORD, World, account};
+use crate::testing::{address, genesis, key, sign};
+
+fn pay(amount: u64) -> PaymentOp {
+    let memo = Memo::new("").unwrap();
+    PaymentOp::Pay {
+        to: account(BOB),
+        asset: AssetId::Pop,
+        amount: Amount::new(amount),
+        reference: None,
+        memo,
+    }
+}
+
+fn hex_of(transaction: &Transaction) -> serde_json::Value {
+    json!({"transaction": hex::encode(transaction.encode())})
+}
+
+#[tokio::test]
+async fn a_signed_transaction_is_recorded_once_however_often_it_is_sent() {
+    let world = World::new().await;
+    let stranger = world.stranger();
+    let transaction = sign(&key(ALICE), 0, pay(5));
+    for _ in 0..3 {
+        let reply = stranger.make("/v1/transactions", &hex_of(&transaction)).await;
+        assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        assert_eq!((&reply.json()["tx_id"], &reply.json()["height"]), (&json!(transaction.id()), &json!(1)));
+    }
+    assert_eq!((world.height(), world.available(BOB)), (1, 1_000_005));
+    let alice = world.client(ALICE).await;
+    assert_eq!(alice.get(&format!("/v1/wallets/{}", account(ALICE))).await.json()["next_nonce"], 1);
+}
+
+#[tokio::test]
+async fn what_the_ledger_refuses_leaves_no_trace() {
+    let world = World::new().await;
+    let stranger = world.stranger();
+    stranger.make("/v1/transactions", &hex_of(&sign(&key(ALICE), 0, pay(7)))).await;
+    let root = world.state_root();
+    let body = |chain_id, sender, nonce, valid_until| Body {
+        chain_id,
+        operation: Operation::from(pay(5)),
+        sender,
+        nonce,
+        valid_until: UnixMillis::new(valid_until),
+        client_ref: [0; 16],
+    };
+    let (chain, late) = (genesis().chain_id(), u64::MAX);
+    let mut tampered = sign(&key(ALICE), 1, pay(5)).encode();
+    // The signature is the end of it; its last byte is a hint that nothing hangs on.
+    let byte = tampered.len() - 40;
+    tampered[byte] ^= 1;
+    let bad = [
+        (
+            Transaction::sign(body(pbft_crypto::Digest::ZERO, account(ALICE), 1, late), &key(ALICE)).encode(),
+            "WRONG_CHAIN",
+        ),
+        (Transaction::sign(body(chain, account(ALICE), 1, late), &key(BOB)).encode(), "KEY_REVOKED"),
+        (Transaction::sign(body(chain, address(&key(99)), 1, late), &key(99)).encode(), "UNKNOWN_ACCOUNT"),
+        (Transaction::sign(body(chain, account(ALICE), 1, 5), &key(ALICE)).encode(), "EXPIRED"),
+        (Transaction::sign(body(chain, account(ALICE), 0, late), &key(ALICE)).encode(), "NONCE_USED"),
+        (Transaction::sign(body(chain, account(ALICE), 9_999, late), &key(ALICE)).encode(), "NONCE_TOO_FAR"),
+        (sign(&key(ALICE), 1, pay(5)).encode()[1..].to_vec(), "MALFORMED"),
+        (tampered, "BAD_SIGNATURE"),
+    ];
+    for (bytes, code) in bad {
+        let reply = stranger.make("/v1/transactions", &json!({"transaction": hex::encode(bytes)})).await;
+        assert_eq!(reply.code(), code, "{reply:?}");
+    }
+    assert_eq!(world.state_root(), root);
+}
+
+#[tokio::test]
+async fn who_keeps_the_key_signs_and_the_server_cannot() {
+    let world = World::new().await;
+    let own_key = KeyPair::generate();
+    let register = AccountOp::Register { name: Name::new("dora").unwrap() };
+    let registration = hex::encode(sign(&own_key, 0, register).encode());
+    let stranger = world.stranger();
+    let body = json!({"registration": registration, "password": PASSWORD});
+    let joined = stranger.post("/v1/members", &body).await;
+    assert_eq!(joined.status, StatusCode::CREATED, "{joined:?}");
+    assert_eq!(joined.json()["id"], json!(address(&own_key)));
+    assert_eq!(joined.json()["member"]["custodial"], false);
+    assert_eq!(stranger.post("/v1/members", &body).await.status.as_u16(), 409);
+    let session = stranger.post("/v1/sessions", &json!({"name": "dora", "password": PASSWORD})).await.json();
+    let dora = super::world::Client { world: &world, token: session["token"].as_str().map(str::to_owned) };
+    let root = world.state_root();
+    assert_eq!(dora.make("/v1/charges", &json!({"amount": "5"})).await.code(), "NO_CUSTODY");
+    let not_a_registration = hex::encode(sign(&key(ALICE), 0, pay(5)).encode());
+    let body = json!({"registration": not_a_registration, "password": PASSWORD});
+    assert_eq!(stranger.post("/v1/members", &body).await.code(), "INVALID_BODY");
+    assert_eq!(world.state_root(), root);
+    let charge = ledger::ChargeOp::Request { amount: Amount::new(5), memo: Memo::new("").unwrap() };
+    let reply = dora.make("/v1/transactions", &hex_of(&sign(&own_key, 1, charge))).await;
+    assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+    assert_eq!(dora.get("/v1/charges").await.json()["data"][0]["requester_name"], "dora");
+}
+
+#[tokio::test]
+async fn a_key_can_be_made_for_an_account_to_be() {
+    let world = World::new().await;
+    let alice = world.client(ALICE).await;
+    let first = alice.post("/v1/wallets", &serde_json::Value::Null).await;
+    assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+    let wallet = first.json();
+    let public_key: pbft_crypto::PublicKey = wallet["public_key"].as_str().unwrap().parse().unwrap();
+    assert_eq!(wallet["address"], json!(pbft_crypto::Address::from_public_key(&public_key)));
+    assert_ne!(alice.post("/v1/wallets", &json!({})).await.json()["address"], wallet["address"]);
+    assert_eq!(world.stranger().post("/v1/wallets", &json!({})).await.code(), "UNAUTHENTICATED");
+}
