@@ -233,6 +233,22 @@ async fn several_callers_may_wait_for_one_request_and_none_for_another_under_its
 }
 
 #[tokio::test]
+async fn those_who_wait_for_one_request_are_bounded() {
+    let played = play_four(silent);
+    let mut options = played.options();
+    options.config.give_up_after = Duration::from_millis(300);
+    let client = Client::start(&options).unwrap();
+    let mut submits = JoinSet::new();
+    for _ in 0..20 {
+        let client = client.clone();
+        submits.spawn(async move { client.submit(request(1)).await.unwrap_err() });
+    }
+    let errors = soon(submits.join_all()).await;
+    let refused = SubmitError::Failed(ClientError::TooManyOutstanding);
+    assert_eq!(errors.iter().filter(|error| **error == refused).count(), 4);
+}
+
+#[tokio::test]
 async fn a_request_that_was_lost_is_sent_again() {
     fn first_time_silent(request: &Request) -> Option<ClientAnswer> {
         static SEEN: AtomicUsize = AtomicUsize::new(0);

@@ -11,7 +11,8 @@ use ledger::{Amount, Genesis, GenesisAccount, Name, Params, Role, UnixMillis};
 use pbft_crypto::{Address, KeyPair, PublicKey};
 
 use crate::config::{
-    ClusterFile, ConfigFileError, NodeFile, OfficialEntry, ReplicaEntry, write_json, write_key, write_password, write_toml,
+    ClusterFile, ConfigFileError, NodeFile, OfficialEntry, ReplicaEntry, write_json, write_key,
+    write_password, write_toml,
 };
 
 /// What to lay out.

@@ -84,10 +84,8 @@ async fn names_and_accounts_belong_to_one_member() {
     let taken = world.db.enrol(member("Bob", 1), &password("password two")).await;
     assert!(matches!(taken, Err(AccountsError::AccountTaken)));
     let (one, other) = (password("password one"), password("password two"));
-    let two = tokio::join!(
-        world.db.enrol(member("Carol", 3), &one),
-        world.db.enrol(member("carol", 4), &other)
-    );
+    let two =
+        tokio::join!(world.db.enrol(member("Carol", 3), &one), world.db.enrol(member("carol", 4), &other));
     assert_eq!(usize::from(two.0.is_ok()) + usize::from(two.1.is_ok()), 1);
     world.db.remove(&Address::from_bytes([1; 32])).await.unwrap();
     world.db.enrol(member("alice", 2), &password("password two")).await.unwrap();

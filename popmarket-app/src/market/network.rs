@@ -39,10 +39,13 @@ impl ClusterStatus {
 
     async fn ask(&self) -> NetworkReport {
         let reports = self.client.reports().await;
-        let primaries = reports.iter().flatten().map(|report| (report.progress.view, report.progress.primary));
-        let (view, primary) = primaries.max().map_or((0, 0), |(view, primary)| (view.value(), primary.value()));
+        let primaries =
+            reports.iter().flatten().map(|report| (report.progress.view, report.progress.primary));
+        let (view, primary) =
+            primaries.max().map_or((0, 0), |(view, primary)| (view.value(), primary.value()));
         let replicas = self.remember(&reports);
-        let answering = replicas.iter().filter(|replica| replica.status != ReplicaStatus::Unreachable).count();
+        let answering =
+            replicas.iter().filter(|replica| replica.status != ReplicaStatus::Unreachable).count();
         let sizes = QuorumSizes::of(u16::try_from(replicas.len()).unwrap_or(u16::MAX));
         NetworkReport {
             chain_id: self.chain_id,
@@ -59,7 +62,9 @@ impl ClusterStatus {
     fn remember(&self, reports: &[Option<NodeReport>]) -> Vec<ReplicaReport> {
         let tallest = reports.iter().flatten().filter_map(state_of).map(|report| report.state.height).max();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((slot, report), (address, id)) in last.iter_mut().zip(reports).zip(self.addresses.iter().zip(0..)) {
+        for ((slot, report), (address, id)) in
+            last.iter_mut().zip(reports).zip(self.addresses.iter().zip(0..))
+        {
             match report.as_ref().and_then(|report| Some((report, state_of(report)?))) {
                 Some((report, state)) => {
                     let lag = tallest.unwrap_or_default().value().saturating_sub(state.state.height.value());
@@ -122,17 +127,23 @@ fn height_of_weak_quorum(replicas: &[ReplicaReport], sizes: QuorumSizes) -> Heig
 /// In a sentence, what is wrong, if anything is.
 fn diagnose(replicas: &[ReplicaReport], primary: u16, sizes: QuorumSizes) -> String {
     let with = |status: ReplicaStatus| {
-        let ids = replicas.iter().filter(|replica| replica.status == status).map(|replica| replica.id.to_string());
+        let ids =
+            replicas.iter().filter(|replica| replica.status == status).map(|replica| replica.id.to_string());
         ids.collect::<Vec<_>>()
     };
     let (up, away, behind) =
         (with(ReplicaStatus::Up), with(ReplicaStatus::Unreachable), with(ReplicaStatus::Behind));
     if away.iter().any(|id| *id == primary.to_string()) {
-        return format!("replica {primary}, the primary, does not answer: nothing is ordered until it is back");
+        return format!(
+            "replica {primary}, the primary, does not answer: nothing is ordered until it is back"
+        );
     }
     if up.len() + behind.len() < sizes.quorum() {
         let needed = sizes.quorum();
-        return format!("replicas {} do not answer: {needed} are needed to agree on anything", away.join(", "));
+        return format!(
+            "replicas {} do not answer: {needed} are needed to agree on anything",
+            away.join(", ")
+        );
     }
     let mut tallest = replicas.iter().filter(|replica| replica.status == ReplicaStatus::Up);
     let first = tallest.next();

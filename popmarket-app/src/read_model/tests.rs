@@ -69,8 +69,11 @@ async fn pages_cover_each_list_once() {
     let World { model, _folder } = &world(21).await;
     let blocks = walk(|b: &BlockRecord| b.header.height, |page| model.blocks(page)).await;
     assert_eq!(blocks.len() as u64, model.watermark().unwrap().height.value() + 1);
-    let transactions =
-        walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(TransactionQuery::default(), page)).await;
+    let transactions = walk(
+        |t: &TransactionRecord| t.transaction.id(),
+        |page| model.transactions(TransactionQuery::default(), page),
+    )
+    .await;
     assert!(
         transactions.is_sorted_by_key(|t| std::cmp::Reverse((t.height, t.index))) && transactions.len() > 100
     );
@@ -95,13 +98,17 @@ async fn pages_cover_each_list_once() {
 #[tokio::test]
 async fn an_account_has_its_transactions_and_trades() {
     let World { model, _folder } = &world(22).await;
-    let all =
-        walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(TransactionQuery::default(), page)).await;
+    let all = walk(
+        |t: &TransactionRecord| t.transaction.id(),
+        |page| model.transactions(TransactionQuery::default(), page),
+    )
+    .await;
     let trades = walk(|t: &TradeRecord| t.id, |page| model.trades(TradeQuery::default(), page)).await;
     for number in 4..=6 {
         let account = address(&key(number));
         let query = TransactionQuery { account: Some(account) };
-        let own = walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(query, page)).await;
+        let own =
+            walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions(query, page)).await;
         let ids: BTreeSet<_> = own.iter().map(|t| t.transaction.id()).collect();
         for transaction in &all {
             let sent = transaction.transaction.body().sender == account;
@@ -127,13 +134,19 @@ async fn an_account_has_its_transactions_and_trades() {
     );
     let listing = released[0].listing;
     let query = TradeQuery { listing: Some(listing), ..TradeQuery::default() };
-    assert!(walk(|t: &TradeRecord| t.id, |page| model.trades(query, page)).await.iter().all(|t| t.listing == listing));
+    assert!(
+        walk(|t: &TradeRecord| t.id, |page| model.trades(query, page))
+            .await
+            .iter()
+            .all(|t| t.listing == listing)
+    );
 }
 
 #[tokio::test]
 async fn listings_are_searched_filtered_and_sorted() {
     let World { model, _folder } = &world(23).await;
-    let list = async |query: ListingQuery| walk(|l: &ListingRecord| l.id, |page| model.listings(&query, page)).await;
+    let list =
+        async |query: ListingQuery| walk(|l: &ListingRecord| l.id, |page| model.listings(&query, page)).await;
     let all = list(ListingQuery::default()).await;
     assert!(all.len() > 20);
     let text = |text: &str| ListingQuery { text: Some(text.into()), ..ListingQuery::default() };
