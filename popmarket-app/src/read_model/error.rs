@@ -14,9 +14,6 @@ pub enum ReadError {
     /// The tables could not be made.
     #[error("the read model's tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
-    /// A row holds something that was never written there.
-    #[error("the read model is damaged: {0}")]
-    Damaged(&'static str),
     /// What is in it is not of this chain, or of another one with the same height.
     #[error("the read model is of another chain: rebuild it")]
     OtherChain,
