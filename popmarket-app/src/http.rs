@@ -4,8 +4,8 @@
 //! envelope (request id, headers) -> page_manners (errors in HTML) -> gate (rates, who asks, may they, freshness) -> handler
 //! ```
 //!
-//! Who may use which route is said in [`access`], what a client is told when something goes wrong in [`code`], and what
-//! it sends and gets in [`model`]. A POST that makes a transaction goes through [`submit`], and [`once`] sees to it that
+//! Who may use which route is said in [`access`], what a client is told when something goes wrong in `code`, and what
+//! it sends and gets in [`model`]. A POST that makes a transaction goes through `submit`, and `once` sees to it that
 //! it is done once.
 
 pub mod access;

@@ -217,7 +217,12 @@ async fn enrol(accounts: &AccountsDb, custody: &Custody, official: Official) -> 
     if accounts.member_by_address(&address).await?.is_some() {
         return Ok(());
     }
-    custody.keep(KeyPair::from_secret_bytes(&key.secret_bytes()).map_err(std::io::Error::other)?)?;
+    let kept = KeyPair::from_secret_bytes(&key.secret_bytes()).map_err(std::io::Error::other)?;
+    match custody.keep(kept) {
+        // An earlier start may have got as far as this.
+        Ok(_) | Err(CustodyError::AlreadyKept(_)) => {}
+        Err(error) => return Err(error.into()),
+    }
     let member = Member { name, address, keeping: KeyKeeping::Custodial };
     match accounts.enrol(member, &password).await {
         Ok(()) | Err(AccountsError::AccountTaken) => Ok(()),

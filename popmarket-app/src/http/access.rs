@@ -1,6 +1,6 @@
 //! Who may use which route: the one place that says so. A route that is not here is for nobody.
 //!
-//! What a member may do to something depends on whose it is. That is said in [`super::preflight`], for each kind of
+//! What a member may do to something depends on whose it is. That is said in `preflight`, for each kind of
 //! thing, and in the end the ledger decides.
 
 use axum::http::Method;

@@ -49,11 +49,11 @@ pub struct Rate {
 /// How much of each kind a client may do.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Rates {
-    /// Of [`Kind::Read`].
+    /// Of `Kind::Read`.
     pub read: Rate,
-    /// Of [`Kind::Write`].
+    /// Of `Kind::Write`.
     pub write: Rate,
-    /// Of [`Kind::Password`].
+    /// Of `Kind::Password`.
     pub password: Rate,
 }
 
