@@ -99,6 +99,20 @@ fn mistake_21_the_archive_answers_late_replicas() {
     assert_eq!(sent(&fetch(&mut stage)).len(), 4, "the archive survives a restart");
 }
 
+/// Records lie in the order of arrival: truncation keeps those of every archived batch, not from the lowest number on.
+#[test]
+fn mistake_21_the_archive_keeps_the_records_of_all_its_batches() {
+    let mut stage = Stage::new(3);
+    let second = Message::PrePrepare(stage.proposal(2, vec![request(1, 2)]));
+    stage.hear_and_settle(0, &second);
+    stage.order(1, vec![request(1, 1)]);
+    let own = own_checkpoint(&stage.order(2, vec![request(1, 2)])).unwrap();
+    stage.stabilize(&own, &[0, 1, 2]);
+    stage.restart(0);
+    let effects = stage.hear(2, &Message::Fetch(Fetch { after: seq(0) }));
+    assert_eq!(sent(&effects), ["committed", "committed", "status"]);
+}
+
 /// Mistake 34: with no loss and with a third lost, everything is executed, everywhere, in one order.
 #[test]
 fn mistake_34_no_loss_and_much_loss() {
