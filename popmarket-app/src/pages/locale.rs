@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn every_text_that_is_asked_for_is_there_and_no_other() {
         let asked =
-            [named("t(\""), named("t1(\""), named("\"notice."), named("\"words."), named("\"deadline.")];
+            [named("ui.t(\""), named(".t1(\""), named("\"notice."), named("\"words."), named("\"deadline.")];
         let [mut keys, with_values, notices, words, deadlines] = asked;
         keys.extend(with_values);
         keys.extend(notices.into_iter().map(|key| format!("notice.{key}")));
