@@ -71,7 +71,10 @@ async fn show_with(
 ) -> Answer<Response> {
     let TradeDetails { trade, timeline } = trade_details(state, member, id).await?;
     let primary = primary(&trade);
-    let others = trade.actions.iter().copied().filter(|action| Some(*action) != primary).collect();
+    // A form for each but the one that needs more than a button, which is the first one or waits for it.
+    let others =
+        trade.actions.iter().copied().filter(|action| Some(*action) != primary && !action.needs_tracking());
+    let others = others.collect();
     let (ui, form_key, status) = (visitor.ui(state), form_key(), status(problem.as_deref()));
     Ok(page(status, &Trade { ui, trade, timeline, primary, others, form_key, problem }))
 }

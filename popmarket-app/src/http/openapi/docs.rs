@@ -1,13 +1,17 @@
-//! The description of the API in the order in which people read it.
+//! The description of the API in the order in which people read it. What it means is HTML already.
 
 use serde_json::{Map, Value};
 
 use crate::http::code::Code;
 
+/// The order in which things are done.
+const ORDER: [&str; 8] =
+    ["members", "wallets", "charges", "listings", "trades", "payments", "explorer", "network"];
+
 /// The description.
 pub(crate) struct Docs {
     pub(crate) title: String,
-    pub(crate) description: String,
+    pub(crate) description: Vec<String>,
     pub(crate) tags: Vec<Tag>,
     pub(crate) schemas: Vec<Schema>,
     pub(crate) codes: &'static [Code],
@@ -25,7 +29,7 @@ pub(crate) struct Operation {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) summary: String,
-    pub(crate) description: String,
+    pub(crate) description: Vec<String>,
     pub(crate) access: String,
     pub(crate) parameters: Vec<Row>,
     pub(crate) body: Option<String>,
@@ -61,9 +65,10 @@ impl Docs {
                 }
             }
         }
+        tags.sort_by_key(|tag| ORDER.iter().position(|name| *name == tag.name));
         Self {
             title: text(&document["info"]["title"]),
-            description: text(&document["info"]["description"]),
+            description: paragraphs(&document["info"]["description"]),
             tags,
             schemas: entries(&document["components"]["schemas"]).map(Schema::of).collect(),
             codes: Code::ALL,
@@ -77,20 +82,20 @@ impl Operation {
             name: text(&parameter["name"]),
             place: text(&parameter["in"]),
             kind: kind(&parameter["schema"]),
-            meaning: text(&parameter["description"]),
+            meaning: html(&text(&parameter["description"])),
         };
         let answer = |(status, answer): (&String, &Value)| Row {
             name: status.clone(),
             place: String::new(),
             kind: content(&answer["content"]).unwrap_or_default(),
-            meaning: text(&answer["description"]),
+            meaning: html(&text(&answer["description"])),
         };
         Self {
             id: text(&operation["operationId"]),
             method: method.to_uppercase(),
             path: path.to_owned(),
-            summary: text(&operation["summary"]),
-            description: text(&operation["description"]),
+            summary: html(&text(&operation["summary"])),
+            description: paragraphs(&operation["description"]),
             access: format!("for {}", text(&operation["x-access"])),
             parameters: operation["parameters"].as_array().into_iter().flatten().map(parameter).collect(),
             body: content(&operation["requestBody"]["content"]),
@@ -107,7 +112,7 @@ impl Schema {
             name: name.clone(),
             place: String::new(),
             kind: kind(field),
-            meaning: meaning(field),
+            meaning: html(&meaning(field)),
         });
         let mut fields: Vec<Row> = fields.collect();
         for part in schema["allOf"].as_array().into_iter().flatten().filter(|part| part.get("$ref").is_some())
@@ -115,7 +120,7 @@ impl Schema {
             let meaning = "and all of its fields".to_owned();
             fields.insert(0, Row { name: "...".to_owned(), place: String::new(), kind: kind(part), meaning });
         }
-        Self { name: name.clone(), description: text(&schema["description"]), fields }
+        Self { name: name.clone(), description: html(&text(&schema["description"])), fields }
     }
 }
 
@@ -125,6 +130,17 @@ fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+fn paragraphs(value: &Value) -> Vec<String> {
+    value.as_str().unwrap_or_default().split("\n\n").filter(|text| !text.is_empty()).map(html).collect()
+}
+
+/// Text with code between backticks, as HTML.
+fn html(text: &str) -> String {
+    let escaped = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let parts = escaped.split('`').enumerate();
+    parts.map(|(i, part)| if i % 2 == 1 { format!("<code>{part}</code>") } else { part.to_owned() }).collect()
 }
 
 /// What a field means: said of it, or of the one type that it has if it is there.
@@ -161,5 +177,16 @@ fn kind(schema: &Value) -> String {
         (_, Some(items)) => name.replace("array", &format!("list of {}", kind(items))),
         (Some(format), _) => format!("{name} ({format})"),
         _ => name,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backticks_are_code_and_the_rest_is_text() {
+        assert_eq!(html("a `<b>` & c"), "a <code>&lt;b&gt;</code> &amp; c");
+        assert_eq!(paragraphs(&Value::from("one\ntwo\n\nthree")), ["one\ntwo", "three"]);
     }
 }
