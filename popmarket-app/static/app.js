@@ -7,12 +7,7 @@ const isBusy = (part) =>
   part.contains(document.activeElement) && document.activeElement.matches("input, textarea, button") ||
   [...part.querySelectorAll("input:not([type=hidden]), textarea")].some((field) => field.value !== field.defaultValue);
 
-let waiting = false;
 async function refresh(indexes) {
-  if (waiting) return;
-  waiting = true;
-  await new Promise((done) => setTimeout(done, 300));
-  waiting = false;
   const answer = await fetch(location.href, { headers: { accept: "text/html" } });
   if (!answer.ok) return;
   const fresh = [...new DOMParser().parseFromString(await answer.text(), "text/html").querySelectorAll("[data-live]")];
@@ -33,6 +28,15 @@ function localise(part) {
 
 function follow() {
   const due = new Set();
+  let timer = null;
+  // Several events that come together are one refresh.
+  const act = () => {
+    const indexes = [...due];
+    due.clear();
+    timer = null;
+    // The next event tries again.
+    refresh(indexes).catch(() => {});
+  };
   const events = new EventSource("/v1/events");
   events.addEventListener("message", ({ data }) => {
     const { name, height } = JSON.parse(data);
@@ -40,7 +44,7 @@ function follow() {
     live.forEach((part, i) => {
       if (part.dataset.live.split(",").some((prefix) => name.startsWith(prefix))) due.add(i);
     });
-    if (due.size > 0) refresh(due).then(() => due.clear(), () => due.clear());
+    if (due.size > 0) timer ??= setTimeout(act, 300);
   });
 }
 

@@ -107,7 +107,7 @@ pub(super) async fn gate(State(state): State<AppState>, request: Request, next: 
 }
 
 fn nowhere(state: &AppState, parts: &Parts, route: Option<&MatchedPath>) -> Response {
-    if let Err(problem) = limit(state, Client::at(peer(parts)), Kind::Read) {
+    if let Err(problem) = limit(state, Client::at(peer(state, parts)), Kind::Read) {
         return problem.into_response();
     }
     let Some(route) = route else {
@@ -121,12 +121,20 @@ fn nowhere(state: &AppState, parts: &Parts, route: Option<&MatchedPath>) -> Resp
     response
 }
 
-fn peer(parts: &Parts) -> IpAddr {
-    parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0)
+/// Where a request comes from. A proxy in front of this server adds whom it heard to the end of `X-Forwarded-For`; what
+/// stands before that was written by whoever asks.
+fn peer(state: &AppState, parts: &Parts) -> IpAddr {
+    let forwarded = || {
+        let line = parts.headers.get_all("x-forwarded-for").iter().next_back()?;
+        line.to_str().ok()?.rsplit(',').next()?.trim().parse().ok()
+    };
+    let forwarded = if state.options.behind_tls { forwarded() } else { None };
+    let peer = || parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0);
+    forwarded.unwrap_or_else(peer)
 }
 
 async fn admit(state: &AppState, parts: &Parts, rule: &Rule) -> Result<Caller, Failure> {
-    limit(state, Client::at(peer(parts)), rule.kind)?;
+    limit(state, Client::at(peer(state, parts)), rule.kind)?;
     let caller = authenticate(state, &parts.headers).await?;
     let by_browser = caller.identity().map_or_else(|| csrf::by_browser(&parts.headers), |who| who.by_cookie);
     if by_browser && !csrf::is_own_site(&parts.method, &parts.headers) {

@@ -55,9 +55,7 @@ async fn height_and_time_go_on_and_can_be_waited_for() {
     world.shut_road(true);
     alice.post("/v1/payments", &json!({"to": account(BOB), "amount": "1"})).await;
     let (reply, ()) = tokio::join!(alice.get("/v1/blocks/2?min_height=2"), async {
-        while world.state.gateway.in_flight() == 0 {
-            tokio::task::yield_now().await;
-        }
+        world.in_flight(1).await;
         world.shut_road(false);
     });
     assert_eq!((reply.status.as_u16(), &reply.json()["height"]), (200, &json!(2)));
@@ -86,6 +84,22 @@ async fn who_asks_too_much_is_told_when_to_come_back() {
     assert_eq!(reply.code(), "RATE_LIMITED");
     assert!(reply.header("retry-after").parse::<u32>().unwrap() > 90);
     assert_eq!(stranger.get("/healthz").await.status.as_u16(), 200);
+}
+
+#[tokio::test]
+async fn behind_a_proxy_each_client_is_counted_by_itself() {
+    let one = Rate { burst: 1.0, per_second: 0.01 };
+    let rates = Rates { read: one, write: one, password: one };
+    for (behind_tls, counted) in [(true, [200, 429, 200]), (false, [200, 429, 429])] {
+        let world = World::with_options(HttpOptions { behind_tls, rates, ..HttpOptions::default() }).await;
+        let stranger = world.stranger();
+        let forwarded = ["10.0.0.1", "1.2.3.4, 10.0.0.1", "10.0.0.1, 10.0.0.2"];
+        for (header, status) in forwarded.into_iter().zip(counted) {
+            let request = stranger.request(&Method::GET, "/healthz").header("x-forwarded-for", header);
+            let reply = world.answer(request.body(Body::empty()).unwrap()).await;
+            assert_eq!(reply.status.as_u16(), status, "{header}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -51,9 +51,7 @@ async fn while_the_first_request_runs_the_second_is_told_so() {
     let headers = [("idempotency-key", "k"), ("prefer", "wait=30")];
     let body = payment("10");
     let (first, second) = tokio::join!(alice.send(Method::POST, "/v1/payments", &headers, &body), async {
-        while world.state.gateway.in_flight() == 0 {
-            tokio::task::yield_now().await;
-        }
+        world.in_flight(1).await;
         let second = alice.send(Method::POST, "/v1/payments", &headers, &body).await;
         world.shut_road(false);
         second
@@ -72,11 +70,7 @@ async fn a_client_that_goes_away_finds_its_answer_later() {
     world.shut_road(true);
     tokio::select! {
         _ = alice.send(Method::POST, "/v1/payments", &headers, &body) => panic!("it cannot be answered yet"),
-        () = async {
-            while world.state.gateway.in_flight() == 0 {
-                tokio::task::yield_now().await;
-            }
-        } => {}
+        () = world.in_flight(1) => {}
     }
     world.shut_road(false);
     let again = loop {

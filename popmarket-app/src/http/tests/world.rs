@@ -163,6 +163,16 @@ impl World {
         self.road.is_open.send_replace(!shut);
     }
 
+    /// Waits until so many transactions are on their way.
+    pub(super) async fn in_flight(&self, count: usize) {
+        let wait = async {
+            while self.state.gateway.in_flight() < count {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("they are sent in time");
+    }
+
     pub(super) fn advance_clock(&self, by: Duration) {
         self.clock.fetch_add(u64::try_from(by.as_millis()).unwrap(), Ordering::Relaxed);
     }
