@@ -14,6 +14,7 @@ mod code;
 mod cookie;
 mod csrf;
 mod cursor;
+mod drain;
 mod extract;
 pub mod model;
 mod once;

@@ -16,6 +16,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
+use super::drain::drained;
 use super::state::AppState;
 
 /// How long the header of a request may take.
@@ -90,7 +91,7 @@ fn answer(
     let _ = stream.set_nodelay(true);
     let service = router.map_request(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(Peer(peer.ip()));
-        request.map(axum::body::Body::new)
+        drained(request)
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

@@ -77,3 +77,53 @@ async fn nonsense_is_not_served() {
     let answer = ask(server.address, &long).await;
     assert!(answer.starts_with("HTTP/1.1 431"), "{answer}");
 }
+
+/// Reads an answer to its end.
+async fn read_answer(stream: &mut TcpStream) -> String {
+    let mut answer = Vec::new();
+    let length = |head: &str| {
+        let line = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        line.unwrap().parse::<usize>().unwrap()
+    };
+    loop {
+        let text = String::from_utf8_lossy(&answer).into_owned();
+        if let Some((head, body)) = text.split_once("\r\n\r\n")
+            && body.len() >= length(head)
+        {
+            return text;
+        }
+        assert!(stream.read_buf(&mut answer).await.unwrap() > 0, "the connection ended: {text}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_body_is_not_lost() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    for (path, code) in [
+        ("/v1/payments", "UNAUTHENTICATED"),
+        ("/v1/none", "NO_SUCH_ROUTE"),
+        ("/v1/sessions", "UNSUPPORTED_MEDIA_TYPE"),
+    ] {
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 200000\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        assert!(read_answer(&mut stream).await.contains(code));
+        // Only now the body; the connection goes on after it.
+        stream.write_all(&[b'x'; 200_000]).await.unwrap();
+    }
+    stream.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+}
+
+#[tokio::test]
+async fn who_asks_before_sending_is_told_not_to() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head =
+        "POST /v1/payments HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9\r\nexpect: 100-continue\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_answer(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
