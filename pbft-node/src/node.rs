@@ -49,12 +49,20 @@ pub struct Application<S> {
     pub admission: Arc<dyn Admission>,
     /// The service's own words about its state, for [`crate::client::Client::reports`].
     pub report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
+    /// Why the service cannot go on, its disk say. Asked after each batch: what was executed then does not count, and
+    /// the node stops.
+    pub failure: Arc<dyn Fn() -> Option<String> + Send + Sync>,
 }
 
 impl<S: Service> Application<S> {
-    /// A service that admits everything and reports nothing.
+    /// A service that admits everything, reports nothing and never fails.
     pub fn open(service: S) -> Self {
-        Self { service, admission: Arc::new(AdmitAll), report: Arc::new(Vec::new) }
+        Self {
+            service,
+            admission: Arc::new(AdmitAll),
+            report: Arc::new(Vec::new),
+            failure: Arc::new(|| None),
+        }
     }
 }
 
@@ -152,10 +160,10 @@ impl Node {
         }
         let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
         threads.spawn("log", "pbft-log".into(), move || log_thread::run(log, &orders, &replies, &of_log))?;
-        let (orders, replies, service) =
-            (channels.to_service.1, channels.internal.0.clone(), application.service);
+        let (orders, replies) = (channels.to_service.1, channels.internal.0.clone());
+        let (service, failure) = (application.service, application.failure);
         threads.spawn("service", "pbft-service".into(), move || {
-            service_thread::run(service, &orders, &replies, &metrics);
+            service_thread::run(service, &*failure, &orders, &replies, &metrics);
         })?;
         threads.spawn("replica", "pbft-replica".into(), move || replica_thread.run())?;
 

@@ -70,11 +70,12 @@ impl ReplicaPlan<'_> {
         let mut config = NodeConfig::new(self.id, protocol, self.addresses, self.data.join("log"));
         config.clients.clone_from(&self.cluster.clients);
         config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
-        let (ledger, reported) = (service.view(), service.view());
+        let (ledger, reported, failed) = (service.view(), service.view(), service.view());
         let application = Application {
             service,
             admission: Arc::new(LedgerAdmission::new(chain_id)),
             report: Arc::new(move || reported.report()),
+            failure: Arc::new(move || failed.failure()),
         };
         let node = Node::start(config, &self.key, listener, application, metrics)?;
         Ok(Replica { node, ledger })

@@ -16,6 +16,7 @@ use std::path::Path;
 use ledger::{BatchInput, Genesis, Ledger, Refusal, Transaction, TxOutcome, UnixMillis};
 use pbft_core::Seq;
 use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
+use pbft_crypto::Digest;
 
 pub use admission::LedgerAdmission;
 pub use outcome::{TxResult, UnknownOutcome, Verdict};
@@ -26,8 +27,9 @@ use crate::store::{BatchRecord, LedgerStore, StateName, StoreError, StoreOptions
 
 /// The ledger and its store as a service of the consensus.
 ///
-/// If the store fails there is no way to go on: the batch is executed in memory and not on the disk. Then this panics, and
-/// the replica stops before it has answered; a restart goes on from what is stored.
+/// If the store fails there is no way to go on: the batch is executed in memory and not on the disk. Then
+/// [`LedgerView::failure`] says why, nothing is executed any more, and the replica stops before it has answered; a restart
+/// goes on from what is stored.
 pub struct LedgerService {
     view: LedgerView,
     /// The last batch whose work is in the ledger.
@@ -99,11 +101,21 @@ impl LedgerService {
         self.applied = batch.seq;
         Ok(record)
     }
+
+    /// Does something with the store, unless it has failed before.
+    fn unless_failed<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T, StoreError>) -> Option<T> {
+        if self.view.failure().is_some() {
+            return None;
+        }
+        work(self).inspect_err(|error| self.view.fail(error)).ok()
+    }
 }
 
 impl Service for LedgerService {
     fn execute(&mut self, batch: &OrderedBatch) -> Executed {
-        let record = self.run(batch).unwrap_or_else(|error| stop(&error));
+        let Some(record) = self.unless_failed(|service| service.run(batch)) else {
+            return Executed::default();
+        };
         self.cursor = batch.seq;
         let wake_at = self.view.read(Ledger::next_deadline);
         let wake_at = wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
@@ -113,9 +125,11 @@ impl Service for LedgerService {
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is
     /// replayed.
     fn checkpoint(&mut self) -> ServiceCheckpoint {
-        let name = self.view.store().sync().and_then(|()| self.recall(self.cursor));
-        let name = name.unwrap_or_else(|error| stop(&error)).after;
-        ServiceCheckpoint::durable(name.digest())
+        let record = self.unless_failed(|service| {
+            service.view.store().sync()?;
+            service.recall(service.cursor)
+        });
+        ServiceCheckpoint::durable(record.map_or(Digest::ZERO, |record| record.after.digest()))
     }
 
     fn restore(&mut self, seq: Seq, _snapshot: Option<&[u8]>) -> Result<(), StateLost> {
@@ -140,9 +154,4 @@ fn outcome(ledger: &Ledger, transaction: &Transaction, outcome: &TxOutcome) -> O
             outcome: receipt.outcome.clone(),
         }),
     }
-}
-
-#[allow(clippy::panic)]
-fn stop(error: &StoreError) -> ! {
-    panic!("this replica cannot go on: {error}")
 }

@@ -25,6 +25,9 @@ pub enum Failure {
     /// The service cannot go back to where the log starts.
     #[error(transparent)]
     Service(#[from] StateLost),
+    /// The service cannot do its work any more.
+    #[error("the service failed: {0}")]
+    Execution(String),
     /// The service, or a thread of this crate, panicked.
     #[error("the {0} thread panicked")]
     Panicked(&'static str),

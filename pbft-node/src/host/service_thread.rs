@@ -5,12 +5,13 @@ use std::time::Instant;
 use crossbeam_channel::{Receiver, Sender};
 use pbft_core::service::Service;
 
-use super::events::{Internal, ToService};
+use super::events::{Failure, Internal, ToService};
 use crate::metrics::ReplicaMetrics;
 
-/// Runs until the replica's end of the channel is gone.
+/// Runs until the replica's end of the channel is gone, or the service fails.
 pub(crate) fn run<S: Service>(
     mut service: S,
+    failure: &dyn Fn() -> Option<String>,
     orders: &Receiver<ToService>,
     replica: &Sender<Internal>,
     metrics: &ReplicaMetrics,
@@ -20,8 +21,61 @@ pub(crate) fn run<S: Service>(
         let executed = service.execute(&batch);
         metrics.executed(batch.requests.len(), started.elapsed());
         let checkpoint = checkpoint.then(|| service.checkpoint());
+        if let Some(why) = failure() {
+            // Nobody is left to hear it if this fails.
+            let _ = replica.send(Internal::Failed(Failure::Execution(why)));
+            return;
+        }
         if replica.send(Internal::Executed { executed, checkpoint }).is_err() {
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crossbeam_channel::unbounded;
+    use pbft_core::{
+        ReplicaId, Seq, UnixMillis, View,
+        service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
+    };
+    use pbft_crypto::Digest;
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::metrics::Metrics;
+
+    struct Anything;
+
+    impl Service for Anything {
+        fn execute(&mut self, _: &OrderedBatch) -> Executed {
+            Executed::default()
+        }
+
+        fn checkpoint(&mut self) -> ServiceCheckpoint {
+            ServiceCheckpoint::durable(Digest::ZERO)
+        }
+
+        fn restore(&mut self, _: Seq, _: Option<&[u8]>) -> Result<(), StateLost> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_a_failed_service_answers_is_not_handed_on() {
+        let (orders, to_do) = unbounded();
+        let (replica, heard) = unbounded();
+        for seq in 1..=2 {
+            let (origin, time) = (View::ZERO, UnixMillis::new(seq));
+            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests: Vec::new() };
+            orders.send(ToService { batch, checkpoint: true }).unwrap();
+        }
+        let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));
+        run(Anything, &|| Some("the disk is full".into()), &to_do, &replica, &metrics);
+        drop(replica);
+        let heard: Vec<_> = heard.iter().collect();
+        let [Internal::Failed(Failure::Execution(why))] = heard.as_slice() else { panic!("{heard:?}") };
+        assert_eq!(why, "the disk is full");
+        assert_eq!(to_do.len(), 1, "the second batch is left alone");
     }
 }

@@ -101,6 +101,27 @@ fn a_checkpoint_that_the_store_does_not_reach_is_lost() {
 }
 
 #[test]
+fn a_service_that_failed_does_nothing_more_until_it_is_opened_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let first = batch(1, 1, vec![request_of(&sign(&key(4), 0, pay(10)))]);
+    let gap = Executed::default();
+    assert_eq!(service.execute(&batch(3, 3, Vec::new())), gap);
+    let why = service.view().failure();
+    assert_eq!(why.as_deref(), Some("the ledger store is damaged: the work of a batch is missing"));
+
+    let before = service.view().report();
+    assert_eq!(service.execute(&first), gap);
+    assert_eq!(service.checkpoint(), ServiceCheckpoint::durable(Digest::ZERO));
+    assert_eq!((service.view().report(), service.view().failure()), (before, why));
+
+    drop(service);
+    let mut service = crate::testing::service(folder.path());
+    assert_eq!(service.execute(&first).outcomes.len(), 1);
+    assert_eq!(service.view().failure(), None);
+}
+
+#[test]
 fn another_genesis_is_not_taken_for_this_one() {
     let folder = tempfile::tempdir().unwrap();
     drop(service(folder.path()));

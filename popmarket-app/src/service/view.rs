@@ -1,13 +1,13 @@
 //! For those who read the ledger while the service is at work.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use ledger::{Height, Ledger};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use super::outcome::encode;
-use crate::store::{LedgerStore, StateName};
+use crate::store::{LedgerStore, StateName, StoreError};
 
 /// The ledger of one replica, to look at. Clones share it.
 #[derive(Clone)]
@@ -19,6 +19,7 @@ struct Shared {
     ledger: RwLock<Ledger>,
     store: LedgerStore,
     height: watch::Sender<Height>,
+    failure: OnceLock<String>,
 }
 
 /// What a replica says of its ledger to those who ask for the state of the network.
@@ -38,7 +39,9 @@ impl Report {
 impl LedgerView {
     pub(super) fn new(ledger: Ledger, store: LedgerStore) -> Self {
         let height = watch::Sender::new(ledger.height());
-        Self { shared: Arc::new(Shared { ledger: RwLock::new(ledger), store, height }) }
+        Self {
+            shared: Arc::new(Shared { ledger: RwLock::new(ledger), store, height, failure: OnceLock::new() }),
+        }
     }
 
     /// Looks something up. Batches wait meanwhile, so be short: copy out what is wanted. What is seen is in the store.
@@ -60,6 +63,16 @@ impl LedgerView {
     /// The bytes of a [`Report`].
     pub fn report(&self) -> Vec<u8> {
         encode(&Report { state: self.read(StateName::of) })
+    }
+
+    /// Why the service had to stop, if it had to.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.failure.get().cloned()
+    }
+
+    /// Remembers the first failure.
+    pub(super) fn fail(&self, error: &StoreError) {
+        let _ = self.shared.failure.set(error.to_string());
     }
 
     /// Changes ledger and store together: whoever sees the new state finds the block.
