@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use ledger::{Height, Outcome};
+use ledger::{Cause, Height};
 use pbft_core::RequestId;
 use serde::Serialize;
 
@@ -80,12 +80,58 @@ fn recorded_payments(
         let Some(last) = blocks.last() else { return Ok(recorded) };
         from = Height::new(last.block.header.height.value() + 1);
         for block in blocks.into_iter().map(|stored| stored.block) {
-            for (transaction, receipt) in block.transactions.iter().zip(&block.receipts) {
-                if receipt.outcome == Outcome::Applied {
+            // Receipts of deadlines stand among those of transactions.
+            for receipt in block.receipts.iter().filter(|receipt| receipt.outcome.is_applied()) {
+                let Cause::Transaction { index, .. } = receipt.cause else { continue };
+                if let Some(transaction) = block.transactions.get(index as usize) {
                     let body = transaction.body();
                     *recorded.entry((*body.sender.as_bytes(), body.nonce)).or_insert(0) += 1;
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use pbft_core::service::Service;
+
+    use super::*;
+    use crate::{
+        service::Verdict,
+        testing::{Traffic, service},
+    };
+
+    #[test]
+    fn deadlines_in_a_block_do_not_shift_the_outcomes_of_its_transactions() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut service = service(folder.path());
+        let mut traffic = Traffic::new(9);
+        let mut applied = BTreeSet::new();
+        for seq in 1..=60 {
+            let batch = service.view().read(|ledger| traffic.batch(seq, ledger));
+            for outcome in service.execute(&batch).outcomes {
+                if let Ok(Verdict::Recorded(result)) = Verdict::from_outcome(&outcome)
+                    && result.outcome.is_applied()
+                {
+                    applied.insert(result.tx_id);
+                }
+            }
+        }
+        let view = service.view();
+        let blocks = view.store().blocks_from(Height::new(0), usize::MAX, usize::MAX).unwrap();
+        let mixed = blocks.iter().filter(|stored| {
+            let by_deadline = |receipt: &ledger::Receipt| matches!(receipt.cause, Cause::Deadline { .. });
+            stored.block.receipts.iter().any(by_deadline) && !stored.block.transactions.is_empty()
+        });
+        assert!(mixed.count() > 0, "some blocks have both");
+        let transactions = blocks.iter().flat_map(|stored| &stored.block.transactions);
+        let expected = transactions.filter(|transaction| applied.contains(&transaction.id()));
+        let expected: BTreeSet<_> =
+            expected.map(|one| (*one.body().sender.as_bytes(), one.body().nonce)).collect();
+        let recorded = recorded_payments(view.store()).unwrap();
+        assert_eq!(recorded.into_keys().collect::<BTreeSet<_>>(), expected);
     }
 }
