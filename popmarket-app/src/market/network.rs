@@ -1,9 +1,11 @@
 //! What the replicas say about themselves, put together.
 
+mod shared;
+
 use std::{
     net::SocketAddr,
     sync::{Mutex, PoisonError},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
@@ -12,6 +14,7 @@ use pbft_core::quorum::QuorumSizes;
 use pbft_crypto::Digest;
 use pbft_node::{Client, transport::ReplicaReport as NodeReport};
 
+use self::shared::Shared;
 use crate::{
     http::{NetworkReport, NetworkStatus, ReplicaReport, ReplicaStatus},
     service::Report,
@@ -19,6 +22,8 @@ use crate::{
 
 /// A replica may lag by so many blocks and still count as up: they are on their way.
 const SLACK: u64 = 2;
+/// So old may be what someone is told, so that many who ask cost the replicas no more than one.
+const FRESH_FOR: Duration = Duration::from_millis(200);
 
 /// Asks the replicas of a cluster how they are.
 pub struct ClusterStatus {
@@ -27,6 +32,7 @@ pub struct ClusterStatus {
     addresses: Vec<SocketAddr>,
     /// What each said last, by id.
     last: Mutex<Vec<Option<ReplicaReport>>>,
+    answer: Shared<NetworkReport>,
 }
 
 impl ClusterStatus {
@@ -34,7 +40,7 @@ impl ClusterStatus {
     #[must_use]
     pub fn new(client: Client, chain_id: Digest, addresses: Vec<SocketAddr>) -> Self {
         let last = Mutex::new(vec![None; addresses.len()]);
-        Self { client, chain_id, addresses, last }
+        Self { client, chain_id, addresses, last, answer: Shared::new(FRESH_FOR) }
     }
 
     async fn ask(&self) -> NetworkReport {
@@ -92,7 +98,7 @@ impl ClusterStatus {
 
 impl NetworkStatus for ClusterStatus {
     fn network(&self) -> BoxFuture<'_, NetworkReport> {
-        self.ask().boxed()
+        self.answer.get(|| self.ask()).boxed()
     }
 }
 
