@@ -1,4 +1,4 @@
-//! Extractors whose failures are problems: axum's own answer plain text.
+//! Extractors that fail with a [`Problem`]. Those of axum would answer in plain text.
 
 use std::str::FromStr;
 

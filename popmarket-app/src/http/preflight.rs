@@ -1,7 +1,8 @@
-//! What can be known to fail before it is sent: then nothing is recorded, and the nonce stays unused.
+//! Looks at the ledger nearby before a transaction is sent. One that would fail is not sent: then no failure is recorded,
+//! and the nonce is free for another transaction.
 //!
-//! This is advice from the ledger of the replica nearby, with the ledger's own rejections, and what pages show buttons by. The ledger
-//! decides: what has changed by the time of the block fails there, and is recorded.
+//! This is advice only. If something changes before the transaction is in a block, the ledger rejects it there. Pages use
+//! the same checks to show only those buttons that work.
 
 use ledger::{Amount, AssetId, ListingId};
 use ledger::{
