@@ -5,10 +5,14 @@ mod failure;
 mod node;
 mod run;
 mod testnet;
+mod web;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use futures_util::{FutureExt, future::select_all};
+
+use crate::{market::Market, replica::Replica};
 pub use failure::{CommandError, EXIT_FAILED, EXIT_USAGE};
 
 /// A second-hand marketplace whose money is locked until the buyer confirms, on a ledger that no single party can
@@ -70,6 +74,33 @@ fn start_logging(filter: &str) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     // A second call in one process changes nothing.
     let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+}
+
+/// Serves until it is asked to stop, or until something has to stop by itself. Stops everything then.
+async fn serve(mut replicas: Vec<Replica>, mut market: Option<Market>) -> Result<(), CommandError> {
+    let parts = replicas.iter_mut().map(|replica| why_failed(replica).boxed());
+    let parts = parts.chain(market.as_mut().map(|market| market.failed().boxed()));
+    let failed = tokio::select! {
+        () = asked_to_stop() => None,
+        (why, ..) = select_all(parts) => Some(why),
+    };
+    eprintln!("stopping");
+    if let Some(market) = market {
+        market.shutdown().await;
+    }
+    for replica in replicas {
+        replica.node.shutdown().await;
+    }
+    failed.map_or(Ok(()), |why| Err(CommandError::Failed(why)))
+}
+
+/// Waits until a replica has to stop by itself.
+async fn why_failed(replica: &mut Replica) -> String {
+    let mut failure = replica.node.failure();
+    match failure.wait_for(Option::is_some).await {
+        Ok(failure) => failure.as_ref().map_or_else(String::new, ToString::to_string),
+        Err(_) => "the replica's thread ended".into(),
+    }
 }
 
 /// Until the operator or the system asks the process to end.

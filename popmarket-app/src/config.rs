@@ -54,6 +54,13 @@ pub struct NodeFile {
     pub data: PathBuf,
     /// Where the web listens; without it the node is a replica alone.
     pub http: Option<SocketAddr>,
+    /// Whether browsers come over TLS, through a proxy in front of the web. Only the proxy may reach the web then: what
+    /// it says about where requests come from is believed.
+    #[serde(default)]
+    pub behind_tls: bool,
+    /// The key that members' keys are encrypted with, in hex; made beside them if this names no file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custody_key: Option<PathBuf>,
     /// Accounts of the first block that sign in at this node's web: its custody takes their keys over.
     #[serde(default)]
     pub officials: Vec<OfficialEntry>,
@@ -85,6 +92,10 @@ pub struct LoadedNode {
     pub data: PathBuf,
     /// Where the web listens.
     pub http: Option<SocketAddr>,
+    /// Whether browsers come over TLS, through a proxy in front of the web.
+    pub behind_tls: bool,
+    /// The key that members' keys are encrypted with, if it is not beside them.
+    pub custody_key: Option<PathBuf>,
     /// Accounts of the first block that sign in at this node's web.
     pub officials: Vec<Official>,
 }
@@ -162,6 +173,8 @@ impl LoadedNode {
             cluster,
             genesis: read_json(&folder.join(&file.genesis))?,
             data: folder.join(&file.data),
+            behind_tls: file.behind_tls,
+            custody_key: file.custody_key.map(|path| folder.join(path)),
             http: file.http,
             officials: officials.collect::<Result<_, _>>()?,
         })

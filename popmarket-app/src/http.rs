@@ -24,9 +24,11 @@ mod pipeline;
 mod prefer;
 pub(crate) mod preflight;
 mod problem;
+mod quota;
 mod rate_limit;
 pub(crate) mod routes;
 mod serve;
+mod slow_body;
 mod state;
 mod submit;
 pub(crate) mod timestamp;
@@ -34,13 +36,10 @@ pub(crate) mod timestamp;
 #[cfg(test)]
 mod tests;
 
-use std::time::Duration;
-
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_request};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::RequestBodyTimeoutLayer;
 
 pub(crate) use caller::{Caller, SignedIn};
 pub use code::Code;
@@ -52,11 +51,9 @@ pub(crate) use problem::{Answer, Failed, Failure};
 pub use problem::{PROBLEM_JSON, Problem, ProblemDetails};
 pub use rate_limit::{Rate, Rates};
 pub use serve::serve;
-pub use state::{AppState, ChainInfo, HttpOptions, MetricsText, NetworkStatus, Parts};
+pub(crate) use state::Shared;
+pub use state::{AppState, ChainInfo, HttpOptions, MetricsText, NetworkStatus};
 pub(crate) use submit::{Intent, Subject};
-
-/// How long a body may stand still.
-const BODY_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// All routes.
 pub fn router(state: AppState) -> Router {
@@ -66,7 +63,7 @@ pub fn router(state: AppState) -> Router {
         // The gate answers before it: no rule names a path that is not there.
         .fallback(|| async { Failed(Problem::new(Code::NO_SUCH_ROUTE)) })
         .layer(DefaultBodyLimit::max(TEXT_BODY))
-        .layer(RequestBodyTimeoutLayer::new(BODY_TIMEOUT))
+        .layer(map_request(slow_body::limited))
         .layer(from_fn_with_state(state.clone(), pipeline::gate))
         .layer(CatchPanicLayer::custom(pipeline::panicked))
         .layer(from_fn_with_state(state.clone(), pipeline::page_manners))

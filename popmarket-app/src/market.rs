@@ -19,7 +19,11 @@ use pbft_node::{
 };
 use prometheus_client::registry::Registry;
 use thiserror::Error;
-use tokio::{net::TcpListener, sync::oneshot, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::oneshot,
+    task::{JoinError, JoinHandle},
+};
 use wallet::{Custody, CustodyError, MasterKey};
 
 pub use self::network::ClusterStatus;
@@ -28,7 +32,7 @@ use crate::{
     blobs::{BlobError, BlobStore},
     config::{ConfigFileError, read_key, write_key},
     gateway::{Gateway, GatewayOptions, GatewayParts},
-    http::{AppState, ChainInfo, HttpOptions, Parts, serve},
+    http::{AppState, ChainInfo, HttpOptions, Shared, serve},
     projector::{Projector, ProjectorError},
     read_model::{ReadError, ReadModel},
     service::LedgerView,
@@ -55,6 +59,9 @@ pub struct MarketPlan<'a> {
     pub ledger: LedgerView,
     /// Where tables, keys and pictures are kept.
     pub data: &'a Path,
+    /// The file of the key that members' keys are encrypted with. Without it there is one in `data`, made at the first
+    /// start.
+    pub custody_key: Option<&'a Path>,
     /// Accounts of the first block that sign in here.
     pub officials: Vec<Official>,
     /// What the operator chose for the web.
@@ -119,7 +126,8 @@ impl MarketPlan<'_> {
         let read = ReadModel::open(&self.data.join("read-model.db")).await?;
         let accounts = AccountsDb::open(&self.data.join("members.db")).await?;
         let blobs = BlobStore::open(self.data.join("pictures")).await?;
-        let custody = Custody::open(self.data.join("custody"), master_key(self.data)?, KEYS_AT_HAND)?;
+        let master = master_key(self.data, self.custody_key)?;
+        let custody = Custody::open(self.data.join("custody"), master, KEYS_AT_HAND)?;
         for official in self.officials {
             enrol(&accounts, &custody, official).await?;
         }
@@ -146,7 +154,7 @@ impl MarketPlan<'_> {
             let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
             text
         };
-        let state = AppState::new(Parts {
+        let state = AppState {
             gateway,
             read,
             accounts,
@@ -155,7 +163,8 @@ impl MarketPlan<'_> {
             metrics: Arc::new(metrics),
             chain,
             options: self.http,
-        });
+            shared: Shared::new(&self.http),
+        };
         let address = listener.local_addr()?;
         let (stop, stopped) = oneshot::channel::<()>();
         let stopped = async move {
@@ -168,13 +177,14 @@ impl MarketPlan<'_> {
 }
 
 impl Market {
-    /// Waits until the read model cannot go on, which it does by itself unless it is damaged.
+    /// Waits until the read model or the web cannot go on, and says why. Troubles that pass do not count.
     pub async fn failed(&mut self) -> String {
-        match (&mut self.projector).await {
-            Ok(Err(error)) => error.to_string(),
-            Ok(Ok(())) => "the replica's ledger is closed".into(),
-            Err(error) => error.to_string(),
-        }
+        let why = tokio::select! {
+            ended = &mut self.projector => why("the read model", ended),
+            ended = &mut self.web => why("the web", ended),
+        };
+        tracing::error!(%why, "the market stops");
+        why
     }
 
     /// Lets requests that run end, and closes everything.
@@ -182,12 +192,22 @@ impl Market {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        // What the server has to say about its end was logged.
-        let _ = self.web.await;
+        // If it ended by itself, that was told by `failed`.
+        if !self.web.is_finished() {
+            let _ = self.web.await;
+        }
         self.projector.abort();
         self.tidier.abort();
         self.state.read.close().await;
         self.state.accounts.close().await;
+    }
+}
+
+fn why<E: std::error::Error>(what: &str, ended: Result<Result<(), E>, JoinError>) -> String {
+    match ended {
+        Ok(Err(error)) => format!("{what} failed: {error}"),
+        Ok(Ok(())) => format!("{what} has ended"),
+        Err(error) => format!("{what} failed: {error}"),
     }
 }
 
@@ -201,14 +221,14 @@ async fn tidy(accounts: AccountsDb) {
     }
 }
 
-/// The master key is a file of its own beside the keys, readable by its owner alone: an operator who wants it elsewhere
-/// mounts that file.
-fn master_key(data: &Path) -> Result<MasterKey, ConfigFileError> {
-    let path = data.join("custody-master.key");
-    if !path.exists() {
-        write_key(&path, &KeyPair::generate())?;
+/// The key that members' keys are encrypted with. One that the operator keeps elsewhere has to be there: a new one would
+/// open nothing.
+fn master_key(data: &Path, elsewhere: Option<&Path>) -> Result<MasterKey, ConfigFileError> {
+    let beside = data.join("custody-master.key");
+    if elsewhere.is_none() && !beside.exists() {
+        write_key(&beside, &KeyPair::generate())?;
     }
-    Ok(MasterKey::from_bytes(*read_key(&path)?.secret_bytes()))
+    Ok(MasterKey::from_bytes(*read_key(elsewhere.unwrap_or(&beside))?.secret_bytes()))
 }
 
 async fn enrol(accounts: &AccountsDb, custody: &Custody, official: Official) -> Result<(), MarketError> {

@@ -134,6 +134,8 @@ impl TestnetPlan {
             key: "replica.key".into(),
             data: "data".into(),
             http: self.http_port.map(|port| loopback(port, index)),
+            behind_tls: false,
+            custody_key: None,
             officials: officials.collect(),
         };
         write_toml(&path, &file)?;
@@ -141,7 +143,8 @@ impl TestnetPlan {
     }
 }
 
-fn random_password() -> String {
+/// 96 random bits.
+pub(crate) fn random_password() -> String {
     hex::encode(&KeyPair::generate().secret_bytes()[..12])
 }
 

@@ -12,7 +12,7 @@ use pbft_crypto::KeyPair;
 use pbft_node::metrics::Metrics;
 use prometheus_client::registry::Registry;
 
-use super::{CommandError, asked_to_stop, start_logging};
+use super::{CommandError, serve, start_logging, web::WebArgs};
 use crate::{
     config::LoadedNode,
     http::HttpOptions,
@@ -27,17 +27,20 @@ pub(super) struct NodeArgs {
     /// The node's file, as `popmarket testnet` writes it
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    #[command(flatten)]
+    web: WebArgs,
 }
 
 pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     start_logging("warn");
     let mut loaded = LoadedNode::load(&args.config)?;
+    args.web.apply(&mut loaded);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let addresses = loaded.cluster.addresses();
     let address = addresses.get(loaded.id.index()).copied();
     let address = address.ok_or_else(|| CommandError::Usage("the replica has no address".into()))?;
-    let mut replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics)?;
+    let replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics)?;
     let market = match loaded.http {
         None => None,
         Some(http) => Some(start_market(&mut loaded, addresses, &replica, listen(http)?, registry).await?),
@@ -49,24 +52,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     // Whoever started this process may be waiting for the line.
     let _ = std::io::stdout().flush();
 
-    let failed = tokio::select! {
-        () = asked_to_stop() => None,
-        why = why_failed(&mut replica) => Some(why),
-    };
-    if let Some(market) = market {
-        market.shutdown().await;
-    }
-    replica.node.shutdown().await;
-    failed.map_or(Ok(()), |why| Err(CommandError::Failed(why)))
-}
-
-/// Waits until a replica has to stop by itself.
-pub(super) async fn why_failed(replica: &mut Replica) -> String {
-    let mut failure = replica.node.failure();
-    match failure.wait_for(Option::is_some).await {
-        Ok(failure) => failure.as_ref().map_or_else(String::new, ToString::to_string),
-        Err(_) => "the replica's thread ended".into(),
-    }
+    serve(vec![replica], market).await
 }
 
 /// Takes an address, or says in words why it cannot be had.
@@ -115,8 +101,9 @@ pub(super) async fn start_market(
         client_key,
         ledger: replica.ledger.clone(),
         data: &loaded.data.join("web"),
+        custody_key: loaded.custody_key.as_deref(),
         officials: std::mem::take(&mut loaded.officials),
-        http: HttpOptions::default(),
+        http: HttpOptions { behind_tls: loaded.behind_tls, ..HttpOptions::default() },
     };
     plan.start(listener, registry).await.map_err(|error| failed(&error))
 }

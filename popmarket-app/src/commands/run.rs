@@ -11,16 +11,17 @@ use pbft_node::metrics::Metrics;
 use prometheus_client::registry::Registry;
 
 use super::{
-    CommandError, asked_to_stop,
-    node::{listen, start_market, start_replica, why_failed},
-    start_logging,
+    CommandError,
+    node::{listen, start_market, start_replica},
+    serve, start_logging,
+    web::WebArgs,
 };
 use crate::{
     config::{ClusterFile, LoadedNode, read_toml},
     load::TemporaryFolder,
     market::Market,
     replica::Replica,
-    testnet::TestnetPlan,
+    testnet::{TestnetPlan, random_password},
 };
 
 /// How to run it.
@@ -41,14 +42,26 @@ pub(super) struct RunArgs {
     /// Begin with an empty market
     #[arg(long)]
     no_demo: bool,
+    #[command(flatten)]
+    web: WebArgs,
 }
 
-/// What the admins of a market on one machine sign in with. It is printed at each start.
-const PASSWORD: &str = "popmarket-demo";
+/// What the admins of a market on one machine sign in with: no secret, so only while nobody else can reach the web.
+const KNOWN_PASSWORD: &str = "popmarket-demo";
+
+impl RunArgs {
+    /// Whether others than this machine's own users may reach the web.
+    fn is_exposed(&self) -> bool {
+        self.web.behind_tls || !self.listen.ip().to_canonical().is_loopback()
+    }
+}
 
 pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
     start_logging("warn");
     let started = Instant::now();
+    if !args.ephemeral && args.is_exposed() {
+        refuse_known_password(&args.data)?;
+    }
     // First of all, so that a taken address is known before anything is written.
     let web = listen(args.listen)?;
     let temporary = match args.ephemeral {
@@ -58,41 +71,71 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
         false => None,
     };
     let folder = temporary.as_ref().map_or(args.data.as_path(), TemporaryFolder::path);
-    let mut nodes = load_or_lay_out(folder, args.replicas)?;
-    let (mut replicas, market) = start(&mut nodes, web).await?;
+    let mut nodes = load_or_lay_out(folder, &args)?;
+    if let Some(first) = nodes.first_mut() {
+        args.web.apply(first);
+    }
+    if nodes.iter().any(|node| node.behind_tls) {
+        refuse_known_password(folder)?;
+    }
+    let (replicas, mut market) = start(&mut nodes, web).await?;
+    let password = admin_password(folder)?;
     if !args.no_demo {
-        crate::demo::seed(&market.state, PASSWORD)
-            .await
-            .map_err(|error| CommandError::failed("the demo data", error))?;
+        let state = market.state.clone();
+        tokio::select! {
+            seeded = crate::demo::seed(&state, &password) => {
+                seeded.map_err(|error| CommandError::failed("the demo data", error))?;
+            }
+            why = market.failed() => return Err(CommandError::Failed(why)),
+        }
     }
-    greet(&market, &replicas, folder, started.elapsed(), args.no_demo);
+    greet(&market, &replicas, started.elapsed());
+    println!("Sign in as admin1 or admin2 with the password {password}");
+    if !args.no_demo {
+        println!("     or as {}", crate::demo::MEMBERS.join(", "));
+    }
+    println!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
+    serve(replicas, Some(market)).await
+}
 
-    let failures = replicas.iter_mut().map(|replica| Box::pin(why_failed(replica)));
-    let failed = tokio::select! {
-        () = asked_to_stop() => None,
-        (why, ..) = futures_util::future::select_all(failures) => Some(why),
-    };
-    eprintln!("stopping");
-    market.shutdown().await;
-    for replica in replicas {
-        replica.node.shutdown().await;
+fn password_file(folder: &Path) -> PathBuf {
+    folder.join("accounts").join("admin1.password")
+}
+
+/// What the admins of the market in a folder sign in with.
+fn admin_password(folder: &Path) -> Result<String, CommandError> {
+    let path = password_file(folder);
+    let text = std::fs::read_to_string(&path);
+    let text = text.map_err(|error| CommandError::failed(&path.display().to_string(), error))?;
+    Ok(text.trim_end_matches('\n').to_owned())
+}
+
+/// A market that was made for this machine alone must not be shown to others: whoever has read the manual could make
+/// money in it.
+fn refuse_known_password(folder: &Path) -> Result<(), CommandError> {
+    if !password_file(folder).exists() || admin_password(folder)? != KNOWN_PASSWORD {
+        return Ok(());
     }
-    failed.map_or(Ok(()), |why| Err(CommandError::Failed(why)))
+    Err(CommandError::Usage(format!(
+        "the admins of {} sign in with the well-known password {KNOWN_PASSWORD}, so others must not reach it: make a new \
+         market with --data DIR or --ephemeral, whose password is random, or let --listen be a loopback address",
+        folder.display()
+    )))
 }
 
 /// The nodes of a market that is there already, or of a new one.
-fn load_or_lay_out(folder: &Path, replicas: u16) -> Result<Vec<LoadedNode>, CommandError> {
+fn load_or_lay_out(folder: &Path, args: &RunArgs) -> Result<Vec<LoadedNode>, CommandError> {
     let cluster = folder.join("cluster.toml");
     if !cluster.exists() {
         let plan = TestnetPlan {
             folder: folder.into(),
-            replicas,
+            replicas: args.replicas,
             // Replicas within one process find their ports anew at each start.
             port: 0,
             http_port: Some(0),
             clients: Vec::new(),
             accounts: Vec::new(),
-            password: Some(PASSWORD.into()),
+            password: Some(if args.is_exposed() { random_password() } else { KNOWN_PASSWORD.into() }),
         };
         plan.write()?;
     }
@@ -119,7 +162,7 @@ async fn start(nodes: &mut [LoadedNode], web: TcpListener) -> Result<(Vec<Replic
     Ok((replicas, market))
 }
 
-fn greet(market: &Market, replicas: &[Replica], folder: &Path, took: Duration, empty: bool) {
+fn greet(market: &Market, replicas: &[Replica], took: Duration) {
     let web = format!("http://{}", market.address);
     println!("POP Market is open: {} replicas, up after {took:.1?}\n", replicas.len());
     println!("  shop            {web}/");
@@ -127,11 +170,4 @@ fn greet(market: &Market, replicas: &[Replica], folder: &Path, took: Duration, e
     println!("  blocks          {web}/blocks");
     println!("  API             {web}/docs");
     println!("  state           curl {web}/v1/network\n");
-    println!("Sign in as admin1 or admin2 with the password {PASSWORD}");
-    if !empty {
-        for name in crate::demo::MEMBERS {
-            println!("     or as {name}");
-        }
-    }
-    println!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
 }

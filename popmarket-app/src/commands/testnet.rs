@@ -20,7 +20,7 @@ pub(super) struct TestnetArgs {
     #[arg(long, default_value_t = 7400)]
     port: u16,
     /// The web of node i listens on this port plus i
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8180)]
     http_port: u16,
     /// Print JSON instead of words
     #[arg(long)]
@@ -28,6 +28,12 @@ pub(super) struct TestnetArgs {
 }
 
 pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
+    if args.dir.join("cluster.toml").exists() {
+        return Err(CommandError::Usage(format!(
+            "{dir} holds a cluster already: start its nodes, choose another --dir, or remove {dir}",
+            dir = args.dir.display()
+        )));
+    }
     let plan = TestnetPlan {
         folder: args.dir.clone(),
         replicas: args.replicas,
@@ -53,8 +59,12 @@ pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
     for file in &testnet.node_files {
         println!("  popmarket node --config {}", file.display());
     }
-    let accounts = args.dir.join("accounts");
-    println!("\nThen open http://127.0.0.1:{}", args.http_port);
-    println!("Two admins sign in there: their passwords are in {}", accounts.display());
+    println!(
+        "\nThen open http://127.0.0.1:{}, the web of node 0; node 1 has the next port, and so on.",
+        args.http_port
+    );
+    let password = args.dir.join("accounts").join("admin1.password");
+    println!("admin1 and admin2 sign in at node 0: see {}", password.display());
+    println!("Whoever signs up does so at one node, and signs in there.");
     Ok(())
 }

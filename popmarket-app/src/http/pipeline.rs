@@ -93,7 +93,9 @@ pub(super) async fn gate(State(state): State<AppState>, request: Request, next: 
     let Some(rule) = rule else {
         return nowhere(&state, &parts, route.as_ref());
     };
-    match admit(&state, &parts, rule).await {
+    let client = Client::at(peer(&state, &parts));
+    parts.extensions.insert(client.clone());
+    match admit(&state, &parts, rule, client).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
             let mut response = next.run(Request::from_parts(parts, body)).await;
@@ -133,8 +135,8 @@ fn peer(state: &AppState, parts: &Parts) -> IpAddr {
     forwarded.unwrap_or_else(peer)
 }
 
-async fn admit(state: &AppState, parts: &Parts, rule: &Rule) -> Result<Caller, Failure> {
-    limit(state, Client::at(peer(state, parts)), rule.kind)?;
+async fn admit(state: &AppState, parts: &Parts, rule: &Rule, client: Client) -> Result<Caller, Failure> {
+    limit(state, client, rule.kind)?;
     let caller = authenticate(state, &parts.headers).await?;
     let by_browser = caller.identity().map_or_else(|| csrf::by_browser(&parts.headers), |who| who.by_cookie);
     if by_browser && !csrf::is_own_site(&parts.method, &parts.headers) {

@@ -17,6 +17,8 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
 use super::drain::drained;
+use super::quota::{Held, Quota};
+use super::rate_limit::Client;
 use super::state::AppState;
 
 /// How long the header of a request may take.
@@ -44,6 +46,8 @@ pub async fn serve(
     shutdown: impl Future<Output = ()>,
 ) -> io::Result<()> {
     let closing = state.shared.closing.clone();
+    let each = if state.options.behind_tls { usize::MAX } else { state.options.max_connections_each };
+    let quota = Quota::new(each);
     let router = super::router(state);
     let connections = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let graceful = GracefulShutdown::new();
@@ -57,7 +61,10 @@ pub async fn serve(
         tokio::select! {
             () = &mut shutdown => break,
             (accepted, permit) = accepted => match (accepted, permit) {
-                (Ok((stream, peer)), Ok(permit)) => answer(stream, peer, permit, router.clone(), &graceful),
+                (Ok((stream, peer)), Ok(permit)) => match quota.take(Client::at(peer.ip())) {
+                    Some(share) => answer(stream, peer, (permit, share), router.clone(), &graceful),
+                    None => tracing::debug!(%peer, "too many connections from one address"),
+                },
                 (Err(error), _) if is_of_the_connection(&error) => {}
                 (Err(error), _) => {
                     tracing::warn!(%error, "a connection could not be accepted");
@@ -84,7 +91,7 @@ fn is_of_the_connection(error: &io::Error) -> bool {
 fn answer(
     stream: TcpStream,
     peer: SocketAddr,
-    permit: OwnedSemaphorePermit,
+    held: (OwnedSemaphorePermit, Held),
     router: Router,
     graceful: &GracefulShutdown,
 ) {
@@ -103,6 +110,6 @@ fn answer(
         if let Err(error) = connection.await {
             tracing::debug!(%peer, %error, "a connection ended early");
         }
-        drop(permit);
+        drop(held);
     });
 }

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, watch};
 
 use super::model::NetworkReport;
 use super::pictures::Darkroom;
+use super::quota::Quota;
 use super::rate_limit::{RateLimiter, Rates};
 use crate::accounts_db::AccountsDb;
 use crate::blobs::BlobStore;
@@ -35,6 +36,7 @@ pub struct AppState {
     pub chain: ChainInfo,
     /// What the operator chose.
     pub options: HttpOptions,
+    /// What requests share: counts of them, mostly.
     pub(crate) shared: Arc<Shared>,
 }
 
@@ -58,6 +60,10 @@ pub struct HttpOptions {
     pub rates: Rates,
     /// How many event streams there may be at once.
     pub max_streams: usize,
+    /// How many of them each client may have.
+    pub max_streams_each: usize,
+    /// How many connections an address may have. Behind a proxy all come from one: then it is for the proxy to count.
+    pub max_connections_each: usize,
 }
 
 impl Default for HttpOptions {
@@ -67,6 +73,8 @@ impl Default for HttpOptions {
             session_lasts: Duration::from_secs(14 * 24 * 3_600),
             rates: Rates::default(),
             max_streams: 1_000,
+            max_streams_each: 50,
+            max_connections_each: 256,
         }
     }
 }
@@ -93,43 +101,25 @@ pub(crate) struct Shared {
     pub(crate) limiter: RateLimiter,
     pub(crate) darkroom: Darkroom,
     pub(crate) streams: Arc<Semaphore>,
+    pub(crate) streams_of_each: Quota,
     /// Turns true when the server goes down.
     pub(crate) closing: watch::Sender<bool>,
 }
 
-/// The parts that an [`AppState`] is made of.
-pub struct Parts {
-    /// Makes things happen.
-    pub gateway: Gateway,
-    /// What the blocks say.
-    pub read: ReadModel,
-    /// Who may sign in.
-    pub accounts: AccountsDb,
-    /// Photos.
-    pub blobs: BlobStore,
-    /// What is known about the replicas.
-    pub network: Arc<dyn NetworkStatus>,
-    /// What is measured.
-    pub metrics: Arc<dyn MetricsText>,
-    /// The chain that all this is about.
-    pub chain: ChainInfo,
-    /// What the operator chose.
-    pub options: HttpOptions,
-}
-
-impl AppState {
-    /// Puts the parts together.
-    pub fn new(parts: Parts) -> Self {
-        let Parts { gateway, read, accounts, blobs, network, metrics, chain, options } = parts;
-        let shared = Shared {
+impl Shared {
+    /// For a server with these options, at its start.
+    pub(crate) fn new(options: &HttpOptions) -> Arc<Self> {
+        Arc::new(Self {
             limiter: RateLimiter::new(options.rates),
             darkroom: Darkroom::default(),
             streams: Arc::new(Semaphore::new(options.max_streams)),
+            streams_of_each: Quota::new(options.max_streams_each),
             closing: watch::Sender::new(false),
-        };
-        Self { gateway, read, accounts, blobs, network, metrics, chain, options, shared: Arc::new(shared) }
+        })
     }
+}
 
+impl AppState {
     /// Height and time of the last block that reads can see. Before the first one, zero.
     pub(crate) fn tip(&self) -> (ledger::Height, UnixMillis) {
         self.read.watermark().map_or_else(Default::default, |mark| (mark.height, mark.time))

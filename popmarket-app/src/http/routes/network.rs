@@ -1,9 +1,12 @@
 //! The replicas, and whether this server works.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use ledger::Ledger;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -11,6 +14,9 @@ use crate::http::code::Code;
 use crate::http::model::NetworkReport;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
+
+/// How long what is on the chain may take to be read.
+const READ_WITHIN: Duration = Duration::from_millis(500);
 
 /// The replicas: who orders, how far each is, and whether they agree.
 #[utoipa::path(get, path = "/v1/network", tag = "network", responses(
@@ -41,8 +47,10 @@ pub(super) async fn health() -> Json<Health> {
     (status = 503, description = "It cannot.", body = crate::http::problem::ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(state): State<AppState>) -> Answer<Json<Health>> {
-    if state.read.watermark().is_none() {
-        return Err(Problem::because(Code::UNAVAILABLE, "the chain is not read yet").into());
+    // What is on the chain now is read in a moment, however busy it is.
+    let height = state.gateway.view().read(Ledger::height);
+    if state.read.wait_for_height(height, READ_WITHIN).await.is_none() {
+        return Err(Problem::because(Code::UNAVAILABLE, "the read model is behind the chain").into());
     }
     if !state.network.network().await.has_quorum {
         return Err(Problem::because(Code::UNAVAILABLE, "too few replicas answer").into());

@@ -1,7 +1,7 @@
 //! What every answer says about itself.
 
 use axum::body::Body;
-use axum::http::Method;
+use axum::http::{Method, StatusCode};
 use serde_json::json;
 
 use super::access::unknown_path;
@@ -125,4 +125,19 @@ async fn the_server_describes_itself() {
         stranger.get(&format!("/v1/blocks/{}", genesis["hash"].as_str().unwrap())).await.json(),
         genesis
     );
+}
+
+#[tokio::test]
+async fn a_server_whose_tables_do_not_follow_the_chain_is_not_ready() {
+    let world = World::new().await;
+    assert_eq!(world.stranger().get("/readyz").await.status, StatusCode::OK);
+    world.stop_projector();
+    let mut height = world.state.gateway.view().height();
+    let alice = world.client(ALICE).await;
+    alice.post("/v1/payments", &json!({"to": account(BOB), "amount": "1"})).await;
+    height.wait_for(|height| height.value() == 1).await.unwrap();
+    let reply = world.stranger().get("/readyz").await;
+    assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(reply.json()["detail"], "the read model is behind the chain");
+    assert_eq!(world.stranger().get("/healthz").await.status, StatusCode::OK);
 }

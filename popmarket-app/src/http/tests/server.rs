@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::world::World;
-use crate::http::serve;
+use crate::http::{HttpOptions, serve};
 
 struct Server {
     address: std::net::SocketAddr,
@@ -126,4 +126,52 @@ async fn who_asks_before_sending_is_told_not_to() {
     stream.write_all(head.as_bytes()).await.unwrap();
     let answer = read_answer(&mut stream).await;
     assert!(answer.starts_with("HTTP/1.1 401"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_address_has_only_so_many_connections() {
+    let options = HttpOptions { max_connections_each: 2, ..HttpOptions::default() };
+    let world = World::with_options(options).await;
+    let server = start(&world).await;
+    let request = b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n";
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut stream = TcpStream::connect(server.address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        assert!(read_answer(&mut stream).await.starts_with("HTTP/1.1 200 OK"));
+        held.push(stream);
+    }
+    let mut third = TcpStream::connect(server.address).await.unwrap();
+    // It is closed whether or not it says something.
+    let _ = third.write_all(request).await;
+    let mut answer = Vec::new();
+    let _ = third.read_to_end(&mut answer).await;
+    assert!(answer.is_empty());
+    assert!(!held.is_empty());
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_not_waited_for() {
+    let world = World::new().await;
+    let server = start(&world).await;
+    let mut stream = TcpStream::connect(server.address).await.unwrap();
+    let head = "POST /v1/sessions HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n\
+                content-length: 1000\r\n\r\n{";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let started = tokio::time::Instant::now();
+    tokio::time::pause();
+    let (mut read, mut write) = stream.split();
+    let drip = async {
+        // Until the connection is closed.
+        while write.write_all(b" ").await.is_ok() {
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    };
+    let mut answer = [0; 12];
+    tokio::select! {
+        answered = read.read_exact(&mut answer) => assert_eq!(answered.unwrap(), 12),
+        () = drip => panic!("it ended without an answer"),
+    }
+    assert_eq!(&answer, b"HTTP/1.1 400");
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }

@@ -25,8 +25,8 @@ use crate::gateway::local::LocalSubmitter;
 use crate::gateway::{Answer, Gateway, GatewayOptions, GatewayParts, NoAnswer, Submitter};
 use crate::http::access::Access;
 use crate::http::{
-    AppState, ChainInfo, Code, HttpOptions, NetworkReport, NetworkStatus, PROBLEM_JSON, Parts, ReplicaReport,
-    ReplicaStatus, router,
+    AppState, ChainInfo, Code, HttpOptions, NetworkReport, NetworkStatus, PROBLEM_JSON, ReplicaReport,
+    ReplicaStatus, Shared, router,
 };
 use crate::projector::Projector;
 use crate::read_model::ReadModel;
@@ -145,7 +145,7 @@ impl World {
             options: GatewayOptions { clock, ..GatewayOptions::default() },
         });
         let genesis = genesis();
-        let state = AppState::new(Parts {
+        let state = AppState {
             gateway,
             read,
             accounts,
@@ -154,8 +154,14 @@ impl World {
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
             options,
-        });
+            shared: Shared::new(&options),
+        };
         Self { router: router(state.clone()), state, road, clock: millis, projector, _folder: folder }
+    }
+
+    /// From now on the read model stays as it is.
+    pub(super) fn stop_projector(&self) {
+        self.projector.abort();
     }
 
     /// From now on nothing gets to the ledger, or everything does again.

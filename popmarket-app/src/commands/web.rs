@@ -1,0 +1,29 @@
+//! What `popmarket` and `popmarket node` take about the web.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::config::LoadedNode;
+
+/// What the operator says about the web, besides what the node's file says.
+#[derive(Debug, Args)]
+pub(super) struct WebArgs {
+    /// Browsers come over TLS, through a proxy in front of the web. Nobody else may reach it: what the proxy says about
+    /// where requests come from is believed
+    #[arg(long)]
+    pub(super) behind_tls: bool,
+    /// The key that members' keys are encrypted with, 64 hex digits in a file, to keep it apart from them
+    #[arg(long, value_name = "FILE")]
+    custody_key: Option<PathBuf>,
+}
+
+impl WebArgs {
+    /// Puts it into what was loaded from the node's file.
+    pub(super) fn apply(&self, node: &mut LoadedNode) {
+        node.behind_tls |= self.behind_tls;
+        if let Some(file) = &self.custody_key {
+            node.custody_key = Some(file.clone());
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! The program as an operator starts it.
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, ChildStdout, Command, Output, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use popmarket_app::load::TemporaryFolder;
+
+const KNOWN_PASSWORD: &str = "popmarket-demo";
+/// How long a test waits for what has to come.
+const LONG: Duration = Duration::from_secs(60);
+
+fn popmarket(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_popmarket"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// A market with nothing in it, on loopback.
+struct Market {
+    child: Child,
+    output: BufReader<ChildStdout>,
+    /// What it has printed.
+    said: String,
+}
+
+impl Market {
+    /// Waits until the web listens.
+    fn start(data: &Path, more: &[&str]) -> Self {
+        let data = data.to_str().unwrap();
+        let arguments = [&["--no-demo", "--listen", "127.0.0.1:0", "--data", data], more].concat();
+        let mut child = popmarket(&arguments).stderr(Stdio::null()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        let mut market = Self { child, output, said: String::new() };
+        while !market.said.contains("Stop with Ctrl-C") {
+            assert!(market.output.read_line(&mut market.said).unwrap() > 0, "it ended: {}", market.said);
+        }
+        market
+    }
+
+    fn ask(&self, request: &str) -> String {
+        let (_, rest) = self.said.split_once("http://").unwrap();
+        let address = rest.split('/').next().unwrap();
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(LONG)).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    fn sign_in(&self, password: &str) -> String {
+        let body = format!("{{\"name\":\"admin1\",\"password\":\"{password}\"}}");
+        self.ask(&format!(
+            "POST /v1/sessions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-type: application/json\r\n\
+             content-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+    }
+
+    fn stop(mut self) {
+        let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        assert!(self.child.wait().unwrap().success());
+    }
+}
+
+impl Drop for Market {
+    fn drop(&mut self) {
+        // It has ended, unless the test failed.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What a command says that has to end by itself.
+fn ended(command: &mut Command) -> Output {
+    let mut child = command.spawn().unwrap();
+    let started = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if started.elapsed() > LONG {
+            child.kill().unwrap();
+            panic!("it goes on");
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn a_market_that_others_can_reach_has_no_known_password() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let market = Market::start(folder.path(), &["--behind-tls"]);
+    assert!(!market.said.contains(KNOWN_PASSWORD), "{}", market.said);
+    let refused = market.sign_in(KNOWN_PASSWORD);
+    assert!(refused.starts_with("HTTP/1.1 401"), "{refused}");
+    assert!(refused.contains("strict-transport-security"), "it knows that it is behind TLS: {refused}");
+    let (_, password) = market.said.split_once("with the password ").unwrap();
+    let password = password.lines().next().unwrap().to_owned();
+    assert!(market.sign_in(&password).starts_with("HTTP/1.1 201"));
+    market.stop();
+}
+
+#[test]
+fn a_market_with_the_known_password_is_not_shown_to_others() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let market = Market::start(folder.path(), &[]);
+    let signed_in = market.sign_in(KNOWN_PASSWORD);
+    assert!(signed_in.starts_with("HTTP/1.1 201"), "{signed_in}");
+    assert!(!signed_in.contains("strict-transport-security"));
+    market.stop();
+    for exposed in [&["--listen", "0.0.0.0:0"][..], &["--behind-tls"]] {
+        let output = ended(popmarket(&[&["--data", data], exposed].concat()).stdout(Stdio::null()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{exposed:?}: {said}");
+        assert!(said.contains("well-known password") && said.contains("--data"), "{said}");
+    }
+    // Nor if the node's file says that there is a proxy.
+    let file = folder.path().join("node-0").join("node.toml");
+    let text = fs::read_to_string(&file).unwrap().replace("behind_tls = false", "behind_tls = true");
+    fs::write(&file, text).unwrap();
+    let output = ended(popmarket(&["--data", data, "--listen", "127.0.0.1:0"]).stdout(Stdio::null()));
+    assert_eq!(output.status.code(), Some(2));
+}
+
+#[test]
+fn a_read_model_that_cannot_go_on_ends_the_program() {
+    let (one, other) =
+        (TemporaryFolder::new("popmarket-test").unwrap(), TemporaryFolder::new("popmarket-test").unwrap());
+    let table = |folder: &TemporaryFolder| folder.path().join("node-0/data/web/read-model.db");
+    Market::start(one.path(), &[]).stop();
+    Market::start(other.path(), &[]).stop();
+    fs::copy(table(&other), table(&one)).unwrap();
+    let data = one.path().to_str().unwrap();
+    let arguments = ["--no-demo", "--listen", "127.0.0.1:0", "--data", data];
+    let output = ended(popmarket(&arguments).stdout(Stdio::null()));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the read model failed"), "{said}");
+}
+
+#[test]
+fn a_cluster_is_not_laid_out_over_another_one() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let arguments = ["testnet", "--dir", folder.path().to_str().unwrap()];
+    let first = ended(&mut popmarket(&arguments));
+    assert!(first.status.success());
+    let said = String::from_utf8_lossy(&first.stdout);
+    assert!(said.contains("http://127.0.0.1:8180") && said.contains("admin1.password"), "{said}");
+    let second = ended(&mut popmarket(&arguments));
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(2), "{said}");
+    assert!(said.contains("holds a cluster already"), "{said}");
+}
