@@ -8,6 +8,7 @@ mod explorer;
 mod listing;
 mod network;
 mod payment;
+mod privacy;
 mod reply;
 mod trade;
 
@@ -28,6 +29,7 @@ pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
 pub use network::{NetworkReport, ReplicaReport, ReplicaStatus};
 pub use payment::{NewPayment, PaymentView};
+pub use privacy::Viewer;
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
 

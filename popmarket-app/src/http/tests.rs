@@ -7,6 +7,7 @@ mod headers;
 mod idempotency;
 mod lists;
 mod pages;
+mod privacy;
 mod purchase;
 mod server;
 mod sessions;

@@ -64,13 +64,10 @@ impl<'a> Writer<'a> {
             Operation::Account(AccountOp::Register { name }) => {
                 say("words.register", &[("name", name.as_str())])
             }
-            Operation::Charge(ChargeOp::Request { amount, .. }) => {
-                say("words.charge_request", &[("amount", &money(amount))])
-            }
+            // How much, and why, concerns others as little here as in the API.
+            Operation::Charge(ChargeOp::Request { .. }) => say("words.charge_request", &[]),
             Operation::Charge(ChargeOp::Approve { .. }) => say("words.charge_approve", &[]),
-            Operation::Charge(ChargeOp::Reject { reason, .. }) => {
-                say("words.charge_reject", &[("reason", reason.as_str())])
-            }
+            Operation::Charge(ChargeOp::Reject { .. }) => say("words.charge_reject", &[]),
             Operation::Payment(PaymentOp::Pay { to, amount, .. }) => {
                 let to = self.name(to).await?;
                 let values = [("who", who), ("to", &to), ("amount", &money(amount))];

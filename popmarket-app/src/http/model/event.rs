@@ -4,6 +4,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 
 use super::explorer::untag;
+use super::privacy::{self, Viewer};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::EventRecord;
 
@@ -25,15 +26,16 @@ pub struct EventView {
     /// The transaction or deadline behind it.
     #[schema(value_type = Object)]
     pub cause: Value,
-    /// All that is known about it.
+    /// All that is known about it; null where it concerns others.
     #[schema(value_type = Object)]
     pub data: Value,
 }
 
-impl From<&EventRecord> for EventView {
-    fn from(record: &EventRecord) -> Self {
+impl EventView {
+    /// As someone sees it.
+    pub fn new(record: &EventRecord, viewer: &Viewer) -> Self {
         let EventRecord { position, at, event } = record;
-        let data = match &event.kind {
+        let mut data = match &event.kind {
             EventKind::Trade(trade) => json(trade),
             EventKind::Money(event) => untag(json(event)).1,
             EventKind::Account(event) => untag(json(event)).1,
@@ -41,6 +43,10 @@ impl From<&EventRecord> for EventView {
             EventKind::Payment(event) => untag(json(event)).1,
             EventKind::Listing(event) => untag(json(event)).1,
         };
+        let (concerned, private) = privacy::of_event(&event.kind);
+        if !viewer.may_see(&concerned) {
+            privacy::hide(&mut data, private);
+        }
         Self {
             id: position.to_string(),
             name: event.name(),

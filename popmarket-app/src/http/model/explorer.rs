@@ -5,6 +5,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::account::SignedHex;
+use super::privacy::{self, Viewer};
 use crate::http::code::Code;
 use crate::http::timestamp::rfc3339;
 use crate::read_model::{BlockRecord, TransactionRecord};
@@ -90,7 +91,7 @@ pub struct OutcomeView {
     /// Why it was rejected: a name that never changes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
-    /// The same for people.
+    /// The same for people. For the sender and admins.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
 }
@@ -124,7 +125,7 @@ pub struct TransactionView {
     /// What it does, such as `trade.open`.
     #[schema(example = "trade.open")]
     pub kind: String,
-    /// To what.
+    /// To what; null where it concerns others.
     #[schema(value_type = Object)]
     pub operation: Value,
     /// Whose account does it.
@@ -148,10 +149,27 @@ pub struct TransactionView {
 }
 
 impl From<TransactionRecord> for TransactionView {
+    /// As everyone sees it.
     fn from(record: TransactionRecord) -> Self {
+        Self::new(&record, &Viewer::PUBLIC)
+    }
+}
+
+impl TransactionView {
+    /// As someone sees it.
+    pub fn new(record: &TransactionRecord, viewer: &Viewer) -> Self {
         let transaction = &record.transaction;
         let body = transaction.body();
-        let (kind, operation) = operation(&body.operation);
+        let (kind, mut operation) = operation(&body.operation);
+        let mut outcome = OutcomeView::from(&record.outcome);
+        let (other, private) = privacy::of_operation(&body.operation);
+        if !viewer.may_see(&[&body.sender, other.unwrap_or(&body.sender)]) {
+            privacy::hide(&mut operation, private);
+        }
+        if !viewer.may_see(&[&body.sender]) {
+            // It may say how much money the sender has.
+            outcome.detail = None;
+        }
         Self {
             tx_id: transaction.id(),
             height: record.height,
@@ -165,7 +183,7 @@ impl From<TransactionRecord> for TransactionView {
             client_ref: hex::encode(body.client_ref),
             public_key: *transaction.public_key(),
             signature: *transaction.signature(),
-            outcome: OutcomeView::from(&record.outcome),
+            outcome,
         }
     }
 }

@@ -3,7 +3,7 @@ use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{coin, no_memo};
+use super::{Viewer, coin, no_memo};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::PaymentRecord;
 
@@ -52,20 +52,23 @@ pub struct PaymentView {
     /// Of what.
     #[schema(value_type = String, example = "POP")]
     pub asset: AssetId,
-    /// The payee's own number for it.
+    /// The payee's own number for it. Only payer, payee and admins see it here.
     #[schema(value_type = Option<String>)]
     pub reference: Option<Reference>,
-    /// A note to the payee.
-    #[schema(value_type = String)]
-    pub memo: Memo,
+    /// A note to the payee. Only payer, payee and admins see it here.
+    #[schema(value_type = Option<String>)]
+    pub memo: Option<Memo>,
     /// When.
     #[schema(format = DateTime)]
     pub at: String,
 }
 
-impl From<PaymentRecord> for PaymentView {
-    fn from(record: PaymentRecord) -> Self {
+impl PaymentView {
+    /// As someone sees it.
+    pub fn new(record: PaymentRecord, viewer: &Viewer) -> Self {
         let PaymentRecord { tx, height, from, to, asset, amount, reference, memo, at } = record;
+        let concerned = viewer.may_see(&[&from, &to]);
+        let (reference, memo) = (reference.filter(|_| concerned), concerned.then_some(memo));
         Self { tx_id: tx, height, from, to, amount, asset, reference, memo, at: rfc3339(at) }
     }
 }

@@ -8,10 +8,11 @@ use ledger::Height;
 use pbft_crypto::Digest;
 
 use super::read_problem;
+use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::cursor::{ListQuery, page, parsed};
 use crate::http::extract::{Id, Query};
-use crate::http::model::{BlockDetails, BlockList, BlockView, List, TransactionView};
+use crate::http::model::{BlockDetails, BlockList, BlockView, List, TransactionView, Viewer};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::read_model::{BlockRecord, TransactionRecord};
@@ -54,9 +55,14 @@ pub(super) async fn list(
 #[utoipa::path(get, path = "/v1/blocks/{id}", tag = "explorer", params(("id" = String, Path, description = "Height or hash.")), responses(
     (status = 200, description = "The block.", body = BlockDetails),
 ))]
-pub(super) async fn show(State(state): State<AppState>, Id(id): Id<BlockId>) -> Answer<Json<BlockDetails>> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<BlockId>,
+) -> Answer<Json<BlockDetails>> {
     let (block, transactions) = find(&state, &id).await?;
-    let transactions = transactions.into_iter().map(TransactionView::from).collect();
+    let viewer = Viewer::from(&caller);
+    let transactions = transactions.iter().map(|record| TransactionView::new(record, &viewer)).collect();
     Ok(Json(BlockDetails { block: block.into(), transactions }))
 }
 

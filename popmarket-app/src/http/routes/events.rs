@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -13,10 +14,13 @@ use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 use utoipa::IntoParams;
 
+use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::extract::Query;
-use crate::http::model::EventView;
+use crate::http::model::{EventView, Viewer};
 use crate::http::problem::{Answer, Failure, Problem};
+use crate::http::quota::Held;
+use crate::http::rate_limit::Client;
 use crate::http::state::AppState;
 use crate::read_model::{EventRecord, EventStream, Position};
 
@@ -48,16 +52,20 @@ pub(super) struct EventsQuery {
 ))]
 pub(super) async fn stream(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
+    caller: Caller,
     headers: HeaderMap,
     Query(query): Query<EventsQuery>,
 ) -> Answer<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let after = start(&headers, query.last_event_id.as_deref())?;
     let types = types(query.types.as_deref())?;
-    let permit = Arc::clone(&state.shared.streams).try_acquire_owned();
-    let permit = permit.map_err(|_| Problem::later(Code::BUSY, 10))?;
+    let busy = || Problem::later(Code::BUSY, 10);
+    let share = state.shared.streams_of_each.take(client).ok_or_else(busy)?;
+    let permit = Arc::clone(&state.shared.streams).try_acquire_owned().map_err(|_| busy())?;
     let events = state.read.subscribe(after);
     let closing = state.shared.closing.subscribe();
-    let source = Source { events, types, closing, _permit: permit };
+    let viewer = Viewer::from(&caller);
+    let source = Source { events, types, viewer, closing, _held: (share, permit) };
     let stream = stream::unfold(source, |mut source| async move {
         let event = source.next().await?;
         Some((Ok(event), source))
@@ -86,8 +94,9 @@ fn types(parameter: Option<&str>) -> Result<Vec<String>, Failure> {
 struct Source {
     events: EventStream,
     types: Vec<String>,
+    viewer: Viewer,
     closing: watch::Receiver<bool>,
-    _permit: OwnedSemaphorePermit,
+    _held: (Held, OwnedSemaphorePermit),
 }
 
 impl Source {
@@ -99,7 +108,7 @@ impl Source {
                 _ = self.closing.wait_for(|closing| *closing) => return None,
             };
             match record {
-                Ok(record) if self.is_wanted(&record) => return to_event(&record),
+                Ok(record) if self.is_wanted(&record) => return to_event(&record, &self.viewer),
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a stream of events ended");
@@ -115,8 +124,8 @@ impl Source {
     }
 }
 
-fn to_event(record: &EventRecord) -> Option<Event> {
-    let view = EventView::from(record);
+fn to_event(record: &EventRecord, viewer: &Viewer) -> Option<Event> {
+    let view = EventView::new(record, viewer);
     let event = Event::default().id(view.id.clone()).retry(RETRY);
     event.json_data(&view).inspect_err(|error| tracing::error!(%error, "an event has no JSON")).ok()
 }

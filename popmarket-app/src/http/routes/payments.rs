@@ -5,9 +5,10 @@ use axum::extract::State;
 use ledger::{PaymentOp, TxId};
 
 use super::read_problem;
+use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::extract::{Id, JsonBody};
-use crate::http::model::{Kind, NewPayment, PaymentView, Reply};
+use crate::http::model::{Kind, NewPayment, PaymentView, Reply, Viewer};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
@@ -45,7 +46,12 @@ pub(super) async fn create_by_alias(
 #[utoipa::path(get, path = "/v1/payments/{tx_id}", tag = "payments", params(("tx_id" = String, Path, description = "The transaction.")), responses(
     (status = 200, description = "The payment.", body = PaymentView),
 ))]
-pub(super) async fn show(State(state): State<AppState>, Id(tx): Id<TxId>) -> Answer<Json<PaymentView>> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(tx): Id<TxId>,
+) -> Answer<Json<PaymentView>> {
     let payment = state.read.payment(&tx).await.map_err(read_problem)?;
-    Ok(Json(payment.ok_or_else(|| Problem::new(Code::UNKNOWN_PAYMENT))?.into()))
+    let payment = payment.ok_or_else(|| Problem::new(Code::UNKNOWN_PAYMENT))?;
+    Ok(Json(PaymentView::new(payment, &Viewer::from(&caller))))
 }

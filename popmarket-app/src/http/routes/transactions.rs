@@ -10,10 +10,11 @@ use utoipa::IntoParams;
 
 use super::members::decode;
 use super::read_problem;
+use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::cursor::{page, parsed};
 use crate::http::extract::{Id, JsonBody, Query, TEXT_BODY};
-use crate::http::model::{Kind, List, Reply, SignedTransaction, TransactionList, TransactionView};
+use crate::http::model::{Kind, List, Reply, SignedTransaction, TransactionList, TransactionView, Viewer};
 use crate::http::once::Settled;
 use crate::http::prefer;
 use crate::http::problem::{Answer, Problem};
@@ -43,6 +44,7 @@ pub(super) struct TransactionsQuery {
 ))]
 pub(super) async fn list(
     State(state): State<AppState>,
+    caller: Caller,
     Query(query): Query<TransactionsQuery>,
 ) -> Answer<Json<TransactionList>> {
     let account: Option<Address> = parsed("account", query.account)?;
@@ -52,7 +54,8 @@ pub(super) async fn list(
         parsed("ending_before", query.ending_before)?,
     )?;
     let page = state.read.transactions(TransactionQuery { account }, start).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, TransactionView::from)))
+    let viewer = Viewer::from(&caller);
+    Ok(Json(List::of(page, |record| TransactionView::new(&record, &viewer))))
 }
 
 /// Send a transaction that its sender has signed.
@@ -78,7 +81,12 @@ pub(super) async fn create(
 #[utoipa::path(get, path = "/v1/transactions/{tx_id}", tag = "explorer", params(("tx_id" = String, Path, description = "The transaction.")), responses(
     (status = 200, description = "The transaction and what came of it.", body = TransactionView),
 ))]
-pub(super) async fn show(State(state): State<AppState>, Id(id): Id<TxId>) -> Answer<Json<TransactionView>> {
+pub(super) async fn show(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<TxId>,
+) -> Answer<Json<TransactionView>> {
     let transaction = state.read.transaction(&id).await.map_err(read_problem)?;
-    Ok(Json(transaction.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?.into()))
+    let transaction = transaction.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
+    Ok(Json(TransactionView::new(&transaction, &Viewer::from(&caller))))
 }

@@ -8,31 +8,31 @@ use axum::http::Method;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::world::{ALICE, BOB, World, account};
+use super::world::{ALICE, BOB, Client, World, account};
 use crate::http::HttpOptions;
 
 /// How long a test waits for what has to come.
 const LONG: Duration = Duration::from_secs(30);
 
 /// A browser that listens.
-struct Listener {
+pub(super) struct Listener {
     stream: BodyDataStream,
     text: String,
 }
 
 impl Listener {
-    async fn connect(world: &World, path: &str, last_event_id: Option<&str>) -> Self {
-        let request = world.stranger().request(&Method::GET, path);
+    pub(super) async fn connect(client: &Client<'_>, path: &str, last_event_id: Option<&str>) -> Self {
+        let request = client.request(&Method::GET, path);
         let request =
             last_event_id.into_iter().fold(request, |request, id| request.header("last-event-id", id));
-        let response = world.stream(request.body(Body::empty()).unwrap()).await;
+        let response = client.world.stream(request.body(Body::empty()).unwrap()).await;
         assert_eq!(response.status().as_u16(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         Self { stream: response.into_body().into_data_stream(), text: String::new() }
     }
 
     /// The id and the data of the next event.
-    async fn next(&mut self) -> (String, Value) {
+    pub(super) async fn next(&mut self) -> (String, Value) {
         loop {
             if let Some((event, rest)) = self.text.split_once("\n\n") {
                 let field =
@@ -60,12 +60,13 @@ async fn pay(world: &World, times: usize) {
 #[tokio::test]
 async fn who_comes_back_misses_nothing_and_gets_nothing_twice() {
     let world = World::new().await;
-    let mut listener = Listener::connect(&world, "/v1/events?types=payment.", None).await;
+    let mut listener = Listener::connect(&world.stranger(), "/v1/events?types=payment.", None).await;
     pay(&world, 3).await;
     let mut seen = vec![listener.next().await.0];
     drop(listener);
     pay(&world, 300).await;
-    let mut listener = Listener::connect(&world, "/v1/events?types=payment.", Some(&seen[0])).await;
+    let mut listener =
+        Listener::connect(&world.stranger(), "/v1/events?types=payment.", Some(&seen[0])).await;
     // Some of it from the tables, the rest as it happens.
     let (ids, ()) = tokio::join!(
         async {
@@ -98,8 +99,12 @@ async fn an_event_says_all_about_it_in_json() {
     let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
     let listing = alice.lists("Lamp", 300).await;
     let trade = bob.buys(&listing).await;
-    let mut listener =
-        Listener::connect(&world, "/v1/events?types=listing.created,trade.&last_event_id=0-0", None).await;
+    let mut listener = Listener::connect(
+        &world.stranger(),
+        "/v1/events?types=listing.created,trade.&last_event_id=0-0",
+        None,
+    )
+    .await;
     let (id, created) = listener.next().await;
     assert_eq!((&created["id"], &created["name"]), (&json!(id), &json!("listing.created")));
     assert_eq!(
@@ -126,10 +131,28 @@ async fn a_bad_position_is_refused() {
 #[tokio::test]
 async fn there_are_only_so_many_streams() {
     let world = World::with_options(HttpOptions { max_streams: 2, ..HttpOptions::default() }).await;
-    let one = Listener::connect(&world, "/v1/events", None).await;
-    let _two = Listener::connect(&world, "/v1/events", None).await;
+    let one = Listener::connect(&world.stranger(), "/v1/events", None).await;
+    let _two = Listener::connect(&world.stranger(), "/v1/events", None).await;
     let third = world.stranger().get("/v1/events").await;
     assert_eq!((third.code(), third.header("retry-after")), ("BUSY", "10"));
     drop(one);
-    Listener::connect(&world, "/v1/events", None).await;
+    Listener::connect(&world.stranger(), "/v1/events", None).await;
+}
+
+#[tokio::test]
+async fn one_client_cannot_take_all_streams() {
+    let world =
+        World::with_options(HttpOptions { max_streams_each: 2, behind_tls: true, ..HttpOptions::default() })
+            .await;
+    let request = |from: &str| {
+        let request = world.stranger().request(&Method::GET, "/v1/events").header("x-forwarded-for", from);
+        request.body(Body::empty()).unwrap()
+    };
+    let one = world.stream(request("192.0.2.1")).await;
+    let _two = world.stream(request("192.0.2.1")).await;
+    let third = world.answer(request("192.0.2.1")).await;
+    assert_eq!((third.code(), third.header("retry-after")), ("BUSY", "10"));
+    assert_eq!(world.stream(request("192.0.2.2")).await.status().as_u16(), 200);
+    drop(one);
+    assert_eq!(world.stream(request("192.0.2.1")).await.status().as_u16(), 200);
 }

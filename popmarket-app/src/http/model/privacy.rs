@@ -1,0 +1,81 @@
+//! What only those see whom it concerns, and admins.
+//!
+//! Who did what with whom, and for how much, is public. Notes between people, how parcels can be followed, charges and
+//! balances are not: others get null in their place. This is about the web alone: whoever runs a replica has the whole
+//! chain.
+
+use ledger::{ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent, PaymentOp, TradeOp};
+use pbft_crypto::Address;
+use serde_json::Value;
+
+use crate::http::caller::Caller;
+
+/// Who looks.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Viewer {
+    address: Option<Address>,
+    is_admin: bool,
+}
+
+impl From<&Caller> for Viewer {
+    fn from(caller: &Caller) -> Self {
+        Self { address: caller.address(), is_admin: caller.is_admin() }
+    }
+}
+
+impl Viewer {
+    /// Anyone.
+    pub const PUBLIC: Self = Self { address: None, is_admin: false };
+
+    /// Whether something that concerns these people may be seen.
+    pub(super) fn may_see(&self, concerned: &[&Address]) -> bool {
+        self.is_admin || self.address.is_some_and(|me| concerned.contains(&&me))
+    }
+}
+
+type Fields = &'static [&'static str];
+
+/// What of an event is for these people alone.
+pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
+    match event {
+        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (vec![account], &["before", "after"]),
+        EventKind::Charge(
+            ChargeEvent::Requested { requester, .. }
+            | ChargeEvent::Approved { requester, .. }
+            | ChargeEvent::Rejected { requester, .. },
+        ) => (vec![requester], &["amount", "memo", "reason"]),
+        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
+        EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
+        EventKind::Account(_) | EventKind::Listing(_) => (Vec::new(), &[]),
+    }
+}
+
+/// What of an operation is for these people alone, besides its sender.
+pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) {
+    match operation {
+        Operation::Charge(ChargeOp::Request { .. }) => (None, &["amount", "memo"]),
+        Operation::Charge(ChargeOp::Reject { .. }) => (None, &["reason"]),
+        Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
+        Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
+        Operation::Account(_) | Operation::Charge(_) | Operation::Listing(_) | Operation::Trade(_) => {
+            (None, &[])
+        }
+    }
+}
+
+/// Puts null in the place of fields, however deep they are.
+pub(super) fn hide(value: &mut Value, fields: Fields) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                if fields.contains(&name.as_str()) {
+                    *value = Value::Null;
+                } else {
+                    hide(value, fields);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| hide(item, fields)),
+        _ => {}
+    }
+}
