@@ -20,6 +20,7 @@ use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
+use ledger::TradeOp;
 
 use crate::http::openapi::Docs;
 use crate::http::{AppState, Caller, Code, Problem};
@@ -43,10 +44,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/sign-out", post(members::sign_out))
         .route("/trades", get(trades::list))
         .route("/trades/{id}", get(trades::show))
-        .route("/trades/{id}/accept", post(trades::accept))
+        .route("/trades/{id}/accept", trades::button(|trade| TradeOp::Accept { trade }))
         .route("/trades/{id}/ship", post(trades::ship))
-        .route("/trades/{id}/confirm", post(trades::confirm))
-        .route("/trades/{id}/cancel", post(trades::cancel))
+        .route("/trades/{id}/confirm", trades::button(|trade| TradeOp::Confirm { trade }))
+        .route("/trades/{id}/cancel", trades::button(|trade| TradeOp::Cancel { trade }))
         .route("/wallet", get(money::wallet))
         .route("/wallet/charges", post(money::charge))
         .route("/admin/charges", get(money::queue))

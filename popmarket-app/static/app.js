@@ -1,5 +1,8 @@
 // Everything works without this file. With it, pages follow the ledger: when an event comes that a part of the page is
 // about, the page is fetched again and that part replaced, unless the visitor is busy in it.
+//
+// `data-live` has the beginnings of the events' names. `data-about` has the trade, listing or account that they have to be
+// about; parts without it are about all of them.
 const live = [...document.querySelectorAll("[data-live]")];
 const tip = document.querySelector("[data-height]");
 
@@ -26,26 +29,40 @@ function localise(part) {
   for (const time of part.querySelectorAll("time[datetime]")) time.textContent = format.format(new Date(time.dateTime));
 }
 
+// Tabs do not all come at once when something happens that many of them show, and none comes too often.
+const SOON = 300, SPREAD = 1500, GAP = 5000;
+
+const concerns = (part, name, data) =>
+  part.dataset.live.split(",").some((prefix) => name.startsWith(prefix)) &&
+  (!part.dataset.about || Object.values(data ?? {}).includes(part.dataset.about));
+
 function follow() {
   const due = new Set();
-  let timer = null;
+  let timer = null, last = -GAP;
+  const plan = () => {
+    // A tab that nobody looks at waits until somebody does.
+    if (due.size === 0 || timer !== null || document.hidden) return;
+    timer = setTimeout(act, Math.max(SOON, last + GAP - performance.now()) + Math.random() * SPREAD);
+  };
   // Several events that come together are one refresh.
   const act = () => {
     const indexes = [...due];
     due.clear();
     timer = null;
+    last = performance.now();
     // The next event tries again.
     refresh(indexes).catch(() => {});
   };
   const events = new EventSource("/v1/events");
-  events.addEventListener("message", ({ data }) => {
-    const { name, height } = JSON.parse(data);
+  events.addEventListener("message", (event) => {
+    const { name, height, data } = JSON.parse(event.data);
     if (tip) tip.textContent = height;
     live.forEach((part, i) => {
-      if (part.dataset.live.split(",").some((prefix) => name.startsWith(prefix))) due.add(i);
+      if (concerns(part, name, data)) due.add(i);
     });
-    if (due.size > 0) timer ??= setTimeout(act, 300);
+    plan();
   });
+  document.addEventListener("visibilitychange", plan);
 }
 
 localise(document);

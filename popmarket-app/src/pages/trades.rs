@@ -4,6 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use axum::routing::{MethodRouter, post};
 use ledger::{TradeId, TradeOp};
 use pbft_crypto::Address;
 use serde::Deserialize;
@@ -88,34 +89,12 @@ fn primary(trade: &TradeView) -> Option<Action> {
     })
 }
 
-pub(super) async fn accept(
-    state: State<AppState>,
-    visitor: Visitor,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    form: Form<Press>,
-) -> Answer<Response> {
-    press(state, visitor, intent, form, TradeOp::Accept { trade }, trade).await
-}
-
-pub(super) async fn confirm(
-    state: State<AppState>,
-    visitor: Visitor,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    form: Form<Press>,
-) -> Answer<Response> {
-    press(state, visitor, intent, form, TradeOp::Confirm { trade }, trade).await
-}
-
-pub(super) async fn cancel(
-    state: State<AppState>,
-    visitor: Visitor,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    form: Form<Press>,
-) -> Answer<Response> {
-    press(state, visitor, intent, form, TradeOp::Cancel { trade }, trade).await
+/// The button for what takes nothing but a press.
+pub(super) fn button(operation: fn(TradeId) -> TradeOp) -> MethodRouter<AppState> {
+    let pressed = move |state, visitor, intent, Id(trade): Id<TradeId>, form| {
+        press(state, visitor, intent, form, operation(trade), trade)
+    };
+    post(pressed)
 }
 
 /// The form to say that something is shipped.

@@ -5,6 +5,7 @@ use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::bad_input::picture;
+use super::events::Listener;
 use super::world::{ADMIN, ALICE, BOB, Client, Reply, World, account};
 
 /// A browser that is signed in.
@@ -358,4 +359,37 @@ async fn files_are_served_by_name_and_kept_by_browsers() {
         assert!(file.header("cache-control").contains("immutable"));
     }
     assert_eq!(stranger.get("/static/none.js").await.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn a_part_of_a_page_follows_events_about_what_it_shows() {
+    let world = World::new().await;
+    let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
+    let listing = alice.lists("Lamp", 300).await;
+    let trade = bob.buys(&listing).await;
+    bob.must("/v1/charges", &json!({"amount": "5"})).await;
+    let mut listener = Listener::connect(&bob, "/v1/events?last_event_id=0-0", None).await;
+    let mut events = Vec::new();
+    while events.last().is_none_or(|event: &Value| event["name"] != "charge.requested") {
+        events.push(listener.next().await.1);
+    }
+    let browser = Browser::of(&world, BOB).await;
+    let me = account(BOB).to_string();
+    for (path, prefix, about) in [
+        (format!("/items/{listing}"), "listing.", &listing),
+        (format!("/trades/{trade}"), "trade.", &trade),
+        ("/trades".to_owned(), "trade.", &me),
+        ("/wallet".to_owned(), "balance.", &me),
+        ("/wallet".to_owned(), "charge.", &me),
+    ] {
+        let page = browser.page(&path).await;
+        assert!(page.contains(&format!("data-live=\"{prefix}\" data-about=\"{about}\"")), "{path}");
+        // As the script looks for it.
+        let is_about = |event: &Value| {
+            let values = event["data"].as_object().unwrap().values();
+            event["name"].as_str().unwrap().starts_with(prefix)
+                && values.into_iter().any(|value| value == about)
+        };
+        assert!(events.iter().any(is_about), "{path}: {prefix}");
+    }
 }
