@@ -249,3 +249,26 @@ async fn enrol(accounts: &AccountsDb, custody: &Custody, official: Official) -> 
         Err(error) => Err(error.into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_custody_key_that_is_kept_elsewhere_is_used_and_never_made() {
+        let (data, safe) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = safe.path().join("custody.key");
+        assert!(master_key(data.path(), Some(&file)).is_err());
+        assert!(!file.exists());
+
+        write_key(&file, &KeyPair::generate()).unwrap();
+        let open = |elsewhere| {
+            let key = master_key(data.path(), elsewhere).unwrap();
+            Custody::open(data.path().join("custody"), key, KEYS_AT_HAND)
+        };
+        open(Some(&file)).unwrap().create_key().unwrap();
+        assert!(!data.path().join("custody-master.key").exists(), "none beside the keys");
+        assert!(open(None).is_err(), "another key opens nothing");
+        open(Some(&file)).unwrap();
+    }
+}

@@ -31,7 +31,7 @@ struct Market {
 }
 
 impl Market {
-    /// Waits until the web listens.
+    /// Waits until it is ready.
     fn start(data: &Path, more: &[&str]) -> Self {
         let data = data.to_str().unwrap();
         let arguments = [&["--no-demo", "--listen", "127.0.0.1:0", "--data", data], more].concat();
@@ -40,6 +40,11 @@ impl Market {
         let mut market = Self { child, output, said: String::new() };
         while !market.said.contains("Stop with Ctrl-C") {
             assert!(market.output.read_line(&mut market.said).unwrap() > 0, "it ended: {}", market.said);
+        }
+        let started = Instant::now();
+        let request = "GET /readyz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n";
+        while !market.ask(request).starts_with("HTTP/1.1 200") {
+            assert!(started.elapsed() < LONG, "it is not ready");
         }
         market
     }
@@ -134,10 +139,13 @@ fn a_market_with_the_known_password_is_not_shown_to_others() {
 fn a_read_model_that_cannot_go_on_ends_the_program() {
     let (one, other) =
         (TemporaryFolder::new("popmarket-test").unwrap(), TemporaryFolder::new("popmarket-test").unwrap());
-    let table = |folder: &TemporaryFolder| folder.path().join("node-0/data/web/read-model.db");
+    let table = |folder: &TemporaryFolder, what: &str| {
+        folder.path().join("node-0/data/web").join(format!("read-model.db{what}"))
+    };
     Market::start(one.path(), &[]).stop();
     Market::start(other.path(), &[]).stop();
-    fs::copy(table(&other), table(&one)).unwrap();
+    fs::copy(table(&other, ""), table(&one, "")).unwrap();
+    assert!(!table(&other, "-wal").exists(), "it was closed in good order");
     let data = one.path().to_str().unwrap();
     let arguments = ["--no-demo", "--listen", "127.0.0.1:0", "--data", data];
     let output = ended(popmarket(&arguments).stdout(Stdio::null()));
