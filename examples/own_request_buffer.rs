@@ -59,6 +59,12 @@ impl RequestBuffer for Auction {
         batch
     }
 
+    fn release(&mut self) {
+        for bid in self.entries.values_mut() {
+            bid.taken = false;
+        }
+    }
+
     fn settle(&mut self, ids: &[RequestId]) {
         for id in ids {
             self.entries.remove(id);

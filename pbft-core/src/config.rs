@@ -116,6 +116,12 @@ pub struct Config {
     pub idle_status_period: Duration,
     /// How long a backup waits for a request to execute before it forwards it to the primary (again).
     pub forward_after: Duration,
+    /// How long a backup waits for work to get done, or for a new view to begin, before it asks for the next view.
+    pub request_timeout: Duration,
+    /// That timeout doubles with each view change that brings nothing, up to this.
+    pub max_timeout: Duration,
+    /// Agreed. After every so many stable checkpoints the next replica becomes primary; 0 for never.
+    pub rotation_period: u64,
 }
 
 impl Config {
@@ -140,6 +146,9 @@ impl Config {
             status_period: Duration::from_millis(200),
             idle_status_period: Duration::from_secs(1),
             forward_after: Duration::from_millis(500),
+            request_timeout: Duration::from_secs(2),
+            max_timeout: Duration::from_secs(30),
+            rotation_period: 0,
         }
     }
 
@@ -180,6 +189,14 @@ impl Config {
                 ConfigError::TooLargeToEncode { what: "a checkpoint", bytes: self.largest_checkpoint() },
             ),
             (!self.status_period.is_zero() && !self.idle_status_period.is_zero(), ConfigError::NoStatus),
+            (
+                !self.request_timeout.is_zero() && self.max_timeout >= self.request_timeout,
+                ConfigError::NoPatience,
+            ),
+            (
+                self.largest_new_view() <= MAX_ENCODED_BYTES,
+                ConfigError::TooLargeToEncode { what: "a new view", bytes: self.largest_new_view() },
+            ),
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, error)) => Err(error),
@@ -192,6 +209,10 @@ impl Config {
 const REQUEST_BYTES: usize = 64;
 /// One client's window, encoded.
 const WINDOW_BYTES: usize = 96;
+/// View, number and digest of an assignment, encoded.
+const FACT_BYTES: usize = 56;
+/// A signature with its signer, encoded.
+const SIGNATURE_BYTES: usize = 72;
 /// Headers and certificates.
 const HEADER_BYTES: usize = 64 << 10;
 /// A service that leaves its state to the log may have no more than this.
@@ -201,6 +222,15 @@ impl Config {
     const fn largest_message(&self) -> usize {
         let requests = self.max_batch_requests.saturating_mul(REQUEST_BYTES);
         self.max_batch_bytes.saturating_add(requests).saturating_add(HEADER_BYTES)
+    }
+
+    /// The facts of all, and one proof and one assignment for each number.
+    fn largest_new_view(&self) -> usize {
+        let n = self.replicas.keys.len();
+        let facts = n.saturating_mul(FACT_BYTES);
+        let proof = n.saturating_mul(SIGNATURE_BYTES).saturating_add(2 * (FACT_BYTES + SIGNATURE_BYTES));
+        let window = usize::try_from(self.window).unwrap_or(usize::MAX);
+        window.saturating_mul(facts.saturating_add(proof)).saturating_add(HEADER_BYTES)
     }
 
     const fn largest_checkpoint(&self) -> usize {
@@ -290,6 +320,9 @@ pub enum ConfigError {
     /// Nobody could be served.
     #[error("max_clients is 0: nobody could be served")]
     NoClients,
+    /// Every primary would be given up at once.
+    #[error("request_timeout is 0, or larger than max_timeout")]
+    NoPatience,
     /// Lost messages would never be sent again.
     #[error("a status period is 0")]
     NoStatus,

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::ReplicaId,
-    message::{Checkpoint, Commit, PrePrepare, Prepare, Signed},
+    message::{Checkpoint, Commit, NewView, PrePrepare, Prepare, Signed, ViewChange},
 };
 
 /// A provable fault: both statements carry the same signer's valid signature, and no correct replica signs both.
@@ -18,6 +18,16 @@ pub enum Evidence {
     Commits(Box<[Signed<Commit>; 2]>),
     /// A replica claims two results for the same executed prefix.
     Checkpoints(Box<[Signed<Checkpoint>; 2]>),
+    /// A replica states two sets of facts on its way to one view.
+    ViewChanges(Box<[Signed<ViewChange>; 2]>),
+    /// A primary begins one view in two ways.
+    NewViews(Box<[Signed<NewView>; 2]>),
+}
+
+impl From<Evidence> for crate::Effect {
+    fn from(evidence: Evidence) -> Self {
+        Self::Evidence(evidence)
+    }
 }
 
 impl Evidence {
@@ -32,6 +42,8 @@ impl Evidence {
             Self::Prepares(pair) => signer(pair),
             Self::Commits(pair) => signer(pair),
             Self::Checkpoints(pair) => signer(pair),
+            Self::ViewChanges(pair) => signer(pair),
+            Self::NewViews(pair) => signer(pair),
         }
     }
 }

@@ -45,8 +45,10 @@ impl MessageLog {
     }
 
     /// The same log with another window. Recovery reads records without one: they were within it when written.
-    pub(crate) const fn set_window(&mut self, window: u64) {
+    pub(crate) fn set_window(&mut self, window: u64) {
         self.window = window;
+        // A view may assign numbers that this replica's window has not reached; nothing was written about them.
+        self.slots.split_off(&self.high().next());
     }
 
     /// What is known of a number in the window.
@@ -59,6 +61,11 @@ impl MessageLog {
     pub fn slot_mut(&mut self, seq: Seq) -> Option<&mut Slot> {
         let inside = seq > self.low && seq <= self.high();
         inside.then(|| self.slots.entry(seq).or_default())
+    }
+
+    /// The view ends: votes go, batches and proofs stay.
+    pub fn leave_view(&mut self) {
+        self.slots.values_mut().for_each(Slot::leave_view);
     }
 
     /// All slots in order.

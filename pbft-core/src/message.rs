@@ -3,16 +3,19 @@
 pub mod catch_up;
 pub mod checkpoint;
 pub mod commit;
+pub mod new_view;
 pub mod pre_prepare;
 pub mod prepare;
 pub mod reply;
 pub mod request;
 pub mod signed;
 pub mod status;
+pub mod view_change;
 
 pub use catch_up::{CommittedBatch, Fetch};
 pub use checkpoint::Checkpoint;
 pub use commit::Commit;
+pub use new_view::{NewView, ProvenNewView};
 pub use pre_prepare::{Batch, PrePrepare, Proposal};
 pub use prepare::Prepare;
 pub use reply::{DeclineReason, Reply};
@@ -20,6 +23,7 @@ pub use request::{Operation, Request};
 use serde::{Deserialize, Serialize};
 pub use signed::{Signed, Statement, StatementKind};
 pub use status::{SlotStatus, Status};
+pub use view_change::{PreparedCertificate, ProvenViewChange, ViewChange};
 
 use crate::certificate::Certificate;
 
@@ -44,6 +48,10 @@ pub enum Message {
     Committed(CommittedBatch),
     /// The proof of a stable checkpoint.
     Stable(Certificate<Checkpoint>),
+    /// A replica gives up on a primary.
+    ViewChange(ProvenViewChange),
+    /// A new primary begins its view.
+    NewView(ProvenNewView),
 }
 
 impl Message {
@@ -60,6 +68,8 @@ impl Message {
             Self::Fetch(_) => "fetch",
             Self::Committed(_) => "committed",
             Self::Stable(_) => "stable",
+            Self::ViewChange(_) => "view-change",
+            Self::NewView(_) => "new-view",
         }
     }
 }

@@ -7,11 +7,14 @@ pub mod checkpointing;
 pub mod diagnosis;
 mod execution;
 mod invariants;
+pub(crate) mod new_view;
 mod ordering;
 mod outbox;
 mod recovery;
 mod retransmission;
+mod suspicion;
 mod timers;
+mod view_change;
 
 use std::{collections::VecDeque, sync::Arc};
 
@@ -22,7 +25,9 @@ pub use invariants::InvariantViolation;
 use outbox::Vote;
 pub use recovery::{Recovered, RecoveredCheckpoint};
 use retransmission::CatchUp;
+use suspicion::Suspicion;
 use timers::Timers;
+use view_change::Views;
 
 use crate::{
     client_table::ClientTable,
@@ -45,6 +50,8 @@ pub struct Replica {
     crypto: Arc<dyn Crypto>,
     buffer: Box<dyn RequestBuffer>,
     view: View,
+    views: Views,
+    suspicion: Suspicion,
     log: MessageLog,
     clients: ClientTable,
     execution: Execution,
@@ -84,10 +91,14 @@ impl Replica {
             Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
             Input::Timer => self.on_timer(&mut step),
         }
+        self.observe(step.now.elapsed);
         self.update_timer(&mut step);
     }
 
     fn on_message(&mut self, step: &mut Step<'_>, from: ReplicaId, message: Message) {
+        if self.config.replicas.key(from).is_some() {
+            self.suspicion.heard(from, step.now.elapsed);
+        }
         match message {
             // Verification turns these into one input for each request.
             Message::Forward(_) => {}
@@ -99,6 +110,8 @@ impl Replica {
             Message::Fetch(fetch) => self.on_fetch(step, from, fetch),
             Message::Committed(committed) => self.on_committed(step, committed),
             Message::Stable(certificate) => self.on_stable(step, certificate),
+            Message::ViewChange(proven) => self.on_view_change(step, proven),
+            Message::NewView(new_view) => self.on_new_view(step, new_view),
         }
     }
 

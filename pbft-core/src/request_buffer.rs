@@ -96,6 +96,9 @@ pub trait RequestBuffer: Send {
     /// These are in a proposal of the primary: they need not be handed to it any more, unless time goes by.
     fn proposed(&mut self, _ids: &[RequestId]) {}
 
+    /// The view in which requests were taken or proposed is over: what is not settled waits again.
+    fn release(&mut self);
+
     /// These were executed, or can never be: forgets them.
     fn settle(&mut self, ids: &[RequestId]);
 

@@ -5,7 +5,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     certificate::Certificate,
     ids::Seq,
-    message::{Checkpoint, Commit, CommittedBatch, Prepare, Proposal, Signed},
+    message::{
+        Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
+    },
 };
 
 /// The place of a record in the log: 1 for the first, then one more each. Never used twice.
@@ -58,6 +60,10 @@ pub enum Record {
     Checkpoint(CheckpointRecord),
     /// A checkpoint is stable.
     Stable(Certificate<Checkpoint>),
+    /// It has left its view for a later one.
+    ViewChange(ProvenViewChange),
+    /// A view began.
+    NewView(ProvenNewView),
 }
 
 /// A replica's own checkpoint: where recovery starts.
@@ -217,7 +223,7 @@ impl Log for MemoryLog {
     }
 }
 
-/// The number that a record speaks of.
+/// The number that a record speaks of; 0 for one that speaks of a view.
 #[must_use]
 pub const fn seq_of(record: &Record) -> Seq {
     match record {
@@ -228,5 +234,6 @@ pub const fn seq_of(record: &Record) -> Seq {
         Record::CaughtUp(committed) => committed.certificate.statement.seq,
         Record::Checkpoint(record) => record.checkpoint.statement.seq,
         Record::Stable(certificate) => certificate.statement.seq,
+        Record::ViewChange(_) | Record::NewView(_) => Seq::ZERO,
     }
 }

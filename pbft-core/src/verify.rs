@@ -5,6 +5,7 @@
 //! pure and needs no lock: hosts do it on worker threads, for many messages at once.
 
 mod checks;
+mod views;
 
 use std::{collections::BTreeSet, sync::Arc};
 
@@ -70,6 +71,15 @@ pub enum InvalidMessage {
     /// Signers are too few, repeated, or not in order.
     #[error("the certificate has no quorum of distinct signers")]
     NoQuorum,
+    /// A view-change says what cannot be: about its own view, out of order, or outside the window.
+    #[error("a view-change states what cannot be")]
+    ImpossibleFact,
+    /// A fact of a view-change lacks its proof.
+    #[error("a fact of a view-change is not proven")]
+    Unproven,
+    /// A new view does not do what follows from its view-changes.
+    #[error("the new view's assignments do not follow from its view-changes")]
+    WrongAssignment,
     /// A list is longer than the window.
     #[error("the status is longer than the window")]
     LongStatus,
@@ -87,6 +97,12 @@ pub struct Verifier {
 #[derive(Default)]
 struct Checks {
     signatures: Vec<SignatureCheck>,
+}
+
+impl Checks {
+    fn add(&mut self, more: Self) {
+        self.signatures.extend(more.signatures);
+    }
 }
 
 impl Verifier {

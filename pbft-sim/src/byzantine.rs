@@ -41,13 +41,13 @@ pub enum Kind {
     TwoFaced,
     /// Makes votes and certificates in the names of others.
     Forger,
-    /// As primary: proposes different batches to different backups.
+    /// Whenever it is primary, proposes different batches to different backups.
     Equivocator,
 }
 
 impl Kind {
-    /// What a backup may be.
-    pub const BACKUPS: [Self; 8] = [
+    /// All of them: each replica is primary in its turn.
+    pub const ALL: [Self; 9] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -56,11 +56,8 @@ impl Kind {
         Self::Mutator,
         Self::TwoFaced,
         Self::Forger,
+        Self::Equivocator,
     ];
-
-    /// What the primary may be.
-    pub const PRIMARIES: [Self; 6] =
-        [Self::Equivocator, Self::Equivocator, Self::Selective, Self::Mutator, Self::Replayer, Self::Forger];
 
     /// A replica that lies in this way.
     #[must_use]

@@ -96,6 +96,14 @@ named! {
         BadCertificate => "bad certificate refused",
         /// Someone was caught.
         Evidence => "evidence seen",
+        /// A replica gave up on a primary.
+        ViewChange => "view change",
+        /// A view began.
+        NewView => "new view",
+        /// A view began with numbers in flight.
+        CarriedOver => "new view with numbers in flight",
+        /// A view filled a gap.
+        NullRequest => "null request",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
         /// The cluster went on without being healed first.

@@ -83,6 +83,10 @@ pub struct Tuning {
     pub archive_bytes: usize,
     /// See [`Config`].
     pub status_period: Duration,
+    /// See [`Config`].
+    pub request_timeout: Duration,
+    /// See [`Config`].
+    pub rotation_period: u64,
     /// What the request buffer holds.
     pub buffered_requests: usize,
 }
@@ -141,10 +145,8 @@ impl Plan {
         let calm = rng.chance(40_000);
         let byzantine = if calm { Vec::new() } else { byzantine(&mut rng, n) };
         let tuning = tuning(&mut rng);
-        // A primary that lies may stop everything until there are view changes, and a replica that finds no peer's
-        // archive long enough stays behind until there is state transfer.
-        let liar_leads = byzantine.iter().any(|(replica, _)| replica.index() == 0);
-        let live = !liar_leads && tuning.archive_bytes > SMALL_ARCHIVE;
+        // A replica that finds no peer's archive long enough stays behind until there is state transfer.
+        let live = tuning.archive_bytes > SMALL_ARCHIVE;
         Self {
             seed,
             n,
@@ -195,6 +197,9 @@ impl Plan {
         config.status_period = tuning.status_period;
         config.idle_status_period = tuning.status_period * 6;
         config.forward_after = tuning.status_period * 2;
+        config.request_timeout = tuning.request_timeout;
+        config.max_timeout = tuning.request_timeout * 8;
+        config.rotation_period = tuning.rotation_period;
         config.buffer.requests = tuning.buffered_requests;
         config.validate()
     }
@@ -260,6 +265,8 @@ fn tuning(rng: &mut Rng) -> Tuning {
         max_batch_requests: rng.pick(&[1, 2, 5, 50]),
         archive_bytes: rng.pick(&[0, SMALL_ARCHIVE, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20]),
         status_period: rng.pick(&[ms(30), ms(80), ms(200)]),
+        request_timeout: rng.pick(&[ms(250), ms(700), ms(2_000)]),
+        rotation_period: rng.pick(&[0, 0, 0, 0, 1, 4]),
         buffered_requests: rng.pick(&[2, 1000, 1000, 1000]),
     }
 }
@@ -269,12 +276,12 @@ fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
     let f = QuorumSizes::of(n).f() as u64;
     let liars = if rng.chance(400_000) { rng.between(1, f.max(1)).min(f) } else { 0 };
     let mut chosen: Vec<(ReplicaId, Kind)> = Vec::new();
-    if liars > 0 && rng.chance(250_000) {
-        chosen.push((ReplicaId::new(0), rng.pick(&Kind::PRIMARIES)));
+    if liars > 0 && rng.chance(400_000) {
+        chosen.push((ReplicaId::new(0), rng.pick(&Kind::ALL)));
     }
     while (chosen.len() as u64) < liars {
-        let backup = u16::try_from(rng.between(1, u64::from(n) - 1)).unwrap_or(1);
-        let (replica, kind) = (ReplicaId::new(backup), rng.pick(&Kind::BACKUPS));
+        let any = u16::try_from(rng.below(u64::from(n))).unwrap_or(1);
+        let (replica, kind) = (ReplicaId::new(any), rng.pick(&Kind::ALL));
         if !chosen.iter().any(|(other, _)| *other == replica) {
             chosen.push((replica, kind));
         }

@@ -8,7 +8,9 @@ use super::Votes;
 use crate::{
     certificate::Certificate,
     ids::View,
-    message::{Batch, Commit, CommittedBatch, Prepare, Proposal, SlotStatus},
+    message::{
+        Batch, Commit, CommittedBatch, PrePrepare, Prepare, PreparedCertificate, Proposal, Signed, SlotStatus,
+    },
     storage::LogPosition,
 };
 
@@ -23,12 +25,21 @@ pub struct Slot {
     pub prepares: Votes<Prepare>,
     /// Commits of all replicas.
     pub commits: Votes<Commit>,
-    /// Whether this replica has seen a quorum prepare, and so has decided to commit.
+    /// Whether this replica has seen a quorum prepare in the current view, and so has decided to commit.
     pub prepared: bool,
+    /// What the current view assigned when it began; its batch may still be missing.
+    assigned: Option<Signed<PrePrepare>>,
+    /// Proof of the last view in which a quorum prepared, as this replica saw it.
+    proof: Option<PreparedCertificate>,
+    /// Batches of earlier views, which a later one may assign again; the oldest goes first.
+    bodies: Vec<(Digest, Arc<Batch>)>,
     committed: Option<Certificate<Commit>>,
     batch: Option<Arc<Batch>>,
     position: LogPosition,
 }
+
+/// How many batches of earlier views are kept for one number. Each needs a view of its own, begun by a quorum.
+const MAX_BODIES: usize = 8;
 
 impl Slot {
     /// Whether a quorum has prepared what the primary proposed: its own vote and those of backups, each once.
@@ -46,22 +57,86 @@ impl Slot {
         (statement.view == view).then_some(Prepare { view, seq: statement.seq, digest: statement.digest })
     }
 
-    /// The digest of the accepted proposal.
+    /// The primary's vote in the current view.
     #[must_use]
-    pub fn proposed_digest(&self) -> Option<Digest> {
-        Some(self.proposal.as_ref()?.pre_prepare.statement.digest)
+    pub fn pre_prepare(&self) -> Option<&Signed<PrePrepare>> {
+        self.proposal.as_ref().map(|proposal| &proposal.pre_prepare).or(self.assigned.as_ref())
     }
 
-    /// The batch with this digest, if it is here: a quorum may have committed another than was proposed to us.
+    /// The batch with this digest, if it is here: a quorum may have committed another than was proposed to us, and a
+    /// new view may assign one of an earlier view.
     #[must_use]
     pub fn batch_with(&self, digest: &Digest) -> Option<Arc<Batch>> {
-        let proposal = self.proposal.as_ref()?;
-        (proposal.pre_prepare.statement.digest == *digest).then(|| proposal.batch.clone())
+        let proposed = self.proposal.iter().map(|p| (p.pre_prepare.statement.digest, &p.batch));
+        let committed =
+            self.committed.iter().zip(&self.batch).map(|(proof, batch)| (proof.statement.digest, batch));
+        let earlier = self.bodies.iter().map(|(digest, batch)| (*digest, batch));
+        let known = proposed.chain(committed).chain(earlier).find(|(known, _)| known == digest);
+        known.map(|(_, batch)| batch.clone()).or_else(|| null_batch(digest))
+    }
+
+    /// A quorum has prepared the accepted proposal: keeps the proof for view changes, and returns the votes in it.
+    pub fn prove(&mut self, expected: &Prepare) -> Vec<Signed<Prepare>> {
+        let votes: Vec<_> = self.prepares.matching(expected).cloned().collect();
+        self.prepared = true;
+        if let Some(pre_prepare) = self.pre_prepare() {
+            self.proof = Some(PreparedCertificate::from_votes(pre_prepare.clone(), &votes));
+        }
+        votes
+    }
+
+    /// Proof of the last view in which a quorum prepared.
+    #[must_use]
+    pub const fn proof(&self) -> Option<&PreparedCertificate> {
+        self.proof.as_ref()
+    }
+
+    /// Forgets the votes of the view that ends. Batches and proofs stay.
+    pub fn leave_view(&mut self) {
+        if let Some(proposal) = self.proposal.take() {
+            self.keep_body(proposal.batch);
+        }
+        self.assigned = None;
+        self.pre_prepared = false;
+        self.prepared = false;
+        self.prepares = Votes::default();
+        self.commits = Votes::default();
+    }
+
+    /// Keeps a batch that the current view, or a later one, may assign to this number.
+    pub fn keep_body(&mut self, batch: Arc<Batch>) {
+        let digest = batch.digest();
+        if self.bodies.iter().any(|(known, _)| *known == digest) {
+            return;
+        }
+        let proven = self.proof.as_ref().map(|proof| proof.statement().digest);
+        if self.bodies.len() >= MAX_BODIES
+            && let Some(oldest) = self.bodies.iter().position(|(known, _)| Some(*known) != proven)
+        {
+            self.bodies.remove(oldest);
+        }
+        self.bodies.push((digest, batch));
+    }
+
+    /// The view that begins gives this number to a batch that may be known or not.
+    pub fn assign(&mut self, assignment: Signed<PrePrepare>) {
+        self.assigned = Some(assignment);
+    }
+
+    /// Accepts what was assigned, if its batch is here and nothing was accepted yet.
+    pub fn accept_assigned(&mut self) -> Option<Proposal> {
+        if self.proposal.is_some() {
+            return None;
+        }
+        let pre_prepare = self.assigned.clone()?;
+        let batch = self.batch_with(&pre_prepare.statement.digest)?;
+        let proposal = Proposal { pre_prepare, batch };
+        self.proposal = Some(proposal.clone());
+        Some(proposal)
     }
 
     /// Makes the number final.
     pub fn finish(&mut self, certificate: Certificate<Commit>, batch: Arc<Batch>) {
-        self.prepared = true;
         self.committed = Some(certificate);
         self.batch = Some(batch);
     }
@@ -92,6 +167,12 @@ impl Slot {
         }
     }
 
+    /// Whether the log holds anything of use about this number.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.proposal.is_some() || self.proof.is_some() || self.is_committed() || !self.bodies.is_empty()
+    }
+
     /// Takes down that a record about this number was written; the first one counts.
     pub fn recorded_at(&mut self, position: LogPosition) {
         if self.position == LogPosition::START {
@@ -104,4 +185,10 @@ impl Slot {
     pub const fn position(&self) -> LogPosition {
         self.position
     }
+}
+
+/// The null request is known to everyone.
+fn null_batch(digest: &Digest) -> Option<Arc<Batch>> {
+    let null = Batch::null();
+    (null.digest() == *digest).then(|| Arc::new(null))
 }

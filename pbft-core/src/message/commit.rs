@@ -1,4 +1,4 @@
-//! COMMIT
+//! COMMIT: a replica has seen a quorum prepare.
 
 use pbft_crypto::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Statement, StatementKind};
 use crate::ids::{Seq, View};
 
-///  a replica has seen a quorum prepare.:"A quorum prepared `digest` as number `seq` of `view`."
+/// "A quorum prepared `digest` as number `seq` of `view`."
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// The view.

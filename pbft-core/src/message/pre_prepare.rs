@@ -38,6 +38,12 @@ impl Batch {
         hasher.finish()
     }
 
+    /// The null request: fills a number for which nothing was prepared when a view began.
+    #[must_use]
+    pub const fn null() -> Self {
+        Self { origin: View::ZERO, time: UnixMillis::new(0), requests: Vec::new() }
+    }
+
     /// The bytes of all operations together.
     #[must_use]
     pub fn operation_bytes(&self) -> usize {

@@ -1,4 +1,4 @@
-//! PREPARE
+//! PREPARE: a backup agrees to an assignment within its view.
 
 use pbft_crypto::{Digest, Hasher};
 use serde::{Deserialize, Serialize};
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Statement, StatementKind};
 use crate::ids::{Seq, View};
 
-///  a backup agrees to an assignment within its view.:"I accept `digest` as number `seq` of `view`, and no other."
+/// "I accept `digest` as number `seq` of `view`, and no other."
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Prepare {
     /// The view.

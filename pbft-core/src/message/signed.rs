@@ -21,6 +21,10 @@ pub enum StatementKind {
     Commit = 3,
     /// See [`Checkpoint`](super::Checkpoint).
     Checkpoint = 4,
+    /// See [`ViewChange`](super::ViewChange).
+    ViewChange = 5,
+    /// See [`NewView`](super::NewView).
+    NewView = 6,
 }
 
 /// Something that a replica can put its name to.
@@ -28,8 +32,14 @@ pub trait Statement {
     /// Tells it from every other kind of statement.
     const KIND: StatementKind;
 
-    /// Feeds all its fields to `hasher`, each with a fixed length.
+    /// Feeds all its fields to `hasher`, each with a fixed length; a list begins with its own.
     fn absorb(&self, hasher: &mut Hasher);
+}
+
+/// For statements that contain others: signer and statement. Its signature adds nothing to what is said.
+pub(super) fn absorb_signed<T: Statement>(signed: &Signed<T>, hasher: &mut Hasher) {
+    hasher.update(&signed.signer.value().to_le_bytes());
+    signed.statement.absorb(hasher);
 }
 
 const STATEMENT_DOMAIN: Domain = Domain::new("pbft/statement/v1");

@@ -9,6 +9,8 @@ use crate::ids::{Seq, View};
 pub struct Status {
     /// Its view.
     pub view: View,
+    /// Whether it takes part in that view already, or waits for it to begin.
+    pub active: bool,
     /// The last number it executed.
     pub executed: Seq,
     /// Its stable checkpoint.

@@ -78,7 +78,9 @@ impl Replica {
         if let Some(proven) = self.checkpoints.proven.clone().filter(|proven| proven.statement.seq >= seq) {
             self.persist_proof(step, proven);
         }
+        self.persist_view(step);
         self.try_stabilize(step);
+        self.try_rotate(step);
     }
 
     /// CK-2: at most one vote for each signer, and only for numbers in the window.
@@ -120,6 +122,7 @@ impl Replica {
             self.persist_proof(step, certificate);
         }
         self.try_stabilize(step);
+        self.try_rotate(step);
         self.try_propose(step);
     }
 
@@ -160,7 +163,12 @@ impl Replica {
     /// what the archive still holds for peers. Old records go only when the new ones that replace them are durable:
     /// else a crash could take both.
     fn plan_truncation(&mut self) {
-        let kept = [self.checkpoints.own_position, self.checkpoints.proven_position, self.log.first_needed()];
+        let kept = [
+            self.checkpoints.own_position,
+            self.checkpoints.proven_position,
+            self.views.position,
+            self.log.first_needed(),
+        ];
         let Some(first) = kept.into_iter().flatten().min() else { return };
         if self.checkpoints.truncation.is_none() {
             self.checkpoints.truncation = Some(Held::until(self.last_position, first));

@@ -15,6 +15,8 @@ pub struct Progress {
     pub replica: ReplicaId,
     /// Its view.
     pub view: View,
+    /// Whether it takes part in the view, or waits for it to begin.
+    pub view_active: bool,
     /// The primary of that view.
     pub primary: ReplicaId,
     /// The last number executed.
@@ -45,6 +47,7 @@ impl Replica {
         Progress {
             replica: self.id,
             view: self.view,
+            view_active: self.views.active,
             primary: self.primary(),
             executed: self.execution.executed,
             proposed: self.proposed,

@@ -98,6 +98,7 @@ impl Replica {
         let Some(done) = self.execution.in_progress.take() else { return };
         let seq = self.execution.executed.next();
         self.execution.executed = seq;
+        self.proposed = self.proposed.max(seq);
         self.execution.time = done.time;
         self.execution.wake_at = executed.wake_at;
         for ((id, request), outcome) in done.due.into_iter().zip(executed.outcomes) {
@@ -106,6 +107,8 @@ impl Replica {
         }
         self.buffer.settle(&done.all);
         self.timers.progressed(step.now.elapsed);
+        let in_view = self.views.active && seq > self.views.floor;
+        self.suspicion.progressed(done.all.len() as u64, in_view);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);
         }

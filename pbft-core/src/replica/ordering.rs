@@ -67,7 +67,10 @@ impl Replica {
     /// B-2: never past half the window, so that no backup's window is overrun.
     pub(super) fn may_propose(&self) -> bool {
         let limit = self.log.low().plus(self.config.window / 2);
-        self.is_primary() && self.in_flight() < self.config.max_in_flight && self.proposed < limit
+        self.is_primary()
+            && self.views.active
+            && self.in_flight() < self.config.max_in_flight
+            && self.proposed < limit
     }
 
     pub(super) fn in_flight(&self) -> u64 {
@@ -101,20 +104,26 @@ impl Replica {
         step.now.wall.max(last.next())
     }
 
-    /// PP-6 to PP-9. The form and the signature were checked before (PP-1 to PP-5).
+    /// PP-6 to PP-10. The form and the signature were checked before (PP-1 to PP-5).
     pub(super) fn on_pre_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
         let statement = proposal.pre_prepare.statement;
-        let latest = step.now.wall.plus(self.config.max_clock_ahead);
-        if statement.view != self.view || self.is_primary() || proposal.batch.time > latest {
+        let (view, floor, is_primary) = (self.view, self.views.floor, self.is_primary());
+        if statement.view != view || !self.views.active || statement.seq <= floor {
             return;
         }
+        self.assign_late(statement.seq);
         let Some(slot) = self.log.slot_mut(statement.seq) else { return };
-        if let Some(accepted) = &slot.proposal {
-            let first = accepted.pre_prepare.clone();
+        if let Some(first) = slot.pre_prepare().cloned() {
             if first.statement != statement {
                 let pair = Box::new([first, proposal.pre_prepare]);
                 step.push(Effect::Evidence(Evidence::PrePrepares(pair)));
+            } else if slot.proposal.is_none() {
+                self.on_assigned_body(step, proposal);
             }
+            return;
+        }
+        let latest = step.now.wall.plus(self.config.max_clock_ahead);
+        if is_primary || proposal.batch.time > latest {
             return;
         }
         slot.proposal = Some(proposal.clone());
@@ -122,22 +131,20 @@ impl Replica {
         if slot.is_committed() {
             return;
         }
-        let proposed: Vec<_> = proposal.batch.requests.iter().map(Request::id).collect();
-        self.buffer.proposed(&proposed);
+        self.note_proposed(&proposal.batch);
         self.send_prepare(step, proposal);
         self.try_prepare_quorum(step, statement.seq);
         self.try_commit_quorum(step, statement.seq);
     }
 
     fn send_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
-        let PrePrepare { view, seq, digest } = proposal.pre_prepare.statement;
+        let PrePrepare { seq, digest, .. } = proposal.pre_prepare.statement;
         self.proposed = self.proposed.max(seq);
         let position = self.persist(step, Record::Proposal(proposal));
         if let Some(slot) = self.log.slot_mut(seq) {
             slot.recorded_at(position);
         }
-        let prepare = self.sign(Prepare { view, seq, digest });
-        self.persist_then_vote(step, Record::Prepare(prepare.clone()), Vote::Prepare(prepare));
+        self.vote_prepare(step, seq, digest);
     }
 
     // --- Prepare --------------------------------------------------------------------------------------------------
@@ -165,8 +172,7 @@ impl Replica {
             return;
         }
         let Some(expected) = slot.expected_prepare(view) else { return };
-        slot.prepared = true;
-        let prepares = slot.prepares.matching(&expected).cloned().collect();
+        let prepares = slot.prove(&expected);
         let commit = self.sign(Commit { view, seq, digest: expected.digest });
         let record = Record::Commit { commit: commit.clone(), prepares };
         self.persist_then_vote(step, record, Vote::Commit(commit));

@@ -4,7 +4,10 @@
 use super::{Replica, Step};
 use crate::{
     effect::Effect,
-    message::{Checkpoint, Commit, Message, Prepare, Proposal, Signed, Statement},
+    message::{
+        Checkpoint, Commit, Message, NewView, PrePrepare, Prepare, Proposal, ProvenViewChange, Signed,
+        Statement,
+    },
     storage::{Durable, Held, LogPosition, Record},
 };
 
@@ -15,6 +18,8 @@ pub(super) enum Vote {
     Prepare(Signed<Prepare>),
     Commit(Signed<Commit>),
     Checkpoint(Signed<Checkpoint>),
+    ViewChange(ProvenViewChange),
+    NewView(Signed<NewView>),
 }
 
 impl Replica {
@@ -58,8 +63,11 @@ impl Replica {
     fn cast(&mut self, step: &mut Step<'_>, vote: Vote) {
         match vote {
             Vote::PrePrepare(proposal) => {
-                let seq = proposal.pre_prepare.statement.seq;
+                let PrePrepare { view, seq, .. } = proposal.pre_prepare.statement;
                 step.push(Effect::Broadcast(Message::PrePrepare(proposal)));
+                if view != self.view {
+                    return;
+                }
                 if let Some(slot) = self.log.slot_mut(seq) {
                     slot.pre_prepared = true;
                 }
@@ -77,6 +85,11 @@ impl Replica {
                 step.push(Effect::Broadcast(Message::Checkpoint(checkpoint.clone())));
                 self.on_checkpoint(step, checkpoint);
             }
+            Vote::ViewChange(proven) => {
+                step.push(Effect::Broadcast(Message::ViewChange(proven.clone())));
+                self.on_view_change(step, proven);
+            }
+            Vote::NewView(announcement) => self.cast_new_view(step, &announcement),
         }
     }
 }

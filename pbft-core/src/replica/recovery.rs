@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{CatchUp, Checkpoints, Execution, Replica, Step, Timers, Vote};
+use super::{CatchUp, Checkpoints, Execution, Replica, Step, Suspicion, Timers, Views};
 use crate::{
     client_table::ClientTable,
     config::ValidConfig,
@@ -11,7 +11,7 @@ use crate::{
     error::RecoverError,
     ids::{ReplicaId, Seq, View},
     log::MessageLog,
-    message::{CommittedBatch, Proposal, SlotStatus},
+    message::{Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed},
     request_buffer::RequestBuffer,
     storage::{CheckpointRecord, LogPosition, Record, seq_of},
     time::Now,
@@ -52,6 +52,8 @@ impl Replica {
         let mut replica = Self {
             id,
             view: View::ZERO,
+            views: Views::default(),
+            suspicion: Suspicion::default(),
             // Records were within the window when they were written: see `set_window` below.
             log: MessageLog::new(Seq::ZERO, u64::MAX, config.archive_bytes),
             clients: ClientTable::new(config.max_clients, config.reply_cache_bytes),
@@ -76,6 +78,7 @@ impl Replica {
         &mut self,
         records: Vec<(LogPosition, Record)>,
     ) -> Result<Option<RecoveredCheckpoint>, RecoverError> {
+        let complete = records.first().is_none_or(|(position, _)| *position == LogPosition::START.next());
         let mut checkpoint = None;
         for (position, record) in records {
             let gap = self.last_position != LogPosition::START && position != self.last_position.next();
@@ -83,63 +86,135 @@ impl Replica {
                 return Err(RecoverError::Gap { after: self.last_position });
             }
             self.last_position = position;
-            let seq = seq_of(&record);
-            // A stable checkpoint may lie ahead of anything that was proposed to this replica, and of its window.
-            let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
-            if !matches!(record, Record::Stable(_)) {
+            self.check_own(position, &record)?;
+            self.replay_record(position, record, &mut checkpoint)?;
+        }
+        if !complete && checkpoint.is_none() {
+            return Err(RecoverError::Gap { after: LogPosition::START });
+        }
+        self.proposed = self.proposed.max(self.execution.executed);
+        Ok(checkpoint)
+    }
+
+    /// Votes in the log are the replica's own, or it is another replica's log.
+    fn check_own(&self, position: LogPosition, record: &Record) -> Result<(), RecoverError> {
+        let voter = match record {
+            Record::Prepare(vote) => vote.signer,
+            Record::Commit { commit, .. } => commit.signer,
+            Record::Checkpoint(record) => record.checkpoint.signer,
+            Record::ViewChange(proven) => proven.vote.signer,
+            Record::Proposal(_)
+            | Record::Committed(_)
+            | Record::CaughtUp(_)
+            | Record::Stable(_)
+            | Record::NewView(_) => self.id,
+        };
+        let what = "the vote is another replica's";
+        if voter == self.id { Ok(()) } else { Err(RecoverError::Contradiction { position, what }) }
+    }
+
+    fn replay_record(
+        &mut self,
+        position: LogPosition,
+        record: Record,
+        checkpoint: &mut Option<RecoveredCheckpoint>,
+    ) -> Result<(), RecoverError> {
+        let seq = seq_of(&record);
+        // A stable checkpoint may lie ahead of anything that was proposed to this replica.
+        let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
+        match record {
+            Record::Checkpoint(record) => *checkpoint = Some(self.replay_checkpoint(position, record)?),
+            Record::Stable(certificate) => {
+                self.checkpoints.proven = Some(certificate);
+                self.checkpoints.proven_position = Some(position);
+                self.replay_stability(position)?;
+            }
+            Record::ViewChange(proven) => self.replay_view_change(position, proven),
+            Record::NewView(new_view) => self.replay_new_view(position, new_view),
+            Record::Proposal(proposal) => self.replay_proposal(proposal),
+            Record::Prepare(prepare) => {
+                self.replay_view(prepare.statement.view);
+                if let Some(slot) = self.log.slot_mut(seq) {
+                    slot.prepares.add(prepare);
+                }
+            }
+            Record::Commit { commit, prepares } => self.replay_commit(commit, prepares),
+            Record::Committed(certificate) => {
+                if let Some(slot) = self.log.slot_mut(seq)
+                    && let Some(batch) = slot.batch_with(&certificate.statement.digest)
+                {
+                    slot.finish(certificate, batch);
+                }
+            }
+            Record::CaughtUp(CommittedBatch { batch, certificate }) => {
+                if let Some(slot) = self.log.slot_mut(seq) {
+                    slot.finish(certificate, batch);
+                }
                 self.proposed = self.proposed.max(seq);
             }
-            match record {
-                Record::Proposal(proposal) => self.replay_proposal(proposal),
-                Record::Checkpoint(record) => checkpoint = Some(self.replay_checkpoint(position, record)?),
-                Record::CaughtUp(CommittedBatch { batch, certificate }) => {
-                    if let Some(slot) = self.log.slot_mut(seq) {
-                        slot.finish(certificate, batch);
-                    }
-                }
-                Record::Committed(certificate) => {
-                    if let Some(slot) = self.log.slot_mut(seq)
-                        && let Some(batch) = slot.batch_with(&certificate.statement.digest)
-                    {
-                        slot.finish(certificate, batch);
-                    }
-                }
-                Record::Prepare(prepare) => {
-                    if let Some(slot) = self.log.slot_mut(seq) {
-                        slot.prepares.add(prepare);
-                    }
-                }
-                Record::Commit { commit, prepares } => {
-                    if let Some(slot) = self.log.slot_mut(seq) {
-                        slot.prepared = true;
-                        slot.commits.add(commit);
-                        for prepare in prepares {
-                            slot.prepares.add(prepare);
-                        }
-                    }
-                }
-                Record::Stable(certificate) => {
-                    self.checkpoints.proven = Some(certificate);
-                    self.checkpoints.proven_position = Some(position);
-                    self.replay_stability(position)?;
-                }
-            }
-            if in_window
-                && let Some(slot) = self.log.slot_mut(seq)
-                && slot.status() != SlotStatus::Empty
+        }
+        if in_window
+            && let Some(slot) = self.log.slot_mut(seq)
+            && slot.is_known()
+        {
+            slot.recorded_at(position);
+        }
+        Ok(())
+    }
+
+    /// A vote in a view shows that the view had begun here: the record of its beginning may be gone, to be found again
+    /// further on.
+    fn replay_view(&mut self, view: View) {
+        if view > self.view {
+            self.leave_views_before(view);
+            self.views.active = true;
+            self.proposed = self.execution.executed;
+        }
+    }
+
+    fn replay_view_change(&mut self, position: LogPosition, proven: ProvenViewChange) {
+        self.leave_views_before(proven.vote.statement.view);
+        if !self.views.active {
+            self.views.keep_vote(proven.clone());
+            self.views.own = Some(proven);
+            self.views.position = Some(position);
+        }
+    }
+
+    fn replay_new_view(&mut self, position: LogPosition, new_view: ProvenNewView) {
+        if new_view.view() < self.view {
+            return;
+        }
+        for seq in self.install(new_view, position) {
+            if let Some(slot) = self.log.slot_mut(seq)
+                && slot.accept_assigned().is_some()
             {
-                slot.recorded_at(position);
+                slot.pre_prepared = true;
             }
         }
-        Ok(checkpoint)
+        self.views.announced = self.is_primary();
     }
 
     fn replay_proposal(&mut self, proposal: Proposal) {
         let statement = proposal.pre_prepare.statement;
-        self.view = self.view.max(statement.view);
+        self.replay_view(statement.view);
+        self.proposed = self.proposed.max(statement.seq);
         if let Some(slot) = self.log.slot_mut(statement.seq) {
             slot.proposal = Some(proposal);
             slot.pre_prepared = true;
+        }
+    }
+
+    fn replay_commit(&mut self, commit: Signed<Commit>, prepares: Vec<Signed<Prepare>>) {
+        let Commit { view, seq, .. } = commit.statement;
+        self.replay_view(view);
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        slot.commits.add(commit);
+        for prepare in prepares {
+            slot.prepares.add(prepare);
+        }
+        if let Some(expected) = slot.expected_prepare(view) {
+            slot.prove(&expected);
         }
     }
 
@@ -179,8 +254,7 @@ impl Replica {
         if self.is_primary() || slot.prepares.of(self.id).is_some() {
             return;
         }
-        let prepare = self.sign(expected);
-        self.persist_then_vote(step, Record::Prepare(prepare.clone()), Vote::Prepare(prepare));
+        self.vote_prepare(step, seq, expected.digest);
     }
 
     fn replay_stability(&mut self, position: LogPosition) -> Result<(), RecoverError> {

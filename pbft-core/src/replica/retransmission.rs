@@ -24,6 +24,8 @@ const MAX_BYTES_PER_ANSWER: usize = 1 << 20;
 pub(super) struct CatchUp {
     /// How far each peer says it got. Claims only: they cost a question, no more.
     claims: BTreeMap<ReplicaId, Seq>,
+    /// How often each peer said the same again: who relays what to it changes each time.
+    standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
     /// The last fetch answered for each peer, and when: the same question is not answered twice at once.
     answered: BTreeMap<ReplicaId, (Seq, Duration)>,
@@ -39,6 +41,7 @@ struct Asked {
 
 impl Replica {
     pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
+        self.suspicion.view_entered(step.now.elapsed);
         self.send_status(step);
         self.resume_votes(step);
         self.try_execute(step);
@@ -53,7 +56,8 @@ impl Replica {
     fn status(&self) -> Status {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
-        Status { view: self.view, executed: self.execution.executed, stable: self.stable_seq(), slots }
+        let (view, active, executed) = (self.view, self.views.active, self.execution.executed);
+        Status { view, active, executed, stable: self.stable_seq(), slots }
     }
 
     pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
@@ -62,10 +66,14 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.help_with_checkpoints(step, from, status);
+        self.help_with_view(step, from, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
-        if before.is_some_and(|before| status.executed <= before) {
+        let stands = before.is_some_and(|before| status.executed <= before);
+        if stands {
             self.help_with_votes(step, from, status);
         }
+        let standing = self.catch_up.standing.entry(from).or_default();
+        *standing = if stands { standing.saturating_add(1) } else { 0 };
         if let Some(asked) = &mut self.catch_up.asked
             && asked.peer == from
         {
@@ -106,7 +114,7 @@ impl Replica {
 
     /// ST-3: what the peer lacks of the numbers in flight.
     fn help_with_votes(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
-        if status.view != self.view {
+        if status.view != self.view || !status.active || !self.views.active {
             return;
         }
         let known = status.slots.iter().copied().map(Some).chain(core::iter::repeat(None));
@@ -132,7 +140,7 @@ impl Replica {
         let mut send = |message| step.push(Effect::Send(to, message));
         if have == SlotStatus::Empty
             && slot.pre_prepared
-            && self.relays(seq)
+            && self.relays(seq, to)
             && let Some(proposal) = &slot.proposal
         {
             budget.spend(proposal.batch.operation_bytes());
@@ -151,9 +159,11 @@ impl Replica {
         budget.spend(0);
     }
 
-    /// Proposals are large: the primary sends them again, and one backup for each number in case it cannot.
-    fn relays(&self, seq: Seq) -> bool {
-        let turn = seq.value().checked_rem(self.config.sizes().n() as u64).unwrap_or(0);
+    /// Proposals are large: the primary sends them again, and one backup for each number in case it cannot, another one
+    /// each time.
+    fn relays(&self, seq: Seq, to: ReplicaId) -> bool {
+        let asked = self.catch_up.standing.get(&to).copied().unwrap_or_default();
+        let turn = seq.value().saturating_add(asked).checked_rem(self.config.sizes().n() as u64).unwrap_or(0);
         self.is_primary() || turn == self.id.index() as u64
     }
 
@@ -235,6 +245,13 @@ impl Replica {
             slot.recorded_at(position);
         }
         self.try_execute(step);
+    }
+
+    /// The farthest that a weak quorum of peers claims to have executed: one of them at least is correct.
+    pub(super) fn credible_claim(&self) -> Seq {
+        let mut claims: Vec<_> = self.catch_up.claims.values().copied().collect();
+        claims.sort_unstable_by(|left, right| right.cmp(left));
+        claims.get(self.config.sizes().f()).copied().unwrap_or_default()
     }
 
     /// The farthest that any peer claims to have executed.

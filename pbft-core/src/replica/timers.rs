@@ -31,6 +31,8 @@ impl Replica {
             self.timers.forward_at = None;
             self.forward_overdue(step);
         }
+        self.on_view_change_timer(step);
+        self.judge_primary(step);
         self.try_wake_service(step);
     }
 
@@ -38,6 +40,8 @@ impl Replica {
     fn on_status_timer(&mut self, step: &mut Step<'_>) {
         self.timers.status_at = step.now.elapsed.saturating_add(self.status_period());
         self.send_status(step);
+        self.send_view_change_again(step);
+        self.judge_service(step);
         if self.is_stalled(step) {
             self.try_fetch(step);
         }
@@ -51,7 +55,8 @@ impl Replica {
         let executed = self.execution.executed;
         self.proposed > executed
             || self.buffer.waiting().requests > 0
-            || self.farthest_claim() > executed
+            || self.credible_claim() > executed
+            || !self.views.active
             || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
     }
 
@@ -66,7 +71,7 @@ impl Replica {
         let now = step.now.elapsed;
         let since = now.saturating_sub(self.config.forward_after);
         let overdue = self.buffer.overdue(now, since, self.batch_limits());
-        if !self.is_primary() && !overdue.is_empty() {
+        if !self.is_primary() && self.views.active && !overdue.is_empty() {
             step.push(Effect::Send(self.primary(), Message::Forward(overdue)));
         }
     }
@@ -93,7 +98,12 @@ impl Replica {
         if self.timers.forward_at.is_none() && self.buffer.waiting().requests > 0 {
             self.timers.forward_at = Some(now.saturating_add(self.config.forward_after));
         }
-        let deadlines = [Some(self.timers.status_at), self.timers.forward_at, self.wake_service_at(step)];
+        let deadlines = [
+            Some(self.timers.status_at),
+            self.timers.forward_at,
+            self.wake_service_at(step),
+            self.suspect_at(),
+        ];
         let Some(next) = deadlines.into_iter().flatten().min() else { return };
         // A little late is good enough: a deadline that moves by microseconds is not worth a system call.
         let moved = self.timers.armed.is_none_or(|armed| next < armed || next > armed.saturating_add(SLACK));

@@ -206,6 +206,19 @@ impl RequestBuffer for FairBuffer {
         }
     }
 
+    fn release(&mut self) {
+        let [urgent, normal] = &mut self.lanes;
+        for (id, entry) in self.entries.iter_mut().filter(|(_, entry)| entry.taken) {
+            entry.taken = false;
+            match entry.lane {
+                Lane::Urgent => urgent.push(*id),
+                Lane::Normal => normal.push(*id),
+            }
+            self.waiting.requests = self.waiting.requests.saturating_add(1);
+            self.waiting.bytes = self.waiting.bytes.saturating_add(entry.request.operation.len());
+        }
+    }
+
     fn settle(&mut self, ids: &[RequestId]) {
         for id in ids {
             self.forget(id);

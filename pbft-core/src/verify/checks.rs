@@ -7,7 +7,7 @@ use crate::{
     message::{Batch, CommittedBatch, Message, Prepare, Proposal, Signed, Statement},
 };
 
-type Form = Result<Checks, InvalidMessage>;
+pub(super) type Form = Result<Checks, InvalidMessage>;
 
 impl Verifier {
     pub(super) fn check_form(&self, message: &Message) -> Form {
@@ -25,6 +25,8 @@ impl Verifier {
             Message::Checkpoint(checkpoint) => self.check_signed(checkpoint.statement.seq, checkpoint),
             Message::Committed(committed) => self.check_committed(committed),
             Message::Stable(certificate) => self.check_certificate(certificate.statement.seq, certificate),
+            Message::ViewChange(proven) => self.check_view_change(proven),
+            Message::NewView(proven) => self.check_new_view(proven),
         }
     }
 
@@ -68,10 +70,15 @@ impl Verifier {
         self.check_signed(prepare.statement.seq, prepare)
     }
 
-    fn check_signed<T: Statement>(&self, seq: Seq, signed: &Signed<T>) -> Form {
+    pub(super) fn check_signed<T: Statement>(&self, seq: Seq, signed: &Signed<T>) -> Form {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }
+        self.check_any(signed)
+    }
+
+    /// A member signed it.
+    pub(super) fn check_any<T: Statement>(&self, signed: &Signed<T>) -> Form {
         let check = signed.signature_check(&self.config).ok_or(InvalidMessage::UnknownSigner)?;
         Ok(Checks { signatures: vec![check] })
     }
@@ -86,7 +93,7 @@ impl Verifier {
         self.check_certificate(statement.seq, &committed.certificate)
     }
 
-    fn check_certificate<T: Statement>(&self, seq: Seq, certificate: &Certificate<T>) -> Form {
+    pub(super) fn check_certificate<T: Statement>(&self, seq: Seq, certificate: &Certificate<T>) -> Form {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }

@@ -84,6 +84,12 @@ impl Cluster {
         self.step(index, Input::Start);
     }
 
+    /// The view of a replica, and whether it takes part in it.
+    pub(crate) fn view(&self, index: u16) -> (u64, bool) {
+        let progress = self.nodes[usize::from(index)].replica.progress();
+        (progress.view.value(), progress.view_active)
+    }
+
     /// A client sends a request to all.
     pub(crate) fn submit(&mut self, request: &Request) {
         for index in 0..u16::try_from(self.nodes.len()).unwrap() {
@@ -97,7 +103,20 @@ impl Cluster {
 
     /// Delivers everything that is on its way.
     pub(crate) fn run(&mut self) {
-        while let Some((from, to, bytes)) = self.queue.pop_front() {
+        self.run_some(usize::MAX);
+    }
+
+    /// A replica sends something of its own to all others.
+    pub(crate) fn say(&mut self, from: u16, message: Message) {
+        let n = u16::try_from(self.nodes.len()).unwrap();
+        let others: Vec<_> = (0..n).filter(|other| *other != from).collect();
+        self.post(from, &others, message);
+    }
+
+    /// Delivers the next few messages.
+    pub(crate) fn run_some(&mut self, count: usize) {
+        for _ in 0..count {
+            let Some((from, to, bytes)) = self.queue.pop_front() else { return };
             if self.down.contains(&to) || self.is_lost() {
                 continue;
             }
@@ -128,7 +147,10 @@ impl Cluster {
     pub(crate) fn complete(&mut self, requests: &[Request]) {
         for _ in 0..200 {
             let up = self.nodes.len() - self.down.len();
-            let answers = |request: &&Request| self.replies.get(&request.id()).map_or(0, BTreeMap::len);
+            let alive = |index: &&u16| !self.down.contains(index);
+            let answers = |request: &&Request| {
+                self.replies.get(&request.id()).map_or(0, |by| by.keys().filter(alive).count())
+            };
             let open: Vec<_> = requests.iter().filter(|r| answers(r) < up).cloned().collect();
             if open.is_empty() {
                 return;
@@ -181,11 +203,7 @@ impl Cluster {
             }
             Effect::TruncateLog(position) => node.log.truncate(position).unwrap(),
             Effect::Send(to, message) => self.post(index, &[to.value()], message),
-            Effect::Broadcast(message) => {
-                let n = u16::try_from(self.nodes.len()).unwrap();
-                let others: Vec<_> = (0..n).filter(|other| *other != index).collect();
-                self.post(index, &others, message);
-            }
+            Effect::Broadcast(message) => self.say(index, message),
             Effect::Reply(reply) => {
                 self.replies.entry(reply.id).or_default().insert(index, (reply.seq, reply.outcome));
             }

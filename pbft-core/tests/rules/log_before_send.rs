@@ -14,6 +14,8 @@ fn records(effects: &[Effect]) -> Vec<&'static str> {
             Record::CaughtUp(_) => "caught-up",
             Record::Checkpoint(_) => "checkpoint",
             Record::Stable(_) => "stable",
+            Record::ViewChange(_) => "view-change",
+            Record::NewView(_) => "new-view",
         }),
         _ => None,
     };

@@ -13,5 +13,6 @@ mod requests;
 mod restart;
 mod retransmission;
 mod verification;
+mod view_change;
 mod votes;
 mod window;

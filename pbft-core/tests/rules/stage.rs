@@ -313,5 +313,11 @@ pub(crate) fn truncations(effects: &[Effect]) -> Vec<u64> {
 
 pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Message {
     let slots = slots.to_vec();
-    Message::Status(Status { view: View::ZERO, executed: seq(executed), stable: seq(stable), slots })
+    Message::Status(Status {
+        view: View::ZERO,
+        active: true,
+        executed: seq(executed),
+        stable: seq(stable),
+        slots,
+    })
 }

@@ -42,7 +42,8 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
     let slot = [SlotStatus::Empty, SlotStatus::PrePrepared, SlotStatus::Prepared, SlotStatus::Committed];
     let length = kit.rng.below(kit.config.window + 1);
     Status {
-        view: View::new(kit.rng.pick(&[0, 0, 1, u64::MAX])),
+        view: View::new(kit.rng.pick(&[truth.view.value(), truth.view.value(), 0, 1, u64::MAX])),
+        active: kit.rng.chance(700_000),
         executed: kit.rng.pick(&far),
         stable: kit.rng.pick(&far),
         slots: (0..length).map(|_| kit.rng.pick(&slot)).collect(),

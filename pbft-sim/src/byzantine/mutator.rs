@@ -59,6 +59,26 @@ fn mutated(kit: &mut Kit<'_>, message: Message) -> Message {
             }
             Message::Stable(certificate)
         }
+        Message::ViewChange(mut proven) => {
+            proven.vote = mutated_vote(kit, proven.vote, |kit, s| match kit.rng.below(4) {
+                0 => s.view = View::new(by_one(kit, Seq::new(s.view.value())).value()),
+                1 => s.stable = by_one(kit, s.stable),
+                2 => drop(s.prepared.pop()),
+                _ => s.prepared.iter_mut().for_each(|p| mutate(kit, &mut p.view, &mut p.seq, &mut p.digest)),
+            });
+            if kit.rng.chance(500_000) {
+                proven.prepared.truncate(proven.vote.statement.prepared.len());
+            }
+            Message::ViewChange(proven)
+        }
+        Message::NewView(mut proven) => {
+            proven.announcement = mutated_vote(kit, proven.announcement, |kit, s| match kit.rng.below(3) {
+                0 => s.view = View::new(by_one(kit, Seq::new(s.view.value())).value()),
+                1 => drop(s.view_changes.pop()),
+                _ => drop(s.pre_prepares.pop()),
+            });
+            Message::NewView(proven)
+        }
         Message::Forward(mut requests) => {
             requests.extend(requests.last().cloned());
             Message::Forward(requests)

@@ -7,10 +7,10 @@ use std::{
 };
 
 use pbft_core::{
-    ReplicaId, Seq, ValidConfig,
+    ReplicaId, Seq, ValidConfig, View,
     certificate::Certificate,
     crypto::Crypto,
-    message::{Batch, Commit, Prepare, Signed, Statement},
+    message::{Batch, Commit, Prepare, ProvenNewView, ProvenViewChange, Signed, Statement},
     storage::Record,
 };
 use pbft_crypto::Digest;
@@ -22,6 +22,8 @@ use crate::counters::{Counters, Sometimes};
 #[derive(Debug, Default)]
 pub struct Agreement {
     decided: BTreeMap<Seq, Digest>,
+    /// The earliest view in which each number is known to be decided.
+    decided_in: BTreeMap<Seq, (View, Digest)>,
     bodies: BTreeMap<Digest, Arc<Batch>>,
     states: BTreeMap<Seq, Digest>,
 }
@@ -72,7 +74,43 @@ impl Agreement {
                 look.certified(certificate.statement.seq, certificate)?;
                 self.state(replica, certificate.statement.seq, certificate.statement.digest)
             }
+            Record::ViewChange(proven) => {
+                counters.saw(Sometimes::ViewChange);
+                look.carries(proven)
+            }
+            Record::NewView(proven) => {
+                counters.saw(Sometimes::NewView);
+                self.bodies.entry(Batch::null().digest()).or_insert_with(|| Arc::new(Batch::null()));
+                self.remembers(&look, proven, counters)
+            }
         }
+    }
+
+    /// A view that begins assigns every decided number past its checkpoint to what was decided.
+    fn remembers(
+        &self,
+        look: &Look<'_>,
+        proven: &ProvenNewView,
+        counters: &mut Counters,
+    ) -> Result<(), Violation> {
+        let announced = &proven.announcement.statement;
+        look.wanted(proven)?;
+        let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
+        let assigned: BTreeMap<_, _> =
+            announced.pre_prepares.iter().map(|vote| (vote.statement.seq, vote.statement.digest)).collect();
+        if !assigned.is_empty() {
+            counters.saw(Sometimes::CarriedOver);
+        }
+        if assigned.values().any(|digest| *digest == Batch::null().digest()) {
+            counters.saw(Sometimes::NullRequest);
+        }
+        // What was decided in this view or a later one need not be known to it.
+        for (seq, (view, digest)) in self.decided_in.range(floor.next()..) {
+            if *view < announced.view && assigned.get(seq) != Some(digest) {
+                return Err(Violation::ForgottenByNewView { replica: look.replica, seq: *seq });
+            }
+        }
+        Ok(())
     }
 
     fn keep(
@@ -93,8 +131,10 @@ impl Agreement {
     }
 
     fn decide(&mut self, look: &Look<'_>, certificate: &Certificate<Commit>) -> Result<(), Violation> {
-        let Commit { seq, digest, .. } = certificate.statement;
+        let Commit { view, seq, digest } = certificate.statement;
         look.certified(seq, certificate)?;
+        let first = self.decided_in.entry(seq).or_insert((view, digest));
+        first.0 = first.0.min(view);
         if *self.decided.entry(seq).or_insert(digest) != digest {
             return Err(Violation::Disagreement { replica: look.replica, seq });
         }
@@ -135,6 +175,46 @@ impl Look<'_> {
             return Err(Violation::NotPrepared { replica: self.replica, seq });
         }
         Ok(())
+    }
+
+    /// A replica that leaves its view proves all that it claims.
+    fn carries(&self, proven: &ProvenViewChange) -> Result<(), Violation> {
+        if let Some(stable) = &proven.stable {
+            self.certified(stable.statement.seq, stable)?;
+        }
+        for proof in &proven.prepared {
+            let s = proof.statement();
+            let bad = Violation::BadCertificate { replica: self.replica, seq: s.seq };
+            let votes: Vec<_> = proof.votes().collect();
+            let claim = Signed {
+                statement: Commit { view: s.view, seq: s.seq, digest: s.digest },
+                signer: self.replica,
+                signature: proof.pre_prepare.signature,
+            };
+            self.prepared(&claim, &votes)?;
+            let primary = proof.pre_prepare.signer == self.config.replicas.primary(s.view);
+            if !primary || !self.valid(&proof.pre_prepare) || s.view >= proven.vote.statement.view {
+                return Err(bad);
+            }
+        }
+        Ok(())
+    }
+
+    /// A quorum of distinct members wanted the view.
+    fn wanted(&self, proven: &ProvenNewView) -> Result<(), Violation> {
+        let votes = &proven.announcement.statement.view_changes;
+        let wants = |vote: &&Signed<_>| self.wants(vote, proven.view());
+        let signers: BTreeSet<_> = votes.iter().filter(wants).map(|vote| vote.signer).collect();
+        let enough = signers.len() >= self.quorum() && self.valid(&proven.announcement);
+        if enough { Ok(()) } else { Err(Violation::Unwanted { replica: self.replica, view: proven.view() }) }
+    }
+
+    fn wants(&self, vote: &Signed<pbft_core::message::ViewChange>, view: View) -> bool {
+        vote.statement.view == view && self.valid(vote)
+    }
+
+    fn valid<T: Statement>(&self, signed: &Signed<T>) -> bool {
+        signed.signature_check(self.config).is_some_and(|check| self.crypto.verify(&check))
     }
 
     /// ceil((n + f + 1) / 2), from the definition.

@@ -34,6 +34,8 @@ pub fn check(
         Evidence::Checkpoints(pair) => {
             contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
+        Evidence::ViewChanges(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
+        Evidence::NewViews(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
     };
     if !sound {
         return Err(Violation::WeakEvidence { accuser, culprit });

@@ -20,6 +20,10 @@ pub enum Violation {
     BadCertificate { replica: ReplicaId, seq: Seq },
     #[error("replica {replica} committed {seq} without a quorum of prepares")]
     NotPrepared { replica: ReplicaId, seq: Seq },
+    #[error("replica {replica} entered a view that forgets what was decided for {seq}")]
+    ForgottenByNewView { replica: ReplicaId, seq: Seq },
+    #[error("replica {replica} entered view {view}, which no quorum wanted")]
+    Unwanted { replica: ReplicaId, view: View },
     #[error("state: replica {replica} has another state at checkpoint {seq} than others")]
     StateDiffers { replica: ReplicaId, seq: Seq },
     #[error("order: replica {replica} executes {seq} where {expected} comes next")]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use pbft_core::{
     Message, ReplicaId, Seq, View,
-    message::StatementKind,
+    message::{PrePrepare, Signed, Statement, StatementKind, signed::signing_digest},
     storage::{LogPosition, Record},
 };
 use pbft_crypto::Digest;
@@ -26,10 +26,11 @@ type Vote = (ReplicaId, StatementKind, View, Seq, Digest);
 
 impl Voting {
     pub(super) fn on_record(&mut self, replica: ReplicaId, position: LogPosition, record: &Record) {
-        if let Some((signer, kind, view, seq, digest)) = vote_in_record(record)
-            && signer == replica
-        {
-            self.written.insert(((signer, kind, view, seq), digest), position);
+        for (signer, kind, view, seq, digest) in votes_in_record(record) {
+            if signer == replica {
+                // Some records are written again; the first one counts.
+                self.written.entry(((signer, kind, view, seq), digest)).or_insert(position);
+            }
         }
     }
 
@@ -43,7 +44,15 @@ impl Voting {
         message: &Message,
         synced: LogPosition,
     ) -> Result<(), Violation> {
-        let Some((signer, kind, view, seq, digest)) = vote_in_message(message) else { return Ok(()) };
+        votes_in(message).into_iter().try_for_each(|vote| self.check_vote(replica, vote, synced))
+    }
+
+    fn check_vote(
+        &mut self,
+        replica: ReplicaId,
+        (signer, kind, view, seq, digest): Vote,
+        synced: LogPosition,
+    ) -> Result<(), Violation> {
         if signer != replica {
             return Ok(());
         }
@@ -58,38 +67,54 @@ impl Voting {
     }
 }
 
-fn vote_in_message(message: &Message) -> Option<Vote> {
+fn votes_in(message: &Message) -> Vec<Vote> {
     match message {
-        Message::PrePrepare(proposal) => {
-            let (signer, s) = (proposal.pre_prepare.signer, proposal.pre_prepare.statement);
-            Some((signer, StatementKind::PrePrepare, s.view, s.seq, s.digest))
-        }
+        Message::PrePrepare(proposal) => vec![pre_prepare(&proposal.pre_prepare)],
         Message::Prepare(vote) => {
             let s = vote.statement;
-            Some((vote.signer, StatementKind::Prepare, s.view, s.seq, s.digest))
+            vec![(vote.signer, StatementKind::Prepare, s.view, s.seq, s.digest)]
         }
         Message::Commit(vote) => {
             let s = vote.statement;
-            Some((vote.signer, StatementKind::Commit, s.view, s.seq, s.digest))
+            vec![(vote.signer, StatementKind::Commit, s.view, s.seq, s.digest)]
         }
         Message::Checkpoint(vote) => {
             let s = vote.statement;
-            Some((vote.signer, StatementKind::Checkpoint, View::ZERO, s.seq, s.digest))
+            vec![(vote.signer, StatementKind::Checkpoint, View::ZERO, s.seq, s.digest)]
+        }
+        Message::ViewChange(proven) => vec![about_view(&proven.vote, proven.vote.statement.view)],
+        Message::NewView(proven) => {
+            let announced = about_view(&proven.announcement, proven.view());
+            let assigned = proven.announcement.statement.pre_prepares.iter().map(pre_prepare);
+            assigned.chain([announced]).collect()
         }
         Message::Forward(_)
         | Message::Status(_)
         | Message::Fetch(_)
         | Message::Committed(_)
-        | Message::Stable(_) => None,
+        | Message::Stable(_) => vec![],
     }
 }
 
-fn vote_in_record(record: &Record) -> Option<Vote> {
+const fn pre_prepare(vote: &Signed<PrePrepare>) -> Vote {
+    let s = vote.statement;
+    (vote.signer, StatementKind::PrePrepare, s.view, s.seq, s.digest)
+}
+
+/// A statement about a view as a whole: one for each signer and view.
+fn about_view<T: Statement>(signed: &Signed<T>, view: View) -> Vote {
+    let digest = signing_digest(&Digest::ZERO, signed.signer, &signed.statement);
+    (signed.signer, T::KIND, view, Seq::ZERO, digest)
+}
+
+fn votes_in_record(record: &Record) -> Vec<Vote> {
     match record {
-        Record::Proposal(proposal) => vote_in_message(&Message::PrePrepare(proposal.clone())),
-        Record::Prepare(vote) => vote_in_message(&Message::Prepare(vote.clone())),
-        Record::Commit { commit, .. } => vote_in_message(&Message::Commit(commit.clone())),
-        Record::Checkpoint(record) => vote_in_message(&Message::Checkpoint(record.checkpoint.clone())),
-        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) => None,
+        Record::Proposal(proposal) => votes_in(&Message::PrePrepare(proposal.clone())),
+        Record::Prepare(vote) => votes_in(&Message::Prepare(vote.clone())),
+        Record::Commit { commit, .. } => votes_in(&Message::Commit(commit.clone())),
+        Record::Checkpoint(record) => votes_in(&Message::Checkpoint(record.checkpoint.clone())),
+        Record::ViewChange(proven) => votes_in(&Message::ViewChange(proven.clone())),
+        Record::NewView(proven) => votes_in(&Message::NewView(proven.clone())),
+        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) => vec![],
     }
 }

@@ -189,7 +189,9 @@ impl Simulation {
             return Ok(());
         }
         self.note(3, replica, 0, &[], || format!("replica {replica}: timer"));
-        self.step(replica, Input::Timer)
+        self.step(replica, Input::Timer)?;
+        self.try_finish();
+        Ok(())
     }
 
     fn reply(&mut self, replica: ReplicaId, reply: Reply) {

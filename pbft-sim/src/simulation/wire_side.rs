@@ -192,11 +192,28 @@ fn brief(message: &Message) -> String {
         Message::Commit(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
         Message::Checkpoint(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
         Message::Status(status) => {
-            format!("{kind} executed {} stable {} {:?}", status.executed, status.stable, status.slots)
+            let view = if status.active { "in" } else { "waits for" };
+            format!(
+                "{kind} {view} {} executed {} stable {} {:?}",
+                status.view, status.executed, status.stable, status.slots
+            )
         }
         Message::Fetch(fetch) => format!("{kind} after {}", fetch.after),
         Message::Committed(committed) => format!("{kind} {}", committed.certificate.statement.seq),
         Message::Stable(certificate) => format!("{kind} {}", certificate.statement.seq),
+        Message::ViewChange(proven) => {
+            let facts = &proven.vote.statement;
+            let prepared: Vec<_> = facts.prepared.iter().map(|p| (p.seq.value(), p.view.value())).collect();
+            format!(
+                "{kind} of {} to {}: stable {}, prepared {prepared:?}",
+                proven.vote.signer, facts.view, facts.stable
+            )
+        }
+        Message::NewView(proven) => {
+            let assigned: Vec<_> =
+                proven.announcement.statement.pre_prepares.iter().map(|p| p.statement.seq.value()).collect();
+            format!("{kind} {}: {assigned:?}", proven.view())
+        }
         Message::Forward(requests) => format!("{kind} {} requests", requests.len()),
     }
 }

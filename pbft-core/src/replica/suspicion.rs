@@ -1,0 +1,224 @@
+//! When a replica gives up on its primary: work that does not move, silence, a request left out, or a pace that falls
+//! behind the view before. All of it is opinion, no proof: `f + 1` replicas must share it before others join.
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::{Replica, Step};
+use crate::{
+    config::Config,
+    ids::{ReplicaId, RequestId},
+    request_buffer::BatchLimits,
+};
+
+/// What a replica observes of its primary.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Suspicion {
+    /// When each peer was last heard.
+    heard: BTreeMap<ReplicaId, Duration>,
+    /// When the view began here.
+    entered: Duration,
+    /// Since when there is work and none of it gets done.
+    stuck_since: Option<Duration>,
+    /// View changes since anything got done.
+    attempts: u32,
+    /// Requests executed in this life.
+    executed: u64,
+    /// The oldest request that is passed over.
+    passed_over: Option<PassedOver>,
+    pace: Pace,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PassedOver {
+    id: RequestId,
+    /// Once this many are executed, a fair primary would have come to it.
+    turn_by: u64,
+}
+
+/// Requests executed in a thousand seconds, over stretches in which work never ran out.
+#[derive(Clone, Copy, Debug, Default)]
+struct Pace {
+    since: Duration,
+    executed: u64,
+    best: u64,
+    best_before: u64,
+}
+
+/// A pace is measured over this many request timeouts.
+const PACE_STRETCH: u32 = 3;
+/// A primary that reaches less than this part of the best pace under the one before it is slow.
+const SLOW: u64 = 2;
+
+impl Suspicion {
+    pub(super) fn heard(&mut self, from: ReplicaId, now: Duration) {
+        self.heard.insert(from, now);
+    }
+
+    /// Something got done, so patience starts anew.
+    pub(super) const fn progressed(&mut self, requests: u64, in_view: bool) {
+        self.executed = self.executed.saturating_add(requests);
+        self.stuck_since = None;
+        if in_view {
+            self.attempts = 0;
+        }
+    }
+
+    pub(super) const fn gave_up(&mut self) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.stuck_since = None;
+        self.passed_over = None;
+    }
+
+    pub(super) fn view_entered(&mut self, now: Duration) {
+        self.entered = now;
+        self.stuck_since = None;
+        self.passed_over = None;
+        let Pace { best, best_before, .. } = self.pace;
+        // A view too short to be measured says nothing; what came before it fades.
+        let before = if best > 0 { best } else { best_before / 2 };
+        self.pace = Pace { since: now, executed: self.executed, best: 0, best_before: before };
+    }
+
+    /// VC-9: the timeout doubles with each view change that brings nothing, up to a cap.
+    pub(super) fn patience(&self, config: &Config) -> Duration {
+        let doublings = self.attempts.saturating_sub(1).min(16);
+        let timeout = config.request_timeout.saturating_mul(1 << doublings);
+        timeout.min(config.max_timeout).max(config.request_timeout)
+    }
+}
+
+impl Pace {
+    fn measure(&mut self, now: Duration, executed: u64) -> u64 {
+        let millis = u64::try_from(now.saturating_sub(self.since).as_millis()).unwrap_or(u64::MAX);
+        let done = executed.saturating_sub(self.executed);
+        let pace = done.saturating_mul(1_000_000).checked_div(millis).unwrap_or(0);
+        self.restart(now, executed);
+        self.best = self.best.max(pace);
+        pace
+    }
+
+    const fn restart(&mut self, now: Duration, executed: u64) {
+        self.since = now;
+        self.executed = executed;
+    }
+}
+
+impl Replica {
+    /// Keeps the clocks of this module; called after every step.
+    pub(super) fn observe(&mut self, now: Duration) {
+        let suspicion = &mut self.suspicion;
+        let work = self.buffer.waiting().requests > 0 || self.proposed > self.execution.executed;
+        if work {
+            suspicion.stuck_since.get_or_insert(now);
+        } else {
+            suspicion.stuck_since = None;
+            suspicion.pace.restart(now, suspicion.executed);
+        }
+    }
+
+    fn judges_primary(&self) -> bool {
+        self.views.active && !self.is_primary()
+    }
+
+    /// When to look at the primary next.
+    pub(super) fn suspect_at(&self) -> Option<Duration> {
+        if !self.judges_primary() {
+            return self.views.deadline;
+        }
+        let stuck = self.suspicion.stuck_since.map(|since| since.saturating_add(self.patience()));
+        stuck.into_iter().chain([self.silent_at()]).min()
+    }
+
+    fn patience(&self) -> Duration {
+        self.suspicion.patience(&self.config)
+    }
+
+    /// VC-10: an idle primary is heard, too: its status is its heartbeat.
+    fn silent_at(&self) -> Duration {
+        let heard = self.suspicion.heard.get(&self.primary()).copied().unwrap_or_default();
+        let statuses = self.config.idle_status_period.saturating_mul(3);
+        heard.max(self.suspicion.entered).saturating_add(self.patience().max(statuses))
+    }
+
+    /// VC-11: gives up on a primary that is silent, or under which nothing gets done.
+    pub(super) fn judge_primary(&mut self, step: &mut Step<'_>) {
+        let now = step.now.elapsed;
+        if !self.judges_primary() || self.suspect_at().is_none_or(|at| now < at) {
+            return;
+        }
+        if self.is_outrun() || !self.hears_quorum(now) {
+            // Nothing that another primary could mend. Looks again after a while.
+            self.suspicion.stuck_since = None;
+            self.suspicion.entered = now;
+            return;
+        }
+        self.start_view_change(step, self.view.next());
+    }
+
+    /// Others got further, as at least one correct replica says: this one has to catch up.
+    fn is_outrun(&self) -> bool {
+        self.credible_claim() > self.execution.executed
+    }
+
+    /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one.
+    fn hears_quorum(&self, now: Duration) -> bool {
+        let limit = self.config.idle_status_period.saturating_mul(2);
+        let recent = |at: &&Duration| now.saturating_sub(**at) <= limit;
+        self.suspicion.heard.values().filter(recent).count().saturating_add(1) >= self.quorum()
+    }
+
+    /// Looks, once in a while, whether the primary is fair and fast.
+    pub(super) fn judge_service(&mut self, step: &mut Step<'_>) {
+        if !self.judges_primary() {
+            return;
+        }
+        if self.leaves_out_a_request(step.now.elapsed) || self.is_slow(step.now.elapsed) {
+            self.start_view_change(step, self.view.next());
+        }
+    }
+
+    /// VC-15: after so many stable checkpoints it is the next replica's turn, if the configuration says so.
+    pub(super) fn try_rotate(&mut self, step: &mut Step<'_>) {
+        let stable = self.stable_seq();
+        let span = self.config.checkpoint_period.saturating_mul(self.config.rotation_period);
+        let due = stable > self.views.floor && stable.value().checked_rem(span) == Some(0);
+        if due && self.views.active && self.config.sizes().n() > 1 {
+            self.start_view_change(step, self.view.next());
+        }
+    }
+
+    /// VC-13: a request waits past its time although twice as many as waited here with it were executed since.
+    fn leaves_out_a_request(&mut self, now: Duration) -> bool {
+        let since = now.saturating_sub(self.config.request_timeout);
+        let one = BatchLimits { requests: 1, bytes: usize::MAX };
+        let oldest = self.buffer.overdue(now, since, one).first().map(crate::Request::id);
+        let suspicion = &mut self.suspicion;
+        match (oldest, suspicion.passed_over) {
+            (None, _) => suspicion.passed_over = None,
+            (Some(id), Some(known)) if known.id == id => return suspicion.executed >= known.turn_by,
+            (Some(id), _) => {
+                let ahead = (self.buffer.waiting().requests as u64).saturating_mul(2).saturating_add(1);
+                let turn_by = suspicion.executed.saturating_add(ahead);
+                suspicion.passed_over = Some(PassedOver { id, turn_by });
+            }
+        }
+        false
+    }
+
+    /// VC-14: work never runs out, requests wait long, and less than half gets done of what did under the primary
+    /// before (Clement et al., NSDI '09).
+    fn is_slow(&mut self, now: Duration) -> bool {
+        let stretch = self.config.request_timeout.saturating_mul(PACE_STRETCH);
+        let Suspicion { pace, executed, .. } = &mut self.suspicion;
+        if now.saturating_sub(pace.since) < stretch {
+            return false;
+        }
+        let best_before = pace.best_before;
+        let reached = pace.measure(now, *executed);
+        let waiting = (self.buffer.waiting().requests as u64).saturating_mul(1_000_000);
+        let millis = u64::try_from(self.config.request_timeout.as_millis()).unwrap_or(u64::MAX);
+        let wait_long = waiting > reached.saturating_mul(millis);
+        wait_long && reached.saturating_mul(SLOW) < best_before
+    }
+}

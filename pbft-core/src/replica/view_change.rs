@@ -1,0 +1,197 @@
+//! VIEW-CHANGE: replicas give up on a primary together. When a replica does so by itself is in [`super::suspicion`].
+
+use core::time::Duration;
+use std::collections::BTreeMap;
+
+use super::{Replica, Step, outbox::Vote};
+use crate::{
+    evidence::Evidence,
+    ids::{ReplicaId, Seq, View},
+    message::{Message, PreparedCertificate, ProvenNewView, ProvenViewChange, Status, ViewChange},
+    storage::{LogPosition, Record},
+};
+
+/// What a replica knows of views.
+#[derive(Clone, Debug)]
+pub(super) struct Views {
+    /// Whether it takes part in its view: not between its VIEW-CHANGE and a NEW-VIEW.
+    pub(super) active: bool,
+    /// Its own VIEW-CHANGE, while it waits for the view.
+    pub(super) own: Option<ProvenViewChange>,
+    /// What began the present view; view 0 needs nothing.
+    pub(super) new_view: Option<ProvenNewView>,
+    /// Whether this replica's own NEW-VIEW is durable.
+    pub(super) announced: bool,
+    /// The view began after this checkpoint: its primary assigns nothing up to it.
+    pub(super) floor: Seq,
+    /// Where the log says in which view this replica is.
+    pub(super) position: Option<LogPosition>,
+    /// When to give up on a view that does not begin.
+    pub(super) deadline: Option<Duration>,
+    /// The newest VIEW-CHANGE of each replica.
+    votes: BTreeMap<ReplicaId, ProvenViewChange>,
+    /// When each peer was last sent the NEW-VIEW.
+    helped: BTreeMap<ReplicaId, Duration>,
+}
+
+impl Default for Views {
+    fn default() -> Self {
+        Self {
+            active: true,
+            own: None,
+            new_view: None,
+            announced: false,
+            floor: Seq::ZERO,
+            position: None,
+            deadline: None,
+            votes: BTreeMap::new(),
+            helped: BTreeMap::new(),
+        }
+    }
+}
+
+impl Views {
+    /// The view-changes for exactly this view, ascending by signer.
+    pub(super) fn votes_for(&self, view: View) -> impl Iterator<Item = &ProvenViewChange> {
+        self.votes.values().filter(move |proven| proven.vote.statement.view == view)
+    }
+
+    /// How many want this view or a later one.
+    fn count_from(&self, view: View) -> usize {
+        self.votes.values().filter(|proven| proven.vote.statement.view >= view).count()
+    }
+
+    pub(super) fn keep_vote(&mut self, proven: ProvenViewChange) {
+        self.votes.insert(proven.vote.signer, proven);
+    }
+}
+
+impl Replica {
+    /// VC-1: takes no further part in earlier views, and tells what the next primary must not forget.
+    pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View) {
+        self.suspicion.gave_up();
+        self.leave_views_before(view);
+        let proven = self.make_view_change();
+        let record = Record::ViewChange(proven.clone());
+        let position = self.persist_then_vote(step, record, Vote::ViewChange(proven.clone()));
+        self.views.position = Some(position);
+        self.views.own = Some(proven);
+        self.try_await_new_view(step);
+    }
+
+    /// The view is `view` from now on, and waits to begin. What was prepared before stays known.
+    pub(super) fn leave_views_before(&mut self, view: View) {
+        if view <= self.view {
+            return;
+        }
+        self.view = view;
+        self.views.active = false;
+        self.views.own = None;
+        self.views.new_view = None;
+        self.views.announced = false;
+        self.views.deadline = None;
+        self.log.leave_view();
+        self.buffer.release();
+    }
+
+    fn make_view_change(&self) -> ProvenViewChange {
+        let stable = self.checkpoints.proven.clone();
+        let reached = stable.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq);
+        let proofs = self.log.slots().filter(|(seq, _)| *seq > reached).filter_map(|(_, slot)| slot.proof());
+        let prepared: Vec<_> = proofs.cloned().collect();
+        let statement = ViewChange {
+            view: self.view,
+            stable: reached,
+            prepared: prepared.iter().map(PreparedCertificate::statement).collect(),
+        };
+        ProvenViewChange { vote: self.sign(statement), stable, prepared }
+    }
+
+    /// VC-3: the newest vote of each replica counts; each fact in it was proven before (VC-2).
+    pub(super) fn on_view_change(&mut self, step: &mut Step<'_>, proven: ProvenViewChange) {
+        let vote = &proven.vote;
+        if let Some(known) = self.views.votes.get(&vote.signer) {
+            let (first, view) = (&known.vote, known.vote.statement.view);
+            if vote.statement.view == view && vote.statement != first.statement {
+                step.push(Evidence::ViewChanges(Box::new([first.clone(), vote.clone()])).into());
+            }
+            if vote.statement.view <= view {
+                return;
+            }
+        }
+        if let Some(stable) = proven.stable.clone() {
+            self.on_stable(step, stable);
+        }
+        self.views.keep_vote(proven);
+        self.try_join(step);
+        self.try_await_new_view(step);
+        self.try_new_view(step);
+    }
+
+    /// VC-4: a weak quorum wants a later view than this replica does, so a correct one does. One replica alone moves
+    /// nobody.
+    fn try_join(&mut self, step: &mut Step<'_>) {
+        let mut wanted: Vec<_> = self.views.votes.values().map(|proven| proven.vote.statement.view).collect();
+        wanted.sort_unstable_by(|left, right| right.cmp(left));
+        let agreed = wanted.get(self.config.sizes().f()).copied();
+        if let Some(view) = agreed.filter(|view| *view > self.view) {
+            self.start_view_change(step, view);
+        }
+    }
+
+    /// VC-5: the wait for a new primary begins when a quorum wants it: before that it could not begin.
+    fn try_await_new_view(&mut self, step: &Step<'_>) {
+        if self.views.active
+            || self.views.deadline.is_some()
+            || self.views.count_from(self.view) < self.quorum()
+        {
+            return;
+        }
+        let patience = self.suspicion.patience(&self.config);
+        self.views.deadline = Some(step.now.elapsed.saturating_add(patience));
+    }
+
+    /// VC-6: the new primary did not begin its view in time either.
+    pub(super) fn on_view_change_timer(&mut self, step: &mut Step<'_>) {
+        if !self.views.active && self.views.deadline.is_some_and(|at| step.now.elapsed >= at) {
+            self.start_view_change(step, self.view.next());
+        }
+    }
+
+    /// VC-7: the network may lose anything, so votes are sent again as long as they are of use.
+    pub(super) fn send_view_change_again(&self, step: &mut Step<'_>) {
+        let durable = self.views.own.as_ref().filter(|own| {
+            let sent = self.views.votes.get(&self.id);
+            sent.is_some_and(|sent| sent.vote.statement.view == own.vote.statement.view)
+        });
+        if let Some(own) = durable.filter(|_| !self.views.active) {
+            step.push(crate::Effect::Broadcast(Message::ViewChange(own.clone())));
+        }
+    }
+
+    /// VC-8: a peer that missed the beginning of the view is shown its proof.
+    pub(super) fn help_with_view(&mut self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        let behind = status.view < self.view || (status.view == self.view && !status.active);
+        let announced = self.views.announced || !self.is_primary();
+        let Some(new_view) = self.views.new_view.as_ref().filter(|_| self.views.active && announced) else {
+            return;
+        };
+        let now = step.now.elapsed;
+        let pause = self.config.status_period.checked_div(2).unwrap_or_default();
+        let recently = self.views.helped.get(&to).is_some_and(|at| now.saturating_sub(*at) < pause);
+        if behind && !recently {
+            step.push(crate::Effect::Send(to, Message::NewView(new_view.clone())));
+            self.views.helped.insert(to, now);
+        }
+    }
+
+    /// The record of the view must not keep the log from being truncated: it is written again at checkpoints.
+    pub(super) fn persist_view(&mut self, step: &mut Step<'_>) {
+        let record = match (&self.views.own, &self.views.new_view) {
+            (Some(own), _) => Record::ViewChange(own.clone()),
+            (None, Some(new_view)) => Record::NewView(new_view.clone()),
+            (None, None) => return,
+        };
+        self.views.position = Some(self.persist(step, record));
+    }
+}
