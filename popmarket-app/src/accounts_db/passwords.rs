@@ -88,8 +88,7 @@ impl Hashing {
 
 fn random_salt() -> [u8; 16] {
     let mut salt = [0; 16];
-    // Without random numbers from the operating system there is no key and no session either.
-    #[allow(clippy::expect_used)]
+    #[expect(clippy::expect_used, reason = "without random numbers there is no key and no session either")]
     getrandom::fill(&mut salt).expect("the operating system has random numbers");
     salt
 }

@@ -20,8 +20,7 @@ const MAX_SESSIONS: i64 = 16;
 pub struct SessionToken([u8; 32]);
 
 impl SessionToken {
-    // Without random numbers from the operating system no session is safe.
-    #[allow(clippy::expect_used)]
+    #[expect(clippy::expect_used, reason = "without random numbers no session is safe")]
     fn generate() -> Self {
         let mut bytes = [0; 32];
         getrandom::fill(&mut bytes).expect("the operating system has random numbers");

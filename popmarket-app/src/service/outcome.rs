@@ -58,8 +58,10 @@ pub(super) fn refusal_bytes(refusal: Refusal) -> Vec<u8> {
     encode(&refusal)
 }
 
-// Postcard fails on sequences of unknown length and on foreign serde implementations only. Answers have neither.
-#[allow(clippy::expect_used)]
+#[expect(
+    clippy::expect_used,
+    reason = "postcard fails on sequences of unknown length only: answers have none"
+)]
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("answers are encodable")
 }

@@ -159,8 +159,10 @@ fn role(code: &str) -> Option<Role> {
     [Role::Member, Role::Admin].into_iter().find(|role| role_code(*role) == code)
 }
 
-// Postcard fails on sequences of unknown length and on foreign serde implementations only. Columns have neither.
-#[allow(clippy::expect_used)]
+#[expect(
+    clippy::expect_used,
+    reason = "postcard fails on sequences of unknown length only: columns have none"
+)]
 fn encode<T: serde::Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("columns are encodable")
 }

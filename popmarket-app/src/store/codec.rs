@@ -5,8 +5,10 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::StoreError;
 
-// Postcard fails on sequences of unknown length and on foreign serde implementations only. What is stored has neither.
-#[allow(clippy::expect_used)]
+#[expect(
+    clippy::expect_used,
+    reason = "postcard fails on sequences of unknown length only: what is stored has none"
+)]
 pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("what is stored is encodable")
 }
