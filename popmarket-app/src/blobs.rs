@@ -44,20 +44,24 @@ impl BlobStore {
         Ok(Self { folder })
     }
 
-    /// Keeps a blob, and says its hash.
+    /// Keeps a blob for good, and says its hash.
     ///
     /// # Errors
     /// [`BlobError::Io`].
     pub async fn put(&self, bytes: impl AsRef<[u8]> + Send) -> Result<Digest, BlobError> {
         let hash = sha256(bytes.as_ref());
         let path = self.path_of(&hash);
+        let parent = path.parent().unwrap_or(&self.folder);
         if !fs::try_exists(&path).await.map_err(at(&path))? {
-            let parent = path.parent().unwrap_or(&self.folder);
             fs::create_dir_all(parent).await.map_err(at(parent))?;
             // In one step, so that nobody finds half of it. The name is used once, so two writers never share a file.
             let draft = parent.join(format!("{hash}.{:032x}", random()));
             write(&draft, bytes.as_ref()).await.map_err(at(&draft))?;
             fs::rename(&draft, &path).await.map_err(at(&path))?;
+        }
+        // Also for a blob that is there: another writer may have come no further than the new name.
+        for folder in [parent, &self.folder] {
+            sync_folder(folder).await.map_err(at(folder))?;
         }
         Ok(hash)
     }
@@ -97,6 +101,11 @@ async fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = fs::File::create_new(path).await?;
     file.write_all(bytes).await?;
     file.sync_all().await
+}
+
+/// Names of files are on the disk when their folder is.
+async fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs::File::open(folder).await?.sync_all().await
 }
 
 fn random() -> u128 {
