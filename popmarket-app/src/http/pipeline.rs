@@ -98,6 +98,7 @@ pub(super) async fn gate(State(state): State<AppState>, request: Request, next: 
     match admit(&state, &parts, rule, client).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
+            parts.extensions.insert(Client::at(peer(&state, &parts)));
             let mut response = next.run(Request::from_parts(parts, body)).await;
             // For the page that says what went wrong.
             response.extensions_mut().insert(caller);
@@ -156,7 +157,8 @@ async fn admit(state: &AppState, parts: &Parts, rule: &Rule, client: Client) -> 
     Ok(caller)
 }
 
-fn limit(state: &AppState, client: Client, kind: Kind) -> Result<(), Failure> {
+/// Counts a request.
+pub(super) fn limit(state: &AppState, client: Client, kind: Kind) -> Result<(), Failure> {
     let taken = state.shared.limiter.take(client, kind, Instant::now());
     taken.map_err(|seconds| Problem::later(Code::RATE_LIMITED, seconds))
 }

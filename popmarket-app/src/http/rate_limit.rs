@@ -23,6 +23,8 @@ pub enum Kind {
 pub(crate) enum Client {
     /// A member who is signed in.
     Member(Address),
+    /// Everyone who gives this name to sign in or up with, whether a member has it or not. In small Latin letters.
+    Name(String),
     /// Everyone else at an address. Of IPv6 addresses the first 64 bits count, since a client has all the others.
     Address(IpAddr),
 }

@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use ledger::Name;
 
 use crate::accounts_db::{Password, Session, SessionToken};
 use crate::http::caller::{SignedIn, role_of};
@@ -10,7 +11,9 @@ use crate::http::code::Code;
 use crate::http::extract::JsonBody;
 use crate::http::model::{NewSession, SessionView};
 use crate::http::once::accounts_problem;
+use crate::http::pipeline::limit;
 use crate::http::problem::{Answer, Failure, Problem};
+use crate::http::rate_limit::{Client, Kind};
 use crate::http::state::AppState;
 
 /// Sign in.
@@ -36,7 +39,9 @@ pub(crate) async fn sign_in(
     password: String,
 ) -> Result<(SessionToken, Session), Failure> {
     let wrong = || Problem::new(Code::INVALID_CREDENTIALS);
-    let name = name.parse().map_err(|_| wrong())?;
+    let name: Name = name.parse().map_err(|_| wrong())?;
+    // Whoever tries passwords from many addresses is slow all the same.
+    limit(state, Client::Name(name.folded()), Kind::Password)?;
     let password = Password::new(password).map_err(|_| wrong())?;
     state.accounts.sign_in(&name, &password, state.options.session_lasts).await.map_err(accounts_problem)
 }

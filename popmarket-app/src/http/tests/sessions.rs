@@ -1,11 +1,15 @@
 //! Signing in, up and out; cookies, and requests that other sites forge.
 
+use std::net::IpAddr;
+
 use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::world::{ALICE, BOB, PASSWORD, Reply, World, account};
 use crate::http::HttpOptions;
+use crate::http::rate_limit::{Rate, Rates};
+use crate::http::serve::Peer;
 
 async fn form(world: &World, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
     let request = world
@@ -141,4 +145,33 @@ async fn other_sites_cannot_act_through_a_browser() {
         pay(&[("authorization", &bearer), ("sec-fetch-site", "cross-site")]).await.status,
         StatusCode::ACCEPTED
     );
+}
+
+/// Mistake: who has many addresses can try as many passwords for a name.
+#[tokio::test]
+async fn passwords_for_one_name_are_tried_slowly_from_wherever() {
+    let password = Rate { burst: 3.0, per_second: 0.001 };
+    let rates = Rates { password, ..Rates::default() };
+    let world = World::with_options(HttpOptions { rates, ..HttpOptions::default() }).await;
+    world.token(ALICE).await;
+    let attempt = async |name: &str, from: u8| {
+        let body = json!({"name": name, "password": "wrong horse"}).to_string();
+        let request = world
+            .stranger()
+            .request(&Method::POST, "/v1/sessions")
+            .header("content-type", "application/json")
+            .extension(Peer(IpAddr::from([10, 0, 0, from])));
+        let reply = world.answer(request.body(Body::from(body)).unwrap()).await;
+        (reply.code(), reply.header("retry-after").to_owned(), reply.body)
+    };
+    let mut answers = Vec::new();
+    for (name, other_case) in [("alice", "ALICE"), ("nobody", "NoBody")] {
+        for from in 1..=3 {
+            assert_eq!(attempt(name, from).await.0, "INVALID_CREDENTIALS");
+        }
+        answers.push((attempt(name, 4).await, attempt(other_case, 5).await));
+    }
+    assert_eq!(answers[0].0.0, "RATE_LIMITED");
+    assert_eq!(answers[0], answers[1], "members and others are told the same");
+    assert_eq!(attempt("bob", 4).await.0, "INVALID_CREDENTIALS");
 }
