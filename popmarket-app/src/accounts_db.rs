@@ -2,6 +2,8 @@
 //! transactions were signed here. In a database of its own, which a rebuild of the read model leaves alone.
 //!
 //! What a member may do is not in here: that is the account's role on the ledger.
+//!
+//! What is committed survives a loss of power.
 
 mod idempotency;
 mod members;
@@ -20,15 +22,18 @@ use sqlx::Executor;
 use thiserror::Error;
 
 use crate::clock::{self, Clock};
-use crate::sql::{Col, Database, OpenError, Step};
-use idempotency::Claims;
+use crate::sql::{Col, Database, Durability, OpenError, Step};
+use idempotency::{Claims, Kept};
 pub use idempotency::{IdempotencyBegin, IdempotencyScope, IdempotencyTicket, StoredAnswer};
 pub use members::{KeyKeeping, Member};
 use passwords::Hashing;
 pub use passwords::{Password, WeakPassword};
 pub use sessions::{Session, SessionToken};
 
-const STEPS: &[Step] = &[(1, "initial", include_str!("../migrations/accounts_db/0001_initial.sql"))];
+const STEPS: &[Step] = &[
+    (1, "initial", include_str!("../migrations/accounts_db/0001_initial.sql")),
+    (2, "unfinished", include_str!("../migrations/accounts_db/0002_unfinished.sql")),
+];
 
 /// Members, sessions, idempotency records and the outbox. Clones share it.
 #[derive(Clone)]
@@ -41,6 +46,7 @@ struct Shared {
     clock: Clock,
     hashing: Hashing,
     claims: Arc<Claims>,
+    kept: Kept,
 }
 
 /// Why something about members does not work.
@@ -55,7 +61,7 @@ pub enum AccountsError {
     /// Name and password do not belong together; which one is wrong is not said.
     #[error("name and password do not belong together")]
     WrongCredentials,
-    /// Too many passwords are being checked, or too many requests remembered: try again later.
+    /// Too many passwords are being checked, or too many requests answered at a time: try again later.
     #[error("too much is going on at once")]
     Busy,
     /// The database said no.
@@ -95,9 +101,10 @@ impl AccountsDb {
     /// # Errors
     /// [`AccountsError`].
     pub async fn open_with_clock(file: &Path, clock: Clock) -> Result<Self, AccountsError> {
-        let database = Database::open(file, STEPS).await?;
-        let claims = Arc::new(Claims::default());
-        let db = Self { shared: Arc::new(Shared { database, clock, hashing: Hashing::new()?, claims }) };
+        let database = Database::open(file, STEPS, Durability::Committed).await?;
+        let (claims, kept) = (Arc::new(Claims::default()), Kept::default());
+        let db =
+            Self { shared: Arc::new(Shared { database, clock, hashing: Hashing::new()?, claims, kept }) };
         db.forget_expired().await?;
         Ok(db)
     }

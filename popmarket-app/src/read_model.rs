@@ -41,7 +41,7 @@ pub use records::{
 };
 pub(crate) use trades::deadline_code;
 
-use crate::sql::{Database, Db, OpenError, Step};
+use crate::sql::{Database, Db, Durability, OpenError, Step};
 
 const STEPS: &[Step] = &[(1, "initial", include_str!("../migrations/read_model/0001_initial.sql"))];
 
@@ -69,7 +69,8 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn open(file: &Path) -> Result<Self, ReadError> {
-        let database = Database::open(file, STEPS).await.map_err(|error| match error {
+        let opened = Database::open(file, STEPS, Durability::Rebuildable).await;
+        let database = opened.map_err(|error| match error {
             OpenError::Database(error) => ReadError::Database(error),
             OpenError::Migrate(error) => ReadError::Migrate(error),
         })?;

@@ -32,6 +32,15 @@ pub(crate) struct Database {
     pub(crate) readers: Pool<Db>,
 }
 
+/// What a loss of power may take. A crash of the process takes nothing that is committed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// Nothing that is committed: each commit waits for the disk.
+    Committed,
+    /// The last commits, which can be made again.
+    Rebuildable,
+}
+
 /// Why a database cannot be opened.
 #[derive(Debug, Error)]
 pub(crate) enum OpenError {
@@ -46,11 +55,15 @@ pub(crate) type Step = (i64, &'static str, &'static str);
 
 impl Database {
     /// Opens a file, or begins it, and brings its tables up to date.
-    pub(crate) async fn open(file: &Path, steps: &[Step]) -> Result<Self, OpenError> {
+    pub(crate) async fn open(file: &Path, steps: &[Step], durability: Durability) -> Result<Self, OpenError> {
+        let synchronous = match durability {
+            Durability::Committed => SqliteSynchronous::Full,
+            Durability::Rebuildable => SqliteSynchronous::Normal,
+        };
         let options = SqliteConnectOptions::new()
             .filename(file)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Normal)
+            .synchronous(synchronous)
             .busy_timeout(Duration::from_secs(10))
             .foreign_keys(false);
         let writer = SqlitePoolOptions::new()

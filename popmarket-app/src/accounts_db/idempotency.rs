@@ -4,7 +4,7 @@
 //! request without an answer whose claim is gone was interrupted: it may be answered anew. That its transaction is not made
 //! twice is the [outbox](super::AccountsDb)'s work.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ledger::Millis;
@@ -17,13 +17,18 @@ use crate::sql::{Col, RowExt};
 const KEPT: Millis = Millis::hours(24);
 /// Requests that are being answered at a time.
 const MAX_IN_FLIGHT: usize = 10_000;
-/// Answers that are kept for one member.
-const MAX_KEPT: i64 = 20_000;
+/// Answers that are kept for one asker, if not a few more. Of more the oldest are forgotten: a request with a forgotten
+/// key still finds its transaction, by the `client_ref` that is made of the key.
+const MAX_KEPT: u32 = 20_000;
+/// After how many requests of an asker the answers are counted.
+const COUNT_EVERY: u32 = 1_000;
+/// Askers whose requests are counted at a time.
+const MAX_COUNTED: usize = 16_384;
 
 /// A request that the server answers once, however often it comes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyScope {
-    /// Who asks; the zero address for someone who is not signed in.
+    /// Who asks: a member, or something that stands for those who ask from one place and are not signed in.
     pub member: Address,
     /// Method and path.
     pub route: String,
@@ -63,6 +68,13 @@ pub struct IdempotencyTicket {
     claims: Arc<Claims>,
 }
 
+#[cfg(test)]
+impl IdempotencyTicket {
+    pub(super) const fn scope(&self) -> &IdempotencyScope {
+        &self.scope
+    }
+}
+
 impl Drop for IdempotencyTicket {
     fn drop(&mut self) {
         self.claims.with(|claims| claims.remove(&self.scope));
@@ -86,6 +98,30 @@ impl Claims {
             Ok(claims.insert(scope.clone()))
         })?;
         Ok(is_new.then(|| IdempotencyTicket { scope: scope.clone(), claims: Arc::clone(self) }))
+    }
+}
+
+/// How many requests of each asker came since the answers were counted.
+#[derive(Debug, Default)]
+pub(super) struct Kept(Mutex<HashMap<Address, u32>>);
+
+impl Kept {
+    /// Another request: whether it is time to count.
+    pub(super) fn is_time_to_count(&self, asker: Address) -> bool {
+        let mut requests = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if requests.len() >= MAX_COUNTED {
+            requests.clear();
+        }
+        let requests = requests.entry(asker).or_default();
+        *requests = requests.wrapping_add(1) % COUNT_EVERY;
+        *requests == 0
+    }
+}
+
+#[cfg(test)]
+impl Kept {
+    pub(super) fn askers(&self) -> usize {
+        self.0.lock().unwrap().len()
     }
 }
 
@@ -134,16 +170,28 @@ impl AccountsDb {
     }
 
     async fn remember(&self, scope: &IdempotencyScope, fingerprint: &Digest) -> Result<(), AccountsError> {
-        let sql = "SELECT COUNT(*) AS count FROM idempotency WHERE member = $1";
-        let row = sqlx::query(sql).bind(Col(scope.member)).fetch_one(&self.shared.database.readers).await?;
-        if sqlx::Row::try_get::<i64, _>(&row, "count")? >= MAX_KEPT {
-            return Err(AccountsError::Busy);
+        if self.shared.kept.is_time_to_count(scope.member) {
+            self.forget_oldest_answers(&scope.member, MAX_KEPT).await?;
         }
         let sql = "INSERT INTO idempotency (member, route, key, fingerprint, expires_at) VALUES ($1, $2, $3, $4, $5) \
                    ON CONFLICT (member, route, key) DO UPDATE SET fingerprint = excluded.fingerprint, \
                    expires_at = excluded.expires_at, status = NULL, content_type = NULL, body = NULL";
         let query = sqlx::query(sql).bind(Col(scope.member)).bind(&scope.route).bind(&scope.key);
         let query = query.bind(Col(*fingerprint)).bind(Col(self.now().plus(KEPT)));
+        query.execute(&self.shared.database.writer).await?;
+        Ok(())
+    }
+
+    /// Keeps so many answers of an asker at most. Requests that are still being answered stay.
+    pub(super) async fn forget_oldest_answers(
+        &self,
+        asker: &Address,
+        at_most: u32,
+    ) -> Result<(), AccountsError> {
+        let sql = "DELETE FROM idempotency WHERE member = $1 AND status IS NOT NULL AND expires_at <= \
+                   (SELECT expires_at FROM idempotency WHERE member = $1 AND status IS NOT NULL \
+                   ORDER BY expires_at DESC LIMIT 1 OFFSET $2)";
+        let query = sqlx::query(sql).bind(Col(*asker)).bind(at_most);
         query.execute(&self.shared.database.writer).await?;
         Ok(())
     }

@@ -2,7 +2,6 @@
 
 use ledger::Name;
 use pbft_crypto::Address;
-use sqlx::Executor;
 
 use super::passwords::{Password, PasswordRecord};
 use super::{AccountsDb, AccountsError};
@@ -59,7 +58,7 @@ fn password(row: &Row) -> Result<PasswordRecord, sqlx::Error> {
 }
 
 impl AccountsDb {
-    /// Takes in a new member, for good: also a loss of power does not take the member out again.
+    /// Takes in a new member, whose enrolment is unfinished until [`finish_enrolment`](Self::finish_enrolment).
     ///
     /// # Errors
     /// [`AccountsError`].
@@ -74,15 +73,52 @@ impl AccountsDb {
         let query = sqlx::query(sql).bind(Col(member.address)).bind(member.name.as_str());
         let query = query.bind(member.name.folded()).bind(Col(member.keeping)).bind(Col(record.scheme));
         let query = query.bind(record.salt).bind(record.hash).bind(Col(self.now()));
-        let writer = &self.shared.database.writer;
-        if query.execute(writer).await?.rows_affected() == 1 {
-            writer.execute("PRAGMA wal_checkpoint(FULL)").await?;
+        if query.execute(&self.shared.database.writer).await?.rows_affected() == 1 {
             return Ok(());
         }
         match self.member_by_address(&member.address).await? {
             Some(_) => Err(AccountsError::AccountTaken),
             None => Err(AccountsError::NameTaken),
         }
+    }
+
+    /// The member's account is open.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn finish_enrolment(&self, address: &Address) -> Result<(), AccountsError> {
+        let query = sqlx::query("UPDATE members SET is_open = 1 WHERE address = $1").bind(Col(*address));
+        query.execute(&self.shared.database.writer).await?;
+        Ok(())
+    }
+
+    /// Some members of whom it is not known that the account is open, those who wait longest first.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn unfinished(&self, at_most: u32) -> Result<Vec<Member>, AccountsError> {
+        let sql = "SELECT * FROM members WHERE is_open = 0 ORDER BY enrolled_at LIMIT $1";
+        let rows = sqlx::query(sql).bind(at_most).fetch_all(&self.shared.database.readers).await?;
+        Ok(rows.iter().map(member).collect::<Result<_, _>>()?)
+    }
+
+    /// Whether it is not known that the member's account is open.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn is_unfinished(&self, address: &Address) -> Result<bool, AccountsError> {
+        let sql = "SELECT is_open FROM members WHERE address = $1 AND is_open = 0";
+        let query = sqlx::query(sql).bind(Col(*address));
+        Ok(query.fetch_optional(&self.shared.database.readers).await?.is_some())
+    }
+
+    /// Whether a member has this password.
+    ///
+    /// # Errors
+    /// [`AccountsError`].
+    pub async fn is_password(&self, member: &Member, password: &Password) -> Result<bool, AccountsError> {
+        let record = self.credentials(&member.name).await?.map(|(_, record)| record);
+        self.shared.hashing.check(password, record.as_ref()).await
     }
 
     /// Forgets a member whose account did not come to be.

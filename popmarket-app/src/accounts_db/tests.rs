@@ -168,6 +168,61 @@ async fn an_interrupted_request_may_come_again() {
     assert!(matches!(begin(&world.db, "k", 2).await, IdempotencyBegin::New(_)));
 }
 
+/// Mistake: past a number of answers a member can do nothing more that day.
+#[tokio::test]
+async fn the_oldest_answers_make_room_and_only_the_askers_own() {
+    let world = World::new().await;
+    let mut others = scope("0");
+    others.member = Address::from_bytes([2; 32]);
+    let IdempotencyBegin::New(ticket) = world.db.begin(others.clone(), &Digest::ZERO).await.unwrap() else {
+        panic!()
+    };
+    world.db.answer(ticket, &answer()).await.unwrap();
+    let IdempotencyBegin::New(running) = begin(&world.db, "running", 0).await else { panic!() };
+    for key in ["0", "1", "2", "3", "4"] {
+        world.pass(Duration::from_secs(1));
+        let IdempotencyBegin::New(ticket) = begin(&world.db, key, 0).await else { panic!() };
+        world.db.answer(ticket, &answer()).await.unwrap();
+    }
+    world.db.forget_oldest_answers(&running.scope().member, 3).await.unwrap();
+    for (key, is_kept) in [("0", false), ("1", false), ("2", true), ("3", true), ("4", true)] {
+        let kept = matches!(begin(&world.db, key, 0).await, IdempotencyBegin::Answered(_));
+        assert_eq!(kept, is_kept, "{key}");
+    }
+    let kept = world.db.begin(others, &Digest::ZERO).await.unwrap();
+    assert!(matches!(kept, IdempotencyBegin::Answered(_)));
+    drop(running);
+    assert!(
+        matches!(begin(&world.db, "running", 1).await, IdempotencyBegin::OtherRequest),
+        "it is not forgotten"
+    );
+}
+
+#[test]
+fn answers_are_counted_now_and_then_in_bounded_memory() {
+    let kept = Kept::default();
+    let asker = |number: u32| {
+        let mut bytes = [0; 32];
+        bytes[..4].copy_from_slice(&number.to_be_bytes());
+        Address::from_bytes(bytes)
+    };
+    let counts = (1..=2_500).filter(|_| kept.is_time_to_count(asker(0))).count();
+    assert_eq!(counts, 2);
+    for number in 0..40_000 {
+        kept.is_time_to_count(asker(number));
+        assert!(kept.askers() <= 16_384);
+    }
+}
+
+/// Rule: nothing that was answered is lost when the power fails, so every commit waits for the disk.
+#[tokio::test]
+async fn commits_wait_for_the_disk() {
+    const FULL: i64 = 2;
+    let world = World::new().await;
+    let pragma = sqlx::query("PRAGMA synchronous").fetch_one(&world.db.shared.database.writer).await.unwrap();
+    assert_eq!(sqlx::Row::get::<i64, _>(&pragma, 0), FULL);
+}
+
 #[tokio::test]
 async fn one_of_many_at_once_is_the_first() {
     let world = World::new().await;

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::code::Code;
 use super::model::Reply;
 use super::problem::{Answer, Failed, Failure, PROBLEM_JSON, Problem, ProblemDetails};
+use super::rate_limit::Client;
 use super::state::AppState;
 use crate::accounts_db::{AccountsError, IdempotencyBegin, IdempotencyScope, StoredAnswer};
 
@@ -122,6 +123,7 @@ impl IntoResponse for Settled {
 pub(crate) struct RequestKey {
     route: String,
     key: Option<String>,
+    client: Option<Client>,
 }
 
 impl<S: Sync> FromRequestParts<S> for RequestKey {
@@ -131,7 +133,8 @@ impl<S: Sync> FromRequestParts<S> for RequestKey {
         let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str);
         // The alias is the same route.
         let path = if path == "/payment" { "/v1/payments" } else { parts.uri.path() };
-        Ok(Self { route: format!("{} {path}", parts.method), key: key(&parts.headers)? })
+        let client = parts.extensions.get::<Client>().cloned();
+        Ok(Self { route: format!("{} {path}", parts.method), key: key(&parts.headers)?, client })
     }
 }
 
@@ -142,6 +145,13 @@ impl RequestKey {
     /// INVALID_IDEMPOTENCY_KEY.
     pub(crate) fn of_form(self, key: String) -> Result<Self, Failure> {
         Ok(Self { key: Some(checked(key)?), ..self })
+    }
+
+    /// What stands for those who ask from where this request comes from and are not signed in. So nobody's keys are in
+    /// the way of others'.
+    pub(crate) fn stranger(&self) -> Address {
+        let place = pbft_crypto::sha256(format!("stranger\n{:?}", self.client).as_bytes());
+        Address::from_bytes(*place.as_bytes())
     }
 
     /// What the transaction is found by if the request comes again before it was answered. Derived from the key and from
@@ -158,7 +168,7 @@ impl RequestKey {
     }
 
     fn scope(self, member: Address) -> Option<IdempotencyScope> {
-        let Self { route, key } = self;
+        let Self { route, key, client: _ } = self;
         key.map(|key| IdempotencyScope { member, route, key })
     }
 }

@@ -1,11 +1,14 @@
 //! Requests that come twice.
 
+use std::net::IpAddr;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::world::{ALICE, BOB, World, account};
+use crate::http::serve::Peer;
 
 fn payment(amount: &str) -> Value {
     json!({"to": account(BOB), "amount": amount})
@@ -134,4 +137,24 @@ async fn a_new_member_is_made_once() {
     assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, "true"));
     assert_eq!(stranger.post("/v1/members", &body).await.code(), "NAME_TAKEN");
     assert_eq!(world.height(), 1);
+}
+
+/// Mistake: all who are not signed in share one set of keys, so that one of them is in the way of the others.
+#[tokio::test]
+async fn keys_of_strangers_belong_to_where_they_come_from() {
+    let world = World::new().await;
+    let join = async |name: &str, from: u8| {
+        let body = json!({"name": name, "password": "correct horse"}).to_string();
+        let request = world
+            .stranger()
+            .request(&Method::POST, "/v1/members")
+            .header("content-type", "application/json")
+            .header("idempotency-key", "k")
+            .extension(Peer(IpAddr::from([10, 0, 0, from])));
+        world.answer(request.body(Body::from(body)).unwrap()).await
+    };
+    assert_eq!(join("dora", 1).await.status, StatusCode::CREATED);
+    assert_eq!(join("erin", 1).await.code(), "IDEMPOTENCY_KEY_REUSED");
+    assert_eq!(join("erin", 2).await.status, StatusCode::CREATED);
+    assert_eq!(join("dora", 1).await.header("idempotency-replayed"), "true");
 }
