@@ -127,8 +127,8 @@ impl Demo<'_> {
         for (name, address) in MEMBERS.into_iter().zip(&mut addresses) {
             let name = Name::new(name)?;
             *address = match self.accounts.member_by_name(&name).await? {
-                Some(member) => member.address,
-                None => {
+                Some(member) if !self.accounts.is_unfinished(&member.address).await? => member.address,
+                _ => {
                     let password = Password::new(password.to_owned())?;
                     self.gateway.enrol_custodial(name, &password, WAIT).await?.0.address
                 }

@@ -26,7 +26,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ledger::{Ledger, Millis, Operation, Transaction, UnixMillis};
+use ledger::{Height, Ledger, Millis, Operation, Transaction, UnixMillis};
 use pbft_crypto::{Address, PublicKey};
 use wallet::{Custody, Draft, NonceLease, NonceView, SignError, Signed, Wallet};
 
@@ -35,6 +35,7 @@ use crate::clock::{self, Clock};
 use crate::read_model::ReadModel;
 use crate::service::LedgerView;
 
+pub use enrolment::Proof;
 pub use error::{EnrolError, GatewayError};
 use fate::Standing;
 use flight::{Begun, Flights};
@@ -66,6 +67,8 @@ pub struct GatewayOptions {
     pub patience: Duration,
     /// How long to wait before a transaction is sent again; doubles each time, up to forty times as long.
     pub pause: Duration,
+    /// How long a request waits for the read model to have read what was on the chain at the start.
+    pub catch_up: Duration,
     /// Transactions on their way at a time.
     pub max_in_flight: usize,
     /// Tells until when a transaction is valid.
@@ -78,6 +81,7 @@ impl Default for GatewayOptions {
             validity: Duration::from_secs(60),
             patience: Duration::from_secs(120),
             pause: Duration::from_millis(50),
+            catch_up: Duration::from_secs(5),
             max_in_flight: 10_000,
             clock: clock::system(),
         }
@@ -98,16 +102,19 @@ struct Shared {
     wallet: Arc<Wallet<Custody>>,
     options: GatewayOptions,
     flights: Flights,
+    /// The read model is behind what an earlier process did as long as it has not read so far.
+    since: Height,
 }
 
 impl Gateway {
     /// Puts it together.
     pub fn new(parts: GatewayParts) -> Self {
         let GatewayParts { submitter, view, model, accounts, custody, options } = parts;
-        let chain_id = view.read(|ledger| *ledger.chain_id());
+        let (chain_id, since) = view.read(|ledger| (*ledger.chain_id(), ledger.height()));
         let wallet = Arc::new(Wallet::new(chain_id, custody));
         let flights = Flights::new(options.max_in_flight);
-        Self { shared: Arc::new(Shared { submitter, view, model, accounts, wallet, options, flights }) }
+        let shared = Shared { submitter, view, model, accounts, wallet, options, flights, since };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The ledger that it looks at.
@@ -209,8 +216,13 @@ impl Gateway {
         if let Some(transaction) = self.shared.accounts.outgoing(sender, client_ref).await? {
             return Ok(Some(transaction));
         }
-        // A loss of power takes more from the outbox than from the chain.
-        let recorded = self.shared.model.transaction_by_ref(sender, client_ref).await?;
+        // The outbox forgets, the chain does not.
+        let model = &self.shared.model;
+        let Shared { since, options, .. } = &*self.shared;
+        if model.wait_for_height(*since, options.catch_up).await.is_none() {
+            return Err(GatewayError::CatchingUp);
+        }
+        let recorded = model.transaction_by_ref(sender, client_ref).await?;
         Ok(recorded.map(|record| record.transaction))
     }
 

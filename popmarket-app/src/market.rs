@@ -145,7 +145,10 @@ impl MarketPlan<'_> {
             options: GatewayOptions::default(),
         });
         let projector = tokio::spawn(Projector::new(self.ledger, read.clone()).run());
-        let tidier = tokio::spawn(tidy(accounts.clone()));
+        let (members, enrolling) = (accounts.clone(), gateway.clone());
+        let tidier = tokio::spawn(async move {
+            tokio::join!(tidy(members), enrolling.look_after_enrolments());
+        });
         let registry = Mutex::new(registry);
         let metrics = move || {
             let mut text = String::new();

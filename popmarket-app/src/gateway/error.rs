@@ -24,6 +24,12 @@ pub enum GatewayError {
         /// Why.
         rejection: Rejection,
     },
+    /// It is not recorded: the chain has as many accounts as it can have.
+    #[error("the chain takes no more accounts")]
+    Full,
+    /// What is on the chain is still being read: nothing was submitted.
+    #[error("the chain is still being read")]
+    CatchingUp,
     /// Too much is going on at once: nothing was submitted.
     #[error("too many transactions are in flight")]
     Busy,
@@ -62,7 +68,8 @@ impl GatewayError {
             Self::Busy | Self::Nonces(_) => "BUSY",
             Self::TimedOut { .. } => "TIMED_OUT",
             Self::Custody(CustodyError::UnknownAccount(_)) => "NO_CUSTODY",
-            Self::Stopping => "UNAVAILABLE",
+            Self::Full => "CHAIN_FULL",
+            Self::Stopping | Self::CatchingUp => "UNAVAILABLE",
             Self::Custody(_) | Self::Store(_) | Self::Accounts(_) | Self::Model(_) => "INTERNAL",
         }
     }
@@ -71,9 +78,10 @@ impl GatewayError {
     /// sent again, else it may be carried out twice.
     pub const fn is_retryable(&self) -> bool {
         match self {
-            Self::Busy | Self::Nonces(_) | Self::TimedOut { .. } | Self::Stopping => true,
+            Self::Busy | Self::Nonces(_) | Self::TimedOut { .. } | Self::CatchingUp | Self::Stopping => true,
             Self::Refused(refusal) => matches!(refusal, Refusal::NonceTooFar { .. }),
             Self::Rejected { .. }
+            | Self::Full
             | Self::Custody(_)
             | Self::Store(_)
             | Self::Accounts(_)
@@ -102,4 +110,10 @@ pub enum EnrolError {
     /// The transaction is not one that opens an account.
     #[error("the transaction does not open an account")]
     NotARegistration,
+    /// Whoever asks need not be who has signed the transaction.
+    #[error("the registration's client_ref is not the first half of the SHA-256 of the proof")]
+    NotProven,
+    /// The key was not made here.
+    #[error("no such key was made here")]
+    UnknownWallet,
 }

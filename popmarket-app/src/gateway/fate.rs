@@ -14,6 +14,8 @@ pub(super) enum Fate {
     Recorded(Recorded),
     /// It is not, and does not get there.
     Refused(Refusal),
+    /// It is not: the chain has as many accounts as it can have. None is ever forgotten.
+    Full,
     /// Nobody knows.
     Unknown,
     /// Nobody will say any more.
@@ -78,6 +80,7 @@ pub(super) fn judge(
             let refusal = postcard::from_bytes(&bytes).unwrap_or(Refusal::Malformed);
             Ok(Some(Fate::Refused(refusal)))
         }
+        DeclineReason::TooManyClients => Ok(Some(Fate::Full)),
         DeclineReason::TooLarge => Ok(Some(Fate::Refused(Refusal::Malformed))),
         DeclineReason::NumberInUse | DeclineReason::NumberTooOld | DeclineReason::ReplyForgotten => {
             by_chain(view, transaction)

@@ -78,12 +78,12 @@ impl Gateway {
             let nonces = self.shared.wallet.nonces();
             match &fate {
                 Fate::Recorded(_) => nonces.confirm(lease),
-                Fate::Refused(_) => nonces.release(lease),
+                Fate::Refused(_) | Fate::Full => nonces.release(lease),
                 // Dropped: the nonce stays taken until the transaction has expired.
                 Fate::Unknown | Fate::Stopping => {}
             }
         }
-        if matches!(fate, Fate::Refused(_))
+        if matches!(fate, Fate::Refused(_) | Fate::Full)
             && let Err(error) = self.shared.accounts.drop_outgoing(&transaction).await
         {
             tracing::warn!(%error, tx_id = %transaction.id(), "a refused transaction stays written down");

@@ -50,13 +50,14 @@ impl Submission {
     /// Waits until it is recorded **and** in the read model, so that whoever reads next sees it.
     ///
     /// # Errors
-    /// [`GatewayError::Refused`]: it is never recorded. [`GatewayError::TimedOut`] or [`GatewayError::Stopping`]: it may
+    /// [`GatewayError::Refused`] or [`GatewayError::Full`]: it is never recorded. [`GatewayError::TimedOut`] or [`GatewayError::Stopping`]: it may
     /// still be recorded; wait on.
     pub async fn recorded(&mut self, at_most: Duration) -> Result<Recorded, GatewayError> {
         let deadline = Instant::now() + at_most;
         let recorded = match self.fate(deadline).await? {
             Fate::Recorded(recorded) => recorded,
             Fate::Refused(refusal) => return Err(GatewayError::Refused(refusal)),
+            Fate::Full => return Err(GatewayError::Full),
             Fate::Unknown => return Err(GatewayError::TimedOut { tx_id: self.tx_id }),
             Fate::Stopping => return Err(GatewayError::Stopping),
         };

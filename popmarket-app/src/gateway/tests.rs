@@ -1,3 +1,5 @@
+mod enrolment;
+
 use std::collections::{BTreeSet, VecDeque};
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -5,7 +7,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use futures_util::future::join_all;
-use ledger::{AccountOp, Amount, AssetId, Height, Memo, Name, Outcome, PaymentOp, Refusal};
+use ledger::{Amount, AssetId, Height, Memo, Outcome, PaymentOp, Refusal};
 use pbft_core::Request;
 use pbft_core::message::DeclineReason;
 use tempfile::TempDir;
@@ -13,7 +15,6 @@ use wallet::MasterKey;
 
 use super::local::LocalSubmitter;
 use super::*;
-use crate::accounts_db::{AccountsError, KeyKeeping, Password};
 use crate::projector::Projector;
 use crate::read_model::TransactionQuery;
 use crate::testing::{START, address, key, service, sign};
@@ -31,6 +32,8 @@ enum Trouble {
     BusyAndTaken,
     /// The replicas are full.
     Busy,
+    /// The chain has as many accounts as it can have.
+    Full,
     /// It never gets an answer.
     Never,
 }
@@ -54,6 +57,7 @@ impl Submitter for Road {
                 Some(Trouble::Lost) => Err(NoAnswer::TimedOut),
                 Some(Trouble::AnswerLost) => self.local.submit(request).await.and(Err(NoAnswer::TimedOut)),
                 Some(Trouble::Busy) => Err(NoAnswer::Declined(DeclineReason::Busy)),
+                Some(Trouble::Full) => Err(NoAnswer::Declined(DeclineReason::TooManyClients)),
                 Some(Trouble::BusyAndTaken) => {
                     self.local.submit(request).await.and(Err(NoAnswer::Declined(DeclineReason::Busy)))
                 }
@@ -354,69 +358,29 @@ async fn an_account_whose_key_is_elsewhere_is_not_signed_for() {
     assert_eq!((error.code(), error.is_retryable()), ("NO_CUSTODY", false));
 }
 
-fn password() -> Password {
-    Password::new("correct horse".into()).unwrap()
-}
-
-fn name(text: &str) -> Name {
-    Name::new(text).unwrap()
-}
-
+/// Rule: a wish that comes again never becomes a second transaction, even if the outbox has forgotten the first one and the
+/// read model has not read it yet.
 #[tokio::test]
-async fn a_member_has_a_login_and_an_account_or_neither() {
-    let world = World::new().await;
-    let (member, recorded) = world.gateway.enrol_custodial(name("dave"), &password(), LONG).await.unwrap();
-    let account = world.model.account(&member.address).await.unwrap().unwrap();
-    assert_eq!((account.name, member.keeping), (name("dave"), KeyKeeping::Custodial));
-    assert_eq!(recorded.outcome, Outcome::Applied);
-    world.accounts.sign_in(&name("dave"), &password(), LONG).await.unwrap();
-    for taken in ["DAVE", "alice"] {
-        let refused = world.gateway.enrol_custodial(name(taken), &password(), LONG).await.err().unwrap();
-        assert!(matches!(refused, EnrolError::Accounts(AccountsError::NameTaken)), "{taken}");
-    }
-    assert!(world.accounts.member_by_name(&name("alice")).await.unwrap().is_none());
-}
-
-#[tokio::test]
-async fn of_two_who_want_a_name_at_once_one_gets_login_and_account() {
-    let world = World::new().await;
-    // One comes over this server, the other one over another server.
-    world.trouble(&[Trouble::Lost]);
-    let password = password();
-    let here = world.gateway.enrol_custodial(name("dave"), &password, LONG);
-    let elsewhere = async {
-        let registration = sign(&key(9), 0, AccountOp::Register { name: name("dave") });
-        world.road.local.submit(crate::service::request_of(&registration)).await.unwrap()
-    };
-    let (here, _) = tokio::join!(here, elsewhere);
-    let owner = world.gateway.view().read(|ledger| ledger.account_by_name(&name("dave")).unwrap().0);
-    let login = world.accounts.member_by_name(&name("dave")).await.unwrap();
-    match here {
-        Ok((member, _)) => assert_eq!((owner, login), (member.address, Some(member))),
-        Err(
-            EnrolError::Gateway(GatewayError::Rejected { .. })
-            | EnrolError::Accounts(AccountsError::NameTaken),
-        ) => {
-            assert_eq!((owner, login), (address(&key(9)), None));
-        }
-        Err(other) => panic!("{other:?}"),
-    }
-}
-
-#[tokio::test]
-async fn a_member_may_keep_the_key() {
-    let world = World::new().await;
-    let registration = sign(&key(9), 0, AccountOp::Register { name: name("erin") });
-    let forged = {
-        let body = ledger::Body { nonce: 1, ..registration.body().clone() };
-        ledger::Transaction::new(body, *registration.auth())
-    };
-    let refused = world.gateway.enrol_self_custody(forged, &password(), LONG).await.err().unwrap();
-    assert!(matches!(refused, EnrolError::Gateway(GatewayError::Refused(Refusal::BadSignature))));
-    let refused =
-        world.gateway.enrol_self_custody(sign(&key(4), 0, pay(1)), &password(), LONG).await.err().unwrap();
-    assert!(matches!(refused, EnrolError::NotARegistration));
-    let (member, _) = world.gateway.enrol_self_custody(registration, &password(), LONG).await.unwrap();
-    assert_eq!((member.address, member.keeping), (address(&key(9)), KeyKeeping::SelfCustody));
-    world.accounts.sign_in(&name("erin"), &password(), LONG).await.unwrap();
+async fn nothing_is_signed_before_the_chain_of_the_start_is_read() {
+    let mut world = World::new().await;
+    let first = world.pay(9, 3).await.unwrap();
+    let paid = world.model.transaction(&first.tx_id).await.unwrap().unwrap().transaction;
+    world.accounts.drop_outgoing(&paid).await.unwrap();
+    // A new process with an empty read model.
+    world.model = ReadModel::open(&world.folder.path().join("new.db")).await.unwrap();
+    let master = MasterKey::from_bytes([7; 32]);
+    let keys = world.folder.path().join("keys");
+    world.gateway = Gateway::new(GatewayParts {
+        submitter: world.road.clone(),
+        view: world.gateway.view().clone(),
+        model: world.model.clone(),
+        accounts: world.accounts.clone(),
+        custody: Custody::open(keys, master, NonZeroUsize::new(100).unwrap()).unwrap(),
+        options: GatewayOptions { catch_up: Duration::from_millis(5), ..GatewayOptions::default() },
+    });
+    let early = world.pay(9, 3).await.err().unwrap();
+    assert!(matches!(early, GatewayError::CatchingUp) && early.is_retryable());
+    Projector::new(world.gateway.view().clone(), world.model.clone()).catch_up().await.unwrap();
+    assert_eq!(world.pay(9, 3).await.unwrap(), first);
+    assert_eq!(world.on_chain(), [first.tx_id]);
 }

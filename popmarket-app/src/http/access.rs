@@ -45,7 +45,7 @@ rules! {
     Member Read     GET    "/v1/members/me";
     Anyone Password POST   "/v1/sessions";
     Member Write    DELETE "/v1/sessions";
-    Member Password POST   "/v1/wallets";
+    Anyone Password POST   "/v1/wallets";
     Member Read     GET    "/v1/wallets/{address}";
     Anyone Read     GET    "/v1/accounts/{address}";
     Anyone Read     GET    "/v1/accounts/{address}/transactions";

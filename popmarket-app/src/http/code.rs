@@ -68,6 +68,7 @@ codes! {
     NAME_TAKEN = CONFLICT: "The name is taken.";
     WEAK_PASSWORD = UNPROCESSABLE_ENTITY: "A password has 8 to 128 characters.";
     NO_CUSTODY = CONFLICT: "The member keeps the key: send signed transactions.";
+    CHAIN_FULL = CONFLICT: "The chain has as many accounts as it can have.";
     KEY_REGISTERED = CONFLICT: "The key has an account.";
     NOT_A_PICTURE = UNPROCESSABLE_ENTITY: "The bytes are no JPEG, PNG or WebP picture that can be read.";
     UNKNOWN_BLOB = NOT_FOUND: "There is no such picture.";

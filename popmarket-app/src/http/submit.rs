@@ -130,7 +130,7 @@ pub(crate) async fn settle(
         Ok(recorded) => Ok(applied(&recorded, subject)),
         // It may still be recorded.
         Err(GatewayError::TimedOut { .. } | GatewayError::Stopping) => Ok(submitted(tx_id, subject)),
-        Err(GatewayError::Refused(refusal)) => Err(Problem::refused(&refusal, None)),
+        Err(error @ (GatewayError::Refused(_) | GatewayError::Full)) => Err(problem(&error)),
         Err(error) => Err(Box::new(Problem { tx_id: Some(tx_id), ..*problem(&error) })),
     }
 }
@@ -162,7 +162,8 @@ pub(crate) fn problem(error: &GatewayError) -> Failure {
         GatewayError::TimedOut { tx_id } => {
             Box::new(Problem { tx_id: Some(*tx_id), ..*Problem::later(Code::UNAVAILABLE, BUSY_RETRY) })
         }
-        GatewayError::Stopping => Problem::later(Code::UNAVAILABLE, BUSY_RETRY),
+        GatewayError::Full => Problem::new(Code::CHAIN_FULL),
+        GatewayError::CatchingUp | GatewayError::Stopping => Problem::later(Code::UNAVAILABLE, BUSY_RETRY),
         GatewayError::Accounts(AccountsError::Busy) => Problem::later(Code::BUSY, BUSY_RETRY),
         GatewayError::Custody(_)
         | GatewayError::Store(_)

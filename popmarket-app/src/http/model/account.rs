@@ -1,5 +1,5 @@
 use ledger::{Amount, AssetId, Name, Role};
-use pbft_crypto::{Address, PublicKey};
+use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -15,8 +15,15 @@ pub struct NewMember {
     /// Latin letters, digits, Hangul syllables, `.`, `_`, `-` and single spaces, 1 to 32.
     #[schema(value_type = Option<String>, example = "ann")]
     pub name: Option<Name>,
+    /// With a name: the address of a key that `POST /v1/wallets` made.
+    #[schema(value_type = Option<String>)]
+    pub wallet: Option<Address>,
     /// A signed transaction that opens the account, in hex.
     pub registration: Option<SignedHex>,
+    /// With a registration: 32 bytes in hex, drawn by the signer. The first half of their SHA-256 is the registration's
+    /// `client_ref`.
+    #[schema(value_type = Option<String>)]
+    pub proof: Option<Digest>,
     /// 8 to 128 characters.
     #[schema(value_type = String, format = Password, example = "correct horse")]
     pub password: Secret,

@@ -11,13 +11,15 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::accounts_db::{Member, Password};
-use crate::gateway::{EnrolError, GatewayError, Recorded};
+use crate::gateway::{EnrolError, GatewayError, Proof, Recorded};
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
 use crate::http::extract::JsonBody;
 use crate::http::model::{Kind, MemberView, NewMember, Reply, ReplyStatus, SignedHex};
 use crate::http::once::{RequestKey, Settled, accounts_problem, once};
+use crate::http::pipeline::limit;
 use crate::http::problem::{Answer, Failure, Problem};
+use crate::http::rate_limit::{Client, Kind as Cost};
 use crate::http::state::AppState;
 use crate::http::submit::{self, Subject};
 
@@ -35,9 +37,11 @@ pub(crate) struct MemberReply {
 
 /// Become a member.
 ///
-/// With a `name`, the server makes a key, keeps it encrypted, and signs for the member from then on. With a
-/// `registration`, signed by a key of the member's own, the server never sees that key, and the member sends signed
-/// transactions. Waits for the account to be on the ledger.
+/// With a `name`, the server makes a key, keeps it encrypted, and signs for the member from then on; with a `wallet` it
+/// takes the key that `POST /v1/wallets` made. With a `registration`, signed by a key of the member's own, the server never
+/// sees that key, and the member sends signed transactions. Since everyone can read a registration on the chain, its
+/// `client_ref` is the first half of the SHA-256 of the `proof`, which its signer alone knows. Waits for the account to be
+/// on the ledger. Interrupted, the same request with the same password goes on.
 #[utoipa::path(post, path = "/v1/members", tag = "members", request_body = NewMember, responses(
     (status = 201, description = "The account is open.", body = MemberReply),
     (status = 202, description = "Not known yet: look the transaction up.", body = Reply),
@@ -47,10 +51,15 @@ pub(super) async fn create(
     key: RequestKey,
     body: JsonBody<NewMember>,
 ) -> Answer<Settled> {
-    let JsonBody { value: NewMember { name, registration, password }, fingerprint } = body;
-    let who = match (name, registration) {
-        (Some(name), None) => Who::Custodial(name),
-        (None, Some(registration)) => Who::SelfCustody(Box::new(decode(&registration, "registration")?)),
+    let JsonBody { value: NewMember { name, wallet, registration, proof, password }, fingerprint } = body;
+    let who = match (name, wallet, registration) {
+        (Some(name), None, None) => Who::Custodial(name),
+        (Some(name), Some(wallet), None) => Who::Wallet(name, wallet),
+        (None, None, Some(registration)) => {
+            let registration = Box::new(decode(&registration, "registration")?);
+            let missing = || Problem::in_field(Code::INVALID_BODY, "proof", "needed with a registration");
+            Who::SelfCustody(registration, proof.ok_or_else(missing)?)
+        }
         _ => return Err(Problem::because(Code::INVALID_BODY, "either name or registration").into()),
     };
     enrol(&state, key, fingerprint, who, password.into_inner()).await
@@ -60,8 +69,10 @@ pub(super) async fn create(
 pub(crate) enum Who {
     /// Whose key we keep.
     Custodial(Name),
-    /// Who has signed the opening of the account.
-    SelfCustody(Box<Transaction>),
+    /// Whose key we keep already.
+    Wallet(Name, Address),
+    /// Who has signed the opening of the account, and can prove it.
+    SelfCustody(Box<Transaction>, Digest),
 }
 
 /// Makes someone a member, once.
@@ -74,13 +85,20 @@ pub(crate) async fn enrol(
 ) -> Answer<Settled> {
     let password =
         Password::new(password).map_err(|error| Problem::in_field(Code::WEAK_PASSWORD, "password", error))?;
+    if let Who::Custodial(name) | Who::Wallet(name, _) = &who {
+        limit(state, Client::Name(name.folded()), Cost::Password)?;
+    }
     let work = {
         let state = state.clone();
         async move {
             let enrolled = match who {
                 Who::Custodial(name) => state.gateway.enrol_custodial(name, &password, ENROL_WAIT).await,
-                Who::SelfCustody(registration) => {
-                    state.gateway.enrol_self_custody(*registration, &password, ENROL_WAIT).await
+                Who::Wallet(name, wallet) => {
+                    state.gateway.enrol_wallet(name, wallet, &password, ENROL_WAIT).await
+                }
+                Who::SelfCustody(registration, proof) => {
+                    let proof = Proof::from_bytes(*proof.as_bytes());
+                    state.gateway.enrol_self_custody(*registration, &proof, &password, ENROL_WAIT).await
                 }
             };
             match enrolled {
@@ -92,7 +110,8 @@ pub(crate) async fn enrol(
             }
         }
     };
-    once(state, key, Address::from_bytes([0; 32]), fingerprint, work).await
+    let stranger = key.stranger();
+    once(state, key, stranger, fingerprint, work).await
 }
 
 fn opened(member: &Member, recorded: &Recorded) -> Settled {
@@ -109,6 +128,8 @@ fn enrol_problem(error: EnrolError) -> Failure {
         EnrolError::Accounts(error) => accounts_problem(error),
         EnrolError::Gateway(error) => submit::problem(&error),
         EnrolError::NotARegistration => Problem::in_field(Code::INVALID_BODY, "registration", error),
+        EnrolError::NotProven => Problem::in_field(Code::INVALID_BODY, "proof", error),
+        EnrolError::UnknownWallet => Problem::in_field(Code::INVALID_BODY, "wallet", error),
     }
 }
 

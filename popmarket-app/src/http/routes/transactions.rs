@@ -1,9 +1,9 @@
 //! Transactions.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
-use ledger::TxId;
+use axum::{Extension, Json};
+use ledger::{AccountOp, Operation, TxId};
 use pbft_crypto::Address;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -16,8 +16,10 @@ use crate::http::cursor::{page, parsed};
 use crate::http::extract::{Id, JsonBody, Query, TEXT_BODY};
 use crate::http::model::{Kind, List, Reply, SignedTransaction, TransactionList, TransactionView, Viewer};
 use crate::http::once::Settled;
+use crate::http::pipeline::limit;
 use crate::http::prefer;
 use crate::http::problem::{Answer, Problem};
+use crate::http::rate_limit::{Client, Kind as Cost};
 use crate::http::state::AppState;
 use crate::http::submit::{self, Subject};
 use crate::read_model::TransactionQuery;
@@ -60,17 +62,22 @@ pub(super) async fn list(
 
 /// Send a transaction that its sender has signed.
 ///
-/// Its id is its idempotency key: the same transaction is recorded once, however often it is sent.
+/// Its id is its idempotency key: the same transaction is recorded once, however often it is sent. One that opens an
+/// account counts as a sign-up, of which there may be few: a chain never forgets an account.
 #[utoipa::path(post, path = "/v1/transactions", tag = "explorer", request_body = SignedTransaction, responses(
     (status = 201, description = "It is carried out.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),
 ))]
 pub(super) async fn create(
     State(state): State<AppState>,
+    Extension(client): Extension<Client>,
     headers: HeaderMap,
     body: JsonBody<SignedTransaction, TEXT_BODY>,
 ) -> Answer<Settled> {
     let transaction = decode(&body.value.transaction, "transaction")?;
+    if matches!(transaction.body().operation, Operation::Account(AccountOp::Register { .. })) {
+        limit(&state, client, Cost::Password)?;
+    }
     let submission = state.gateway.submit_signed(transaction).await;
     let submission = submission.map_err(|error| submit::problem(&error))?;
     let subject = Subject::New(Kind::Transaction);

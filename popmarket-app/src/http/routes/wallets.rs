@@ -21,13 +21,12 @@ use crate::read_model::{TradeQuery, TransactionQuery};
 
 /// Make a key that the server keeps.
 ///
-/// It has no account yet; `POST /v1/members` makes key, account and login in one go.
+/// `POST /v1/members` opens the account of such a key, whose address is its `wallet`; without one it makes the key, too.
 #[utoipa::path(post, path = "/v1/wallets", tag = "wallets", responses(
     (status = 201, description = "The key and the address of the account that it can open.", body = WalletKey),
 ))]
 pub(super) async fn create(
     State(state): State<AppState>,
-    member: SignedIn,
     key: RequestKey,
     body: OptionalBody<Nothing>,
 ) -> Answer<Settled> {
@@ -44,7 +43,8 @@ pub(super) async fn create(
             }
         }
     };
-    once(&state, key, member.address(), body.fingerprint, work).await
+    let stranger = key.stranger();
+    once(&state, key, stranger, body.fingerprint, work).await
 }
 
 /// What an account has. Members see their own, admins all.

@@ -2,10 +2,13 @@
 
 use axum::http::StatusCode;
 use ledger::{AccountOp, Amount, AssetId, Body, Memo, Name, Operation, PaymentOp, Transaction, UnixMillis};
-use pbft_crypto::KeyPair;
+use pbft_crypto::{Digest, KeyPair};
 use serde_json::json;
 
 use super::world::{ALICE, BOB, PASSWORD, World, account};
+use crate::gateway::Proof;
+use crate::http::HttpOptions;
+use crate::http::rate_limit::{Rate, Rates};
 use crate::testing::{address, genesis, key, sign};
 
 fn pay(amount: u64) -> PaymentOp {
@@ -17,6 +20,15 @@ fn pay(amount: u64) -> PaymentOp {
         reference: None,
         memo,
     }
+}
+
+/// What the signer of a registration has drawn.
+const PROOF: Digest = Digest::from_bytes([1; 32]);
+
+fn registration(key: &KeyPair, name: &str) -> Transaction {
+    let unbound = sign(key, 0, AccountOp::Register { name: Name::new(name).unwrap() });
+    let client_ref = Proof::from_bytes(*PROOF.as_bytes()).client_ref();
+    Transaction::sign(Body { client_ref, ..unbound.body().clone() }, key)
 }
 
 fn hex_of(transaction: &Transaction) -> serde_json::Value {
@@ -81,21 +93,20 @@ async fn what_the_ledger_refuses_leaves_no_trace() {
 async fn who_keeps_the_key_signs_and_the_server_cannot() {
     let world = World::new().await;
     let own_key = KeyPair::generate();
-    let register = AccountOp::Register { name: Name::new("dora").unwrap() };
-    let registration = hex::encode(sign(&own_key, 0, register).encode());
+    let registration = hex::encode(registration(&own_key, "dora").encode());
     let stranger = world.stranger();
-    let body = json!({"registration": registration, "password": PASSWORD});
+    let body = json!({"registration": registration, "proof": PROOF, "password": PASSWORD});
     let joined = stranger.post("/v1/members", &body).await;
     assert_eq!(joined.status, StatusCode::CREATED, "{joined:?}");
     assert_eq!(joined.json()["id"], json!(address(&own_key)));
     assert_eq!(joined.json()["member"]["custodial"], false);
-    assert_eq!(stranger.post("/v1/members", &body).await.status.as_u16(), 409);
+    assert_eq!(stranger.post("/v1/members", &body).await.code(), "NAME_TAKEN");
     let session = stranger.post("/v1/sessions", &json!({"name": "dora", "password": PASSWORD})).await.json();
     let dora = super::world::Client { world: &world, token: session["token"].as_str().map(str::to_owned) };
     let root = world.state_root();
     assert_eq!(dora.make("/v1/charges", &json!({"amount": "5"})).await.code(), "NO_CUSTODY");
     let not_a_registration = hex::encode(sign(&key(ALICE), 0, pay(5)).encode());
-    let body = json!({"registration": not_a_registration, "password": PASSWORD});
+    let body = json!({"registration": not_a_registration, "proof": PROOF, "password": PASSWORD});
     assert_eq!(stranger.post("/v1/members", &body).await.code(), "INVALID_BODY");
     assert_eq!(world.state_root(), root);
     let charge = ledger::ChargeOp::Request { amount: Amount::new(5), memo: Memo::new("").unwrap() };
@@ -107,12 +118,56 @@ async fn who_keeps_the_key_signs_and_the_server_cannot() {
 #[tokio::test]
 async fn a_key_can_be_made_for_an_account_to_be() {
     let world = World::new().await;
-    let alice = world.client(ALICE).await;
-    let first = alice.post("/v1/wallets", &serde_json::Value::Null).await;
+    let stranger = world.stranger();
+    let first = stranger.post("/v1/wallets", &serde_json::Value::Null).await;
     assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
     let wallet = first.json();
     let public_key: pbft_crypto::PublicKey = wallet["public_key"].as_str().unwrap().parse().unwrap();
     assert_eq!(wallet["address"], json!(pbft_crypto::Address::from_public_key(&public_key)));
-    assert_ne!(alice.post("/v1/wallets", &json!({})).await.json()["address"], wallet["address"]);
-    assert_eq!(world.stranger().post("/v1/wallets", &json!({})).await.code(), "UNAUTHENTICATED");
+    let other = stranger.post("/v1/wallets", &json!({})).await.json();
+    assert_ne!(other["address"], wallet["address"]);
+    let join = async |name: &str, wallet: &serde_json::Value| {
+        stranger.post("/v1/members", &json!({"name": name, "wallet": wallet, "password": PASSWORD})).await
+    };
+    let joined = join("dora", &wallet["address"]).await;
+    assert_eq!(joined.status, StatusCode::CREATED, "{joined:?}");
+    assert_eq!(joined.json()["id"], wallet["address"]);
+    assert_eq!(joined.json()["member"]["custodial"], true);
+    assert_eq!(join("erin", &wallet["address"]).await.code(), "KEY_REGISTERED");
+    assert_eq!(join("erin", &json!(address(&key(99)))).await.code(), "INVALID_BODY");
+}
+
+/// Mistake: whoever reads a registration on the chain posts it with a password, and is signed in as its signer.
+#[tokio::test]
+async fn a_registration_that_everyone_can_read_signs_nobody_in() {
+    let world = World::new().await;
+    let stranger = world.stranger();
+    let transaction = registration(&KeyPair::generate(), "dora");
+    let sent = stranger.make("/v1/transactions", &hex_of(&transaction)).await;
+    assert_eq!(sent.status, StatusCode::CREATED, "{sent:?}");
+    let body = |proof: serde_json::Value| json!({"registration": hex::encode(transaction.encode()), "proof": proof, "password": "stolen horse"});
+    for proof in [serde_json::Value::Null, json!(Digest::ZERO), json!(Digest::from_bytes([2; 32]))] {
+        let reply = stranger.post("/v1/members", &body(proof)).await;
+        assert_eq!((reply.code(), reply.json()["field"].as_str()), ("INVALID_BODY", Some("proof")));
+    }
+    let session = json!({"name": "dora", "password": "stolen horse"});
+    assert_eq!(stranger.post("/v1/sessions", &session).await.code(), "INVALID_CREDENTIALS");
+    assert_eq!(stranger.post("/v1/members", &body(json!(PROOF))).await.status, StatusCode::CREATED);
+}
+
+/// Mistake: accounts, which no chain forgets, can be opened as fast as anything else.
+#[tokio::test]
+async fn accounts_are_opened_slowly_also_by_signed_transactions() {
+    let password = Rate { burst: 2.0, per_second: 0.001 };
+    let rates = Rates { password, ..Rates::default() };
+    let world = World::with_options(HttpOptions { rates, ..HttpOptions::default() }).await;
+    let stranger = world.stranger();
+    for (number, status) in [(21, 201), (22, 201), (23, 429)] {
+        let reply = stranger
+            .make("/v1/transactions", &hex_of(&registration(&key(number), &format!("n{number}"))))
+            .await;
+        assert_eq!(reply.status.as_u16(), status, "{reply:?}");
+    }
+    let paid = stranger.make("/v1/transactions", &hex_of(&sign(&key(ALICE), 0, pay(5)))).await;
+    assert_eq!(paid.status, StatusCode::CREATED, "{paid:?}");
 }
