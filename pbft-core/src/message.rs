@@ -49,9 +49,9 @@ pub enum Message {
     /// The proof of a stable checkpoint.
     Stable(Certificate<Checkpoint>),
     /// A replica gives up on a primary.
-    ViewChange(ProvenViewChange),
+    ViewChange(Box<ProvenViewChange>),
     /// A new primary begins its view.
-    NewView(ProvenNewView),
+    NewView(Box<ProvenNewView>),
 }
 
 impl Message {

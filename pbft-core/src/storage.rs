@@ -61,9 +61,9 @@ pub enum Record {
     /// A checkpoint is stable.
     Stable(Certificate<Checkpoint>),
     /// It has left its view for a later one.
-    ViewChange(ProvenViewChange),
+    ViewChange(Box<ProvenViewChange>),
     /// A view began.
-    NewView(ProvenNewView),
+    NewView(Box<ProvenNewView>),
 }
 
 /// A replica's own checkpoint: where recovery starts.

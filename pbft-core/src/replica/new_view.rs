@@ -75,7 +75,7 @@ impl Replica {
         self.enter_view(step, new_view, position);
     }
 
-    fn make_new_view(&self) -> Option<ProvenNewView> {
+    fn make_new_view(&self) -> Option<Box<ProvenNewView>> {
         let votes: Vec<_> = self.views.votes_for(self.view).collect();
         if votes.len() < self.quorum() {
             return None;
@@ -86,7 +86,7 @@ impl Replica {
             votes.iter().flat_map(|proven| &proven.prepared).find(|proof| proof.statement() == fact).cloned()
         };
         let pre_prepares = carried.assignments(self.view).map(|assignment| self.sign(assignment)).collect();
-        Some(ProvenNewView {
+        let new_view = ProvenNewView {
             stable: stable.and_then(|proven| proven.stable.clone()),
             prepared: carried.prepared().map(proof).collect::<Option<_>>()?,
             announcement: self.sign(NewView {
@@ -94,11 +94,12 @@ impl Replica {
                 view_changes: votes.into_iter().map(|proven| proven.vote.clone()).collect(),
                 pre_prepares,
             }),
-        })
+        };
+        Some(Box::new(new_view))
     }
 
     /// NV-2 was checked before the replica sees it.
-    pub(super) fn on_new_view(&mut self, step: &mut Step<'_>, new_view: ProvenNewView) {
+    pub(super) fn on_new_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>) {
         let view = new_view.view();
         if view < self.view {
             return;
@@ -120,7 +121,7 @@ impl Replica {
         }
     }
 
-    fn enter_view(&mut self, step: &mut Step<'_>, new_view: ProvenNewView, position: LogPosition) {
+    fn enter_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>, position: LogPosition) {
         if let Some(stable) = new_view.stable.clone() {
             self.on_stable(step, stable);
         }
@@ -135,7 +136,7 @@ impl Replica {
 
     /// NV-4: takes up the view; what it does not carry is undone. Returns the numbers that were assigned. Recovery does
     /// the same when it reads the record.
-    pub(super) fn install(&mut self, new_view: ProvenNewView, position: LogPosition) -> Vec<Seq> {
+    pub(super) fn install(&mut self, new_view: Box<ProvenNewView>, position: LogPosition) -> Vec<Seq> {
         let view = new_view.view();
         let begins = view > self.view || !self.views.active;
         self.leave_views_before(view);

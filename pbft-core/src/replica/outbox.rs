@@ -18,7 +18,7 @@ pub(super) enum Vote {
     Prepare(Signed<Prepare>),
     Commit(Signed<Commit>),
     Checkpoint(Signed<Checkpoint>),
-    ViewChange(ProvenViewChange),
+    ViewChange(Box<ProvenViewChange>),
     NewView(Signed<NewView>),
 }
 

@@ -172,7 +172,7 @@ impl Replica {
         }
     }
 
-    fn replay_view_change(&mut self, position: LogPosition, proven: ProvenViewChange) {
+    fn replay_view_change(&mut self, position: LogPosition, proven: Box<ProvenViewChange>) {
         self.leave_views_before(proven.vote.statement.view);
         if !self.views.active {
             self.views.keep_vote(proven.clone());
@@ -181,7 +181,7 @@ impl Replica {
         }
     }
 
-    fn replay_new_view(&mut self, position: LogPosition, new_view: ProvenNewView) {
+    fn replay_new_view(&mut self, position: LogPosition, new_view: Box<ProvenNewView>) {
         if new_view.view() < self.view {
             return;
         }

@@ -17,9 +17,9 @@ pub(super) struct Views {
     /// Whether it takes part in its view: not between its VIEW-CHANGE and a NEW-VIEW.
     pub(super) active: bool,
     /// Its own VIEW-CHANGE, while it waits for the view.
-    pub(super) own: Option<ProvenViewChange>,
+    pub(super) own: Option<Box<ProvenViewChange>>,
     /// What began the present view; view 0 needs nothing.
-    pub(super) new_view: Option<ProvenNewView>,
+    pub(super) new_view: Option<Box<ProvenNewView>>,
     /// Whether this replica's own NEW-VIEW is durable.
     pub(super) announced: bool,
     /// The view began after this checkpoint: its primary assigns nothing up to it.
@@ -29,7 +29,7 @@ pub(super) struct Views {
     /// When to give up on a view that does not begin.
     pub(super) deadline: Option<Duration>,
     /// The newest VIEW-CHANGE of each replica.
-    votes: BTreeMap<ReplicaId, ProvenViewChange>,
+    votes: BTreeMap<ReplicaId, Box<ProvenViewChange>>,
     /// When each peer was last sent the NEW-VIEW.
     helped: BTreeMap<ReplicaId, Duration>,
 }
@@ -53,7 +53,7 @@ impl Default for Views {
 impl Views {
     /// The view-changes for exactly this view, ascending by signer.
     pub(super) fn votes_for(&self, view: View) -> impl Iterator<Item = &ProvenViewChange> {
-        self.votes.values().filter(move |proven| proven.vote.statement.view == view)
+        self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
     }
 
     /// How many want this view or a later one.
@@ -61,7 +61,7 @@ impl Views {
         self.votes.values().filter(|proven| proven.vote.statement.view >= view).count()
     }
 
-    pub(super) fn keep_vote(&mut self, proven: ProvenViewChange) {
+    pub(super) fn keep_vote(&mut self, proven: Box<ProvenViewChange>) {
         self.votes.insert(proven.vote.signer, proven);
     }
 }
@@ -94,7 +94,7 @@ impl Replica {
         self.buffer.release();
     }
 
-    fn make_view_change(&self) -> ProvenViewChange {
+    fn make_view_change(&self) -> Box<ProvenViewChange> {
         let stable = self.checkpoints.proven.clone();
         let reached = stable.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq);
         let proofs = self.log.slots().filter(|(seq, _)| *seq > reached).filter_map(|(_, slot)| slot.proof());
@@ -104,11 +104,11 @@ impl Replica {
             stable: reached,
             prepared: prepared.iter().map(PreparedCertificate::statement).collect(),
         };
-        ProvenViewChange { vote: self.sign(statement), stable, prepared }
+        Box::new(ProvenViewChange { vote: self.sign(statement), stable, prepared })
     }
 
     /// VC-3: the newest vote of each replica counts; each fact in it was proven before (VC-2).
-    pub(super) fn on_view_change(&mut self, step: &mut Step<'_>, proven: ProvenViewChange) {
+    pub(super) fn on_view_change(&mut self, step: &mut Step<'_>, proven: Box<ProvenViewChange>) {
         let vote = &proven.vote;
         if let Some(known) = self.views.votes.get(&vote.signer) {
             let (first, view) = (&known.vote, known.vote.statement.view);

@@ -141,7 +141,7 @@ fn vc_4_mistake_32_one_replica_alone_moves_nobody() {
         let statement = ViewChange { view: View::new(view), stable: Seq::ZERO, prepared: vec![] };
         let vote = Signed::sign(statement, id(3), &cluster.config, &*key(3));
         let proven = ProvenViewChange { vote, stable: None, prepared: vec![] };
-        cluster.say(3, Message::ViewChange(proven));
+        cluster.say(3, Message::ViewChange(Box::new(proven)));
         cluster.pass(seconds(1));
     }
     cluster.complete(&requests(3));
