@@ -7,6 +7,7 @@
 mod audit;
 mod ceiling;
 mod drive;
+mod outage;
 mod processes;
 mod report;
 mod workload;
@@ -43,6 +44,8 @@ pub enum Scenario {
     KillBackup,
     /// All replicas are killed after half of the payments and started again.
     KillAll,
+    /// Whoever is primary is killed and started again, once or several times.
+    KillPrimary,
 }
 
 /// What to run.
@@ -60,6 +63,8 @@ pub struct LoadPlan {
     pub in_flight: usize,
     /// What happens meanwhile.
     pub scenario: Scenario,
+    /// How often the primary is killed, if that is the scenario.
+    pub kills: u32,
     /// Where the cluster lives. Must not exist or be empty.
     pub folder: PathBuf,
     /// The program that runs a replica.
@@ -160,11 +165,11 @@ impl LoadPlan {
         let started = Instant::now();
         let (load, events) = tokio::join!(
             drive::together(&client, together, self.in_flight, &bar),
-            self.disturb(&mut processes, &bar)
+            self.disturb(&client, &mut processes, &bar)
         );
         let took = started.elapsed();
         bar.finish();
-        events?;
+        let outages = events?;
         let after = processes.usage();
         say("waiting for one state on all replicas");
         let settled = drive::settle(&client, SETTLE_WITHIN).await?;
@@ -181,6 +186,7 @@ impl LoadPlan {
             took,
             &Usage::between(&before, &after),
             settled,
+            &outages,
             audit,
         ))
     }
@@ -194,17 +200,24 @@ impl LoadPlan {
         ProgressBar::new(length as u64).with_style(style).with_message(what)
     }
 
-    /// Kills and starts replicas as the scenario says, by the number of payments done.
-    async fn disturb(&self, processes: &mut Processes, done: &ProgressBar) -> Result<(), LoadError> {
+    /// Kills and starts replicas as the scenario says, by the number of payments done. Returns how long each dead
+    /// primary kept the cluster from answering.
+    async fn disturb(
+        &self,
+        client: &Client,
+        processes: &mut Processes,
+        done: &ProgressBar,
+    ) -> Result<Vec<Duration>, LoadError> {
+        let mut outages = Vec::new();
         let payments = u64::from(self.payments);
         let last = usize::from(self.replicas.saturating_sub(1));
         match self.scenario {
-            Scenario::Steady => Ok(()),
+            Scenario::Steady => {}
             Scenario::KillBackup => {
                 drive::reaches(done, payments / 3).await;
                 processes.kill(last).await?;
                 drive::reaches(done, payments / 3 * 2).await;
-                processes.restart(last).await
+                processes.restart(last).await?;
             }
             Scenario::KillAll => {
                 drive::reaches(done, payments / 2).await;
@@ -214,9 +227,15 @@ impl LoadPlan {
                 for replica in 0..=last {
                     processes.restart(replica).await?;
                 }
-                Ok(())
+            }
+            Scenario::KillPrimary => {
+                for kill in 1..=u64::from(self.kills) {
+                    drive::reaches(done, payments * kill / (u64::from(self.kills) + 1)).await;
+                    outages.push(outage::kill_primary(client, processes, done).await?);
+                }
             }
         }
+        Ok(outages)
     }
 }
 

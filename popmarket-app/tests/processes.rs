@@ -14,6 +14,7 @@ async fn run(scenario: Scenario, payments: u32) -> Report {
         accounts: 100,
         in_flight: 500,
         scenario,
+        kills: 2,
         folder: folder.path().into(),
         program: env!("CARGO_BIN_EXE_popmarket").into(),
         progress: false,
@@ -37,4 +38,12 @@ async fn a_backup_killed_under_load_catches_up_and_nothing_is_lost() {
 async fn all_replicas_killed_under_load_go_on_and_nothing_acknowledged_is_lost() {
     let report = run(Scenario::KillAll, 3_000).await;
     check(&report, 3_000);
+}
+
+/// The clients go on with the next primary, soon: a request timeout until the backups give up, and the change itself.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost() {
+    let report = run(Scenario::KillPrimary, 6_000).await;
+    check(&report, 6_000);
+    assert_eq!(report.outages_seconds.len(), 2);
 }

@@ -185,6 +185,7 @@ mod tests {
         let progress = Progress {
             replica: ReplicaId::new(1),
             view: View::new(2),
+            view_active: true,
             primary: ReplicaId::new(2),
             executed: seq,
             proposed: seq,
@@ -197,7 +198,7 @@ mod tests {
             first_archived: None,
         };
         let report = ClientAnswer::Report(ReplicaReport { progress, application: vec![8] });
-        assert_eq!(hex(&report), "01020102020303030303040503000108");
+        assert_eq!(hex(&report), "0102010201020303030303040503000108");
     }
 
     /// What `take` gives without waiting.

@@ -28,6 +28,9 @@ pub(super) struct BenchArgs {
     /// What happens to the replicas meanwhile
     #[arg(long, value_enum, default_value_t)]
     scenario: Scenario,
+    /// How often the primary is killed, if that is the scenario
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    kills: u32,
     /// Where the replicas keep their data; a temporary folder by default
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -51,6 +54,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CommandError> {
         accounts: args.accounts,
         in_flight: usize::from(args.in_flight),
         scenario: args.scenario,
+        kills: args.kills,
         folder: args.dir.unwrap_or_else(|| temporary.path().into()),
         program: program.map_err(|error| CommandError::failed("this program cannot find itself", error))?,
         progress: !args.json,

@@ -32,6 +32,8 @@ pub struct Report {
     pub usage: Vec<Usage>,
     /// Seconds until all replicas reported one state, from the end of the load.
     pub settled_seconds: f64,
+    /// Seconds without any answer after each kill of a primary.
+    pub outages_seconds: Vec<f64>,
     /// That state.
     pub state: StateName,
     /// What the chains hold.
@@ -89,6 +91,7 @@ impl Report {
         took: Duration,
         usage: &[Usage],
         settled: (StateName, Duration),
+        outages: &[Duration],
         audit: Audit,
     ) -> Self {
         let sequential = Phase::of(sequential, sequential.took);
@@ -105,6 +108,7 @@ impl Report {
             load,
             usage: usage.to_vec(),
             settled_seconds: settled.1.as_secs_f64(),
+            outages_seconds: outages.iter().map(Duration::as_secs_f64).collect(),
             state: settled.0,
             audit,
         }
@@ -178,6 +182,9 @@ impl Report {
                 ),
             ),
         ];
+        let outages = self.outages_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
+        let outages = ("without an answer after each kill", outages.collect::<Vec<_>>().join(", "));
+        let rows = rows.into_iter().chain((!outages.1.is_empty()).then_some(outages));
         let mut table = String::from("| what | measured |\n| --- | --- |\n");
         for (what, measured) in rows {
             // Writing to a string cannot fail.
