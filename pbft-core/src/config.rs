@@ -179,6 +179,10 @@ impl Config {
                 ConfigError::OperationLargerThanBatch,
             ),
             (self.max_batch_bytes <= MAX_BATCH_BYTES, ConfigError::BatchTooLarge),
+            (
+                self.largest_window() <= MAX_WINDOW_BYTES,
+                ConfigError::WindowTooHeavy { bytes: self.largest_window() },
+            ),
             (self.max_clients > 0, ConfigError::NoClients),
             (
                 self.largest_message() <= MAX_ENCODED_BYTES,
@@ -215,10 +219,14 @@ const FACT_BYTES: usize = 56;
 const SIGNATURE_BYTES: usize = 72;
 /// Headers and certificates.
 const HEADER_BYTES: usize = 64 << 10;
-/// A service that leaves its state to the log may have no more than this.
+/// A service that leaves its state to the log may have no more than this; with more the replica stops at a checkpoint.
 pub const MAX_SNAPSHOT_BYTES: usize = 1 << 20;
 
 impl Config {
+    fn largest_window(&self) -> usize {
+        usize::try_from(self.window).unwrap_or(usize::MAX).saturating_mul(self.max_batch_bytes)
+    }
+
     const fn largest_message(&self) -> usize {
         let requests = self.max_batch_requests.saturating_mul(REQUEST_BYTES);
         self.max_batch_bytes.saturating_add(requests).saturating_add(HEADER_BYTES)
@@ -246,6 +254,9 @@ pub const MAX_REPLICAS: usize = 256;
 pub const MAX_WINDOW: u64 = 1 << 14;
 /// Larger batches than this are refused: they must fit a frame of the transport.
 pub const MAX_BATCH_BYTES: usize = 8 << 20;
+
+/// A window whose batches could take more memory than this is refused.
+pub const MAX_WINDOW_BYTES: usize = 1 << 30;
 
 /// A configuration whose parts fit together.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -303,6 +314,14 @@ pub enum ConfigError {
     /// Nothing could be ordered.
     #[error("max_batch_requests is 0: nothing could be ordered")]
     EmptyBatches,
+    /// Full batches in the whole window would take too much memory.
+    #[error(
+        "window x max_batch_bytes is {bytes} bytes, more than {MAX_WINDOW_BYTES}: a faulty primary could fill it"
+    )]
+    WindowTooHeavy {
+        /// How many bytes.
+        bytes: usize,
+    },
     /// An admitted operation would fit no batch.
     #[error("max_operation_bytes must be at least 1 and at most max_batch_bytes")]
     OperationLargerThanBatch,

@@ -56,6 +56,16 @@ pub enum Effect {
     SetTimer(Duration),
     /// Someone is provably faulty.
     Evidence(Evidence),
+    /// The state at a checkpoint does not fit the log, so neither can ever be truncated: the replica must stop. The
+    /// service has to keep its state by itself.
+    CheckpointTooLarge {
+        /// Where.
+        seq: Seq,
+        /// What the service's snapshot and the client table take.
+        bytes: usize,
+        /// What they may take.
+        limit: usize,
+    },
     /// A quorum certified another state than this replica computed: it must stop and be rebuilt.
     Diverged {
         /// Where.

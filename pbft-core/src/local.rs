@@ -137,7 +137,10 @@ impl<S: Service> Node<S> {
                 return Some(Input::Executed { executed, checkpoint });
             }
             Effect::SetTimer(at) => self.timer = Some(at),
-            Effect::Decline { .. } | Effect::Evidence(_) | Effect::Diverged { .. } => {}
+            Effect::Decline { .. }
+            | Effect::Evidence(_)
+            | Effect::CheckpointTooLarge { .. }
+            | Effect::Diverged { .. } => {}
         }
         None
     }

@@ -113,6 +113,7 @@ fn report(index: u16) -> ReplicaReport {
     let progress = Progress {
         replica: ReplicaId::new(index),
         view: View::ZERO,
+        view_active: true,
         primary: ReplicaId::new(0),
         executed: Seq::new(u64::from(index)),
         proposed: Seq::ZERO,

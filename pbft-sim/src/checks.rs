@@ -139,7 +139,9 @@ impl Checks {
                 counters.saw(Sometimes::Evidence);
                 blame::check(&self.config, &*self.crypto, replica, evidence, liars)
             }
-            Effect::Diverged { seq, .. } => Err(Violation::Diverged { replica, seq: *seq }),
+            Effect::CheckpointTooLarge { seq, .. } | Effect::Diverged { seq, .. } => {
+                Err(Violation::Diverged { replica, seq: *seq })
+            }
             _ => Ok(()),
         }
     }

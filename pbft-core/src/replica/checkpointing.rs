@@ -9,6 +9,7 @@ use super::{Replica, Step, outbox::Vote};
 use crate::{
     certificate::Certificate,
     client_table,
+    config::MAX_SNAPSHOT_BYTES,
     effect::Effect,
     evidence::Evidence,
     ids::Seq,
@@ -17,6 +18,7 @@ use crate::{
     service::ServiceCheckpoint,
     storage::{CheckpointRecord, Durable, Held, LogPosition, Record},
     time::UnixMillis,
+    wire::MAX_ENCODED_BYTES,
 };
 
 /// What is known of checkpoints.
@@ -59,8 +61,19 @@ impl Replica {
 
     /// CK-1: signs and persists what this replica has at `seq`.
     pub(super) fn make_checkpoint(&mut self, step: &mut Step<'_>, seq: Seq, service: ServiceCheckpoint) {
-        // Bounds on the table keep it encodable; without its bytes there is nothing to vote for.
-        let Ok(clients) = self.clients.encode() else { return };
+        let snapshot = service.snapshot.as_ref().map_or(0, Vec::len);
+        if snapshot > MAX_SNAPSHOT_BYTES {
+            let limit = MAX_SNAPSHOT_BYTES;
+            return step.push(Effect::CheckpointTooLarge { seq, bytes: snapshot, limit });
+        }
+        let clients = match self.clients.encode() {
+            Ok(clients) => clients,
+            // The configuration's bounds keep the table from ever getting there.
+            Err(_) => {
+                let (bytes, limit) = (usize::MAX, MAX_ENCODED_BYTES);
+                return step.push(Effect::CheckpointTooLarge { seq, bytes, limit });
+            }
+        };
         let time = self.execution.time;
         let digest = state_digest(seq, time, &service.digest, &client_table::digest_of(&clients));
         let checkpoint = self.sign(Checkpoint { seq, digest });

@@ -27,6 +27,8 @@ pub(super) struct CatchUp {
     /// How often each peer said the same again: who relays what to it changes each time.
     standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
+    /// When each peer was last sent what it lacks: one that asks without end is answered now and then.
+    helped: BTreeMap<ReplicaId, Duration>,
     /// The last fetch answered for each peer, and when: the same question is not answered twice at once.
     answered: BTreeMap<ReplicaId, (Seq, Duration)>,
 }
@@ -69,7 +71,7 @@ impl Replica {
         self.help_with_view(step, from, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
         let stands = before.is_some_and(|before| status.executed <= before);
-        if stands {
+        if stands && self.may_help(step, from) {
             self.help_with_votes(step, from, status);
         }
         let standing = self.catch_up.standing.entry(from).or_default();
@@ -84,6 +86,20 @@ impl Replica {
         } else if self.catch_up.asked.is_none() && self.is_behind(step, status.executed) {
             self.try_fetch(step);
         }
+    }
+
+    /// Once in a quarter of a status period for each peer.
+    fn may_help(&mut self, step: &Step<'_>, peer: ReplicaId) -> bool {
+        let (now, pause) = (step.now.elapsed, self.answer_pause());
+        let recently = self.catch_up.helped.get(&peer).is_some_and(|at| now.saturating_sub(*at) < pause);
+        if !recently {
+            self.catch_up.helped.insert(peer, now);
+        }
+        !recently
+    }
+
+    fn answer_pause(&self) -> Duration {
+        self.config.status_period.checked_div(4).unwrap_or_default()
     }
 
     /// A peer learns from our status that there is something to fetch.
@@ -193,7 +209,7 @@ impl Replica {
         step.push(Effect::Send(peer, Message::Fetch(Fetch { after })));
     }
 
-    /// After a useful answer the same peer is asked for more, until it has no more to give.
+    /// After a useful answer another peer is asked for more: none of them can slow this replica down for long.
     pub(super) fn go_on_catching_up(&mut self, step: &mut Step<'_>) {
         let Some(asked) = self.catch_up.asked else { return };
         let claim = self.catch_up.claims.get(&asked.peer).copied().unwrap_or_default();
@@ -201,13 +217,13 @@ impl Replica {
         if claim <= executed {
             self.catch_up.asked = None;
         } else if asked.answered && self.execution.is_idle() && executed > asked.after {
-            self.send_fetch(step, asked.peer);
+            self.try_fetch(step);
         }
     }
 
     pub(super) fn on_fetch(&mut self, step: &mut Step<'_>, from: ReplicaId, fetch: Fetch) {
         let now = step.now.elapsed;
-        let pause = self.config.status_period.checked_div(4).unwrap_or_default();
+        let pause = self.answer_pause();
         let repeated =
             |(after, at): &(Seq, Duration)| *after == fetch.after && now.saturating_sub(*at) < pause;
         if from == self.id

@@ -1,8 +1,9 @@
 //! Checkpoints: signed, certified, handed on; the log is truncated behind them.
 
 use pbft_core::{
-    Effect, Message,
+    Effect, Input, Message,
     message::{Checkpoint, Signed},
+    service::{Executed, ServiceCheckpoint},
 };
 use pbft_crypto::Digest;
 
@@ -140,4 +141,21 @@ fn ck_2_an_echo_does_not_replace_the_newest_vote() {
     stage.hear_and_settle(1, &Message::Checkpoint(old));
     let offered = own_checkpoint(&stage.hear(1, &status(4, 0, &[]))).unwrap();
     assert_eq!(offered, new);
+}
+
+/// A state that does not fit the log is said to be too large, rather than to stop the log at the next append.
+#[test]
+fn ck_1_a_snapshot_that_does_not_fit_stops_the_replica() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![]);
+    let proposal = stage.proposal(2, vec![]);
+    stage.hear_and_settle(0, &Message::PrePrepare(proposal.clone()));
+    let committed = Message::Committed(stage.committed(&proposal, &[0, 1, 2]));
+    let effects = stage.hear(1, &committed);
+    assert_eq!(executions(&effects), [2]);
+    let snapshot = vec![0; pbft_core::config::MAX_SNAPSHOT_BYTES + 1];
+    let checkpoint = Some(ServiceCheckpoint::from_snapshot(snapshot));
+    let effects = stage.input(Input::Executed { executed: Executed::default(), checkpoint });
+    let found = effects.iter().any(|effect| matches!(effect, Effect::CheckpointTooLarge { .. }));
+    assert!(found && own_checkpoint(&effects).is_none());
 }

@@ -210,7 +210,9 @@ impl Cluster {
             Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
             Effect::SetTimer(at) => node.timer = Some(at),
             Effect::Decline { .. } => {}
-            Effect::Evidence(_) | Effect::Diverged { .. } => panic!("all replicas are correct: {effect:?}"),
+            Effect::Evidence(_) | Effect::CheckpointTooLarge { .. } | Effect::Diverged { .. } => {
+                panic!("all replicas are correct: {effect:?}")
+            }
         }
         None
     }

@@ -39,7 +39,7 @@ pub(crate) fn key(index: u16) -> Arc<P256Crypto> {
     Arc::new(P256Crypto::new(KeyPair::from_secret_bytes(&secret).unwrap()))
 }
 
-fn public_key(index: u16) -> pbft_crypto::PublicKey {
+pub(crate) fn public_key(index: u16) -> pbft_crypto::PublicKey {
     let mut secret = [0; 32];
     secret[30..].copy_from_slice(&(index + 1).to_be_bytes());
     KeyPair::from_secret_bytes(&secret).unwrap().public_key()

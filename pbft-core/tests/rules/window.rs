@@ -73,3 +73,20 @@ fn mistake_20_the_primary_stays_within_half_the_window() {
     assert_eq!(numbers, [1, 2, 3, 4], "no checkpoint is stable: 8 / 2");
     assert_eq!(stage.replica.progress().executed, seq(4));
 }
+
+/// Every bound that a configuration leaves open would be an attacker's to use.
+#[test]
+fn configurations_without_bounds_are_refused() {
+    use pbft_core::{Config, config::ReplicaSet, error::ConfigError};
+    let config = |tweak: fn(&mut Config)| {
+        let keys = (0..4).map(crate::stage::public_key).collect();
+        let mut config = Config::new(pbft_crypto::Digest::ZERO, ReplicaSet::new(keys));
+        tweak(&mut config);
+        config.validate().err()
+    };
+    assert_eq!(config(|_| ()), None);
+    assert_eq!(config(|c| c.window = 1 << 15), Some(ConfigError::WindowTooLarge));
+    assert_eq!(config(|c| c.request_timeout = std::time::Duration::ZERO), Some(ConfigError::NoPatience));
+    assert!(matches!(config(|c| c.window = 1 << 12), Some(ConfigError::WindowTooHeavy { .. })));
+    assert!(matches!(config(|c| c.max_clients = 1 << 20), Some(ConfigError::TooLargeToEncode { .. })));
+}

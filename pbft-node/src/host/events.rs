@@ -31,6 +31,18 @@ pub enum Failure {
     /// The service, or a thread of this crate, panicked.
     #[error("the {0} thread panicked")]
     Panicked(&'static str),
+    /// The service left more state to the log than fits.
+    #[error(
+        "the checkpoint at {seq} takes {bytes} bytes, more than {limit}: the service must keep its own state"
+    )]
+    CheckpointTooLarge {
+        /// Where.
+        seq: Seq,
+        /// What it takes.
+        bytes: usize,
+        /// What it may take.
+        limit: usize,
+    },
     /// A quorum certified another state.
     #[error("the state at {seq} is {own}, but a quorum certified {certified}: rebuild this replica")]
     Diverged {

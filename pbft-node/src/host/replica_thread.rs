@@ -166,6 +166,9 @@ impl ReplicaThread {
             }
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),
+            Effect::CheckpointTooLarge { seq, bytes, limit } => {
+                return Err(End::Failed(Failure::CheckpointTooLarge { seq, bytes, limit }));
+            }
             Effect::Diverged { seq, own, certified } => {
                 return Err(End::Failed(Failure::Diverged { seq, own, certified }));
             }

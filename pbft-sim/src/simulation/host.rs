@@ -39,7 +39,9 @@ impl Simulation {
                 self.set_timer(replica, at);
                 Ok(())
             }
-            accusation @ (Effect::Evidence(_) | Effect::Diverged { .. }) => {
+            accusation @ (Effect::Evidence(_)
+            | Effect::CheckpointTooLarge { .. }
+            | Effect::Diverged { .. }) => {
                 if self.plan.is_byzantine(replica) {
                     return Ok(());
                 }
