@@ -45,10 +45,13 @@ impl ClusterStatus {
 
     async fn ask(&self) -> NetworkReport {
         let reports = self.client.reports().await;
-        let primaries =
-            reports.iter().flatten().map(|report| (report.progress.view, report.progress.primary));
-        let (view, primary) =
-            primaries.max().map_or((0, 0), |(view, primary)| (view.value(), primary.value()));
+        // A replica that waits for a view which the others do not want says nothing about who is primary.
+        let views = reports
+            .iter()
+            .flatten()
+            .map(|report| report.progress)
+            .map(|progress| (progress.view_active, progress.view.value(), progress.primary.value()));
+        let (active, view, primary) = views.max().unwrap_or_default();
         let replicas = self.remember(&reports);
         let answering =
             replicas.iter().filter(|replica| replica.status != ReplicaStatus::Unreachable).count();
@@ -58,7 +61,7 @@ impl ClusterStatus {
             height: height_of_weak_quorum(&replicas, sizes),
             view,
             primary,
-            diagnosis: diagnose(&replicas, primary, sizes),
+            diagnosis: diagnose(&replicas, active.then_some(primary), sizes),
             has_quorum: answering >= sizes.quorum(),
             replicas,
         }
@@ -131,7 +134,7 @@ fn height_of_weak_quorum(replicas: &[ReplicaReport], sizes: QuorumSizes) -> Heig
 }
 
 /// In a sentence, what is wrong, if anything is.
-fn diagnose(replicas: &[ReplicaReport], primary: u16, sizes: QuorumSizes) -> String {
+fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes) -> String {
     let with = |status: ReplicaStatus| {
         let ids =
             replicas.iter().filter(|replica| replica.status == status).map(|replica| replica.id.to_string());
@@ -139,17 +142,19 @@ fn diagnose(replicas: &[ReplicaReport], primary: u16, sizes: QuorumSizes) -> Str
     };
     let (up, away, behind) =
         (with(ReplicaStatus::Up), with(ReplicaStatus::Unreachable), with(ReplicaStatus::Behind));
-    if away.iter().any(|id| *id == primary.to_string()) {
-        return format!(
-            "replica {primary}, the primary, does not answer: nothing is ordered until it is back"
-        );
-    }
     if up.len() + behind.len() < sizes.quorum() {
         let needed = sizes.quorum();
         return format!(
             "replicas {} do not answer: {needed} are needed to agree on anything",
             away.join(", ")
         );
+    }
+    match primary {
+        None => return "the replicas are changing to another primary".into(),
+        Some(primary) if away.iter().any(|id| *id == primary.to_string()) => {
+            return format!("replica {primary}, the primary, does not answer: the others will replace it");
+        }
+        Some(_) => {}
     }
     let mut tallest = replicas.iter().filter(|replica| replica.status == ReplicaStatus::Up);
     let first = tallest.next();
