@@ -19,7 +19,7 @@ mod view_change;
 use std::{collections::VecDeque, sync::Arc};
 
 use checkpointing::Checkpoints;
-pub use diagnosis::Progress;
+pub use diagnosis::{Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use outbox::Vote;

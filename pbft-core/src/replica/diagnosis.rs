@@ -1,10 +1,14 @@
-//! What a replica can tell about itself.
+//! What a replica can tell about itself: how far it got, and what it waits for.
+
+use core::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use super::Replica;
 use crate::{
     ids::{ReplicaId, Seq, View},
+    log::Slot,
+    message::Prepare,
     request_buffer::Waiting,
 };
 
@@ -39,6 +43,119 @@ pub struct Progress {
     pub first_archived: Option<Seq>,
 }
 
+/// The one thing that a replica needs next, and has not got. Its `Display` is a sentence for the operator.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum WaitsFor {
+    /// Nothing: all that it knows of is executed.
+    Nothing,
+    /// Requests wait, and the primary has not proposed them.
+    Proposal {
+        /// How many.
+        requests: u64,
+        /// Who should.
+        primary: ReplicaId,
+    },
+    /// The view assigned a number, and nobody has sent the batch yet.
+    Batch {
+        /// The number.
+        seq: Seq,
+    },
+    /// A quorum of prepares, the pre-prepare counted in.
+    Prepares {
+        /// For this number.
+        seq: Seq,
+        /// How many make a quorum.
+        quorum: usize,
+        /// Whose are missing.
+        silent: Vec<ReplicaId>,
+    },
+    /// A quorum of commits.
+    Commits {
+        /// For this number.
+        seq: Seq,
+        /// How many make a quorum.
+        quorum: usize,
+        /// Whose are missing.
+        silent: Vec<ReplicaId>,
+    },
+    /// The service works on a batch.
+    Execution {
+        /// Which one.
+        seq: Seq,
+    },
+    /// Final batches that others have executed long ago.
+    CatchUp {
+        /// Where this replica is.
+        executed: Seq,
+        /// Where others are.
+        others: Seq,
+        /// Who was asked.
+        asked: Option<ReplicaId>,
+    },
+    /// A quorum that wants the next view.
+    ViewChanges {
+        /// The view.
+        view: View,
+        /// How many make a quorum.
+        quorum: usize,
+        /// Who has not asked for it.
+        silent: Vec<ReplicaId>,
+    },
+    /// The new primary's word that its view begins.
+    NewView {
+        /// The view.
+        view: View,
+        /// Who should begin it.
+        primary: ReplicaId,
+    },
+}
+
+impl fmt::Display for WaitsFor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nothing => f.write_str("waits for nothing"),
+            Self::Proposal { requests, primary } => {
+                write!(f, "waits for replica {primary}, the primary, to propose {requests} requests")
+            }
+            Self::Batch { seq } => write!(f, "waits for someone to send the batch of number {seq}"),
+            Self::Prepares { seq, quorum, silent } => {
+                write!(f, "waits for {quorum} prepares of number {seq}; silent: {}", List(silent))
+            }
+            Self::Commits { seq, quorum, silent } => {
+                write!(f, "waits for {quorum} commits of number {seq}; silent: {}", List(silent))
+            }
+            Self::Execution { seq } => write!(f, "waits for the service to execute number {seq}"),
+            Self::CatchUp { executed, others, asked: Some(peer) } => {
+                write!(
+                    f,
+                    "is at {executed} where others are at {others}, and waits for replica {peer} to send more"
+                )
+            }
+            Self::CatchUp { executed, others, asked: None } => {
+                write!(f, "is at {executed} where others are at {others}, and asks one of them next")
+            }
+            Self::ViewChanges { view, quorum, silent } => {
+                write!(f, "waits for {quorum} replicas to ask for view {view}; silent: {}", List(silent))
+            }
+            Self::NewView { view, primary } => {
+                write!(f, "waits for replica {primary} to begin view {view}")
+            }
+        }
+    }
+}
+
+struct List<'a>(&'a [ReplicaId]);
+
+impl fmt::Display for List<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, replica) in self.0.iter().enumerate() {
+            let comma = if index == 0 { "" } else { ", " };
+            write!(f, "{comma}{replica}")?;
+        }
+        Ok(())
+    }
+}
+
 impl Replica {
     /// How far this replica got.
     #[must_use]
@@ -59,5 +176,61 @@ impl Replica {
             farthest_claim: self.farthest_claim(),
             first_archived: self.log.archive().first(),
         }
+    }
+
+    /// What it waits for: the first thing in the way of the next number.
+    #[must_use]
+    pub fn diagnose(&self) -> WaitsFor {
+        let executed = self.execution.executed;
+        let seq = executed.next();
+        if !self.execution.is_idle() {
+            return WaitsFor::Execution { seq };
+        }
+        if self.credible_claim() > executed.plus(self.config.max_in_flight) {
+            let (others, asked) = (self.credible_claim(), self.catch_up.asked_peer());
+            return WaitsFor::CatchUp { executed, others, asked };
+        }
+        if !self.views.active {
+            return self.diagnose_view();
+        }
+        if let Some(found) = self.log.slot(seq).and_then(|slot| self.diagnose_slot(seq, slot)) {
+            return found;
+        }
+        match self.buffer.waiting().requests as u64 {
+            0 => WaitsFor::Nothing,
+            requests => WaitsFor::Proposal { requests, primary: self.primary() },
+        }
+    }
+
+    fn diagnose_view(&self) -> WaitsFor {
+        let (view, quorum) = (self.view, self.quorum());
+        let wanted: Vec<_> = self.views.votes_for(view).map(|proven| proven.vote.signer).collect();
+        if wanted.len() >= quorum {
+            return WaitsFor::NewView { view, primary: self.primary() };
+        }
+        WaitsFor::ViewChanges { view, quorum, silent: self.others_than(&wanted) }
+    }
+
+    fn diagnose_slot(&self, seq: Seq, slot: &Slot) -> Option<WaitsFor> {
+        let quorum = self.quorum();
+        let statement = slot.pre_prepare()?.statement;
+        if slot.is_committed() {
+            return None;
+        }
+        if slot.proposal.is_none() {
+            return Some(WaitsFor::Batch { seq });
+        }
+        if slot.prepared {
+            let voted: Vec<_> = slot.commits.signers().collect();
+            return Some(WaitsFor::Commits { seq, quorum, silent: self.others_than(&voted) });
+        }
+        let expected = Prepare { view: self.view, seq, digest: statement.digest };
+        let backups = slot.prepares.matching(&expected).map(|vote| vote.signer);
+        let voted: Vec<_> = backups.chain([self.primary()]).collect();
+        Some(WaitsFor::Prepares { seq, quorum, silent: self.others_than(&voted) })
+    }
+
+    fn others_than(&self, these: &[ReplicaId]) -> Vec<ReplicaId> {
+        self.config.replicas.ids().filter(|id| !these.contains(id)).collect()
     }
 }

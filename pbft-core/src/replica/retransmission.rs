@@ -41,6 +41,13 @@ struct Asked {
     answered: bool,
 }
 
+impl CatchUp {
+    /// Who was asked for more, and has not answered in full.
+    pub(super) fn asked_peer(&self) -> Option<ReplicaId> {
+        self.asked.map(|asked| asked.peer)
+    }
+}
+
 impl Replica {
     pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
         self.suspicion.view_entered(step.now.elapsed);

@@ -7,6 +7,7 @@ mod stage;
 
 mod batching;
 mod checkpoints;
+mod diagnosis;
 mod evidence;
 mod log_before_send;
 mod requests;
