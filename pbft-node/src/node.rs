@@ -5,6 +5,7 @@ use std::{
     net::TcpListener,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
+    time::Duration,
 };
 
 use pbft_core::{
@@ -12,7 +13,7 @@ use pbft_core::{
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
-    replica::Progress,
+    replica::{Progress, WaitsFor},
     request_buffer::FairBuffer,
     service::{Admission, AdmitAll, Service, StateLost},
     storage::Log,
@@ -95,6 +96,7 @@ pub struct Node {
     transport: Transport,
     internal: crossbeam_channel::Sender<Internal>,
     progress: watch::Receiver<Progress>,
+    waits_for: watch::Receiver<WaitsFor>,
     failure: watch::Receiver<Option<Failure>>,
     evidence: Arc<Mutex<Vec<Evidence>>>,
     threads: Vec<JoinHandle<()>>,
@@ -122,6 +124,7 @@ impl Node {
 
         let channels = Channels::new();
         let (progress, progress_seen) = watch::channel(replica.progress());
+        let (waits_for, waits_for_seen) = watch::channel(replica.diagnose());
         let (failure, failure_seen) = watch::channel(None);
         let waiters = Arc::new(Waiters::default());
         let evidence = Arc::new(Mutex::new(Vec::new()));
@@ -137,6 +140,8 @@ impl Node {
             transport: transport.clone(),
             waiters: waiters.clone(),
             progress,
+            waits_for,
+            diagnosed: Duration::ZERO,
             failure,
             evidence: evidence.clone(),
             metrics: metrics.clone(),
@@ -150,6 +155,7 @@ impl Node {
             waiters,
             transport: transport.clone(),
             progress: progress_seen.clone(),
+            waits_for: waits_for_seen.clone(),
             report: application.report,
             metrics: metrics.clone(),
         };
@@ -175,10 +181,17 @@ impl Node {
             transport,
             internal,
             progress: progress_seen,
+            waits_for: waits_for_seen,
             failure: failure_seen,
             evidence,
             threads: threads.handles,
         })
+    }
+
+    /// What the replica waits for: a quorum and who is silent, a view, a batch. Looked at a few times a second.
+    #[must_use]
+    pub fn diagnosis(&self) -> watch::Receiver<WaitsFor> {
+        self.waits_for.clone()
     }
 
     /// How far the replica is, now and whenever it changes.

@@ -14,7 +14,7 @@ use net::{CLUSTER, Cluster, Node, soon};
 use pbft_core::{
     ClientId, ReplicaId, Request, RequestNumber, Seq, View,
     message::{DeclineReason, Operation, Reply},
-    replica::Progress,
+    replica::{Progress, WaitsFor},
     service::Outcome,
 };
 use pbft_crypto::KeyPair;
@@ -125,7 +125,8 @@ fn report(index: u16) -> ReplicaReport {
         farthest_claim: Seq::ZERO,
         first_archived: None,
     };
-    ReplicaReport { progress, application: vec![u8::try_from(index).unwrap()] }
+    let waits_for = WaitsFor::Nothing;
+    ReplicaReport { progress, waits_for, application: vec![u8::try_from(index).unwrap()] }
 }
 
 impl Played {

@@ -8,7 +8,10 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use pbft_core::{
-    Effect, Input, Now, Replica, UnixMillis, evidence::Evidence, network::Network, replica::Progress,
+    Effect, Input, Now, Replica, UnixMillis,
+    evidence::Evidence,
+    network::Network,
+    replica::{Progress, WaitsFor},
 };
 use pbft_crypto::Digest;
 use tokio::sync::watch;
@@ -27,6 +30,9 @@ const MAX_EVIDENCE: usize = 64;
 /// After so many inputs the outside world is told how far the replica is.
 const MAX_INPUTS_BETWEEN_REPORTS: usize = 256;
 
+/// How often it looks what it waits for, at most.
+const BETWEEN_DIAGNOSES: Duration = Duration::from_millis(200);
+
 /// The replica and the ends of all channels.
 pub(crate) struct ReplicaThread {
     pub(crate) replica: Replica,
@@ -37,6 +43,9 @@ pub(crate) struct ReplicaThread {
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) progress: watch::Sender<Progress>,
+    pub(crate) waits_for: watch::Sender<WaitsFor>,
+    /// When it last looked what it waits for.
+    pub(crate) diagnosed: Duration,
     pub(crate) failure: watch::Sender<Option<Failure>>,
     pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
     pub(crate) metrics: ReplicaMetrics,
@@ -200,7 +209,12 @@ impl ReplicaThread {
         }
     }
 
-    fn publish_progress(&self) {
+    fn publish_progress(&mut self) {
+        let elapsed = self.clock.started.elapsed();
+        if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
+            self.diagnosed = elapsed;
+            self.waits_for.send_replace(self.replica.diagnose());
+        }
         let progress = self.replica.progress();
         self.metrics.progress(&progress);
         self.progress.send_if_modified(|before| {

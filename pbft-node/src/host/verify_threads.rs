@@ -24,6 +24,7 @@ pub(crate) struct VerifyThread {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) transport: Transport,
     pub(crate) progress: watch::Receiver<pbft_core::replica::Progress>,
+    pub(crate) waits_for: watch::Receiver<pbft_core::replica::WaitsFor>,
     pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub(crate) metrics: ReplicaMetrics,
 }
@@ -136,7 +137,11 @@ impl VerifyThread {
     }
 
     fn report(&self, connection: ConnectionId) {
-        let report = ReplicaReport { progress: *self.progress.borrow(), application: (self.report)() };
+        let report = ReplicaReport {
+            progress: *self.progress.borrow(),
+            waits_for: self.waits_for.borrow().clone(),
+            application: (self.report)(),
+        };
         self.transport.answer(connection, ClientAnswer::Report(report));
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use pbft_core::{
     Message, ReplicaId, Request, RequestId,
     message::{DeclineReason, Reply},
-    replica::Progress,
+    replica::{Progress, WaitsFor},
     wire::byte_string,
 };
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,8 @@ pub enum ClientAnswer {
 pub struct ReplicaReport {
     /// How far it is.
     pub progress: Progress,
+    /// What it waited for when it last looked, less than a second ago.
+    pub waits_for: WaitsFor,
     /// What its service says, in the service's own bytes.
     #[serde(with = "byte_string")]
     pub application: Vec<u8>,
@@ -197,8 +199,12 @@ mod tests {
             farthest_claim: seq,
             first_archived: None,
         };
-        let report = ClientAnswer::Report(ReplicaReport { progress, application: vec![8] });
-        assert_eq!(hex(&report), "0102010201020303030303040503000108");
+        let report = ClientAnswer::Report(ReplicaReport {
+            progress,
+            waits_for: WaitsFor::Execution { seq },
+            application: vec![8],
+        });
+        assert_eq!(hex(&report), "01020102010203030303030405030005030108");
     }
 
     /// What `take` gives without waiting.

@@ -10,7 +10,7 @@ use std::{
 
 use futures_util::{FutureExt, future::BoxFuture};
 use ledger::{Height, UnixMillis};
-use pbft_core::quorum::QuorumSizes;
+use pbft_core::{quorum::QuorumSizes, replica::WaitsFor};
 use pbft_crypto::Digest;
 use pbft_node::{Client, transport::ReplicaReport as NodeReport};
 
@@ -86,6 +86,7 @@ impl ClusterStatus {
                         view: report.progress.view.value(),
                         state_root: state.state.state_root,
                         stable_checkpoint: report.progress.stable_checkpoint.value(),
+                        waits_for: waits_for(report),
                         last_seen: Some(now()),
                     });
                 }
@@ -109,6 +110,10 @@ fn state_of(report: &NodeReport) -> Option<Report> {
     Report::decode(&report.application)
 }
 
+fn waits_for(report: &NodeReport) -> Option<String> {
+    (report.waits_for != WaitsFor::Nothing).then(|| report.waits_for.to_string())
+}
+
 fn unknown(id: u16, address: SocketAddr) -> ReplicaReport {
     ReplicaReport {
         id,
@@ -118,6 +123,7 @@ fn unknown(id: u16, address: SocketAddr) -> ReplicaReport {
         view: 0,
         state_root: Digest::ZERO,
         stable_checkpoint: 0,
+        waits_for: None,
         last_seen: None,
     }
 }

@@ -48,6 +48,9 @@ pub struct ReplicaReport {
     pub state_root: Digest,
     /// The sequence number of its last stable checkpoint.
     pub stable_checkpoint: u64,
+    /// What it waits for, in a sentence: a quorum and who is silent, a view that does not begin, a batch.
+    #[schema(example = "waits for 3 commits of number 7; silent: 1, 2")]
+    pub waits_for: Option<String>,
     /// When it answered last.
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(serialize_with = "optional_rfc3339")]

@@ -79,6 +79,7 @@ impl NetworkStatus for LonelyNetwork {
             view: tip.view,
             state_root: tip.state_root,
             stable_checkpoint: 0,
+            waits_for: None,
             last_seen: Some(tip.time),
         };
         let chain_id = self.0.read(|ledger| *ledger.chain_id());
