@@ -1,19 +1,23 @@
 //! One test for each rule of docs/PROTOCOL.md and for each mistake listed there, named by its number.
 //!
-//! [`stage`] holds one replica and plays all others by hand, with real keys; [`cluster`] holds a whole cluster.
+//! [`stage`] holds one replica and plays all others by hand, with real keys; what they say about views is in
+//! [`view_messages`]. [`cluster`] holds a whole cluster.
 
 mod cluster;
 mod stage;
+mod view_messages;
 
 mod batching;
 mod checkpoints;
 mod diagnosis;
 mod evidence;
 mod log_before_send;
+mod new_view;
 mod requests;
 mod restart;
 mod retransmission;
 mod verification;
 mod view_change;
+mod views;
 mod votes;
 mod window;

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use pbft_core::{
-    Message,
-    message::StatementKind,
+    Message, Request, Seq, View,
+    message::{Signed, Statement, StatementKind, signed::signing_digest},
     storage::{Log, LogPosition, MemoryLog, Record},
 };
 use pbft_crypto::Digest;
@@ -14,22 +14,24 @@ use crate::{
     stage::{Stage, messages, own_checkpoint, recover_from, request, seq, votes},
 };
 
-/// What a vote says, by what may be said only once.
-fn vote(message: &Message) -> Option<((u16, StatementKind, u64), Digest)> {
+/// Signer, kind, view and number: what may be said only once.
+type Occasion = (u16, StatementKind, View, Seq);
+
+/// What a vote says, and the occasion.
+fn vote(message: &Message) -> Option<(Occasion, Digest)> {
+    fn of<T: Statement>(signed: &Signed<T>, view: View, seq: Seq) -> Option<(Occasion, Digest)> {
+        let said = signing_digest(&Digest::ZERO, signed.signer, &signed.statement);
+        Some(((signed.signer.value(), T::KIND, view, seq), said))
+    }
     match message {
         Message::PrePrepare(p) => {
-            let s = p.pre_prepare.statement;
-            Some(((p.pre_prepare.signer.value(), StatementKind::PrePrepare, s.seq.value()), s.digest))
+            of(&p.pre_prepare, p.pre_prepare.statement.view, p.pre_prepare.statement.seq)
         }
-        Message::Prepare(v) => {
-            Some(((v.signer.value(), StatementKind::Prepare, v.statement.seq.value()), v.statement.digest))
-        }
-        Message::Commit(v) => {
-            Some(((v.signer.value(), StatementKind::Commit, v.statement.seq.value()), v.statement.digest))
-        }
-        Message::Checkpoint(v) => {
-            Some(((v.signer.value(), StatementKind::Checkpoint, v.statement.seq.value()), v.statement.digest))
-        }
+        Message::Prepare(v) => of(v, v.statement.view, v.statement.seq),
+        Message::Commit(v) => of(v, v.statement.view, v.statement.seq),
+        Message::Checkpoint(v) => of(v, View::ZERO, v.statement.seq),
+        Message::ViewChange(v) => of(&v.vote, v.vote.statement.view, Seq::ZERO),
+        Message::NewView(v) => of(&v.announcement, v.view(), Seq::ZERO),
         _ => None,
     }
 }
@@ -40,6 +42,8 @@ fn vote_in(record: &Record) -> Option<Message> {
         Record::Prepare(prepare) => Some(Message::Prepare(prepare.clone())),
         Record::Commit { commit, .. } => Some(Message::Commit(commit.clone())),
         Record::Checkpoint(record) => Some(Message::Checkpoint(record.checkpoint.clone())),
+        Record::ViewChange(proven) => Some(Message::ViewChange(proven.clone())),
+        Record::NewView(proven) => Some(Message::NewView(proven.clone())),
         _ => None,
     }
 }
@@ -57,17 +61,12 @@ fn logs_after(history: &[(u16, LogPosition, Record)], n: u16) -> Vec<MemoryLog> 
 
 /// All replicas crash after every single record of a run, come back, and finish the same work: once each, in one order,
 /// and without a vote that contradicts what any of them had written before.
-#[test]
-fn mistake_24_all_replicas_restart_at_every_log_point() {
-    let work = requests(6);
-    let mut recorded = Cluster::new(4, |_| ());
-    recorded.complete(&work);
-    assert!(recorded.history.len() > 40, "{}", recorded.history.len());
+fn all_restart_at_every_log_point(recorded: &Cluster, work: &[Request]) {
     for cut in 0..=recorded.history.len() {
         let before = &recorded.history[..cut];
         let mut cluster = Cluster::from_logs(recorded.config.clone(), logs_after(before, 4));
         cluster.run();
-        cluster.complete(&work);
+        cluster.complete(work);
         cluster.pass(Duration::from_secs(2));
         for index in 0..4 {
             assert_eq!(cluster.journal(index).len(), work.len(), "cut {cut}, replica {index}");
@@ -75,8 +74,68 @@ fn mistake_24_all_replicas_restart_at_every_log_point() {
         }
         let mut said: BTreeMap<_, _> =
             before.iter().filter_map(|(_, _, record)| vote(&vote_in(record)?)).collect();
-        for (key, digest) in cluster.sent.iter().filter_map(|(_, message)| vote(message)) {
-            assert_eq!(*said.entry(key).or_insert(digest), digest, "cut {cut}: {key:?}");
+        for (occasion, digest) in cluster.sent.iter().filter_map(|(_, message)| vote(message)) {
+            assert_eq!(*said.entry(occasion).or_insert(digest), digest, "cut {cut}: {occasion:?}");
+        }
+    }
+}
+
+#[test]
+fn mistake_24_all_replicas_restart_at_every_log_point() {
+    let work = requests(6);
+    let mut recorded = Cluster::new(4, |_| ());
+    recorded.complete(&work);
+    assert!(recorded.history.len() > 40, "{}", recorded.history.len());
+    all_restart_at_every_log_point(&recorded, &work);
+}
+
+/// The primary dies with numbers in flight, and the others go on in the next view.
+fn with_a_view_change() -> (Cluster, Vec<Request>) {
+    let work = requests(6);
+    let mut recorded = Cluster::new(4, |config| config.max_batch_requests = 1);
+    recorded.complete(&work[..2]);
+    // The primary proposes 3, 4 and 5; the last one lies past the next checkpoint.
+    work.iter().for_each(|request| recorded.submit(request));
+    recorded.down = vec![0];
+    (recorded, work)
+}
+
+#[test]
+fn mistake_24_all_replicas_restart_at_every_log_point_of_a_view_change() {
+    let (mut recorded, work) = with_a_view_change();
+    let before = recorded.history.len();
+    recorded.complete(&work);
+    let carried = |(_, _, record): &(u16, LogPosition, Record)| match record {
+        Record::NewView(proven) => !proven.prepared.is_empty(),
+        _ => false,
+    };
+    assert!(!recorded.history[..before].iter().any(carried));
+    assert!(recorded.history[before..].iter().any(carried), "something was in flight");
+    all_restart_at_every_log_point(&recorded, &work);
+}
+
+/// One replica dies and comes back at every moment of a run in which the primary changes at each checkpoint, the others
+/// going on.
+#[test]
+fn mistake_24_each_replica_restarts_at_every_moment_of_view_changes() {
+    let work = requests(5);
+    let every_third = |(moment, index): &(usize, u16)| (moment + usize::from(*index)) % 3 == 0;
+    let moments = (0..160).flat_map(|moment| (0..4).map(move |index| (moment, index)));
+    for (moment, index) in moments.filter(every_third) {
+        let mut cluster = Cluster::new(4, |config| {
+            config.max_batch_requests = 1;
+            config.rotation_period = 1;
+        });
+        work.iter().for_each(|request| cluster.submit(request));
+        cluster.run_some(moment);
+        cluster.restart(index);
+        cluster.complete(&work);
+        for other in 0..4 {
+            assert_eq!(cluster.journal(other), cluster.journal(0), "{index} after {moment} messages");
+        }
+        let mut said = BTreeMap::new();
+        for (occasion, digest) in cluster.sent.iter().filter_map(|(_, message)| vote(message)) {
+            assert_eq!(*said.entry(occasion).or_insert(digest), digest, "{index}, {moment}: {occasion:?}");
         }
     }
 }
