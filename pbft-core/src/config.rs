@@ -102,6 +102,8 @@ pub struct Config {
     pub reply_cache_bytes: usize,
     /// Agreed. A batch's time may lie this far ahead of a backup's clock.
     pub max_clock_ahead: Duration,
+    /// Agreed. A new batch's time may lie this far behind a backup's clock.
+    pub max_clock_behind: Duration,
     /// How many proposals the primary keeps in flight at most; at most half a window.
     pub max_in_flight: u64,
     /// Below this many in flight the primary proposes whatever waits; above it only full batches.
@@ -139,6 +141,7 @@ impl Config {
             max_clients: 80_000,
             reply_cache_bytes: 2 << 20,
             max_clock_ahead: Duration::from_secs(2),
+            max_clock_behind: Duration::from_secs(30),
             max_in_flight: 16,
             eager_in_flight: 2,
             archive_bytes: 64 << 20,

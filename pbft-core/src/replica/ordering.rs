@@ -108,6 +108,7 @@ impl Replica {
     pub(super) fn on_pre_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
         let statement = proposal.pre_prepare.statement;
         let (view, floor, is_primary) = (self.view, self.views.floor, self.is_primary());
+        let timely = self.is_timely(step, proposal.batch.time);
         if statement.view != view || !self.views.active || statement.seq <= floor {
             return;
         }
@@ -122,8 +123,7 @@ impl Replica {
             }
             return;
         }
-        let latest = step.now.wall.plus(self.config.max_clock_ahead);
-        if is_primary || proposal.batch.time > latest {
+        if is_primary || !timely {
             return;
         }
         slot.proposal = Some(proposal.clone());
@@ -135,6 +135,12 @@ impl Replica {
         self.send_prepare(step, proposal);
         self.try_prepare_quorum(step, statement.seq);
         self.try_commit_quorum(step, statement.seq);
+    }
+
+    /// PP-9: a primary can neither run ahead of time nor hold it up: deadlines fire about when they are due.
+    fn is_timely(&self, step: &Step<'_>, time: UnixMillis) -> bool {
+        let (wall, config) = (step.now.wall, &self.config);
+        time <= wall.plus(config.max_clock_ahead) && wall.since(time) <= config.max_clock_behind
     }
 
     fn send_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {

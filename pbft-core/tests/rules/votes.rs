@@ -184,3 +184,16 @@ fn pp_9_a_batch_from_the_future_waits() {
     let effects = stage.hear(1, &status(0, 0, &[SlotStatus::Empty]));
     assert_eq!(votes(&effects), [""; 0], "a first status asks for nothing");
 }
+
+/// PP-9: nor can a primary hold time up. It is replaced, as nothing gets done.
+#[test]
+fn pp_9_a_batch_from_long_ago_is_refused() {
+    let mut stage = Stage::new(3);
+    let stale = Message::PrePrepare(stage.proposal_at(1, stage.now.wall, vec![request(1, 0)]));
+    stage.advance(stage.config.max_clock_behind);
+    let in_time = stage.hear_and_settle(0, &stale);
+    assert_eq!(votes(&in_time), ["prepare"]);
+    let mut stage = Stage::new(3);
+    stage.advance(stage.config.max_clock_behind + std::time::Duration::from_millis(1));
+    assert_eq!(votes(&stage.hear_and_settle(0, &stale)), [""; 0]);
+}
