@@ -2,18 +2,41 @@
 //!
 //! At most `f` replicas of a cluster are Byzantine. They may do anything but forge the signatures of others.
 
+mod censor;
+mod checkpoint_liar;
+mod clock_liar;
 mod equivocator;
+mod false_new_view;
+mod fetch_flooder;
 mod forger;
+mod forgetful;
+mod garbage_relay;
 mod garbler;
+mod last_moment;
 mod liar;
 mod mutator;
+mod new_view_withholder;
+mod proof_forger;
 mod replayer;
 mod selective;
+mod selective_commit;
+mod sequence_flooder;
+mod signature_flooder;
 mod silent;
+mod silent_primary;
+mod slow_primary;
+mod status_flooder;
+mod twin;
 mod two_faced;
+mod two_new_views;
+mod view_spammer;
+mod wrong_digest;
+
+use core::time::Duration;
+use std::sync::Arc;
 
 use pbft_core::{
-    Message, ReplicaId, ValidConfig,
+    Input, Message, Now, ReplicaId, UnixMillis, ValidConfig,
     crypto::Crypto,
     message::{Reply, Signed, Statement},
     wire,
@@ -43,11 +66,51 @@ pub enum Kind {
     Forger,
     /// Whenever it is primary, proposes different batches to different backups.
     Equivocator,
+    /// Is two instances with one name, each known to some of the others.
+    Twin,
+    /// Proposes nothing as primary.
+    SilentPrimary,
+    /// Proposes just before the others lose patience.
+    SlowPrimary,
+    /// Leaves out the requests of one client.
+    Censor,
+    /// Asks for any view, all the time.
+    ViewSpammer,
+    /// Votes for numbers far past the window.
+    SequenceFlooder,
+    /// Sends many votes with wrong signatures.
+    SignatureFlooder,
+    /// Votes for digests that no batch has.
+    WrongDigest,
+    /// Claims other states at checkpoints.
+    CheckpointLiar,
+    /// Makes up proofs in its VIEW-CHANGE.
+    ProofForger,
+    /// Hides from some replicas what it prepared.
+    Forgetful,
+    /// Begins views that do not follow from the votes.
+    FalseNewView,
+    /// Begins one view in two ways.
+    TwoNewViews,
+    /// Tells only some that its view began.
+    NewViewWithholder,
+    /// Commits towards one replica only.
+    SelectiveCommit,
+    /// Votes at the last moment.
+    LastMoment,
+    /// Has a clock that is far off.
+    ClockLiar,
+    /// Asks for everything, again and again.
+    FetchFlooder,
+    /// Says again and again that it has nothing.
+    StatusFlooder,
+    /// Passes on garbage in the clothes of something true.
+    GarbageRelay,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 29] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -57,6 +120,26 @@ impl Kind {
         Self::TwoFaced,
         Self::Forger,
         Self::Equivocator,
+        Self::Twin,
+        Self::SilentPrimary,
+        Self::SlowPrimary,
+        Self::Censor,
+        Self::ViewSpammer,
+        Self::SequenceFlooder,
+        Self::SignatureFlooder,
+        Self::WrongDigest,
+        Self::CheckpointLiar,
+        Self::ProofForger,
+        Self::Forgetful,
+        Self::FalseNewView,
+        Self::TwoNewViews,
+        Self::NewViewWithholder,
+        Self::SelectiveCommit,
+        Self::LastMoment,
+        Self::ClockLiar,
+        Self::FetchFlooder,
+        Self::StatusFlooder,
+        Self::GarbageRelay,
     ];
 
     /// A replica that lies in this way.
@@ -72,7 +155,33 @@ impl Kind {
             Self::TwoFaced => Box::new(two_faced::TwoFaced),
             Self::Forger => Box::new(forger::Forger),
             Self::Equivocator => Box::new(equivocator::Equivocator::default()),
+            Self::Twin => Box::new(twin::Twin::new(rng)),
+            Self::SilentPrimary => Box::new(silent_primary::SilentPrimary),
+            Self::SlowPrimary => Box::new(slow_primary::SlowPrimary::new(rng)),
+            Self::Censor => Box::new(censor::Censor),
+            Self::ViewSpammer => Box::new(view_spammer::ViewSpammer::default()),
+            Self::SequenceFlooder => Box::new(sequence_flooder::SequenceFlooder),
+            Self::SignatureFlooder => Box::new(signature_flooder::SignatureFlooder),
+            Self::WrongDigest => Box::new(wrong_digest::WrongDigest),
+            Self::CheckpointLiar => Box::new(checkpoint_liar::CheckpointLiar),
+            Self::ProofForger => Box::new(proof_forger::ProofForger),
+            Self::Forgetful => Box::new(forgetful::Forgetful),
+            Self::FalseNewView => Box::new(false_new_view::FalseNewView),
+            Self::TwoNewViews => Box::new(two_new_views::TwoNewViews),
+            Self::NewViewWithholder => Box::new(new_view_withholder::NewViewWithholder::new(rng)),
+            Self::SelectiveCommit => Box::new(selective_commit::SelectiveCommit::new(rng)),
+            Self::LastMoment => Box::new(last_moment::LastMoment::new(rng)),
+            Self::ClockLiar => Box::new(clock_liar::ClockLiar::new(rng)),
+            Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder),
+            Self::StatusFlooder => Box::new(status_flooder::StatusFlooder),
+            Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
         }
+    }
+
+    /// Whether it may use up most of the others' patience for each batch.
+    #[must_use]
+    pub const fn dawdles(self) -> bool {
+        matches!(self, Self::SlowPrimary | Self::LastMoment)
     }
 }
 
@@ -83,6 +192,16 @@ pub trait Behaviour: Send {
 
     /// This came in, and the core hears it too.
     fn on_receive(&mut self, _message: &Message) {}
+
+    /// Something is about to reach the core. Says whether it may.
+    fn hears(&mut self, _kit: &mut Kit<'_>, _now: Now, _input: &Input) -> bool {
+        true
+    }
+
+    /// What its wall clock says.
+    fn wall(&self, honest: UnixMillis) -> UnixMillis {
+        honest
+    }
 
     /// The core wants to tell a client this.
     fn on_reply(&mut self, _kit: &mut Kit<'_>, reply: Reply) -> Option<Reply> {
@@ -95,27 +214,32 @@ pub struct Kit<'a> {
     /// Its id.
     pub id: ReplicaId,
     /// The cluster.
-    pub config: &'a ValidConfig,
+    pub config: &'a Arc<ValidConfig>,
     /// Its own key.
-    pub crypto: &'a dyn Crypto,
+    pub crypto: &'a Arc<dyn Crypto>,
     /// Chance.
     pub rng: &'a mut Rng,
-    /// What goes out.
-    pub out: Vec<(ReplicaId, Vec<u8>)>,
+    /// What goes out, and after how long.
+    pub out: Vec<(ReplicaId, Vec<u8>, Duration)>,
 }
 
 impl Kit<'_> {
     /// Sends a message.
     pub fn send(&mut self, to: ReplicaId, message: &Message) {
+        self.send_later(to, message, Duration::ZERO);
+    }
+
+    /// Sends a message after a while.
+    pub fn send_later(&mut self, to: ReplicaId, message: &Message, after: Duration) {
         if let Ok(bytes) = wire::encode(message) {
-            self.out.push((to, bytes));
+            self.out.push((to, bytes, after));
         }
     }
 
     /// Signs with the own key, in whoever's name.
     #[must_use]
     pub fn sign_as<T: Statement>(&self, signer: ReplicaId, statement: T) -> Signed<T> {
-        Signed::sign(statement, signer, self.config, self.crypto)
+        Signed::sign(statement, signer, self.config, &**self.crypto)
     }
 
     /// Any replica but this one.

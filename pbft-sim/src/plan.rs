@@ -159,7 +159,7 @@ impl Plan {
             durable_service: rng.chance(250_000),
             skew: rng.pick(&[us(0), ms(20), ms(700)]),
             heal_at: ms(rng.between(1_500, 4_000)),
-            patience: if live { Duration::from_secs(60) } else { ms(1_000) },
+            patience: if live { patience(&byzantine, &tuning) } else { ms(1_000) },
             live,
             sabotage: None,
             byzantine,
@@ -269,6 +269,12 @@ fn tuning(rng: &mut Rng) -> Tuning {
         rotation_period: rng.pick(&[0, 0, 0, 0, 1, 4]),
         buffered_requests: rng.pick(&[2, 1000, 1000, 1000]),
     }
+}
+
+/// How long everything may take. A primary that dawdles may take most of a timeout for each batch.
+fn patience(byzantine: &[(ReplicaId, Kind)], tuning: &Tuning) -> Duration {
+    let dawdler = byzantine.iter().any(|(_, kind)| kind.dawdles());
+    Duration::from_secs(60) + if dawdler { tuning.request_timeout * 120 } else { Duration::ZERO }
 }
 
 /// At most `f` liars; usually none.

@@ -245,6 +245,9 @@ impl Simulation {
     /// Feeds one input to a replica and carries out what comes of it, up to a crash.
     fn step(&mut self, replica: ReplicaId, input: Input) -> Result<(), Violation> {
         let now = self.nodes[replica.index()].clock(self.now);
+        if !self.hears(replica, now, &input) {
+            return Ok(());
+        }
         let mut effects = core::mem::take(&mut self.effects);
         let Some(life) = &mut self.node(replica).life else { return Ok(()) };
         life.replica.step(now, input, &mut effects);

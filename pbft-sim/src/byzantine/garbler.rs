@@ -18,6 +18,6 @@ impl Behaviour for Garbler {
             1 => bytes.push(0),
             _ => bytes[place] ^= 1 << kit.rng.below(8),
         }
-        kit.out.push((to, bytes));
+        kit.out.push((to, bytes, core::time::Duration::ZERO));
     }
 }

@@ -93,7 +93,9 @@ impl Node {
 
     /// What its clocks say.
     pub(super) fn clock(&self, now: Duration) -> Now {
-        Now { elapsed: now, wall: self.wall.plus(now) }
+        let honest = self.wall.plus(now);
+        let wall = self.behaviour.as_ref().map_or(honest, |behaviour| behaviour.wall(honest));
+        Now { elapsed: now, wall }
     }
 
     /// Brings it back from what its disk holds. Says where execution goes on, and whether there were records.

@@ -1,9 +1,10 @@
 //! The way of a message: encoded, sent, lost or repeated, decoded, verified.
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
-    Message, ReplicaId, Request,
+    Input, Message, Now, ReplicaId, Request,
     message::{Prepare, Reply, Signed},
     verify::InvalidMessage,
     wire,
@@ -12,7 +13,7 @@ use pbft_crypto::Digest;
 
 use super::{Answer, Event, Simulation};
 use crate::{
-    byzantine::Kit,
+    byzantine::{Behaviour, Kit},
     checks::Violation,
     counters::{Fault, Sometimes},
     customer::client_index,
@@ -47,7 +48,7 @@ impl Simulation {
         }
         let bytes: Arc<[u8]> = wire::encode(message).expect("a message within bounds").into();
         for to in to {
-            self.post(from, *to, &bytes);
+            self.post(from, *to, &bytes, Duration::ZERO);
         }
         Ok(())
     }
@@ -60,35 +61,40 @@ impl Simulation {
 
     /// What a Byzantine replica says instead.
     fn lie(&mut self, from: ReplicaId, to: &[ReplicaId], message: &Message) {
-        let node = self.node(from);
-        let Some(mut behaviour) = node.behaviour.take() else { return };
-        let config = node.config.clone();
-        let crypto = node.crypto.clone();
-        let mut kit =
-            Kit { id: from, config: &config, crypto: &*crypto, rng: &mut node.rng, out: Vec::new() };
-        for to in to {
-            behaviour.on_send(&mut kit, *to, message);
-        }
-        let out = kit.out;
-        node.behaviour = Some(behaviour);
-        for (to, bytes) in out {
-            self.post(from, to, &bytes.into());
-        }
+        self.with_liar(from, |behaviour, kit| to.iter().for_each(|to| behaviour.on_send(kit, *to, message)));
     }
 
     pub(super) fn bent_reply(&mut self, from: ReplicaId, reply: Reply) -> Option<Reply> {
-        let node = self.node(from);
-        let Some(mut behaviour) = node.behaviour.take() else { return Some(reply) };
-        let (config, crypto) = (node.config.clone(), node.crypto.clone());
-        let mut kit =
-            Kit { id: from, config: &config, crypto: &*crypto, rng: &mut node.rng, out: Vec::new() };
-        let bent = behaviour.on_reply(&mut kit, reply);
-        node.behaviour = Some(behaviour);
-        bent
+        if !self.plan.is_byzantine(from) {
+            return Some(reply);
+        }
+        self.with_liar(from, |behaviour, kit| behaviour.on_reply(kit, reply)).flatten()
     }
 
-    fn post(&mut self, from: ReplicaId, to: ReplicaId, bytes: &Arc<[u8]>) {
-        let fate = self.network.between(self.now, from, to);
+    /// Whether an input reaches the core of a replica.
+    pub(super) fn hears(&mut self, replica: ReplicaId, now: Now, input: &Input) -> bool {
+        self.with_liar(replica, |behaviour, kit| behaviour.hears(kit, now, input)).unwrap_or(true)
+    }
+
+    /// Lets a Byzantine replica do something, and sends what it wants to send. Nothing for a correct one.
+    fn with_liar<T>(
+        &mut self,
+        liar: ReplicaId,
+        act: impl FnOnce(&mut dyn Behaviour, &mut Kit<'_>) -> T,
+    ) -> Option<T> {
+        let node = self.node(liar);
+        let behaviour = node.behaviour.as_mut()?;
+        let mut kit =
+            Kit { id: liar, config: &node.config, crypto: &node.crypto, rng: &mut node.rng, out: Vec::new() };
+        let done = act(&mut **behaviour, &mut kit);
+        for (to, bytes, after) in kit.out {
+            self.post(liar, to, &bytes.into(), after);
+        }
+        Some(done)
+    }
+
+    fn post(&mut self, from: ReplicaId, to: ReplicaId, bytes: &Arc<[u8]>, after: Duration) {
+        let fate = self.network.between(self.now + after, from, to);
         self.count_fate(fate);
         for at in [fate.first, fate.second].into_iter().flatten() {
             self.agenda.at(at, Event::Deliver { from, to, bytes: bytes.clone() });

@@ -1,0 +1,29 @@
+//! Says again and again that it has nothing, so that others send it everything.
+
+use pbft_core::{
+    Message, ReplicaId, Seq, View,
+    message::{SlotStatus, Status},
+};
+
+use super::{Behaviour, Kit};
+
+pub(super) struct StatusFlooder;
+
+impl Behaviour for StatusFlooder {
+    fn on_send(&mut self, kit: &mut Kit<'_>, to: ReplicaId, message: &Message) {
+        kit.send(to, message);
+        if let Message::Status(status) = message {
+            let slots = usize::try_from(kit.config.window).unwrap_or(0) + kit.rng.index(2);
+            let nothing = Status {
+                view: View::new(kit.rng.pick(&[0, status.view.value()])),
+                active: kit.rng.chance(500_000),
+                executed: kit.rng.pick(&[Seq::ZERO, status.stable, status.executed]),
+                stable: kit.rng.pick(&[Seq::ZERO, status.stable]),
+                slots: vec![SlotStatus::Empty; slots],
+            };
+            for _ in 0..6 {
+                kit.send(to, &Message::Status(nothing.clone()));
+            }
+        }
+    }
+}
