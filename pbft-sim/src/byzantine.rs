@@ -172,8 +172,8 @@ impl Kind {
             Self::SelectiveCommit => Box::new(selective_commit::SelectiveCommit::new(rng)),
             Self::LastMoment => Box::new(last_moment::LastMoment::new(rng)),
             Self::ClockLiar => Box::new(clock_liar::ClockLiar::new(rng)),
-            Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder),
-            Self::StatusFlooder => Box::new(status_flooder::StatusFlooder),
+            Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder::default()),
+            Self::StatusFlooder => Box::new(status_flooder::StatusFlooder::default()),
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
         }
     }

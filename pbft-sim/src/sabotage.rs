@@ -78,6 +78,34 @@ impl Sabotage {
         }
     }
 
+    /// The promises that it may break. Whatever else is found is another defect.
+    #[must_use]
+    pub const fn breaks(self) -> &'static [&'static str] {
+        match self {
+            Self::VoteBeforeSync => &["SentBeforeDurable"],
+            // A replica without its memory votes twice, or stands before what it said and did.
+            Self::ForgetSynced | Self::TruncateAll => &[
+                "SaidTwoThings",
+                "SentBeforeDurable",
+                "MovedBack",
+                "Invariant",
+                "CannotRecover",
+                "CannotRestore",
+            ],
+            Self::SkipRestore => &["OutcomesDiffer", "StateDiffers", "FinalStatesDiffer"],
+            Self::ResetClients => &["ExecutionDiffers", "ExecutedTwice", "StateDiffers"],
+            Self::RandomService | Self::ReorderBatch | Self::SkipBatch => {
+                &["OutcomesDiffer", "StateDiffers", "FinalStatesDiffer"]
+            }
+            Self::TrustAnySignature => &["BadCertificate", "NotPrepared", "WeakEvidence"],
+            Self::SignTwice => &["SaidTwoThings"],
+            Self::InventRequest => &["NeverSubmitted"],
+            // What was refused and is said to be applied counts as done for the replicas, and not for the checks.
+            Self::SwapOutcomes => &["FalseAnswer", "LeftOut"],
+            Self::DropStatus | Self::DropTimers => &["Stuck"],
+        }
+    }
+
     const fn needs_crashes(self) -> bool {
         matches!(self, Self::ForgetSynced | Self::TruncateAll | Self::SkipRestore | Self::ResetClients)
     }

@@ -7,12 +7,23 @@ use pbft_core::{
 
 use super::{Behaviour, Kit};
 
-pub(super) struct StatusFlooder;
+pub(super) struct StatusFlooder {
+    /// How many more it says: two liars that answer each other would never end.
+    left: u32,
+}
+
+impl Default for StatusFlooder {
+    fn default() -> Self {
+        Self { left: 3_000 }
+    }
+}
 
 impl Behaviour for StatusFlooder {
     fn on_send(&mut self, kit: &mut Kit<'_>, to: ReplicaId, message: &Message) {
         kit.send(to, message);
-        if let Message::Status(status) = message {
+        if let Message::Status(status) = message
+            && self.left > 0
+        {
             let slots = usize::try_from(kit.config.window).unwrap_or(0) + kit.rng.index(2);
             let nothing = Status {
                 view: View::new(kit.rng.pick(&[0, status.view.value()])),
@@ -21,6 +32,7 @@ impl Behaviour for StatusFlooder {
                 stable: kit.rng.pick(&[Seq::ZERO, status.stable]),
                 slots: vec![SlotStatus::Empty; slots],
             };
+            self.left = self.left.saturating_sub(6);
             for _ in 0..6 {
                 kit.send(to, &Message::Status(nothing.clone()));
             }
