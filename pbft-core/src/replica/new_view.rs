@@ -184,7 +184,10 @@ impl Replica {
         let Some(proposal) = slot.accept_assigned() else { return };
         // The primary's own vote counts once its NEW-VIEW is durable.
         slot.pre_prepared = !is_primary || self.views.announced;
-        self.note_proposed(&proposal.batch);
+        // What was executed is settled: a refused request may wait again under the same name.
+        if seq > self.execution.executed {
+            self.note_proposed(&proposal.batch);
+        }
         if !is_primary {
             self.vote_prepare(step, seq, proposal.pre_prepare.statement.digest);
         }

@@ -3,9 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    Effect, Message, Seq, View,
+    Effect, Input, Message, Seq, View,
     evidence::Evidence,
     message::{Batch, PrePrepare, Prepare, Proposal, ProvenNewView, ProvenViewChange, SlotStatus, Status},
+    service::{Executed, Outcome},
 };
 
 use crate::{
@@ -341,4 +342,23 @@ fn nv_4_a_view_begun_in_two_ways_is_evidence() {
     let [found @ Evidence::NewViews(pair)] = evidence(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!((found.culprit(), &**pair), (id(1), &[first.announcement, second.announcement]));
     assert_eq!(view(&stage), (1, true), "the first one stands");
+}
+
+/// E-4, NV-5: a batch that was executed is voted for again when a view assigns it; a request of it that was refused, and
+/// waits again under the same name, must not count as proposed with it: it would wait until it expires.
+#[test]
+fn nv_5_e_4_a_refused_request_that_waits_again_is_not_taken_for_the_old_one() {
+    let mut stage = Stage::new(3);
+    let batch = batch_of(1);
+    let statement = PrePrepare { view: View::ZERO, seq: seq(1), digest: batch.digest() };
+    let proposal = Proposal { pre_prepare: stage.sign(0, statement), batch: Arc::new(batch.clone()) };
+    let committed = stage.committed(&proposal, &[0, 1, 2]);
+    stage.hear(1, &Message::Committed(committed));
+    let outcomes = vec![Outcome::Refused(b"not now".to_vec())];
+    stage.input(Input::Executed { executed: Executed::new(outcomes), checkpoint: None });
+    stage.ask(request(1, 0));
+    assert_eq!(stage.replica.progress().waiting_requests, 1);
+    let effects = stage.hear_and_settle(1, &on_new_view(view_with(&stage, &batch)));
+    assert_eq!(votes(&effects), ["prepare"], "the others may need the vote");
+    assert_eq!(stage.replica.progress().waiting_requests, 1);
 }
