@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     Finished, Plan, report,
+    sabotage::{Hunt, Sabotage},
     sweep::{Failure, Summary, Sweep, run_plan},
 };
 
@@ -24,6 +25,15 @@ struct Cli {
 enum Command {
     /// Runs many seeds, or one again.
     Run(RunArgs),
+    /// Plants each known defect, and says which seed shows it and when. Fails if one escapes.
+    Mutants(MutantsArgs),
+}
+
+#[derive(Debug, Args)]
+struct MutantsArgs {
+    /// How many seeds to try with each.
+    #[arg(long, default_value_t = 64)]
+    seeds: usize,
 }
 
 #[derive(Debug, Args)]
@@ -56,6 +66,7 @@ struct RunArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let args = match cli.command {
+        Some(Command::Mutants(args)) => return exit(mutants(args.seeds)),
         Some(Command::Run(args)) => args,
         None => cli.run,
     };
@@ -63,7 +74,36 @@ pub fn main() -> ExitCode {
         Some(seed) => replay(seed, &args),
         None => sweep(&args),
     };
+    exit(passed)
+}
+
+const fn exit(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn mutants(seeds: usize) -> bool {
+    let mut escaped = 0;
+    for sabotage in Sabotage::ALL {
+        match sabotage.hunt(seeds) {
+            Hunt::Caught { seed, at, by } => {
+                println!(
+                    "{:<20} caught by seed {seed:>3} at {:>9.3} s: {by}",
+                    format!("{sabotage:?}"),
+                    at.as_secs_f64()
+                );
+            }
+            Hunt::Strange { seed, violation } => {
+                escaped += 1;
+                println!("{:<20} STRANGE in seed {seed}: {violation}", format!("{sabotage:?}"));
+            }
+            Hunt::Escaped => {
+                escaped += 1;
+                println!("{:<20} ESCAPED from {seeds} seeds", format!("{sabotage:?}"));
+            }
+        }
+    }
+    println!("{} of {} defects caught", Sabotage::ALL.len() - escaped, Sabotage::ALL.len());
+    escaped == 0
 }
 
 fn sweep(args: &RunArgs) -> bool {

@@ -42,6 +42,14 @@ named! {
         Blackout => "crash of all replicas at once",
         /// A record went with a crash.
         RecordLost => "unsynced record lost",
+        /// A sync failed.
+        SyncFailed => "sync failed",
+        /// A disk was full.
+        DiskFull => "disk full",
+        /// A wall clock was set.
+        ClockSet => "wall clock set to another time",
+        /// A slow link held it up.
+        Slow => "message on a slow link",
         /// A Byzantine replica was at work.
         Liar => "Byzantine replica",
     }
@@ -104,6 +112,14 @@ named! {
         CarriedOver => "new view with numbers in flight",
         /// A view filled a gap.
         NullRequest => "null request",
+        /// A replica stopped because of its disk, and came back.
+        DiskFailure => "stop for a failing disk",
+        /// Nobody heard a quorum.
+        Ring => "partition into a ring",
+        /// A link worked one way only.
+        OneWay => "partition in one direction",
+        /// A wall clock went back.
+        ClockBack => "wall clock set back",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
         /// The cluster went on without being healed first.

@@ -52,6 +52,12 @@ impl Disk {
         self.synced
     }
 
+    /// The last position that was written, synced or not.
+    #[must_use]
+    pub fn last(&self) -> LogPosition {
+        self.unsynced.back().map_or(self.synced, |(position, _)| *position)
+    }
+
     /// How many records are kept.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -18,19 +18,25 @@ pub struct Network {
     last: Vec<Duration>,
 }
 
-/// Two sides that do not hear each other.
+/// Who does not hear whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Partition {
-    /// Bit `i`: on which side replica `i` is.
-    pub sides: u64,
-    /// Whether side 0 still hears side 1.
-    pub one_way: bool,
+pub enum Partition {
+    /// Two sides: bit `i` says on which one replica `i` is.
+    Sides(u64),
+    /// The same, but side 0 still hears side 1.
+    OneWay(u64),
+    /// Each of `n` replicas hears its two neighbours only, so no quorum hears each other.
+    Ring(u16),
 }
 
 impl Partition {
     fn cuts(self, from: ReplicaId, to: ReplicaId) -> bool {
-        let side = |replica: ReplicaId| self.sides >> replica.index() & 1;
-        side(from) != side(to) && !(self.one_way && side(from) == 1)
+        let side = |sides: u64, replica: ReplicaId| sides >> replica.index() & 1;
+        match self {
+            Self::Sides(sides) => side(sides, from) != side(sides, to),
+            Self::OneWay(sides) => side(sides, from) == 0 && side(sides, to) == 1,
+            Self::Ring(n) => ![1, n - 1].contains(&from.value().abs_diff(to.value())),
+        }
     }
 }
 
@@ -45,6 +51,8 @@ pub struct Fate {
     pub cut: bool,
     /// Whether it was held up.
     pub late: bool,
+    /// Whether its link is slow.
+    pub slow: bool,
 }
 
 impl Network {
@@ -71,7 +79,9 @@ impl Network {
         if self.partition.is_some_and(|partition| partition.cuts(from, to)) {
             return Fate { cut: true, ..Fate::default() };
         }
-        let mut fate = self.fate(now);
+        let slow = !self.healed && (self.plan.slow >> from.index() | self.plan.slow >> to.index()) & 1 == 1;
+        let mut fate = self.fate(if slow { now + self.plan.slowness } else { now });
+        fate.slow = slow;
         if self.plan.keeps_order {
             let last = &mut self.last[from.index() * self.n + to.index()];
             for arrival in [&mut fate.first, &mut fate.second].into_iter().flatten() {
@@ -95,7 +105,7 @@ impl Network {
             arrival += self.rng.span((Duration::ZERO, self.plan.lateness));
         }
         let second = repeated.then(|| arrival + self.rng.span(self.plan.delay) * 4);
-        Fate { first: (!lost).then_some(arrival), second, cut: false, late }
+        Fate { first: (!lost).then_some(arrival), second, cut: false, late, slow: false }
     }
 }
 
@@ -106,9 +116,11 @@ mod tests {
     #[test]
     fn partitions_cut_across_and_one_way_only_from_side_zero() {
         let (a, b, c) = (ReplicaId::new(0), ReplicaId::new(1), ReplicaId::new(2));
-        let both = Partition { sides: 0b010, one_way: false };
+        let both = Partition::Sides(0b010);
         assert!(both.cuts(a, b) && both.cuts(b, a) && !both.cuts(a, c));
-        let one_way = Partition { one_way: true, ..both };
+        let one_way = Partition::OneWay(0b010);
         assert!(one_way.cuts(a, b) && !one_way.cuts(b, a));
+        let ring = Partition::Ring(4);
+        assert!(ring.cuts(a, c) && !ring.cuts(a, b) && !ring.cuts(a, ReplicaId::new(3)));
     }
 }

@@ -34,6 +34,10 @@ pub struct NetworkPlan {
     pub lateness: Duration,
     /// Whether each link keeps the order, as a stream does.
     pub keeps_order: bool,
+    /// Bit `i`: the links from and to replica `i` are slow.
+    pub slow: u64,
+    /// How much longer a message takes there.
+    pub slowness: Duration,
 }
 
 /// What befalls replicas.
@@ -49,6 +53,14 @@ pub struct FaultPlan {
     pub partitions: u64,
     /// How long it stays so.
     pub apart: Span,
+    /// How often in a row each of them comes and goes.
+    pub flaps: u32,
+    /// The chance that a sync fails: the replica must stop, and comes back with what is durable.
+    pub sync_fails: Ppm,
+    /// The chance that a record finds the disk full: as above.
+    pub disk_full: Ppm,
+    /// How often a replica's wall clock is set to another time.
+    pub clock_jumps: u64,
 }
 
 /// What clients ask for.
@@ -151,8 +163,8 @@ impl Plan {
             seed,
             n,
             signatures: if rng.chance(20_000) { Signatures::P256 } else { Signatures::Ideal },
-            network: if calm { network(&mut rng).calm() } else { network(&mut rng) },
-            faults: if calm { faults(&mut rng).calm() } else { faults(&mut rng) },
+            network: if calm { network(&mut rng, seed).calm() } else { network(&mut rng, seed) },
+            faults: if calm { faults(&mut rng, seed).calm() } else { faults(&mut rng, seed) },
             workload: workload(&mut rng, n),
             sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
             execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
@@ -208,19 +220,20 @@ impl Plan {
 impl NetworkPlan {
     /// Nothing is lost, repeated or held up: what stalls then stalls by itself.
     const fn calm(self) -> Self {
-        Self { drop: 0, repeat: 0, late: 0, ..self }
+        Self { drop: 0, repeat: 0, late: 0, slow: 0, ..self }
     }
 }
 
 impl FaultPlan {
     const fn calm(self) -> Self {
-        Self { crash: 0, blackouts: 0, partitions: 0, ..self }
+        Self { crash: 0, blackouts: 0, partitions: 0, sync_fails: 0, disk_full: 0, clock_jumps: 0, ..self }
     }
 }
 
 const SMALL_ARCHIVE: usize = 4 << 10;
 
-fn network(rng: &mut Rng) -> NetworkPlan {
+fn network(rng: &mut Rng, seed: u64) -> NetworkPlan {
+    let mut links = Rng::stream(seed, "links");
     NetworkPlan {
         drop: rng.pick(&[0, 0, 0, 10_000, 50_000, 100_000, 300_000]),
         repeat: rng.pick(&[0, 10_000, 100_000]),
@@ -228,16 +241,23 @@ fn network(rng: &mut Rng) -> NetworkPlan {
         late: rng.pick(&[0, 0, 5_000, 50_000]),
         lateness: rng.pick(&[ms(20), ms(200), ms(900)]),
         keeps_order: rng.chance(400_000),
+        slow: if links.chance(200_000) { links.next() & links.next() } else { 0 },
+        slowness: links.pick(&[ms(5), ms(40), ms(150)]),
     }
 }
 
-fn faults(rng: &mut Rng) -> FaultPlan {
+fn faults(rng: &mut Rng, seed: u64) -> FaultPlan {
+    let mut hosts = Rng::stream(seed, "hosts");
     FaultPlan {
         crash: rng.pick(&[0, 0, 500, 2_000, 6_000]),
         blackouts: rng.pick(&[0, 0, 0, 1, 3]),
         down: rng.pick(&[(us(100), ms(5)), (ms(1), ms(100)), (ms(50), ms(900))]),
         partitions: rng.pick(&[0, 0, 0, 1, 3]),
         apart: rng.pick(&[(ms(20), ms(200)), (ms(200), ms(1500))]),
+        flaps: hosts.pick(&[1, 1, 6]),
+        sync_fails: hosts.pick(&[0, 0, 0, 2_000]),
+        disk_full: hosts.pick(&[0, 0, 0, 2_000]),
+        clock_jumps: hosts.pick(&[0, 0, 4]),
     }
 }
 

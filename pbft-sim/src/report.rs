@@ -1,5 +1,7 @@
 //! What a sweep found, for people and for programs.
 
+use std::process::Command;
+
 use serde::Serialize;
 
 use crate::{
@@ -42,6 +44,15 @@ struct JsonFailure {
 pub fn replay_command(failure: &Failure) -> String {
     let (seed, n) = (failure.plan.seed, failure.plan.n);
     format!("cargo run --release -p pbft-sim -- run --seed {seed} --n {n} --trace")
+}
+
+/// The version of the code, without which a seed means nothing; changes that are not committed are told, too.
+fn commit() -> String {
+    let describe = ["describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"];
+    let output = Command::new("git").args(describe).current_dir(env!("CARGO_MANIFEST_DIR")).output();
+    let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
+    let text = text.and_then(|text| String::from_utf8(text).ok());
+    text.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }
 
 fn events_per_second(summary: &Summary) -> u64 {
@@ -118,8 +129,9 @@ pub fn table(summary: &Summary) -> String {
 pub fn failure(failure: &Failure) -> String {
     let Failure { plan, violation, events } = failure;
     format!(
-        "VIOLATION in seed {} after {events} events\n  {violation}\n{plan}\n  replay: {}\n",
+        "VIOLATION in seed {} after {events} events\n  {violation}\n{plan}\n  commit: {}\n  replay: {}\n",
         plan.seed,
+        commit(),
         replay_command(failure)
     )
 }

@@ -53,6 +53,8 @@ enum Event {
     Restart { replica: ReplicaId },
     /// All replicas crash.
     Blackout,
+    /// A wall clock is set.
+    SetClock { replica: ReplicaId },
     /// The network falls apart, or is joined again.
     Partition(Option<Partition>),
     /// The end of all faults.
@@ -216,6 +218,10 @@ impl Simulation {
                 self.blackout();
                 Ok(())
             }
+            Event::SetClock { replica } => {
+                self.set_clock(replica);
+                Ok(())
+            }
             Event::Partition(partition) => {
                 self.on_partition(partition);
                 Ok(())
@@ -258,6 +264,10 @@ impl Simulation {
                 break;
             }
             self.carry_out(replica, effect)?;
+            if self.node(replica).life.is_none() {
+                // Its disk failed: what comes later in the list is never done.
+                break;
+            }
         }
         self.effects = effects;
         match cut {

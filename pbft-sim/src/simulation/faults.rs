@@ -24,16 +24,60 @@ impl Simulation {
         }
         for _ in 0..self.plan.faults.partitions {
             let at = self.crashes.span(span);
-            let partition = Partition { sides: self.crashes.next(), one_way: self.crashes.chance(250_000) };
-            self.agenda.at(at, Event::Partition(Some(partition)));
-            let joined = at + self.crashes.span(self.plan.faults.apart);
-            self.agenda.at(joined, Event::Partition(None));
+            let partition = match self.crashes.below(4) {
+                0 => Partition::OneWay(self.crashes.next()),
+                1 => Partition::Ring(self.plan.n),
+                _ => Partition::Sides(self.crashes.next()),
+            };
+            let apart = self.crashes.span(self.plan.faults.apart);
+            for flap in 0..self.plan.faults.flaps {
+                let at = at + apart * 2 * flap;
+                self.agenda.at(at, Event::Partition(Some(partition)));
+                self.agenda.at(at + apart, Event::Partition(None));
+            }
         }
+        for _ in 0..self.plan.faults.clock_jumps {
+            let at = self.crashes.span(span);
+            let replica = self.crashes.below(u64::from(self.plan.n));
+            let replica = ReplicaId::new(u16::try_from(replica).unwrap_or(0));
+            self.agenda.at(at, Event::SetClock { replica });
+        }
+    }
+
+    /// Somebody sets a wall clock: no replica may rely on it.
+    pub(super) fn set_clock(&mut self, replica: ReplicaId) {
+        let (back, by) = (self.crashes.chance(500_000), self.crashes.between(1, 400));
+        self.note(13, replica, by, &[u8::from(back)], || format!("replica {replica}: clock set by {by} ms"));
+        self.node(replica).set_clock(back, by);
+        self.counters.fault(Fault::ClockSet);
+        if back {
+            self.counters.saw(Sometimes::ClockBack);
+        }
+    }
+
+    /// Whether the disk of a replica fails now. It has to stop then: nothing is known of what was not synced.
+    pub(super) fn disk_fails(&mut self, replica: ReplicaId, fault: Fault) -> bool {
+        let chance = match fault {
+            Fault::DiskFull => self.plan.faults.disk_full,
+            _ => self.plan.faults.sync_fails,
+        };
+        if self.healed || self.plan.is_byzantine(replica) || !self.crashes.chance(chance) {
+            return false;
+        }
+        self.counters.fault(fault);
+        self.counters.saw(Sometimes::DiskFailure);
+        self.crash(replica);
+        true
     }
 
     pub(super) fn on_partition(&mut self, partition: Option<Partition>) {
         if self.healed {
             return;
+        }
+        match partition {
+            Some(Partition::Ring(_)) => self.counters.saw(Sometimes::Ring),
+            Some(Partition::OneWay(_)) => self.counters.saw(Sometimes::OneWay),
+            _ => {}
         }
         if partition.is_some() {
             self.counters.fault(Fault::Partition);

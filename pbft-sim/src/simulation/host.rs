@@ -10,7 +10,12 @@ use pbft_core::{
 };
 
 use super::{Answer, Event, Simulation};
-use crate::{checks::Violation, counters::Sometimes, customer::client_index, sabotage::Sabotage};
+use crate::{
+    checks::Violation,
+    counters::{Fault, Sometimes},
+    customer::client_index,
+    sabotage::Sabotage,
+};
 
 impl Simulation {
     pub(super) fn carry_out(&mut self, replica: ReplicaId, effect: Effect) -> Result<(), Violation> {
@@ -60,6 +65,9 @@ impl Simulation {
         position: LogPosition,
         record: Record,
     ) -> Result<(), Violation> {
+        if self.disk_fails(replica, Fault::DiskFull) {
+            return Ok(());
+        }
         if !self.plan.is_byzantine(replica) {
             self.checks.on_record(replica, position, &record, &mut self.counters)?;
         }
@@ -91,7 +99,16 @@ impl Simulation {
         if !self.is_alive(replica, life) {
             return Ok(());
         }
-        let Some(durable) = self.node(replica).disk.finish_sync() else { return Ok(()) };
+        if self.disk_fails(replica, Fault::SyncFailed) {
+            return Ok(());
+        }
+        let early = self.node(replica).disk.last();
+        let Some(mut durable) = self.node(replica).disk.finish_sync() else { return Ok(()) };
+        match self.plan.sabotage {
+            Some(Sabotage::EarlyDurable) => durable = Durable::through(early),
+            Some(Sabotage::DropDurable) => return Ok(()),
+            _ => {}
+        }
         self.note(1, replica, durable.position().value(), &[], || {
             format!("replica {replica}: durable through {}", durable.position().value())
         });
@@ -143,6 +160,12 @@ impl Simulation {
     }
 
     fn sabotaged_batch(&mut self, replica: ReplicaId, mut batch: OrderedBatch) -> OrderedBatch {
+        let odd = replica.value() % 2 == 1;
+        match self.plan.sabotage {
+            Some(Sabotage::LocalTime) => batch.time = self.nodes[replica.index()].clock(self.now).wall,
+            Some(Sabotage::SkipRequest) if odd => drop(batch.requests.pop()),
+            _ => {}
+        }
         let skip = self.node(replica).sabotage == Some(Sabotage::SkipBatch) && replica.value() == 1;
         if skip && batch.seq.value() % 4 == 3 {
             batch.time = batch.time.next();
@@ -152,6 +175,9 @@ impl Simulation {
 
     pub(super) fn on_executed(&mut self, replica: ReplicaId, life: u64) -> Result<(), Violation> {
         if !self.is_alive(replica, life) {
+            return Ok(());
+        }
+        if self.plan.sabotage == Some(Sabotage::DropExecuted) {
             return Ok(());
         }
         let swap = self.node(replica).sabotage == Some(Sabotage::SwapOutcomes);
@@ -196,7 +222,12 @@ impl Simulation {
         Ok(())
     }
 
-    fn reply(&mut self, replica: ReplicaId, reply: Reply) {
+    fn reply(&mut self, replica: ReplicaId, mut reply: Reply) {
+        match self.plan.sabotage {
+            Some(Sabotage::DropReplies) => return,
+            Some(Sabotage::WrongReplyNumber) => reply.seq = reply.seq.next(),
+            _ => {}
+        }
         let client = client_index(&reply.id.client);
         if let Some(reply) = self.bent_reply(replica, reply) {
             self.answer(replica, client, &Answer::Reply(reply));

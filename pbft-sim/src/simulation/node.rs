@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
-    Now, Replica, ReplicaId, Seq, UnixMillis, ValidConfig,
+    Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
     crypto::{Crypto, SignatureCheck},
     replica::Recovered,
-    request_buffer::FairBuffer,
-    service::{Executed, OrderedBatch, Service, ServiceCheckpoint},
+    request_buffer::{FairBuffer, Lane},
+    service::{Admission, Executed, OrderedBatch, Service, ServiceCheckpoint},
     storage::{LogPosition, Record},
     verify::Verifier,
 };
@@ -72,7 +72,7 @@ impl Node {
     ) -> Self {
         let mut rng = Rng::new(seats.next());
         let kind = plan.byzantine.iter().find(|(liar, _)| *liar == id).map(|(_, kind)| *kind);
-        let gullible = plan.sabotage == Some(Sabotage::TrustAnySignature);
+        let gullible = matches!(plan.sabotage, Some(Sabotage::TrustAnySignature | Sabotage::TrustAnyProof));
         let crypto = if gullible { Arc::new(Gullible(Shared(crypto.clone()))) } else { crypto.clone() };
         Self {
             id,
@@ -98,6 +98,13 @@ impl Node {
         Now { elapsed: now, wall }
     }
 
+    /// Sets its wall clock to another time.
+    pub(super) const fn set_clock(&mut self, back: bool, millis: u64) {
+        let now = self.wall.value();
+        self.wall =
+            UnixMillis::new(if back { now.saturating_sub(millis) } else { now.saturating_add(millis) });
+    }
+
     /// Brings it back from what its disk holds. Says where execution goes on, and whether there were records.
     pub(super) fn recover(&mut self) -> Result<(Seq, bool), Violation> {
         let replica = self.id;
@@ -114,7 +121,11 @@ impl Node {
             let restored = service.restore(checkpoint.seq, checkpoint.snapshot.as_deref());
             restored.map_err(|error| Violation::CannotRestore { replica, error })?;
         }
-        let verifier = Verifier::new(self.config.clone(), self.crypto.clone(), Arc::new(FormCheck));
+        let admission: Arc<dyn Admission> = match self.sabotage {
+            Some(Sabotage::TrustAnyRequest) => Arc::new(AdmitAll),
+            _ => Arc::new(FormCheck),
+        };
+        let verifier = Verifier::new(self.config.clone(), self.crypto.clone(), admission);
         let cursor = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
         self.lives += 1;
         self.life = Some(Life { replica: core, verifier, service, executed: None, timer: None, cursor });
@@ -123,6 +134,12 @@ impl Node {
 
     fn load(&mut self) -> Vec<(LogPosition, Record)> {
         let mut records = self.disk.load();
+        let of_views = |record: &Record| matches!(record, Record::ViewChange(_) | Record::NewView(_));
+        match self.sabotage {
+            Some(Sabotage::Amnesia) => records.clear(),
+            Some(Sabotage::ForgetViews) => records.retain(|(_, record)| !of_views(record)),
+            _ => {}
+        }
         if self.sabotage == Some(Sabotage::ResetClients) {
             let empty = pbft_core::client_table::ClientTable::new(1, 1).encode().unwrap_or_default();
             for (_, record) in &mut records {
@@ -155,7 +172,16 @@ impl Node {
         {
             *outcome = pbft_core::service::Outcome::Applied(b"mine".to_vec());
         }
-        let checkpoint = checkpoint.then(|| life.service.checkpoint());
+        let mut checkpoint = checkpoint.then(|| life.service.checkpoint());
+        match &mut checkpoint {
+            Some(checkpoint) if sabotage == Some(Sabotage::RandomCheckpoint) && odd => {
+                checkpoint.digest = Digest::ZERO;
+            }
+            _ => {}
+        }
+        if sabotage == Some(Sabotage::RandomWakeUp) && odd {
+            executed.wake_at = Some(batch.time.next());
+        }
         life.executed = Some((executed.clone(), checkpoint));
         Some(executed)
     }
@@ -166,6 +192,15 @@ fn reversed(service: &mut RecordingService, batch: &OrderedBatch) -> Executed {
     let mut executed = service.execute(&OrderedBatch { requests, ..batch.clone() });
     executed.outcomes.reverse();
     executed
+}
+
+/// Admits whatever is asked. See [`Sabotage::TrustAnyRequest`].
+struct AdmitAll;
+
+impl Admission for AdmitAll {
+    fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>> {
+        requests.iter().map(|_| Ok(Lane::Normal)).collect()
+    }
 }
 
 /// Lets a shared implementation of the port be wrapped.

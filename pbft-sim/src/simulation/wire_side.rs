@@ -36,7 +36,7 @@ impl Simulation {
             return Ok(());
         }
         let (sabotage, synced) = (self.plan.sabotage, self.node(from).disk.synced());
-        if sabotage == Some(Sabotage::DropStatus) && matches!(message, Message::Status(_)) {
+        if sabotage.is_some_and(|sabotage| sabotage.swallows(message)) {
             return Ok(());
         }
         self.checks.on_sent(from, message, synced)?;
@@ -46,7 +46,14 @@ impl Simulation {
             let second = self.second_vote(from, vote);
             self.checks.on_sent(from, &second, synced)?;
         }
-        let bytes: Arc<[u8]> = wire::encode(message).expect("a message within bounds").into();
+        let bytes = match message {
+            Message::Prepare(vote) if sabotage == Some(Sabotage::WrongSigner) => {
+                let signer = ReplicaId::new((vote.signer.value() + 1) % self.plan.n);
+                wire::encode(&Message::Prepare(Signed { signer, ..vote.clone() }))
+            }
+            _ => wire::encode(message),
+        };
+        let bytes: Arc<[u8]> = bytes.expect("a message within bounds").into();
         for to in to {
             self.post(from, *to, &bytes, Duration::ZERO);
         }
@@ -107,6 +114,7 @@ impl Simulation {
             (!fate.cut && fate.first.is_none(), Fault::Lost),
             (fate.second.is_some(), Fault::Repeated),
             (fate.late, Fault::Late),
+            (fate.slow, Fault::Slow),
         ];
         counts.into_iter().filter(|(is, _)| *is).for_each(|(_, fault)| self.counters.fault(fault));
     }
