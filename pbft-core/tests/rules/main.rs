@@ -16,6 +16,7 @@ mod new_view;
 mod requests;
 mod restart;
 mod retransmission;
+mod suspicion;
 mod verification;
 mod view_change;
 mod views;
