@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use pbft_sim::{
     Plan,
+    byzantine::Kind,
     sweep::{Sweep, run_plan, run_seed},
 };
 
@@ -47,4 +48,15 @@ fn threads_change_nothing() {
 fn real_and_ideal_signatures_take_part() {
     let kinds: BTreeSet<_> = (0..300).map(|seed| format!("{:?}", Plan::of(seed, &[4]).signatures)).collect();
     assert_eq!(kinds.into_iter().collect::<Vec<_>>(), ["Ideal", "P256"]);
+}
+
+/// Each way to lie has its turn in a sweep, and as the first primary, too.
+#[test]
+fn every_kind_of_liar_takes_part() {
+    let liars = || (0..2_000).flat_map(|seed| Plan::of(seed, &[4, 7, 10]).byzantine);
+    let missing =
+        |seen: &BTreeSet<_>| Kind::ALL.into_iter().filter(|kind| !seen.contains(kind)).collect::<Vec<_>>();
+    let primaries = liars().filter(|(replica, _)| replica.index() == 0).map(|(_, kind)| kind).collect();
+    let all = liars().map(|(_, kind)| kind).collect();
+    assert_eq!((missing(&all), missing(&primaries)), (vec![], vec![]));
 }
