@@ -29,7 +29,7 @@ pub(super) struct CatchUp {
     asked: Option<Asked>,
     /// When each peer was last sent what it lacks: one that asks without end is answered now and then.
     helped: BTreeMap<ReplicaId, Duration>,
-    /// The last fetch answered for each peer, and when: the same question is not answered twice at once.
+    /// How far each peer was sent batches, and when.
     answered: BTreeMap<ReplicaId, (Seq, Duration)>,
 }
 
@@ -231,23 +231,25 @@ impl Replica {
     pub(super) fn on_fetch(&mut self, step: &mut Step<'_>, from: ReplicaId, fetch: Fetch) {
         let now = step.now.elapsed;
         let pause = self.answer_pause();
+        // Who goes on after all that it was sent may ask at once; all other questions are spaced out.
         let repeated =
-            |(after, at): &(Seq, Duration)| *after == fetch.after && now.saturating_sub(*at) < pause;
+            |(through, at): &(Seq, Duration)| fetch.after < *through && now.saturating_sub(*at) < pause;
         if from == self.id
             || self.config.replicas.key(from).is_none()
             || self.catch_up.answered.get(&from).is_some_and(repeated)
         {
             return;
         }
-        self.catch_up.answered.insert(from, (fetch.after, now));
         let mut budget = Budget::default();
-        let mut seq = fetch.after.next();
+        let (mut sent, mut seq) = (fetch.after, fetch.after.next());
         while seq <= self.execution.executed && !budget.is_spent() {
             let Some(committed) = self.log.committed(seq) else { break };
             budget.spend(committed.batch.operation_bytes());
             step.push(Effect::Send(from, Message::Committed(committed)));
-            seq = seq.next();
+            (sent, seq) = (seq, seq.next());
         }
+        // With nothing sent, the same question comes too soon.
+        self.catch_up.answered.insert(from, (sent.max(fetch.after.next()), now));
         step.push(Effect::Send(from, Message::Status(self.status())));
     }
 

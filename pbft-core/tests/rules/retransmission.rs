@@ -93,6 +93,12 @@ fn mistake_21_the_archive_answers_late_replicas() {
     assert_eq!(numbers, [2, 3, 4]);
     assert_eq!(sent(&effects).last(), Some(&"status"), "a status ends the answer");
     assert_eq!(sent(&fetch(&mut stage)), [""; 0], "the same question at once is not answered twice");
+    let ask = |stage: &mut Stage, after| sent(&stage.hear(2, &Message::Fetch(Fetch { after: seq(after) })));
+    assert_eq!(ask(&mut stage, 0), [""; 0], "nor is another one about the same");
+    assert_eq!(ask(&mut stage, 4), ["status"], "who has got all of it may go on");
+    assert_eq!(ask(&mut stage, 4), [""; 0]);
+    stage.advance(stage.config.status_period);
+    assert_eq!(ask(&mut stage, 0).len(), 5, "some time later it may have been lost");
 
     stage.sync();
     stage.restart(0);
