@@ -17,7 +17,7 @@ use pbft_core::{
     storage::Record,
     wire,
 };
-use pbft_crypto::Digest;
+use pbft_crypto::{Digest, Domain};
 use serde::{Serialize, de::DeserializeOwned};
 
 const RENEW: &str = "RENEW_VECTORS";
@@ -125,6 +125,22 @@ fn what_signatures_cover_is_frozen() {
     frozen.signing_digest("signing-view-change", 1, &values::view_change(1).vote.statement);
     frozen.signing_digest("signing-new-view", 1, &values::new_view().announcement.statement);
     frozen.check();
+}
+
+/// The signing digest as docs/FORMATS.md has it, written out by hand.
+#[test]
+fn what_signatures_cover_is_as_documented() {
+    let fact = values::pre_prepare();
+    let mut bytes = values::CLUSTER.as_bytes().to_vec();
+    bytes.push(5);
+    bytes.extend(1u16.to_le_bytes());
+    for number in [301, 1024, 1, fact.view.value(), fact.seq.value()] {
+        bytes.extend(u64::to_be_bytes(number));
+    }
+    bytes.extend(fact.digest.as_bytes());
+    let by_hand = pbft_crypto::digest(Domain::new("pbft/statement/v1"), &bytes);
+    let statement = values::view_change(1).vote.statement;
+    assert_eq!(signing_digest(&values::CLUSTER, values::id(1), &statement), by_hand);
 }
 
 #[test]
