@@ -59,7 +59,7 @@ fn pp_8_an_equivocating_primary_is_caught_and_its_first_proposal_stands() {
     assert_eq!(stage.replica.progress().executed, seq(1));
 }
 
-/// Mistake 3 once more: a signer's second word does not count, so that nobody is in two quorums.
+/// P-2 and C-1, mistake 3 once more: a signer's second word does not count, so that nobody is in two quorums.
 #[test]
 fn the_first_word_counts() {
     let mut stage = Stage::new(3);

@@ -11,6 +11,8 @@ mod batching;
 mod checkpoints;
 mod diagnosis;
 mod evidence;
+mod fairness;
+mod ids;
 mod log_before_send;
 mod new_view;
 mod requests;

@@ -1,5 +1,7 @@
 //! Requests: exactly once, answered again, declined without a trace.
 
+use std::time::Duration;
+
 use pbft_core::{
     ClientId, Effect, Input, Message, Request, RequestNumber,
     message::{DeclineReason, Operation},
@@ -66,7 +68,7 @@ fn mistake_22_numbers_execute_in_any_order() {
     assert_eq!(replies(&stage.ask(request(1, 3))), [(3, done())]);
 }
 
-/// Mistake 23: what the service refuses may come again under the same number.
+/// E-4, mistake 23: what the service refuses may come again under the same number.
 #[test]
 fn mistake_23_a_refused_request_leaves_no_trace() {
     let mut stage = Stage::new(3);
@@ -80,7 +82,7 @@ fn mistake_23_a_refused_request_leaves_no_trace() {
     assert_eq!(replies(&stage.order(2, vec![request(1, 0)])), [(0, done())]);
 }
 
-/// Mistake 23: what a full buffer does not take can be offered again.
+/// R-3, mistake 23: what a full buffer does not take can be offered again.
 #[test]
 fn mistake_23_a_request_turned_away_by_a_full_buffer_may_come_again() {
     let mut stage = Stage::with(3, 4, |config| config.buffer.requests = 1);
@@ -88,6 +90,19 @@ fn mistake_23_a_request_turned_away_by_a_full_buffer_may_come_again() {
     assert_eq!(declines(&stage.ask(request(1, 1))), [DeclineReason::Busy]);
     stage.order(1, vec![request(1, 0)]);
     assert_eq!(declines(&stage.ask(request(1, 1))), []);
+    assert_eq!(stage.replica.progress().waiting_requests, 1);
+}
+
+/// a request that waits longer than a buffer keeps it is gone, and may come again.
+#[test]
+fn r_3_a_request_that_expired_may_come_again() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(1, 0));
+    assert_eq!(declines(&stage.ask(request(1, 0))), [], "it waits already");
+    stage.advance(stage.config.buffer.time_to_live + Duration::from_secs(1));
+    stage.timer();
+    assert_eq!(stage.replica.progress().waiting_requests, 0);
+    assert_eq!(declines(&stage.ask(request(1, 0))), []);
     assert_eq!(stage.replica.progress().waiting_requests, 1);
 }
 

@@ -4,14 +4,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use pbft_core::{
     Message, Request, Seq, View,
-    message::{Signed, Statement, StatementKind, signed::signing_digest},
+    error::RecoverError,
+    message::{Signed, SlotStatus, Statement, StatementKind, signed::signing_digest},
     storage::{Log, LogPosition, MemoryLog, Record},
 };
 use pbft_crypto::Digest;
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, messages, own_checkpoint, recover_from, request, seq, votes},
+    stage::{Stage, executions, messages, own_checkpoint, recover_from, request, seq, status, votes},
 };
 
 /// Signer, kind, view and number: what may be said only once.
@@ -59,7 +60,7 @@ fn logs_after(history: &[(u16, LogPosition, Record)], n: u16) -> Vec<MemoryLog> 
     logs
 }
 
-/// All replicas crash after every single record of a run, come back, and finish the same work: once each, in one order,
+/// RC-1: all replicas crash after every single record of a run, come back, and finish the same work: once each, in one order,
 /// and without a vote that contradicts what any of them had written before.
 fn all_restart_at_every_log_point(recorded: &Cluster, work: &[Request]) {
     for cut in 0..=recorded.history.len() {
@@ -155,7 +156,7 @@ fn mistake_24_work_in_the_logs_is_finished_without_its_clients() {
     }
 }
 
-/// A crash between the records of a proposal and of the prepare for it: the vote is cast after the restart.
+/// RC-3: a crash between the records of a proposal and of the prepare for it: the vote is cast after the restart.
 #[test]
 fn mistake_24_a_prepare_that_was_lost_is_cast_again() {
     let mut stage = Stage::new(3);
@@ -243,6 +244,42 @@ fn a_restarted_primary_goes_on_after_its_last_proposal() {
     assert_eq!(stage.replica.progress().proposed, seq(1));
 }
 
+/// RC-2: execution goes on after the newest checkpoint in the log.
+#[test]
+fn rc_2_batches_after_the_checkpoint_execute_again() {
+    let mut stage = Stage::new(3);
+    (1..=3).for_each(|number| drop(stage.order(number, vec![request(1, number)])));
+    let start = stage.restart(0);
+    assert_eq!(stage.replica.progress().executed, seq(2));
+    assert_eq!(executions(&start), [3]);
+}
+
+/// RC-3: own votes are sent again to whoever lacks them.
+#[test]
+fn rc_3_own_votes_are_sent_again_after_a_restart() {
+    let mut stage = Stage::new(3);
+    let proposal = stage.proposal(1, vec![request(1, 0)]);
+    stage.hear_and_settle(0, &Message::PrePrepare(proposal.clone()));
+    let prepare = stage.prepare(1, &proposal);
+    stage.hear_and_settle(1, &prepare);
+    let start = stage.restart(0);
+    stage.settle(start);
+    let lacks = status(0, 0, &[SlotStatus::PrePrepared]);
+    stage.hear(2, &lacks);
+    assert_eq!(votes(&stage.hear(2, &lacks)), ["prepare", "commit"]);
+}
+
+/// RC-4: a vote of someone else is no record of this replica's.
+#[test]
+fn rc_4_another_replicas_log_is_refused() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![]);
+    let records = stage.log.load().unwrap();
+    let refused = recover_from(2, &stage.config, records).err();
+    assert!(matches!(refused, Some(RecoverError::Contradiction { .. })), "{refused:?}");
+}
+
+/// RC-4: a log in which something is missing says nothing for sure.
 #[test]
 fn a_log_with_a_gap_is_refused() {
     let mut stage = Stage::new(3);
@@ -250,7 +287,7 @@ fn a_log_with_a_gap_is_refused() {
     let mut records = stage.log.load().unwrap();
     records.remove(1);
     let refused = recover_from(3, &stage.config, records).err();
-    assert_eq!(refused, Some(pbft_core::error::RecoverError::Gap { after: LogPosition::new(1) }));
+    assert_eq!(refused, Some(RecoverError::Gap { after: LogPosition::new(1) }));
 }
 
 /// A single replica is its own quorum, and finishes after a restart what its log holds.

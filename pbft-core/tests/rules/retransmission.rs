@@ -3,14 +3,64 @@
 use std::time::Duration;
 
 use pbft_core::{
-    Message,
+    Effect, Message,
     message::{Fetch, SlotStatus},
+    storage::Record,
 };
 
 use crate::{
     cluster::{Cluster, requests},
     stage::{Stage, executions, messages, own_checkpoint, request, sent, seq, status},
 };
+
+/// ST-1: five statuses a second with unfinished work, one without.
+#[test]
+fn st_1_statuses_come_with_work_and_without() {
+    for (work, expected) in [(false, 10), (true, 50)] {
+        let mut stage = Stage::new(0);
+        if work {
+            stage.ask(request(1, 0));
+        }
+        let mut statuses = 0;
+        for _ in 0..1000 {
+            stage.advance(Duration::from_millis(10));
+            statuses += sent(&stage.timer()).iter().filter(|kind| **kind == "status").count();
+        }
+        assert!((expected - 1..=expected + 1).contains(&statuses), "{statuses} in ten seconds, work: {work}");
+    }
+}
+
+/// ST-2: whoever is behind a stable checkpoint is sent its proof, or the vote for one that is not proven yet.
+#[test]
+fn st_2_a_peer_behind_a_checkpoint_is_helped() {
+    let mut stage = Stage::new(3);
+    stage.order(1, vec![]);
+    let own = own_checkpoint(&stage.order(2, vec![])).unwrap();
+    assert_eq!(sent(&stage.hear(1, &status(2, 0, &[]))), ["checkpoint"], "not proven yet");
+    stage.stabilize(&own, &[0, 1, 2]);
+    assert!(sent(&stage.hear(1, &status(2, 0, &[]))).contains(&"stable"));
+    assert_eq!(sent(&stage.hear(1, &status(2, 2, &[]))), [""; 0]);
+}
+
+/// CU-3: a batch from a peer is logged before it executes, and waits for its turn.
+#[test]
+fn cu_3_a_fetched_batch_is_logged_and_executes_in_its_turn() {
+    let mut stage = Stage::new(3);
+    let [first, second] = [1, 2].map(|number| {
+        let proposal = stage.proposal(number, vec![]);
+        Message::Committed(stage.committed(&proposal, &[0, 1, 2]))
+    });
+    let kinds = |effects: &[Effect]| -> Vec<&str> {
+        let kind = |effect: &Effect| match effect {
+            Effect::Persist(_, Record::CaughtUp(_)) => Some("record"),
+            Effect::Execute { .. } => Some("execute"),
+            _ => None,
+        };
+        effects.iter().filter_map(kind).collect()
+    };
+    assert_eq!(kinds(&stage.hear(1, &second)), ["record"]);
+    assert_eq!(kinds(&stage.hear(1, &first)), ["record", "execute"]);
+}
 
 /// ST-3: a peer that stands still gets what it lacks, and no more. Replica 1 relays proposals of 1, 5, 9, ...
 #[test]

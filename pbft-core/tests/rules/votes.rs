@@ -1,13 +1,15 @@
 //! Pre-prepare, prepare and commit: what counts as a vote, and when a number is final.
 
+use std::time::Duration;
+
 use pbft_core::{
-    Message,
+    Effect, Message,
     message::{Commit, Prepare, Proposal, SlotStatus},
     storage::Record,
 };
 use pbft_crypto::Digest;
 
-use crate::stage::{Stage, executions, id, request, sent, seq, status, votes};
+use crate::stage::{START, Stage, executions, id, request, sent, seq, status, votes};
 
 /// All orders of `items`.
 fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
@@ -26,7 +28,7 @@ fn permutations<T: Clone>(items: &[T]) -> Vec<Vec<T>> {
     all
 }
 
-/// Mistake 6: phases arrive in any order, commits before the pre-prepare too; none is lost.
+/// C-2, mistake 6: phases arrive in any order, commits before the pre-prepare too; none is lost.
 #[test]
 fn mistake_06_every_order_of_arrival_executes_once() {
     let model = Stage::new(3);
@@ -87,7 +89,7 @@ fn p_3_the_commit_record_carries_the_proof() {
     assert_eq!(signers, [id(2), id(3)]);
 }
 
-/// Mistake 3: the same vote again and again is one vote.
+/// P-2, C-1, mistake 3: the same vote again and again is one vote.
 #[test]
 fn mistake_03_repeated_votes_count_once() {
     let mut stage = Stage::with(3, 7, |_| ());
@@ -147,6 +149,24 @@ fn c_3_votes_for_different_digests_make_no_quorum() {
     assert_eq!(executions(&stage.hear_and_settle(2, &commit)), [0; 0]);
 }
 
+/// E-3: a batch's time is the stamped one, or a millisecond after the one before, whatever primaries say.
+#[test]
+fn e_3_time_never_stands_still_or_runs_back() {
+    let mut stage = Stage::new(3);
+    let stamped = [10, 10, 5, 20].map(|millis| START.plus(Duration::from_millis(millis)));
+    let mut times = Vec::new();
+    for (number, time) in (1..).zip(stamped) {
+        let proposal = stage.proposal_at(number, time, vec![]);
+        let committed = Message::Committed(stage.committed(&proposal, &[0, 1, 2]));
+        let effects = stage.hear_and_settle(1, &committed);
+        times.extend(effects.iter().filter_map(|effect| match effect {
+            Effect::Execute { batch, .. } => Some(batch.time.since(START).as_millis()),
+            _ => None,
+        }));
+    }
+    assert_eq!(times, [10, 11, 12, 20]);
+}
+
 /// E-1: numbers execute in order, whatever order they become final in.
 #[test]
 fn e_1_executes_in_order() {
@@ -179,7 +199,7 @@ fn pp_9_a_batch_from_the_future_waits() {
     let time = stage.now.wall.plus(stage.config.max_clock_ahead).next();
     let proposal = Message::PrePrepare(stage.proposal_at(1, time, vec![request(1, 0)]));
     assert_eq!(votes(&stage.hear_and_settle(0, &proposal)), [""; 0]);
-    stage.advance(std::time::Duration::from_millis(1));
+    stage.advance(Duration::from_millis(1));
     assert_eq!(votes(&stage.hear_and_settle(0, &proposal)), ["prepare"]);
     let effects = stage.hear(1, &status(0, 0, &[SlotStatus::Empty]));
     assert_eq!(votes(&effects), [""; 0], "a first status asks for nothing");
@@ -194,6 +214,6 @@ fn pp_9_a_batch_from_long_ago_is_refused() {
     let in_time = stage.hear_and_settle(0, &stale);
     assert_eq!(votes(&in_time), ["prepare"]);
     let mut stage = Stage::new(3);
-    stage.advance(stage.config.max_clock_behind + std::time::Duration::from_millis(1));
+    stage.advance(stage.config.max_clock_behind + Duration::from_millis(1));
     assert_eq!(votes(&stage.hear_and_settle(0, &stale)), [""; 0]);
 }
