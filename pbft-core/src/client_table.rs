@@ -44,6 +44,7 @@ struct Window {
 }
 
 impl Window {
+    /// outside the window nothing is fresh.
     fn standing(&self, number: RequestNumber) -> Standing {
         let Some(offset) = number.value().checked_sub(self.base) else { return Standing::TooOld };
         match self.used.get(word(offset)) {
@@ -146,7 +147,7 @@ impl ClientTable {
         self.replies.get(id)
     }
 
-    /// Takes down that a fresh request was executed. A refused one leaves no trace.
+    /// E-4: takes down that a fresh request was executed. A refused one leaves no trace.
     pub fn record(&mut self, id: RequestId, request: Digest, seq: Seq, outcome: Outcome) {
         if matches!(outcome, Outcome::Refused(_)) {
             return;

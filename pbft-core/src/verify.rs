@@ -153,7 +153,7 @@ impl Verifier {
         requests.into_iter().zip(verdicts).map(judge).collect()
     }
 
-    /// The last check, and the most expensive: requests inside messages.
+    /// PP-5. The last check, and the most expensive: requests inside messages.
     fn admit_contents(&self, from: ReplicaId, message: Message) -> Result<Vec<Input>, InvalidMessage> {
         match &message {
             Message::Forward(requests) => {

@@ -18,7 +18,7 @@ use crate::{
 impl Replica {
     // --- Requests -------------------------------------------------------------------------------------------------
 
-    /// answers what was executed, declines what cannot be, and keeps the rest until it executes.
+    /// answers what was executed.: declines what cannot be, and keeps the rest until it executes.
     pub(super) fn on_request(&mut self, step: &mut Step<'_>, lane: Lane, request: Request) {
         let (id, digest) = (request.id(), request.digest());
         let declined = match self.clients.standing(&id) {
@@ -109,11 +109,14 @@ impl Replica {
         let statement = proposal.pre_prepare.statement;
         let (view, floor, is_primary) = (self.view, self.views.floor, self.is_primary());
         let timely = self.is_timely(step, proposal.batch.time);
+        // PP-6 and PP-10.
         if statement.view != view || !self.views.active || statement.seq <= floor {
             return;
         }
         self.assign_late(statement.seq);
+        // PP-7: the log has slots for the window alone.
         let Some(slot) = self.log.slot_mut(statement.seq) else { return };
+        // PP-8.
         if let Some(first) = slot.pre_prepare().cloned() {
             if first.statement != statement {
                 let pair = Box::new([first, proposal.pre_prepare]);
@@ -155,6 +158,7 @@ impl Replica {
 
     // --- Prepare --------------------------------------------------------------------------------------------------
 
+    /// P-2: the first prepare of each signer counts.
     pub(super) fn on_prepare(&mut self, step: &mut Step<'_>, prepare: Signed<Prepare>) {
         let seq = prepare.statement.seq;
         if !self.is_current(prepare.statement.view) {
@@ -186,6 +190,7 @@ impl Replica {
 
     // --- Commit ---------------------------------------------------------------------------------------------------
 
+    /// C-1: the first commit of each signer counts. C-2: also before the proposal.
     pub(super) fn on_commit(&mut self, step: &mut Step<'_>, commit: Signed<Commit>) {
         let seq = commit.statement.seq;
         if !self.is_current(commit.statement.view) {

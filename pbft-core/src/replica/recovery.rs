@@ -74,6 +74,7 @@ impl Replica {
         Ok(Recovered { replica, checkpoint })
     }
 
+    /// RC-1, and RC-4: what is missing or contradicts itself is an error.
     fn replay(
         &mut self,
         records: Vec<(LogPosition, Record)>,
@@ -96,7 +97,7 @@ impl Replica {
         Ok(checkpoint)
     }
 
-    /// Votes in the log are the replica's own, or it is another replica's log.
+    /// RC-4: votes in the log are the replica's own, or it is another replica's log.
     fn check_own(&self, position: LogPosition, record: &Record) -> Result<(), RecoverError> {
         let voter = match record {
             Record::Prepare(vote) => vote.signer,
@@ -218,6 +219,7 @@ impl Replica {
         }
     }
 
+    /// RC-2: execution goes on from here.
     fn replay_checkpoint(
         &mut self,
         position: LogPosition,
@@ -237,7 +239,7 @@ impl Replica {
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
     }
 
-    /// After a restart: takes up each number where the log left it. A crash between the record of a proposal and that
+    /// RC-3. After a restart: takes up each number where the log left it. A crash between the record of a proposal and that
     /// of its prepare leaves a vote that was decided on and never cast; and what the log holds may be a quorum already.
     pub(super) fn resume_votes(&mut self, step: &mut Step<'_>) {
         let open = self.log.slots().filter(|(_, slot)| !slot.is_committed()).map(|(seq, _)| seq);

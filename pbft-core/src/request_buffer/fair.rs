@@ -159,6 +159,7 @@ impl FairBuffer {
 }
 
 impl RequestBuffer for FairBuffer {
+    // what is not taken leaves no trace.
     fn offer(&mut self, now: Duration, lane: Lane, request: Request) -> Result<(), BufferRefusal> {
         let id = request.id();
         if let Some(entry) = self.entries.get(&id) {
@@ -180,6 +181,7 @@ impl RequestBuffer for FairBuffer {
         Ok(())
     }
 
+    //
     fn take(&mut self, limits: BatchLimits) -> Vec<Request> {
         let mut batch = Vec::new();
         let mut bytes = 0;

@@ -30,7 +30,7 @@ impl Verifier {
         }
     }
 
-    /// PP-1 to PP-5.
+    /// PP-1 and PP-2; PP-3 and PP-4 in [`Self::check_batch`], PP-5 in [`Self::admit_contents`].
     fn check_proposal(&self, proposal: &Proposal) -> Form {
         let statement = &proposal.pre_prepare.statement;
         if proposal.pre_prepare.signer != self.config.replicas.primary(statement.view) {
@@ -43,6 +43,7 @@ impl Verifier {
         self.check_signed(statement.seq, &proposal.pre_prepare)
     }
 
+    /// PP-3: within bounds. PP-4: no request twice.
     fn check_batch(&self, batch: &Batch, view: View) -> Result<(), InvalidMessage> {
         let fits = |operation: usize| operation <= self.config.max_operation_bytes;
         if batch.requests.len() > self.config.max_batch_requests
