@@ -157,13 +157,18 @@ impl Replica {
     fn assign(&mut self, assignment: Signed<PrePrepare>) -> Option<Seq> {
         let PrePrepare { seq, .. } = assignment.statement;
         self.proposed = self.proposed.max(seq);
-        self.log.slot_mut(seq)?.assign(assignment);
+        let position = self.views.position.unwrap_or_default();
+        let slot = self.log.slot_mut(seq)?;
+        slot.assign(assignment);
+        // Without the record of the view a proof that rests on the assignment could not be read again.
+        slot.recorded_at(position);
         Some(seq)
     }
 
     /// What the view assigns to a number that lay outside this replica's window when the view began.
     pub(super) fn assign_late(&mut self, seq: Seq) {
         let Some(new_view) = &self.views.new_view else { return };
+        let position = self.views.position.unwrap_or_default();
         let assignments = &new_view.announcement.statement.pre_prepares;
         let offset = usize::try_from(seq.since(self.views.floor.next())).unwrap_or(usize::MAX);
         let Some(assignment) = assignments.get(offset).filter(|assignment| assignment.statement.seq == seq)
@@ -174,6 +179,7 @@ impl Replica {
             && slot.pre_prepare().is_none()
         {
             slot.assign(assignment.clone());
+            slot.recorded_at(position);
         }
     }
 

@@ -5,14 +5,17 @@ use std::{collections::BTreeMap, time::Duration};
 use pbft_core::{
     Message, Request, Seq, View,
     error::RecoverError,
-    message::{Signed, SlotStatus, Statement, StatementKind, signed::signing_digest},
+    message::{Batch, Commit, Prepare, Signed, SlotStatus, Statement, StatementKind, signed::signing_digest},
     storage::{Log, LogPosition, MemoryLog, Record},
 };
 use pbft_crypto::Digest;
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, executions, messages, own_checkpoint, recover_from, request, seq, status, votes},
+    stage::{
+        Stage, executions, messages, own_checkpoint, recover_from, request, seq, status, truncations, votes,
+    },
+    view_messages::{OTHER, new_view, prepared, view_change},
 };
 
 /// Signer, kind, view and number: what may be said only once.
@@ -302,4 +305,48 @@ fn a_cluster_of_one_resumes() {
         again.complete(&work);
         assert_eq!(again.journal(0).len(), 3, "cut {cut}");
     }
+}
+
+/// CK-6, mistake 7: a null request that was prepared is told in every later view-change, also when the log was truncated
+/// behind the beginning of its view and the replica restarted between views.
+#[test]
+fn ck_6_mistake_07_a_prepared_null_request_outlives_truncation_and_restart() {
+    let mut stage = Stage::new(3);
+    let null = Batch::null().digest();
+    let fact = prepared(&stage, 0, 4, OTHER);
+    let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![fact.clone()]));
+    let assigned = [(1, null), (2, null), (3, null), (4, OTHER)];
+    let begun = new_view(&stage, &supporters, 0, &assigned, vec![fact]);
+    let mut effects = stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
+    for number in 1..=3 {
+        let (view, seq) = (View::new(1), seq(number));
+        for other in [0, 2] {
+            let prepare = stage.sign(other, Prepare { view, seq, digest: null });
+            effects.extend(stage.hear_and_settle(other, &Message::Prepare(prepare)));
+        }
+    }
+    for number in [1, 2] {
+        for other in [0, 1, 2] {
+            let commit = stage.sign(other, Commit { view: View::new(1), seq: seq(number), digest: null });
+            effects.extend(stage.hear_and_settle(other, &Message::Commit(commit)));
+        }
+    }
+    let own = own_checkpoint(&effects).unwrap();
+    let truncated = stage.stabilize(&own, &[0, 1, 2]);
+    assert!(!truncations(&truncated).is_empty());
+    let told = |stage: &mut Stage, view| {
+        let mut effects = Vec::new();
+        for other in [0, 2] {
+            let vote = view_change(stage, other, view, 0, vec![]);
+            effects.extend(stage.hear_and_settle(other, &Message::ViewChange(Box::new(vote))));
+        }
+        let told = messages(&effects).find_map(|message| match message {
+            Message::ViewChange(own) => Some(own.vote.statement.prepared.clone()),
+            _ => None,
+        });
+        told.unwrap().iter().map(|fact| fact.seq.value()).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut stage, 2), [3]);
+    stage.restart(0);
+    assert_eq!(told(&mut stage, 3), [3]);
 }
