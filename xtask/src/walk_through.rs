@@ -53,7 +53,7 @@ fn blocks(readme: &str) -> String {
 fn run(root: &Path) -> Result<(), String> {
     let script = script(root).ok_or_else(|| format!("README.md has no block that starts with {FENCE}"))?;
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    succeed(Command::new(cargo).current_dir(root).args(["build", "--bin", "popmarket"]))?;
+    succeed(Command::new(cargo).current_dir(root).args(["build", "--workspace", "--bin", "popmarket"]))?;
     let address = free_address().map_err(|error| format!("no free port: {error}"))?;
     let mut market = Market::start(address)?;
     market.wait_until_ready(address)?;
