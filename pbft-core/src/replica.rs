@@ -91,7 +91,7 @@ impl Replica {
             Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
             Input::Timer => self.on_timer(&mut step),
         }
-        self.observe(step.now.elapsed);
+        self.observe(step.now);
         self.update_timer(&mut step);
     }
 

@@ -9,6 +9,7 @@ use crate::{
     config::Config,
     ids::{ReplicaId, RequestId},
     request_buffer::BatchLimits,
+    time::Now,
 };
 
 /// What a replica observes of its primary.
@@ -106,9 +107,11 @@ impl Pace {
 
 impl Replica {
     /// Keeps the clocks of this module; called after every step.
-    pub(super) fn observe(&mut self, now: Duration) {
-        let suspicion = &mut self.suspicion;
-        let work = self.buffer.waiting().requests > 0 || self.proposed > self.execution.executed;
+    pub(super) fn observe(&mut self, now: Now) {
+        // What falls due is work, too, though nobody asks for it: a primary must not hold up deadlines.
+        let due = self.execution.wake_at.is_some_and(|at| at <= now.wall);
+        let work = due || self.buffer.waiting().requests > 0 || self.proposed > self.execution.executed;
+        let (now, suspicion) = (now.elapsed, &mut self.suspicion);
         if work {
             suspicion.stuck_since.get_or_insert(now);
         } else {

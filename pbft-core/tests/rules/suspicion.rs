@@ -1,4 +1,4 @@
-//! VC-13 and VC-14: a primary that works, and still is not fair or not fast enough.
+//! VC-11, VC-13 and VC-14: a primary that is there, and still is not fair or not fast enough.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -8,7 +8,7 @@ use pbft_core::{
 };
 
 use crate::{
-    stage::{START, Stage, id, messages, own_checkpoint, request, seq},
+    stage::{START, Stage, id, messages, own_checkpoint, request, sent, seq, status},
     view_messages::{new_view, view_change},
 };
 
@@ -89,4 +89,24 @@ fn vc_14_a_primary_much_slower_than_the_one_before_is_given_up() {
     assert!(second_primary_is_given_up(4 * PACE));
     assert!(!second_primary_is_given_up(PACE));
     assert!(!second_primary_is_given_up(PACE + PACE / 2), "somewhat slower is no reason");
+}
+
+/// VC-11: what falls due is work, though nobody asks for it. A primary that is heard and proposes nothing holds it up.
+#[test]
+fn vc_11_a_primary_that_holds_up_deadlines_is_given_up() {
+    for (wake_at, given_up) in [(Some(START.plus(Duration::from_millis(500))), true), (None, false)] {
+        let mut stage = Stage::new(3);
+        stage.wake_at = wake_at;
+        stage.order(1, vec![request(1, 0)]);
+        let mut effects = Vec::new();
+        for _ in 0..40 {
+            stage.advance(Duration::from_millis(100));
+            for other in 0..3 {
+                effects.extend(stage.hear(other, &status(1, 0, &[])));
+            }
+            let timer = stage.timer();
+            effects.extend(stage.settle(timer));
+        }
+        assert_eq!(sent(&effects).contains(&"view-change"), given_up, "{wake_at:?}");
+    }
 }
