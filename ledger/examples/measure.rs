@@ -2,8 +2,11 @@
 //!
 //! Applies payments between accounts picked at random, in batches, to ledgers of several sizes, and takes the time of
 //! `Ledger::apply` as a whole and of the state tree alone. On one thread.
-// Only this program has a clock: what it measures has none.
-#![allow(clippy::disallowed_types, clippy::disallowed_methods)]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "only this program has a clock: what it measures has none"
+)]
 
 use std::time::{Duration, Instant};
 

@@ -29,9 +29,10 @@ pub enum DecodeError {
 }
 
 /// The canonical bytes of a value.
-// Postcard fails on sequences of unknown length and on foreign serde implementations. The types of this crate have
-// neither, whatever their contents.
-#[allow(clippy::expect_used)]
+#[expect(
+    clippy::expect_used,
+    reason = "postcard fails on sequences of unknown length and foreign implementations; this crate's types have neither"
+)]
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     postcard::to_allocvec(value).expect("types of the ledger are encodable")
 }

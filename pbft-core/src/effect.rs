@@ -56,12 +56,12 @@ pub enum Effect {
     SetTimer(Duration),
     /// Someone is provably faulty.
     Evidence(Evidence),
-    /// The state at a checkpoint does not fit the log, so neither can ever be truncated: the replica must stop. The
+    /// The state at a checkpoint does not fit the log, which then could never be truncated: the replica must stop. The
     /// service has to keep its state by itself.
     CheckpointTooLarge {
         /// Where.
         seq: Seq,
-        /// What the service's snapshot and the client table take.
+        /// What the service's snapshot, or the client table, takes at least.
         bytes: usize,
         /// What they may take.
         limit: usize,

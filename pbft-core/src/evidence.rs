@@ -24,12 +24,6 @@ pub enum Evidence {
     NewViews(Box<[Signed<NewView>; 2]>),
 }
 
-impl From<Evidence> for crate::Effect {
-    fn from(evidence: Evidence) -> Self {
-        Self::Evidence(evidence)
-    }
-}
-
 impl Evidence {
     /// Who is at fault.
     #[must_use]

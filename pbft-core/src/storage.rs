@@ -66,6 +66,24 @@ pub enum Record {
     NewView(Box<ProvenNewView>),
 }
 
+impl Record {
+    /// A short name, for metrics and logs.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Proposal(_) => "proposal",
+            Self::Prepare(_) => "prepare",
+            Self::Commit { .. } => "commit",
+            Self::Committed(_) => "committed",
+            Self::CaughtUp(_) => "caught-up",
+            Self::Checkpoint(_) => "checkpoint",
+            Self::Stable(_) => "stable",
+            Self::ViewChange(_) => "view-change",
+            Self::NewView(_) => "new-view",
+        }
+    }
+}
+
 /// A replica's own checkpoint: where recovery starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CheckpointRecord {

@@ -195,12 +195,19 @@ impl Market {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
-        // If it ended by itself, that was told by `failed`.
+        // What ended by itself was told by `failed`.
         if !self.web.is_finished() {
             let _ = self.web.await;
         }
         self.projector.abort();
         self.tidier.abort();
+        // Until they are gone they hold connections.
+        if !self.projector.is_finished() {
+            let _ = self.projector.await;
+        }
+        if !self.tidier.is_finished() {
+            let _ = self.tidier.await;
+        }
         self.state.read.close().await;
         self.state.accounts.close().await;
     }

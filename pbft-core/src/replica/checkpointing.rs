@@ -66,13 +66,10 @@ impl Replica {
             let limit = MAX_SNAPSHOT_BYTES;
             return step.push(Effect::CheckpointTooLarge { seq, bytes: snapshot, limit });
         }
-        let clients = match self.clients.encode() {
-            Ok(clients) => clients,
+        let Ok(clients) = self.clients.encode() else {
             // The configuration's bounds keep the table from ever getting there.
-            Err(_) => {
-                let (bytes, limit) = (usize::MAX, MAX_ENCODED_BYTES);
-                return step.push(Effect::CheckpointTooLarge { seq, bytes, limit });
-            }
+            let bytes = MAX_ENCODED_BYTES.saturating_add(1);
+            return step.push(Effect::CheckpointTooLarge { seq, bytes, limit: MAX_ENCODED_BYTES });
         };
         let time = self.execution.time;
         let digest = state_digest(seq, time, &service.digest, &client_table::digest_of(&clients));

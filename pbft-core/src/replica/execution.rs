@@ -107,7 +107,7 @@ impl Replica {
         }
         self.buffer.settle(&done.all);
         self.timers.progressed(step.now.elapsed);
-        let in_view = self.views.active && seq > self.views.floor;
+        let in_view = self.views.active && seq > self.views.floor();
         self.suspicion.progressed(done.all.len() as u64, in_view);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
+    effect::Effect,
     evidence::Evidence,
     ids::{Seq, View},
     message::{
@@ -117,7 +118,8 @@ impl Replica {
         let Some(present) = &self.views.new_view else { return };
         let (first, second) = (&present.announcement, &other.announcement);
         if first.statement != second.statement {
-            step.push(Evidence::NewViews(Box::new([first.clone(), second.clone()])).into());
+            let pair = Box::new([first.clone(), second.clone()]);
+            step.push(Effect::Evidence(Evidence::NewViews(pair)));
         }
     }
 
@@ -144,12 +146,11 @@ impl Replica {
         self.views.own = None;
         self.views.deadline = None;
         self.views.position = Some(position);
-        self.views.floor = new_view.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
-        if begins {
-            self.proposed = self.execution.executed.max(self.views.floor);
-        }
         let pre_prepares = new_view.announcement.statement.pre_prepares.clone();
         self.views.new_view = Some(new_view);
+        if begins {
+            self.proposed = self.execution.executed.max(self.views.floor());
+        }
         pre_prepares.into_iter().filter_map(|assignment| self.assign(assignment)).collect()
     }
 
@@ -170,7 +171,7 @@ impl Replica {
         let Some(new_view) = &self.views.new_view else { return };
         let position = self.views.position.unwrap_or_default();
         let assignments = &new_view.announcement.statement.pre_prepares;
-        let offset = usize::try_from(seq.since(self.views.floor.next())).unwrap_or(usize::MAX);
+        let offset = usize::try_from(seq.since(self.views.floor().next())).unwrap_or(usize::MAX);
         let Some(assignment) = assignments.get(offset).filter(|assignment| assignment.statement.seq == seq)
         else {
             return;
@@ -234,7 +235,7 @@ impl Replica {
         }
         self.views.announced = true;
         if let Some(new_view) = &self.views.new_view {
-            step.push(crate::Effect::Broadcast(Message::NewView(new_view.clone())));
+            step.push(Effect::Broadcast(Message::NewView(new_view.clone())));
         }
         for assignment in &announcement.statement.pre_prepares {
             let seq = assignment.statement.seq;

@@ -107,7 +107,7 @@ impl Replica {
     /// PP-6 to PP-10. The form and the signature were checked before (PP-1 to PP-5).
     pub(super) fn on_pre_prepare(&mut self, step: &mut Step<'_>, proposal: Proposal) {
         let statement = proposal.pre_prepare.statement;
-        let (view, floor, is_primary) = (self.view, self.views.floor, self.is_primary());
+        let (view, floor, is_primary) = (self.view, self.views.floor(), self.is_primary());
         let timely = self.is_timely(step, proposal.batch.time);
         // PP-6 and PP-10.
         if statement.view != view || !self.views.active || statement.seq <= floor {

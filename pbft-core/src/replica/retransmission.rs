@@ -75,11 +75,15 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.help_with_checkpoints(step, from, status);
-        self.help_with_view(step, from, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
         let stands = before.is_some_and(|before| status.executed <= before);
-        if stands && self.may_help(step, from) {
-            self.help_with_votes(step, from, status);
+        let past = self.is_past_view_of(status);
+        if (stands || past) && self.may_help(step, from) {
+            if past {
+                self.help_with_view(step, from);
+            } else {
+                self.help_with_votes(step, from, status);
+            }
         }
         let standing = self.catch_up.standing.entry(from).or_default();
         *standing = if stands { standing.saturating_add(1) } else { 0 };

@@ -185,7 +185,7 @@ impl Replica {
     pub(super) fn try_rotate(&mut self, step: &mut Step<'_>) {
         let stable = self.stable_seq();
         let span = self.config.checkpoint_period.saturating_mul(self.config.rotation_period);
-        let due = stable > self.views.floor && stable.value().checked_rem(span) == Some(0);
+        let due = stable > self.views.floor() && stable.value().checked_rem(span) == Some(0);
         if due && self.views.active && self.config.sizes().n() > 1 {
             self.start_view_change(step, self.view.next());
         }

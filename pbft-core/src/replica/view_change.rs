@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
+    effect::Effect,
     evidence::Evidence,
     ids::{ReplicaId, Seq, View},
     message::{Message, PreparedCertificate, ProvenNewView, ProvenViewChange, Status, ViewChange},
@@ -22,16 +23,12 @@ pub(super) struct Views {
     pub(super) new_view: Option<Box<ProvenNewView>>,
     /// Whether this replica's own NEW-VIEW is durable.
     pub(super) announced: bool,
-    /// The view began after this checkpoint: its primary assigns nothing up to it.
-    pub(super) floor: Seq,
     /// Where the log says in which view this replica is.
     pub(super) position: Option<LogPosition>,
     /// When to give up on a view that does not begin.
     pub(super) deadline: Option<Duration>,
     /// The newest VIEW-CHANGE of each replica.
     votes: BTreeMap<ReplicaId, Box<ProvenViewChange>>,
-    /// When each peer was last sent the NEW-VIEW.
-    helped: BTreeMap<ReplicaId, Duration>,
 }
 
 impl Default for Views {
@@ -41,16 +38,20 @@ impl Default for Views {
             own: None,
             new_view: None,
             announced: false,
-            floor: Seq::ZERO,
             position: None,
             deadline: None,
             votes: BTreeMap::new(),
-            helped: BTreeMap::new(),
         }
     }
 }
 
 impl Views {
+    /// The view began after this checkpoint: its primary assigns nothing up to it.
+    pub(super) fn floor(&self) -> Seq {
+        let stable = self.new_view.as_ref().and_then(|new_view| new_view.stable.as_ref());
+        stable.map_or(Seq::ZERO, |stable| stable.statement.seq)
+    }
+
     /// The view-changes for exactly this view, ascending by signer.
     pub(super) fn votes_for(&self, view: View) -> impl Iterator<Item = &ProvenViewChange> {
         self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
@@ -113,7 +114,8 @@ impl Replica {
         if let Some(known) = self.views.votes.get(&vote.signer) {
             let (first, view) = (&known.vote, known.vote.statement.view);
             if vote.statement.view == view && vote.statement != first.statement {
-                step.push(Evidence::ViewChanges(Box::new([first.clone(), vote.clone()])).into());
+                let pair = Box::new([first.clone(), vote.clone()]);
+                step.push(Effect::Evidence(Evidence::ViewChanges(pair)));
             }
             if vote.statement.view <= view {
                 return;
@@ -165,24 +167,22 @@ impl Replica {
             sent.is_some_and(|sent| sent.vote.statement.view == own.vote.statement.view)
         });
         if let Some(own) = durable.filter(|_| !self.views.active) {
-            step.push(crate::Effect::Broadcast(Message::ViewChange(own.clone())));
+            step.push(Effect::Broadcast(Message::ViewChange(own.clone())));
         }
     }
 
     /// VC-8: a peer that missed the beginning of the view is shown its proof.
-    pub(super) fn help_with_view(&mut self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
-        let behind = status.view < self.view || (status.view == self.view && !status.active);
+    pub(super) fn help_with_view(&self, step: &mut Step<'_>, to: ReplicaId) {
         let announced = self.views.announced || !self.is_primary();
-        let Some(new_view) = self.views.new_view.as_ref().filter(|_| self.views.active && announced) else {
-            return;
-        };
-        let now = step.now.elapsed;
-        let pause = self.config.status_period.checked_div(2).unwrap_or_default();
-        let recently = self.views.helped.get(&to).is_some_and(|at| now.saturating_sub(*at) < pause);
-        if behind && !recently {
-            step.push(crate::Effect::Send(to, Message::NewView(new_view.clone())));
-            self.views.helped.insert(to, now);
+        if announced && let Some(new_view) = &self.views.new_view {
+            step.push(Effect::Send(to, Message::NewView(new_view.clone())));
         }
+    }
+
+    /// Whether a peer has not heard that this replica's view began.
+    pub(super) fn is_past_view_of(&self, status: &Status) -> bool {
+        let before = status.view < self.view || (status.view == self.view && !status.active);
+        before && self.views.active
     }
 
     /// The record of the view must not keep the log from being truncated: it is written again at checkpoints.

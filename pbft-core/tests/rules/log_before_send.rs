@@ -1,22 +1,12 @@
 //! L-1: a vote leaves, and counts, only when its record is durable.
 
-use pbft_core::{Effect, Message, storage::Record};
+use pbft_core::{Effect, Message};
 
 use crate::stage::{Stage, messages, request, seq, votes};
 
 fn records(effects: &[Effect]) -> Vec<&'static str> {
     let kind = |effect: &Effect| match effect {
-        Effect::Persist(_, record) => Some(match record {
-            Record::Proposal(_) => "proposal",
-            Record::Prepare(_) => "prepare",
-            Record::Commit { .. } => "commit",
-            Record::Committed(_) => "committed",
-            Record::CaughtUp(_) => "caught-up",
-            Record::Checkpoint(_) => "checkpoint",
-            Record::Stable(_) => "stable",
-            Record::ViewChange(_) => "view-change",
-            Record::NewView(_) => "new-view",
-        }),
+        Effect::Persist(_, record) => Some(record.kind()),
         _ => None,
     };
     effects.iter().filter_map(kind).collect()

@@ -14,7 +14,6 @@ use pbft_core::{
     message::{Batch, Statement, signed::signing_digest},
     replica::checkpointing::state_digest,
     service::{Outcome, ServiceCheckpoint},
-    storage::Record,
     wire,
 };
 use pbft_crypto::{Digest, Domain};
@@ -72,20 +71,6 @@ fn lines(bytes: &[u8]) -> String {
     bytes.chunks(48).map(hex).collect::<Vec<String>>().concat()
 }
 
-const fn record_kind(record: &Record) -> &'static str {
-    match record {
-        Record::Proposal(_) => "proposal",
-        Record::Prepare(_) => "prepare",
-        Record::Commit { .. } => "commit",
-        Record::Committed(_) => "committed",
-        Record::CaughtUp(_) => "caught-up",
-        Record::Checkpoint(_) => "checkpoint",
-        Record::Stable(_) => "stable",
-        Record::ViewChange(_) => "view-change",
-        Record::NewView(_) => "new-view",
-    }
-}
-
 #[test]
 fn messages_are_frozen() {
     let mut frozen = Frozen::default();
@@ -99,7 +84,7 @@ fn messages_are_frozen() {
 fn records_are_frozen() {
     let mut frozen = Frozen::default();
     for record in values::records() {
-        frozen.value(&format!("record-{}", record_kind(&record)), &record);
+        frozen.value(&format!("record-{}", record.kind()), &record);
     }
     frozen.check();
 }

@@ -101,8 +101,11 @@ fn pixel(scene: &Scene, x: f32, y: f32) -> Rgb {
 fn blend(below: Rgb, above: Rgb, share: f32) -> Rgb {
     let channel = |index: usize| {
         let (below, above) = (f32::from(below[index]), f32::from(above[index]));
-        // Between two bytes, so it is one.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between two bytes, so it is one"
+        )]
         let value = (below + (above - below) * share).round() as u8;
         value
     };
