@@ -35,7 +35,7 @@ impl<T: Statement> Certificate<T> {
         let check = |(signer, signature): &(ReplicaId, Signature)| {
             Some(SignatureCheck {
                 key: *config.replicas.key(*signer)?,
-                digest: signing_digest(&config.cluster, *signer, &self.statement),
+                digest: signing_digest(config.domain(), *signer, &self.statement),
                 signature: *signature,
             })
         };

@@ -12,6 +12,7 @@
 //!   after it.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use pbft_crypto::Digest;
 
@@ -19,6 +20,7 @@ use crate::{
     evidence::Evidence,
     ids::{ReplicaId, RequestId, Seq},
     message::{DeclineReason, Message, Reply},
+    roster::Roster,
     service::OrderedBatch,
     storage::{LogPosition, Record},
 };
@@ -56,6 +58,9 @@ pub enum Effect {
     SetTimer(Duration),
     /// Someone is provably faulty.
     Evidence(Evidence),
+    /// The replicas change, or are known to have changed: messages are verified against this from now on
+    /// ([`Verifier::update`](crate::verify::Verifier::update)), and go to the newest set.
+    Reconfigured(Arc<Roster>),
     /// The state at a checkpoint does not fit the log, which then could never be truncated: the replica must stop. The
     /// service has to keep its state by itself.
     CheckpointTooLarge {

@@ -89,6 +89,7 @@ pub mod network;
 pub mod quorum;
 pub mod replica;
 pub mod request_buffer;
+pub mod roster;
 pub mod service;
 pub mod storage;
 pub mod time;
@@ -97,7 +98,7 @@ pub mod wire;
 
 pub use config::{Config, ValidConfig};
 pub use effect::Effect;
-pub use ids::{ClientId, ReplicaId, RequestId, RequestNumber, Seq, View};
+pub use ids::{ClientId, Epoch, ReplicaId, RequestId, RequestNumber, Seq, View};
 pub use input::Input;
 pub use message::{Message, Request};
 pub use replica::Replica;

@@ -139,6 +139,7 @@ impl<S: Service> Node<S> {
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Decline { .. }
             | Effect::Evidence(_)
+            | Effect::Reconfigured(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. } => {}
         }

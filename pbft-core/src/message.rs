@@ -3,6 +3,7 @@
 pub mod catch_up;
 pub mod checkpoint;
 pub mod commit;
+pub mod handover;
 pub mod new_view;
 pub mod pre_prepare;
 pub mod prepare;
@@ -15,6 +16,7 @@ pub mod view_change;
 pub use catch_up::{CommittedBatch, Fetch};
 pub use checkpoint::Checkpoint;
 pub use commit::Commit;
+pub use handover::{Change, Handover, Membership, StateSummary};
 pub use new_view::{NewView, ProvenNewView};
 pub use pre_prepare::{Batch, PrePrepare, Proposal};
 pub use prepare::Prepare;
@@ -52,6 +54,8 @@ pub enum Message {
     ViewChange(Box<ProvenViewChange>),
     /// A new primary begins its view.
     NewView(Box<ProvenNewView>),
+    /// The proof that other replicas took over.
+    Handover(Box<Handover>),
 }
 
 impl Message {
@@ -70,6 +74,7 @@ impl Message {
             Self::Stable(_) => "stable",
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
+            Self::Handover(_) => "handover",
         }
     }
 }

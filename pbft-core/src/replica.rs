@@ -10,6 +10,7 @@ mod invariants;
 pub(crate) mod new_view;
 mod ordering;
 mod outbox;
+mod reconfiguration;
 mod recovery;
 mod retransmission;
 mod suspicion;
@@ -23,6 +24,7 @@ pub use diagnosis::{Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use outbox::Vote;
+use reconfiguration::Reconfiguration;
 pub use recovery::{Recovered, RecoveredCheckpoint};
 use retransmission::CatchUp;
 use suspicion::Suspicion;
@@ -52,6 +54,7 @@ pub struct Replica {
     view: View,
     views: Views,
     suspicion: Suspicion,
+    reconfiguration: Reconfiguration,
     log: MessageLog,
     clients: ClientTable,
     execution: Execution,
@@ -96,7 +99,7 @@ impl Replica {
     }
 
     fn on_message(&mut self, step: &mut Step<'_>, from: ReplicaId, message: Message) {
-        if self.config.replicas.key(from).is_some() {
+        if self.config.replicas.contains(from) {
             self.suspicion.heard(from, step.now.elapsed);
         }
         match message {
@@ -112,6 +115,7 @@ impl Replica {
             Message::Stable(certificate) => self.on_stable(step, certificate),
             Message::ViewChange(proven) => self.on_view_change(step, proven),
             Message::NewView(new_view) => self.on_new_view(step, new_view),
+            Message::Handover(handover) => self.on_handover(step, *handover),
         }
     }
 

@@ -1,9 +1,12 @@
 //! The port to the replicated service: what the cluster is for.
 
+use std::sync::Arc;
+
 use pbft_crypto::{Digest, Domain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    config::ReplicaSet,
     ids::{Seq, View},
     message::Request,
     request_buffer::Lane,
@@ -66,6 +69,8 @@ pub struct OrderedBatch {
     pub time: UnixMillis,
     /// The requests that are due: those executed before are left out. May be empty.
     pub requests: Vec<Request>,
+    /// The name of the replica set that decided on it.
+    pub replicas: Digest,
 }
 
 /// What came of a batch.
@@ -75,13 +80,18 @@ pub struct Executed {
     pub outcomes: Vec<Outcome>,
     /// When the service wants a batch even if nobody sends anything, because something falls due.
     pub wake_at: Option<UnixMillis>,
+    /// The replicas that the service's state asks for; nothing if it leaves them as they are. They take over at a
+    /// checkpoint about a window later (RE-1). To be asked for again with every batch until then, and after: it is part
+    /// of the state, like `wake_at`. A set that cannot take over is ignored, so a service checks with
+    /// [`ValidConfig::succeeded_by`](crate::ValidConfig::succeeded_by) first.
+    pub replicas: Option<Arc<ReplicaSet>>,
 }
 
 impl Executed {
     /// Outcomes of a service that waits for nothing.
     #[must_use]
     pub const fn new(outcomes: Vec<Outcome>) -> Self {
-        Self { outcomes, wake_at: None }
+        Self { outcomes, wake_at: None, replicas: None }
     }
 }
 

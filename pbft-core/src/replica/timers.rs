@@ -57,6 +57,7 @@ impl Replica {
             || self.buffer.waiting().requests > 0
             || self.credible_claim() > executed
             || !self.views.active
+            || self.last_of_epoch().is_some()
             || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
     }
 

@@ -15,6 +15,7 @@ mod fairness;
 mod ids;
 mod log_before_send;
 mod new_view;
+mod reconfiguration;
 mod requests;
 mod restart;
 mod retransmission;

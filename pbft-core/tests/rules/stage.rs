@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    ClientId, Config, Effect, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, Seq,
+    ClientId, Config, Effect, Epoch, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, Seq,
     UnixMillis, ValidConfig, View,
     certificate::Certificate,
     config::ReplicaSet,
@@ -156,7 +156,7 @@ impl Stage {
     /// The service has executed `count` requests.
     pub(crate) fn executed(&mut self, count: usize, checkpoint: bool) -> Vec<Effect> {
         let outcomes = vec![Outcome::Applied(b"done".to_vec()); count];
-        let executed = Executed { outcomes, wake_at: self.wake_at };
+        let executed = Executed { outcomes, wake_at: self.wake_at, replicas: None };
         let checkpoint = checkpoint.then(|| ServiceCheckpoint::from_snapshot(b"state".to_vec()));
         self.input(Input::Executed { executed, checkpoint })
     }
@@ -319,5 +319,7 @@ pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Messag
         executed: seq(executed),
         stable: seq(stable),
         slots,
+        epoch: Epoch::ZERO,
+        known: Epoch::ZERO,
     })
 }
