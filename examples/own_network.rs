@@ -113,6 +113,7 @@ fn run(
                     Effect::TruncateLog(_)
                     | Effect::Decline { .. }
                     | Effect::Evidence(_)
+                    | Effect::Reconfigured(_)
                     | Effect::CheckpointTooLarge { .. }
                     | Effect::Diverged { .. } => {}
                 }

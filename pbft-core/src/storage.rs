@@ -58,7 +58,7 @@ pub enum Record {
     /// The number is final; the batch came from a peer.
     CaughtUp(CommittedBatch),
     /// It has executed as far as a checkpoint.
-    Checkpoint(CheckpointRecord),
+    Checkpoint(Box<CheckpointRecord>),
     /// A checkpoint is stable.
     Stable(Certificate<Checkpoint>),
     /// It has left its view for a later one.

@@ -96,7 +96,7 @@ impl State {
             history.update(request.digest().as_bytes()).update(outcome.as_bytes());
         }
         self.history = history.finish();
-        Executed { outcomes, wake_at: self.reminders.first().map(|(at, _)| *at) }
+        Executed { outcomes, wake_at: self.reminders.first().map(|(at, _)| *at), replicas: None }
     }
 
     fn carry_out(&mut self, batch: &OrderedBatch, request: &Request) -> Outcome {

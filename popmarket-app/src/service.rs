@@ -119,7 +119,7 @@ impl Service for LedgerService {
         self.cursor = batch.seq;
         let wake_at = self.view.read(Ledger::next_deadline);
         let wake_at = wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
-        Executed { outcomes: record.outcomes, wake_at }
+        Executed { outcomes: record.outcomes, wake_at, replicas: None }
     }
 
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is

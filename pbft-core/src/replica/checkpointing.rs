@@ -69,13 +69,13 @@ impl Replica {
         let digest = summary.digest();
         self.note_summary(&summary);
         let checkpoint = self.sign(Checkpoint { seq, digest });
-        let record = Record::Checkpoint(CheckpointRecord {
+        let record = Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: checkpoint.clone(),
             clients,
             snapshot: service.snapshot,
             handovers: self.past_handovers(),
             summary,
-        });
+        }));
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
         self.checkpoints.own_position = Some(position);
         self.reconfiguration.position = None;

@@ -129,7 +129,7 @@ impl Replica {
         // A stable checkpoint may lie ahead of anything that was proposed to this replica.
         let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
         match record {
-            Record::Checkpoint(record) => *checkpoint = Some(self.replay_checkpoint(position, record)?),
+            Record::Checkpoint(record) => *checkpoint = Some(self.replay_checkpoint(position, *record)?),
             Record::Stable(certificate) => {
                 self.checkpoints.proven = Some(certificate);
                 self.checkpoints.proven_position = Some(position);
@@ -239,7 +239,7 @@ impl Replica {
             .restore(&record.clients)
             .map_err(|_| contradiction("its client table cannot be read"))?;
         self.execution = Execution::after(statement.seq, record.summary.time, record.summary.wake_at);
-        self.replay_epoch(record.handovers, record.summary);
+        self.replay_epoch(record.handovers, &record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
         self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
         self.checkpoints.own_vote = Some(record.checkpoint);
@@ -249,7 +249,7 @@ impl Replica {
     }
 
     /// The replicas that decide at a checkpoint, and those that will.
-    fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: StateSummary) {
+    fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: &StateSummary) {
         for handover in handovers {
             self.reconfiguration.learn(handover);
         }
@@ -258,7 +258,7 @@ impl Replica {
         self.log.end_at(next.as_ref().map(|change| change.after));
         self.reconfiguration.next = next;
         self.reconfiguration.wanted = summary.membership.wanted.clone();
-        self.note_summary(&summary);
+        self.note_summary(summary);
     }
 
     /// RC-5: the epoch in which the log begins. Whenever it changes, there is a record of that.

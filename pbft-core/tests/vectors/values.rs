@@ -188,13 +188,13 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Commit { commit: sign(2, commit()), prepares: vec![sign(1, prepare()), sign(2, prepare())] },
         Record::Committed(certificate(commit())),
         Record::CaughtUp(committed()),
-        Record::Checkpoint(CheckpointRecord {
+        Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: sign(2, checkpoint()),
             clients: vec![1, 2, 3],
             snapshot: Some(vec![4, 5]),
             summary: summary(None),
             handovers: vec![handover()],
-        }),
+        })),
         Record::Stable(certificate(checkpoint())),
         Record::ViewChange(Box::new(view_change(2))),
         Record::NewView(Box::new(new_view())),

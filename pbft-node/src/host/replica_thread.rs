@@ -12,6 +12,7 @@ use pbft_core::{
     evidence::Evidence,
     network::Network,
     replica::{Progress, WaitsFor},
+    roster::Roster,
 };
 use pbft_crypto::Digest;
 use tokio::sync::watch;
@@ -48,6 +49,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) diagnosed: Duration,
     pub(crate) failure: watch::Sender<Option<Failure>>,
     pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
+    pub(crate) roster: watch::Sender<Arc<Roster>>,
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
@@ -175,6 +177,9 @@ impl ReplicaThread {
             }
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),
+            Effect::Reconfigured(roster) => {
+                self.roster.send_replace(roster);
+            }
             Effect::CheckpointTooLarge { seq, bytes, limit } => {
                 return Err(End::Failed(Failure::CheckpointTooLarge { seq, bytes, limit }));
             }

@@ -67,7 +67,8 @@ mod tests {
         let (replica, heard) = unbounded();
         for seq in 1..=2 {
             let (origin, time) = (View::ZERO, UnixMillis::new(seq));
-            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests: Vec::new() };
+            let (requests, replicas) = (Vec::new(), Digest::ZERO);
+            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests, replicas };
             orders.send(ToService { batch, checkpoint: true }).unwrap();
         }
         let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));

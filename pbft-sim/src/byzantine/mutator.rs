@@ -79,6 +79,16 @@ fn mutated(kit: &mut Kit<'_>, message: Message) -> Message {
             });
             Message::NewView(proven)
         }
+        Message::Handover(mut handover) => {
+            let summary = &mut handover.summary;
+            match kit.rng.below(4) {
+                0 => summary.seq = by_one(kit, summary.seq),
+                1 => summary.service = flipped(summary.service),
+                2 => summary.membership.next = None,
+                _ => drop(handover.certificate.signatures.pop()),
+            }
+            Message::Handover(handover)
+        }
         Message::Forward(mut requests) => {
             requests.extend(requests.last().cloned());
             Message::Forward(requests)

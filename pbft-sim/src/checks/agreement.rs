@@ -83,6 +83,7 @@ impl Agreement {
                 self.bodies.entry(Batch::null().digest()).or_insert_with(|| Arc::new(Batch::null()));
                 self.remembers(&look, proven, counters)
             }
+            Record::Handover(_) => Ok(()),
         }
     }
 

@@ -92,7 +92,8 @@ fn votes_in(message: &Message) -> Vec<Vote> {
         | Message::Status(_)
         | Message::Fetch(_)
         | Message::Committed(_)
-        | Message::Stable(_) => vec![],
+        | Message::Stable(_)
+        | Message::Handover(_) => vec![],
     }
 }
 
@@ -115,6 +116,6 @@ fn votes_in_record(record: &Record) -> Vec<Vote> {
         Record::Checkpoint(record) => votes_in(&Message::Checkpoint(record.checkpoint.clone())),
         Record::ViewChange(proven) => votes_in(&Message::ViewChange(proven.clone())),
         Record::NewView(proven) => votes_in(&Message::NewView(proven.clone())),
-        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) => vec![],
+        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) | Record::Handover(_) => vec![],
     }
 }

@@ -44,6 +44,12 @@ impl Simulation {
                 self.set_timer(replica, at);
                 Ok(())
             }
+            Effect::Reconfigured(roster) => {
+                if let Some(life) = &mut self.node(replica).life {
+                    life.verifier.update(roster);
+                }
+                Ok(())
+            }
             accusation @ (Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. }) => {

@@ -228,6 +228,7 @@ fn brief(message: &Message) -> String {
                 proven.announcement.statement.pre_prepares.iter().map(|p| p.statement.seq.value()).collect();
             format!("{kind} {}: {assigned:?}", proven.view())
         }
+        Message::Handover(handover) => format!("{kind} of epoch {}", handover.epoch()),
         Message::Forward(requests) => format!("{kind} {} requests", requests.len()),
     }
 }
