@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     ids::{ReplicaId, View},
     quorum::QuorumSizes,
+    replica::MAX_RESULTS_IN_RECORD,
     request_buffer::BufferLimits,
     wire::MAX_ENCODED_BYTES,
 };
@@ -220,6 +221,8 @@ const WINDOW_BYTES: usize = 96;
 const FACT_BYTES: usize = 56;
 /// A signature with its signer, encoded.
 const SIGNATURE_BYTES: usize = 72;
+/// The result of a batch, encoded.
+const RESULT_BYTES: usize = 48;
 /// Headers and certificates.
 const HEADER_BYTES: usize = 64 << 10;
 /// A service that leaves its state to the log may have no more than this; with more the replica stops at a checkpoint.
@@ -247,7 +250,10 @@ impl Config {
     const fn largest_checkpoint(&self) -> usize {
         let windows = self.max_clients.saturating_mul(WINDOW_BYTES);
         let table = windows.saturating_add(self.reply_cache_bytes);
-        table.saturating_add(MAX_SNAPSHOT_BYTES).saturating_add(HEADER_BYTES)
+        table
+            .saturating_add(MAX_SNAPSHOT_BYTES)
+            .saturating_add(MAX_RESULTS_IN_RECORD as usize * RESULT_BYTES)
+            .saturating_add(HEADER_BYTES)
     }
 }
 

@@ -16,9 +16,10 @@ use core::time::Duration;
 use pbft_crypto::Digest;
 
 use crate::{
+    certificate::Certificate,
     evidence::Evidence,
     ids::{ReplicaId, RequestId, Seq},
-    message::{DeclineReason, Message, Reply},
+    message::{Attestation, DeclineReason, Message, Reply},
     service::OrderedBatch,
     storage::{LogPosition, Record},
 };
@@ -54,6 +55,9 @@ pub enum Effect {
     },
     /// Give [`Input::Timer`](crate::Input::Timer) at this point of `Now::elapsed`. Replaces the time set before.
     SetTimer(Duration),
+    /// Hand the service the proof of what executing a batch had as its result, after all batches that were handed to it
+    /// before. It may have had the same proof in an earlier life.
+    Certified(Certificate<Attestation>),
     /// Someone is provably faulty.
     Evidence(Evidence),
     /// The state at a checkpoint does not fit the log, which then could never be truncated: the replica must stop. The
@@ -66,13 +70,13 @@ pub enum Effect {
         /// What they may take.
         limit: usize,
     },
-    /// A quorum certified another state than this replica computed: it must stop and be rebuilt.
+    /// A certificate has another state, or another result, than this replica computed: it must stop and be rebuilt.
     Diverged {
         /// Where.
         seq: Seq,
         /// What this replica has.
         own: Digest,
-        /// What the quorum has.
+        /// What is certified.
         certified: Digest,
     },
 }

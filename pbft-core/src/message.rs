@@ -1,5 +1,6 @@
 //! What replicas say to each other. One file for each kind.
 
+pub mod attestation;
 pub mod catch_up;
 pub mod checkpoint;
 pub mod commit;
@@ -12,6 +13,7 @@ pub mod signed;
 pub mod status;
 pub mod view_change;
 
+pub use attestation::Attestation;
 pub use catch_up::{CommittedBatch, Fetch};
 pub use checkpoint::Checkpoint;
 pub use commit::Commit;
@@ -52,6 +54,10 @@ pub enum Message {
     ViewChange(Box<ProvenViewChange>),
     /// A new primary begins its view.
     NewView(Box<ProvenNewView>),
+    /// What executing a batch had as its result, says one replica.
+    Attestation(Signed<Attestation>),
+    /// The proof of a result.
+    Certified(Certificate<Attestation>),
 }
 
 impl Message {
@@ -70,6 +76,8 @@ impl Message {
             Self::Stable(_) => "stable",
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
+            Self::Attestation(_) => "attestation",
+            Self::Certified(_) => "certified",
         }
     }
 }

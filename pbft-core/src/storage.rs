@@ -6,7 +6,7 @@ use crate::{
     certificate::Certificate,
     ids::Seq,
     message::{
-        Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
+        Attestation, Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
     },
 };
 
@@ -98,6 +98,10 @@ pub struct CheckpointRecord {
     pub wake_at: Option<crate::time::UnixMillis>,
     /// The time of the last batch.
     pub time: crate::time::UnixMillis,
+    /// The results up to here were certified, and the service has kept the proofs.
+    pub certified: Seq,
+    /// The results of the batches since then, or since the checkpoint before: nobody executes them again.
+    pub results: Vec<Attestation>,
 }
 
 /// Keeps records through crashes and power cuts.

@@ -17,6 +17,8 @@ pub struct Status {
     pub stable: Seq,
     /// The numbers after `executed`, in order, as far as it knows of any.
     pub slots: Vec<SlotStatus>,
+    /// The results of all batches that it executed are certified up to this number.
+    pub certified: Seq,
 }
 
 /// How far one number got at a replica.

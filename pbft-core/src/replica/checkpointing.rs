@@ -80,6 +80,8 @@ impl Replica {
             snapshot: service.snapshot,
             wake_at: self.execution.wake_at,
             time,
+            certified: self.attesting.handed_over(),
+            results: self.recent_results(seq),
         });
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
         self.checkpoints.own_position = Some(position);
@@ -167,6 +169,7 @@ impl Replica {
         self.checkpoints.votes = self.checkpoints.votes.split_off(&low.next());
         self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
         self.plan_truncation();
+        self.forget_results();
     }
 
     /// CK-6: keeps the newest own checkpoint and the newest proof, everything after them, what is in the window, and

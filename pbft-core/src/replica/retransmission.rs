@@ -66,7 +66,8 @@ impl Replica {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
         let (view, active, executed) = (self.view, self.views.active, self.execution.executed);
-        Status { view, active, executed, stable: self.stable_seq(), slots }
+        let (stable, certified) = (self.stable_seq(), self.certified());
+        Status { view, active, executed, stable, slots, certified }
     }
 
     pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
@@ -75,6 +76,7 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.help_with_checkpoints(step, from, status);
+        self.help_with_results(step, from, before, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
         let stands = before.is_some_and(|before| status.executed <= before);
         let past = self.is_past_view_of(status);
@@ -109,7 +111,7 @@ impl Replica {
         !recently
     }
 
-    fn answer_pause(&self) -> Duration {
+    pub(super) fn answer_pause(&self) -> Duration {
         self.config.status_period.checked_div(4).unwrap_or_default()
     }
 
@@ -250,6 +252,7 @@ impl Replica {
             let Some(committed) = self.log.committed(seq) else { break };
             budget.spend(committed.batch.operation_bytes());
             step.push(Effect::Send(from, Message::Committed(committed)));
+            self.send_result(step, from, seq);
             (sent, seq) = (seq, seq.next());
         }
         // With nothing sent, the same question comes too soon.

@@ -4,7 +4,7 @@ use super::{Checks, InvalidMessage, Verifier, all_distinct};
 use crate::{
     certificate::Certificate,
     ids::{Seq, View},
-    message::{Batch, CommittedBatch, Message, Prepare, Proposal, Signed, Statement},
+    message::{Attestation, Batch, CommittedBatch, Message, Prepare, Proposal, Signed, Statement},
 };
 
 pub(super) type Form = Result<Checks, InvalidMessage>;
@@ -27,6 +27,8 @@ impl Verifier {
             Message::Stable(certificate) => self.check_certificate(certificate.statement.seq, certificate),
             Message::ViewChange(proven) => self.check_view_change(proven),
             Message::NewView(proven) => self.check_new_view(proven),
+            Message::Attestation(vote) => self.check_signed(vote.statement.seq, vote),
+            Message::Certified(certificate) => self.check_result(certificate),
         }
     }
 
@@ -98,7 +100,19 @@ impl Verifier {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }
-        let signatures = certificate.signature_checks(&self.config).ok_or(InvalidMessage::NoQuorum)?;
-        Ok(Checks { signatures })
+        self.check_signers(certificate, self.config.sizes().quorum())
+    }
+
+    /// AT-2: a weak quorum is enough for a result.
+    fn check_result(&self, certificate: &Certificate<Attestation>) -> Form {
+        if certificate.statement.seq == Seq::ZERO {
+            return Err(InvalidMessage::SeqZero);
+        }
+        self.check_signers(certificate, self.config.sizes().weak())
+    }
+
+    fn check_signers<T: Statement>(&self, certificate: &Certificate<T>, needed: usize) -> Form {
+        let signatures = certificate.signature_checks(&self.config, needed);
+        Ok(Checks { signatures: signatures.ok_or(InvalidMessage::NoQuorum)? })
     }
 }

@@ -17,6 +17,8 @@ use pbft_core::{
     wire,
 };
 
+use pbft_crypto::Digest;
+
 use crate::stage::{self, START, config, id, key};
 
 /// What the service remembers: the requests in the order of execution.
@@ -27,6 +29,8 @@ struct Node {
     verifier: Verifier,
     log: MemoryLog,
     journal: Journal,
+    /// The results that it has proofs of; a crash takes them away, as an idle disk would.
+    certified: BTreeMap<Seq, Digest>,
     timer: Option<Duration>,
 }
 
@@ -171,6 +175,16 @@ impl Cluster {
         &self.nodes[usize::from(index)].journal
     }
 
+    /// The proofs of results that a replica got in its present life.
+    pub(crate) fn proofs(&self, index: u16) -> &BTreeMap<Seq, Digest> {
+        &self.nodes[usize::from(index)].certified
+    }
+
+    /// How many batches had a result.
+    pub(crate) fn with_results(&self) -> u64 {
+        self.order.values().filter(|batch| !batch.requests.is_empty()).count() as u64
+    }
+
     pub(crate) fn replica(&self, index: u16) -> &Replica {
         &self.nodes[usize::from(index)].replica
     }
@@ -209,6 +223,9 @@ impl Cluster {
             }
             Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
             Effect::SetTimer(at) => node.timer = Some(at),
+            Effect::Certified(certificate) => {
+                node.certified.insert(certificate.statement.seq, certificate.statement.digest);
+            }
             Effect::Decline { .. } => {}
             Effect::Evidence(_) | Effect::CheckpointTooLarge { .. } | Effect::Diverged { .. } => {
                 panic!("all replicas are correct: {effect:?}")
@@ -235,7 +252,9 @@ impl Cluster {
         }
         let checkpoint =
             checkpoint.then(|| ServiceCheckpoint::from_snapshot(wire::encode(&node.journal).unwrap()));
-        Input::Executed { executed: Executed::new(outcomes), checkpoint }
+        let result = (!batch.requests.is_empty()).then(|| result_of(&node.journal));
+        let executed = Executed { result, ..Executed::new(outcomes) };
+        Input::Executed { executed, checkpoint }
     }
 }
 
@@ -248,7 +267,11 @@ fn node(index: u16, config: &Arc<ValidConfig>, mut log: MemoryLog) -> Node {
     let snapshot = checkpoint.and_then(|checkpoint| checkpoint.snapshot);
     let journal = snapshot.map_or_else(Journal::new, |bytes| wire::decode(&bytes).unwrap());
     let verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
-    Node { replica, verifier, log, journal, timer: None }
+    Node { replica, verifier, log, journal, certified: BTreeMap::new(), timer: None }
+}
+
+fn result_of(journal: &Journal) -> Digest {
+    ServiceCheckpoint::from_snapshot(wire::encode(journal).unwrap()).digest
 }
 
 /// A few requests of two clients.

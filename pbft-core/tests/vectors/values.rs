@@ -9,7 +9,7 @@ use pbft_core::{
     config::ReplicaSet,
     crypto::P256Crypto,
     message::{
-        Batch, Checkpoint, Commit, CommittedBatch, Fetch, NewView, Operation, PrePrepare, Prepare,
+        Attestation, Batch, Checkpoint, Commit, CommittedBatch, Fetch, NewView, Operation, PrePrepare, Prepare,
         PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange, Signed, SlotStatus, Statement,
         Status, ViewChange,
     },
@@ -81,6 +81,10 @@ pub(crate) const fn checkpoint() -> Checkpoint {
     Checkpoint { seq: STABLE, digest: Digest::from_bytes([0xdd; 32]) }
 }
 
+pub(crate) const fn attestation() -> Attestation {
+    Attestation { seq: SEQ, digest: Digest::from_bytes([0xaa; 32]) }
+}
+
 fn proposal() -> Proposal {
     Proposal { pre_prepare: sign(0, pre_prepare()), batch: Arc::new(batch()) }
 }
@@ -122,7 +126,7 @@ pub(crate) fn new_view() -> ProvenNewView {
 
 fn status() -> Status {
     let slots = vec![SlotStatus::Committed, SlotStatus::Prepared, SlotStatus::PrePrepared, SlotStatus::Empty];
-    Status { view: VIEW, active: true, executed: Seq::new(1029), stable: STABLE, slots }
+    Status { view: VIEW, active: true, executed: Seq::new(1029), stable: STABLE, slots, certified: Seq::new(1028) }
 }
 
 /// In the order of their numbers in the format.
@@ -139,6 +143,8 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Stable(certificate(checkpoint())),
         Message::ViewChange(Box::new(view_change(1))),
         Message::NewView(Box::new(new_view())),
+        Message::Attestation(sign(2, attestation())),
+        Message::Certified(certificate(attestation())),
     ]
 }
 
@@ -156,6 +162,8 @@ pub(crate) fn records() -> Vec<Record> {
             snapshot: Some(vec![4, 5]),
             wake_at: Some(TIME.next()),
             time: TIME,
+            certified: Seq::new(1022),
+            results: vec![Attestation { seq: STABLE, digest: Digest::from_bytes([0xaa; 32]) }],
         }),
         Record::Stable(certificate(checkpoint())),
         Record::ViewChange(Box::new(view_change(2))),
