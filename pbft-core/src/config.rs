@@ -252,7 +252,7 @@ impl Config {
         let table = windows.saturating_add(self.reply_cache_bytes);
         table
             .saturating_add(MAX_SNAPSHOT_BYTES)
-            .saturating_add(MAX_RESULTS_IN_RECORD as usize * RESULT_BYTES)
+            .saturating_add(MAX_RESULTS_IN_RECORD.saturating_mul(RESULT_BYTES))
             .saturating_add(HEADER_BYTES)
     }
 }

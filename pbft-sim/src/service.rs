@@ -96,7 +96,8 @@ impl State {
             history.update(request.digest().as_bytes()).update(outcome.as_bytes());
         }
         self.history = history.finish();
-        Executed { outcomes, wake_at: self.reminders.first().map(|(at, _)| *at) }
+        let result = (!batch.requests.is_empty()).then_some(self.history);
+        Executed { outcomes, wake_at: self.reminders.first().map(|(at, _)| *at), result }
     }
 
     fn carry_out(&mut self, batch: &OrderedBatch, request: &Request) -> Outcome {

@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// A checkpoint's record has at most so many results.
-pub(crate) const MAX_RESULTS_IN_RECORD: u64 = 4096;
+pub(crate) const MAX_RESULTS_IN_RECORD: usize = 4096;
 /// The answer to one status has at most so many numbers.
 const MAX_NUMBERS_PER_ANSWER: usize = 64;
 
@@ -220,7 +220,7 @@ impl Replica {
     /// AT-6: the results that nobody executes again once there is a checkpoint at `seq`.
     pub(super) fn recent_results(&self, seq: Seq) -> Vec<Attestation> {
         let period_before = seq.value().saturating_sub(self.config.checkpoint_period);
-        let most = seq.value().saturating_sub(MAX_RESULTS_IN_RECORD);
+        let most = seq.value().saturating_sub(MAX_RESULTS_IN_RECORD as u64);
         let after = Seq::new(self.attesting.handed_over.value().min(period_before).max(most));
         let results = self.attesting.results.range(after.next()..=seq.max(after.next()));
         results.map(|(seq, digest)| Attestation { seq: *seq, digest: *digest }).collect()

@@ -46,6 +46,7 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
         active: kit.rng.chance(700_000),
         executed: kit.rng.pick(&far),
         stable: kit.rng.pick(&far),
+        certified: kit.rng.pick(&far),
         slots: (0..length).map(|_| kit.rng.pick(&slot)).collect(),
     }
 }
