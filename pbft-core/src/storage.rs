@@ -6,7 +6,8 @@ use crate::{
     certificate::Certificate,
     ids::Seq,
     message::{
-        Attestation, Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
+        Attestation, Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange,
+        Signed,
     },
 };
 

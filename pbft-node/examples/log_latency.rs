@@ -126,5 +126,7 @@ fn record(bytes: usize) -> Record {
         snapshot: None,
         wake_at: None,
         time: UnixMillis::new(1),
+        certified: Seq::ZERO,
+        results: Vec::new(),
     })
 }

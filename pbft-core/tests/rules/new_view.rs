@@ -307,7 +307,14 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
     assert_eq!(shown(&stage.hear(2, &status(0, 0, &[]))), 0, "just now");
     let at = |active| {
         let (view, executed, stable) = (View::new(1), Seq::ZERO, Seq::ZERO);
-        Message::Status(Status { view, active, executed, stable, slots: vec![SlotStatus::Empty], certified: executed })
+        Message::Status(Status {
+            view,
+            active,
+            executed,
+            stable,
+            slots: vec![SlotStatus::Empty],
+            certified: executed,
+        })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");
     assert_eq!(shown(&stage.hear(0, &at(false))), 1);

@@ -9,9 +9,9 @@ use pbft_core::{
     config::ReplicaSet,
     crypto::P256Crypto,
     message::{
-        Attestation, Batch, Checkpoint, Commit, CommittedBatch, Fetch, NewView, Operation, PrePrepare, Prepare,
-        PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange, Signed, SlotStatus, Statement,
-        Status, ViewChange,
+        Attestation, Batch, Checkpoint, Commit, CommittedBatch, Fetch, NewView, Operation, PrePrepare,
+        Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange, Signed, SlotStatus,
+        Statement, Status, ViewChange,
     },
     storage::{CheckpointRecord, Record},
 };
@@ -126,7 +126,14 @@ pub(crate) fn new_view() -> ProvenNewView {
 
 fn status() -> Status {
     let slots = vec![SlotStatus::Committed, SlotStatus::Prepared, SlotStatus::PrePrepared, SlotStatus::Empty];
-    Status { view: VIEW, active: true, executed: Seq::new(1029), stable: STABLE, slots, certified: Seq::new(1028) }
+    Status {
+        view: VIEW,
+        active: true,
+        executed: Seq::new(1029),
+        stable: STABLE,
+        slots,
+        certified: Seq::new(1028),
+    }
 }
 
 /// In the order of their numbers in the format.

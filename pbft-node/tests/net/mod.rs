@@ -207,7 +207,14 @@ pub(crate) fn hello(role: Role) -> Hello {
 /// A message with a number in it.
 pub(crate) fn message(number: u64) -> Message {
     let (view, seq) = (View::ZERO, Seq::new(number));
-    Message::Status(Status { view, active: true, executed: seq, stable: seq, slots: Vec::new() })
+    Message::Status(Status {
+        view,
+        active: true,
+        executed: seq,
+        stable: seq,
+        slots: Vec::new(),
+        certified: seq,
+    })
 }
 
 /// A message of about so many bytes.

@@ -17,7 +17,8 @@ impl Behaviour for FalseWitness {
         let vote = kit.sign_as(kit.id, Attestation { seq, digest: flipped(honest.digest) });
         kit.send(to, &Message::Attestation(vote.clone()));
         let names = kit.rng.pick(&[1, kit.config.sizes().weak()]);
-        let alone = Certificate { statement: vote.statement, signatures: vec![(kit.id, vote.signature); names] };
+        let alone =
+            Certificate { statement: vote.statement, signatures: vec![(kit.id, vote.signature); names] };
         kit.send(to, &Message::Certified(alone));
     }
 }

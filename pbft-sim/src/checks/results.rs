@@ -70,6 +70,7 @@ fn is_proven(config: &ValidConfig, crypto: &dyn Crypto, certificate: &Certificat
         let vote = Signed { statement: certificate.statement, signer: *signer, signature: *signature };
         vote.signature_check(config).is_some_and(|check| crypto.verify(&check))
     };
-    let signers: BTreeSet<_> = certificate.signatures.iter().filter(valid).map(|(signer, _)| *signer).collect();
+    let signers: BTreeSet<_> =
+        certificate.signatures.iter().filter(valid).map(|(signer, _)| *signer).collect();
     signers.len() > usize::from((config.replicas.count() - 1) / 3)
 }

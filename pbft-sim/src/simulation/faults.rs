@@ -175,8 +175,7 @@ impl Simulation {
         let mut ends = correct.map(|node| {
             let life = node.life.as_ref()?;
             let progress = life.replica.progress();
-            let certified =
-                !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
+            let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
             let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;
             quiet.then_some(progress.executed)
         });
