@@ -9,6 +9,7 @@ use thiserror::Error;
 use crate::{
     ids::{Epoch, ReplicaId, Seq, View},
     quorum::QuorumSizes,
+    replica::MAX_RESULTS_IN_RECORD,
     request_buffer::BufferLimits,
     wire::MAX_ENCODED_BYTES,
 };
@@ -39,14 +40,19 @@ impl ReplicaSet {
     /// The key of a replica, or nothing for one that is no member.
     #[must_use]
     pub fn key(&self, replica: ReplicaId) -> Option<&PublicKey> {
-        let place = self.members.binary_search_by_key(&replica, |(id, _)| *id).ok()?;
-        self.members.get(place).map(|(_, key)| key)
+        self.members.get(self.rank(replica)?).map(|(_, key)| key)
     }
 
     /// Whether a replica is a member.
     #[must_use]
     pub fn contains(&self, replica: ReplicaId) -> bool {
         self.key(replica).is_some()
+    }
+
+    /// A member's place in the order of ids, from 0.
+    #[must_use]
+    pub fn rank(&self, replica: ReplicaId) -> Option<usize> {
+        self.members.binary_search_by_key(&replica, |(id, _)| *id).ok()
     }
 
     /// The replica that owns `key`.
@@ -259,6 +265,8 @@ const WINDOW_BYTES: usize = 96;
 const FACT_BYTES: usize = 56;
 /// A signature with its signer, encoded.
 const SIGNATURE_BYTES: usize = 72;
+/// The result of a batch, encoded.
+const RESULT_BYTES: usize = 48;
 /// Headers and certificates.
 const HEADER_BYTES: usize = 64 << 10;
 /// A service that leaves its state to the log may have no more than this; with more the replica stops at a checkpoint.
@@ -286,7 +294,10 @@ impl Config {
     const fn largest_checkpoint(&self) -> usize {
         let windows = self.max_clients.saturating_mul(WINDOW_BYTES);
         let table = windows.saturating_add(self.reply_cache_bytes);
-        table.saturating_add(MAX_SNAPSHOT_BYTES).saturating_add(HEADER_BYTES)
+        table
+            .saturating_add(MAX_SNAPSHOT_BYTES)
+            .saturating_add(MAX_RESULTS_IN_RECORD.saturating_mul(RESULT_BYTES))
+            .saturating_add(HEADER_BYTES)
     }
 }
 

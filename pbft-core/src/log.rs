@@ -125,6 +125,12 @@ impl MessageLog {
         self.archive.first_position().into_iter().chain(slots).min()
     }
 
+    /// The number before the oldest one that is of use to anyone.
+    #[must_use]
+    pub fn floor(&self) -> Seq {
+        self.archive.first().map_or(self.low, |first| Seq::new(first.value().saturating_sub(1)).min(self.low))
+    }
+
     /// The executed batches kept for peers.
     #[must_use]
     pub const fn archive(&self) -> &Archive {

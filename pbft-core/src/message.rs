@@ -1,5 +1,6 @@
 //! What replicas say to each other. One file for each kind.
 
+pub mod attestation;
 pub mod catch_up;
 pub mod checkpoint;
 pub mod commit;
@@ -13,6 +14,7 @@ pub mod signed;
 pub mod status;
 pub mod view_change;
 
+pub use attestation::Attestation;
 pub use catch_up::{CommittedBatch, Fetch};
 pub use checkpoint::Checkpoint;
 pub use commit::Commit;
@@ -56,6 +58,10 @@ pub enum Message {
     NewView(Box<ProvenNewView>),
     /// The proof that other replicas took over.
     Handover(Box<Handover>),
+    /// What executing a batch had as its result, says one replica.
+    Attestation(Signed<Attestation>),
+    /// The proof of a result.
+    Certified(Certificate<Attestation>),
 }
 
 impl Message {
@@ -75,6 +81,8 @@ impl Message {
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
             Self::Handover(_) => "handover",
+            Self::Attestation(_) => "attestation",
+            Self::Certified(_) => "certified",
         }
     }
 }

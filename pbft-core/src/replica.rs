@@ -3,6 +3,7 @@
 //! This file only dispatches. Each phase of the protocol has a file of its own: `on_*` takes an input, `send_*` makes
 //! an output, `try_*` goes on if the time has come.
 
+mod attesting;
 pub mod checkpointing;
 pub mod diagnosis;
 mod execution;
@@ -19,6 +20,8 @@ mod view_change;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use attesting::Attesting;
+pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
 pub use diagnosis::{Progress, WaitsFor};
 use execution::Execution;
@@ -64,6 +67,7 @@ pub struct Replica {
     last_position: LogPosition,
     /// Votes that wait for their records to become durable, by position.
     held: VecDeque<Held<Vote>>,
+    attesting: Attesting,
     catch_up: CatchUp,
     timers: Timers,
 }
@@ -116,6 +120,8 @@ impl Replica {
             Message::ViewChange(proven) => self.on_view_change(step, proven),
             Message::NewView(new_view) => self.on_new_view(step, new_view),
             Message::Handover(handover) => self.on_handover(step, *handover),
+            Message::Attestation(vote) => self.on_attestation(step, vote),
+            Message::Certified(certificate) => self.on_certified(step, certificate),
         }
     }
 

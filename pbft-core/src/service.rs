@@ -6,9 +6,10 @@ use pbft_crypto::{Digest, Domain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    certificate::Certificate,
     config::ReplicaSet,
     ids::{Seq, View},
-    message::Request,
+    message::{Attestation, Request},
     request_buffer::Lane,
     time::UnixMillis,
 };
@@ -35,6 +36,15 @@ pub trait Service: Send {
     /// # Errors
     /// If it can do neither: its state is lost.
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost>;
+
+    /// The result of a batch is certified: `f + 1` replicas signed what this service gave as [`Executed::result`].
+    ///
+    /// It comes once in each life, for batches that were executed; after a restart it may come again, or for the first
+    /// time, for numbers before the checkpoint. Whoever keeps certificates makes those that came before it durable in
+    /// [`checkpoint`](Self::checkpoint): they do not come again once that checkpoint is in the log.
+    fn certified(&mut self, certificate: Certificate<Attestation>) {
+        drop(certificate);
+    }
 }
 
 /// Decides which requests may enter, before they are ordered.
@@ -85,13 +95,15 @@ pub struct Executed {
     /// of the state, like `wake_at`. A set that cannot take over is ignored, so a service checks with
     /// [`ValidConfig::succeeded_by`](crate::ValidConfig::succeeded_by) first.
     pub replicas: Option<Arc<ReplicaSet>>,
+    /// What of this batch is to be certified by signatures of `f + 1` replicas; nothing if there is nothing to show.
+    pub result: Option<Digest>,
 }
 
 impl Executed {
-    /// Outcomes of a service that waits for nothing.
+    /// Outcomes of a service that waits for nothing and has nothing certified.
     #[must_use]
     pub const fn new(outcomes: Vec<Outcome>) -> Self {
-        Self { outcomes, wake_at: None, replicas: None }
+        Self { outcomes, wake_at: None, replicas: None, result: None }
     }
 }
 

@@ -6,8 +6,8 @@ use crate::{
     certificate::Certificate,
     ids::Seq,
     message::{
-        Checkpoint, Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView, ProvenViewChange,
-        Signed, StateSummary,
+        Attestation, Checkpoint, Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView,
+        ProvenViewChange, Signed, StateSummary,
     },
 };
 
@@ -102,6 +102,10 @@ pub struct CheckpointRecord {
     pub snapshot: Option<Vec<u8>>,
     /// How the cluster got from its first replicas to those that decide here, oldest first.
     pub handovers: Vec<Handover>,
+    /// The results up to here were certified, and the service has kept the proofs.
+    pub certified: Seq,
+    /// The results of the batches since then, or since the checkpoint before: nobody executes them again.
+    pub results: Vec<Attestation>,
 }
 
 /// Keeps records through crashes and power cuts.

@@ -133,5 +133,7 @@ fn record(bytes: usize) -> Record {
             membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
         },
         handovers: Vec::new(),
+        certified: Seq::ZERO,
+        results: Vec::new(),
     }))
 }

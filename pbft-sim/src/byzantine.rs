@@ -7,6 +7,7 @@ mod checkpoint_liar;
 mod clock_liar;
 mod equivocator;
 mod false_new_view;
+mod false_witness;
 mod fetch_flooder;
 mod forger;
 mod forgetful;
@@ -106,11 +107,13 @@ pub enum Kind {
     StatusFlooder,
     /// Passes on garbage in the clothes of something true.
     GarbageRelay,
+    /// Attests false results.
+    FalseWitness,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -140,6 +143,7 @@ impl Kind {
         Self::FetchFlooder,
         Self::StatusFlooder,
         Self::GarbageRelay,
+        Self::FalseWitness,
     ];
 
     /// A replica that lies in this way.
@@ -175,6 +179,7 @@ impl Kind {
             Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder::default()),
             Self::StatusFlooder => Box::new(status_flooder::StatusFlooder::default()),
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
+            Self::FalseWitness => Box::new(false_witness::FalseWitness),
         }
     }
 

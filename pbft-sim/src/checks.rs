@@ -5,11 +5,13 @@
 //! | [`agreement`] | one batch for each number, everywhere, and proofs that prove it |
 //! | [`execution`] | one order, only what was submitted, exactly once, equal results |
 //! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
+//! | [`results`] | certificates of results are true, and everyone gets them |
 //! | [`blame`] | evidence is sound, and only liars are blamed |
 
 pub mod agreement;
 pub mod blame;
 pub mod execution;
+pub mod results;
 pub mod violation;
 pub mod voting;
 
@@ -17,8 +19,10 @@ use std::sync::Arc;
 
 use pbft_core::{
     Effect, Message, ReplicaId, Seq, ValidConfig,
+    certificate::Certificate,
     client::Accepted,
     crypto::Crypto,
+    message::Attestation,
     service::{Executed, OrderedBatch},
     storage::{LogPosition, Record},
 };
@@ -26,6 +30,7 @@ pub use violation::Violation;
 
 use agreement::Agreement;
 use execution::Execution;
+use results::Results;
 use voting::Voting;
 
 use crate::counters::{Counters, Sometimes};
@@ -39,6 +44,7 @@ pub struct Checks {
     /// What was executed, and for whom.
     pub execution: Execution,
     voting: Voting,
+    results: Results,
 }
 
 impl Checks {
@@ -50,6 +56,7 @@ impl Checks {
             agreement: Agreement::default(),
             execution: Execution::new(n),
             voting: Voting::default(),
+            results: Results::default(),
             config,
             crypto,
         }
@@ -91,6 +98,7 @@ impl Checks {
     /// A correct replica is back and goes on after `executed`.
     pub fn on_recovered(&mut self, replica: ReplicaId, executed: Seq) {
         self.execution.on_recovered(replica, executed);
+        self.results.on_recovered(replica, executed);
     }
 
     /// A correct replica hands a batch to its service.
@@ -113,6 +121,32 @@ impl Checks {
     /// If that breaks a promise.
     pub fn on_executed(&mut self, batch: &OrderedBatch, executed: &Executed) -> Result<(), Violation> {
         self.execution.on_executed(batch, executed)
+    }
+
+    /// The service of a correct replica names its state after `seq`.
+    pub fn on_checkpoint(&mut self, replica: ReplicaId, seq: Seq) {
+        self.results.on_checkpoint(replica, seq);
+    }
+
+    /// A correct replica that executed up to `executed` hands a certificate to its service.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_certified(
+        &mut self,
+        replica: ReplicaId,
+        executed: Seq,
+        certificate: &Certificate<Attestation>,
+    ) -> Result<(), Violation> {
+        let seq = certificate.statement.seq;
+        let result = self.execution.result(seq).filter(|_| seq <= executed);
+        self.results.on_certified(&self.config, &*self.crypto, replica, certificate, result)
+    }
+
+    /// Whether a correct replica has the certificates of all that it executed.
+    #[must_use]
+    pub fn has_all_certificates(&self, replica: ReplicaId, executed: Seq) -> bool {
+        self.results.has_all(replica, self.execution.with_results(executed))
     }
 
     /// A client believes an answer.

@@ -122,6 +122,10 @@ named! {
         ClockBack => "wall clock set back",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
+        /// A result was certified.
+        Certified => "result certified",
+        /// The proof of a result came to a replica that had restarted past the batch.
+        CertifiedLate => "result certified after a restart past it",
         /// The cluster went on without being healed first.
         CalmRun => "run without any fault",
     }

@@ -25,6 +25,8 @@ pub enum StatementKind {
     ViewChange = 5,
     /// See [`NewView`](super::NewView).
     NewView = 6,
+    /// See [`Attestation`](super::Attestation).
+    Attestation = 7,
 }
 
 /// Something that a replica can put its name to.

@@ -21,6 +21,8 @@ pub struct Status {
     pub epoch: Epoch,
     /// The newest epoch that it knows of, where it may not have got yet.
     pub known: Epoch,
+    /// The results of all batches that it executed are certified up to this number.
+    pub certified: Seq,
 }
 
 /// How far one number got at a replica.

@@ -73,6 +73,8 @@ impl Replica {
             checkpoint: checkpoint.clone(),
             clients,
             snapshot: service.snapshot,
+            certified: self.attesting.handed_over(),
+            results: self.recent_results(seq),
             handovers: self.past_handovers(),
             summary,
         }));
@@ -165,6 +167,7 @@ impl Replica {
         self.checkpoints.votes = self.checkpoints.votes.split_off(&low.next());
         self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
         self.plan_truncation();
+        self.forget_results();
     }
 
     /// CK-6: keeps the newest own checkpoint and the newest proof, everything after them, what is in the window, and

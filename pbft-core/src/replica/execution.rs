@@ -70,6 +70,9 @@ impl Replica {
         let batch =
             OrderedBatch { seq, origin: batch.origin, time, requests, replicas: self.members_digest() };
         let checkpoint = self.is_checkpoint(seq);
+        if checkpoint {
+            self.attesting.hand_over();
+        }
         step.push(Effect::Execute { batch, checkpoint });
     }
 
@@ -112,6 +115,7 @@ impl Replica {
         self.timers.progressed(step.now.elapsed);
         let in_view = self.views.active && seq > self.views.floor();
         self.suspicion.progressed(done.all.len() as u64, in_view);
+        self.attest(step, seq, executed.result);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);
         }

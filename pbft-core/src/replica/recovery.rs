@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Step, Suspicion, Timers, Views};
+use super::{
+    Attesting, CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Step, Suspicion, Timers, Views,
+};
 use crate::{
     client_table::ClientTable,
     config::ValidConfig,
@@ -63,6 +65,7 @@ impl Replica {
             proposed: Seq::ZERO,
             last_position: LogPosition::START,
             held: VecDeque::new(),
+            attesting: Attesting::default(),
             catch_up: CatchUp::default(),
             timers: Timers::default(),
             config,
@@ -72,6 +75,7 @@ impl Replica {
         let checkpoint = replica.replay(records)?;
         replica.log.set_window(replica.config.window);
         replica.checkpoints.truncation = None;
+        replica.forget_results();
         Ok(Recovered { replica, checkpoint })
     }
 
@@ -244,6 +248,7 @@ impl Replica {
         self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
         self.checkpoints.own_vote = Some(record.checkpoint);
         self.checkpoints.own_position = Some(position);
+        self.attesting.replay(record.certified, &record.results, statement.seq);
         self.replay_stability(position)?;
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
     }

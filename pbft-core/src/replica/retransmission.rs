@@ -75,7 +75,8 @@ impl Replica {
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
         let (view, active, executed) = (self.view, self.views.active, self.execution.executed);
         let (epoch, known) = (self.epoch(), self.roster().newest().epoch());
-        Status { view, active, executed, stable: self.stable_seq(), slots, epoch, known }
+        let (stable, certified) = (self.stable_seq(), self.certified());
+        Status { view, active, executed, stable, slots, epoch, known, certified }
     }
 
     pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
@@ -84,6 +85,7 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.help_with_checkpoints(step, from, status);
+        self.help_with_results(step, from, before, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
         let stands = before.is_some_and(|before| status.executed <= before);
         let past = self.is_past_view_of(status);
@@ -121,7 +123,7 @@ impl Replica {
         !recently
     }
 
-    fn answer_pause(&self) -> Duration {
+    pub(super) fn answer_pause(&self) -> Duration {
         self.config.status_period.checked_div(4).unwrap_or_default()
     }
 
@@ -202,8 +204,8 @@ impl Replica {
     /// each time.
     fn relays(&self, seq: Seq, to: ReplicaId) -> bool {
         let asked = self.catch_up.standing.get(&to).copied().unwrap_or_default();
-        let turn = seq.value().saturating_add(asked).checked_rem(self.config.sizes().n() as u64).unwrap_or(0);
-        self.is_primary() || turn == self.id.index() as u64
+        let turn = seq.value().saturating_add(asked).checked_rem(self.config.sizes().n() as u64);
+        self.is_primary() || turn == self.config.replicas.rank(self.id).map(|rank| rank as u64)
     }
 
     // --- Catching up ----------------------------------------------------------------------------------------------
@@ -262,6 +264,7 @@ impl Replica {
             let Some(committed) = self.log.committed(seq) else { break };
             budget.spend(committed.batch.operation_bytes());
             step.push(Effect::Send(from, Message::Committed(committed)));
+            self.send_result(step, from, seq);
             (sent, seq) = (seq, seq.next());
         }
         // With nothing sent, the same question comes too soon.

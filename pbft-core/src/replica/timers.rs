@@ -54,6 +54,7 @@ impl Replica {
     fn has_unfinished_work(&self) -> bool {
         let executed = self.execution.executed;
         self.proposed > executed
+            || self.certified() < executed
             || self.buffer.waiting().requests > 0
             || self.credible_claim() > executed
             || !self.views.active

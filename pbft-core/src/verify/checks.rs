@@ -5,7 +5,7 @@ use crate::{
     certificate::Certificate,
     config::ValidConfig,
     ids::{Seq, View},
-    message::{Batch, CommittedBatch, Handover, Message, Prepare, Proposal, Signed, Statement},
+    message::{Attestation, Batch, CommittedBatch, Handover, Message, Prepare, Proposal, Signed, Statement},
 };
 
 pub(super) type Form = Result<Checks, InvalidMessage>;
@@ -29,6 +29,8 @@ impl Verifier {
             Message::ViewChange(proven) => self.check_view_change(proven),
             Message::NewView(proven) => self.check_new_view(proven),
             Message::Handover(handover) => self.check_handover(handover),
+            Message::Attestation(vote) => self.check_signed(vote.statement.seq, vote),
+            Message::Certified(certificate) => self.check_result(certificate),
         }
     }
 
@@ -93,8 +95,8 @@ impl Verifier {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }
-        let signatures = certificate.signature_checks(self.roster.at(seq)).ok_or(InvalidMessage::NoQuorum)?;
-        Ok(Checks { signatures })
+        let config = self.roster.at(seq);
+        check_signers(config, certificate, config.sizes().quorum())
     }
 
     /// RE-4: the replicas that were known certified who follows them.
@@ -106,9 +108,23 @@ impl Verifier {
         {
             return Err(InvalidMessage::WrongHandover);
         }
-        let signatures = handover.certificate.signature_checks(config).ok_or(InvalidMessage::NoQuorum)?;
-        Ok(Checks { signatures })
+        check_signers(config, &handover.certificate, config.sizes().quorum())
     }
+
+    /// AT-2: a weak quorum is enough for a result.
+    fn check_result(&self, certificate: &Certificate<Attestation>) -> Form {
+        if certificate.statement.seq == Seq::ZERO {
+            return Err(InvalidMessage::SeqZero);
+        }
+        let config = self.roster.at(certificate.statement.seq);
+        check_signers(config, certificate, config.sizes().weak())
+    }
+}
+
+/// So many members signed it.
+fn check_signers<T: Statement>(config: &ValidConfig, certificate: &Certificate<T>, needed: usize) -> Form {
+    let signatures = certificate.signature_checks(config, needed).ok_or(InvalidMessage::NoQuorum)?;
+    Ok(Checks { signatures })
 }
 
 /// A member signed it.

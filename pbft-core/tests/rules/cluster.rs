@@ -19,6 +19,8 @@ use pbft_core::{
     wire,
 };
 
+use pbft_crypto::Digest;
+
 use crate::stage::{self, START, config, id, key, public_key};
 
 /// What the service remembers: the requests in the order of execution.
@@ -39,6 +41,8 @@ struct Node {
     log: MemoryLog,
     journal: Journal,
     wanted: Option<Arc<ReplicaSet>>,
+    /// The results that it has proofs of; a crash takes them away, as an idle disk would.
+    certified: BTreeMap<Seq, Digest>,
     timer: Option<Duration>,
 }
 
@@ -208,6 +212,16 @@ impl Cluster {
         &self.nodes[usize::from(index)].journal
     }
 
+    /// The proofs of results that a replica got in its present life.
+    pub(crate) fn proofs(&self, index: u16) -> &BTreeMap<Seq, Digest> {
+        &self.nodes[usize::from(index)].certified
+    }
+
+    /// How many batches had a result.
+    pub(crate) fn with_results(&self) -> u64 {
+        self.order.values().filter(|batch| !batch.requests.is_empty()).count() as u64
+    }
+
     pub(crate) fn replica(&self, index: u16) -> &Replica {
         &self.nodes[usize::from(index)].replica
     }
@@ -247,6 +261,9 @@ impl Cluster {
             Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
             Effect::SetTimer(at) => node.timer = Some(at),
             Effect::Reconfigured(roster) => node.verifier.update(roster),
+            Effect::Certified(certificate) => {
+                node.certified.insert(certificate.statement.seq, certificate.statement.digest);
+            }
             Effect::Decline { .. } => {}
             Effect::Evidence(_) | Effect::CheckpointTooLarge { .. } | Effect::Diverged { .. } => {
                 panic!("all replicas are correct: {effect:?}")
@@ -277,7 +294,8 @@ impl Cluster {
         }
         let snapshot = || wire::encode(&(&node.journal, &node.wanted.as_deref())).unwrap();
         let checkpoint = checkpoint.then(|| ServiceCheckpoint::from_snapshot(snapshot()));
-        let executed = Executed { outcomes, wake_at: None, replicas: node.wanted.clone() };
+        let result = (!batch.requests.is_empty()).then(|| result_of(&node.journal));
+        let executed = Executed { outcomes, wake_at: None, replicas: node.wanted.clone(), result };
         Input::Executed { executed, checkpoint }
     }
 }
@@ -293,7 +311,12 @@ fn node(index: u16, config: &Arc<ValidConfig>, mut log: MemoryLog) -> Node {
         snapshot.map_or_else(Default::default, |bytes| wire::decode(&bytes).unwrap());
     let mut verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
     verifier.update(replica.roster().clone());
-    Node { replica, verifier, log, journal, wanted: wanted.map(Arc::new), timer: None }
+    let (wanted, certified) = (wanted.map(Arc::new), BTreeMap::new());
+    Node { replica, verifier, log, journal, wanted, certified, timer: None }
+}
+
+fn result_of(journal: &Journal) -> Digest {
+    ServiceCheckpoint::from_snapshot(wire::encode(journal).unwrap()).digest
 }
 
 /// A few requests of two clients.

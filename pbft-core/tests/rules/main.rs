@@ -7,6 +7,7 @@ mod cluster;
 mod stage;
 mod view_messages;
 
+mod attesting;
 mod batching;
 mod checkpoints;
 mod diagnosis;

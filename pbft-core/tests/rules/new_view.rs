@@ -315,6 +315,7 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
             slots: vec![SlotStatus::Empty],
             epoch: Epoch::ZERO,
             known: Epoch::ZERO,
+            certified: executed,
         })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");

@@ -94,9 +94,9 @@ fn kinds_are_numbered_from_zero_without_a_gap() {
     let tags = |encoded: Vec<Vec<u8>>| encoded.iter().map(|bytes| bytes[1]).collect::<Vec<_>>();
     let messages = tags(values::messages().iter().map(|m| wire::encode(m).unwrap()).collect());
     let records = tags(values::records().iter().map(|r| wire::encode(r).unwrap()).collect());
-    assert_eq!((messages, records), ((0..12).collect(), (0..10).collect()));
+    assert_eq!((messages, records), ((0..14).collect(), (0..10).collect()));
     let names: BTreeSet<_> = values::messages().iter().map(Message::kind).collect();
-    assert_eq!(names.len(), 12);
+    assert_eq!(names.len(), 14);
 }
 
 #[test]
@@ -108,6 +108,7 @@ fn what_signatures_cover_is_frozen() {
     frozen.signing_digest("signing-checkpoint", 3, &values::checkpoint());
     frozen.signing_digest("signing-view-change", 1, &values::view_change(1).vote.statement);
     frozen.signing_digest("signing-new-view", 1, &values::new_view().announcement.statement);
+    frozen.signing_digest("signing-attestation", 2, &values::attestation());
     frozen.check();
 }
 

@@ -9,9 +9,9 @@ use pbft_core::{
     config::ReplicaSet,
     crypto::P256Crypto,
     message::{
-        Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, Handover, Membership, NewView, Operation,
-        PrePrepare, Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange, Signed,
-        SlotStatus, StateSummary, Statement, Status, ViewChange,
+        Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, Handover, Membership, NewView,
+        Operation, PrePrepare, Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange,
+        Signed, SlotStatus, StateSummary, Statement, Status, ViewChange,
     },
     storage::{CheckpointRecord, Record},
 };
@@ -79,6 +79,10 @@ pub(crate) fn commit() -> Commit {
 
 pub(crate) const fn checkpoint() -> Checkpoint {
     Checkpoint { seq: STABLE, digest: Digest::from_bytes([0xdd; 32]) }
+}
+
+pub(crate) const fn attestation() -> Attestation {
+    Attestation { seq: SEQ, digest: Digest::from_bytes([0xaa; 32]) }
 }
 
 fn proposal() -> Proposal {
@@ -159,6 +163,7 @@ fn status() -> Status {
         slots,
         epoch: Epoch::new(1),
         known: Epoch::new(2),
+        certified: Seq::new(1028),
     }
 }
 
@@ -177,6 +182,8 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::ViewChange(Box::new(view_change(1))),
         Message::NewView(Box::new(new_view())),
         Message::Handover(Box::new(handover())),
+        Message::Attestation(sign(2, attestation())),
+        Message::Certified(certificate(attestation())),
     ]
 }
 
@@ -194,6 +201,8 @@ pub(crate) fn records() -> Vec<Record> {
             snapshot: Some(vec![4, 5]),
             summary: summary(None),
             handovers: vec![handover()],
+            certified: Seq::new(1022),
+            results: vec![Attestation { seq: STABLE, digest: Digest::from_bytes([0xaa; 32]) }],
         })),
         Record::Stable(certificate(checkpoint())),
         Record::ViewChange(Box::new(view_change(2))),

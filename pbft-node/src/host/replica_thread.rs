@@ -173,7 +173,11 @@ impl ReplicaThread {
                 self.answer(&request, ClientAnswer::Decline(id, reason));
             }
             Effect::Execute { batch, checkpoint } => {
-                let _ = self.to_service.send(ToService { batch, checkpoint });
+                let _ = self.to_service.send(ToService::Execute { batch, checkpoint });
+            }
+            Effect::Certified(certificate) => {
+                self.metrics.certified.inc();
+                let _ = self.to_service.send(ToService::Certified(certificate));
             }
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),

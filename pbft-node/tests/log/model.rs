@@ -2,7 +2,7 @@
 
 use pbft_core::{
     Epoch, ReplicaId, Seq, UnixMillis,
-    message::{Checkpoint, Membership, Signed, StateSummary},
+    message::{Attestation, Checkpoint, Membership, Signed, StateSummary},
     storage::{CheckpointRecord, Log, LogPosition, Record},
 };
 use pbft_crypto::{Digest, Signature};
@@ -39,6 +39,9 @@ pub(crate) fn record(content: u64, bytes: usize) -> Record {
             membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
         },
         handovers: Vec::new(),
+        certified: Seq::ZERO,
+        // No record ends with zeros: the tests look for the end of what was written.
+        results: vec![Attestation { seq: Seq::new(1), digest: Digest::from_bytes([4; 32]) }],
     }))
 }
 

@@ -216,6 +216,7 @@ pub(crate) fn message(number: u64) -> Message {
         slots: Vec::new(),
         epoch,
         known,
+        certified: seq,
     })
 }
 

@@ -26,6 +26,7 @@ impl Behaviour for StatusFlooder {
         {
             let slots = usize::try_from(kit.config.window).unwrap_or(0) + kit.rng.index(2);
             let nothing = Status {
+                certified: Seq::ZERO,
                 view: View::new(kit.rng.pick(&[0, status.view.value()])),
                 active: kit.rng.chance(500_000),
                 executed: kit.rng.pick(&[Seq::ZERO, status.stable, status.executed]),

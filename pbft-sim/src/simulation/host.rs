@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use pbft_core::{
     Effect, Input, ReplicaId, Seq,
-    message::Reply,
+    certificate::Certificate,
+    message::{Attestation, Reply},
     service::{OrderedBatch, Outcome},
     storage::{Durable, LogPosition, Record},
 };
@@ -50,6 +51,7 @@ impl Simulation {
                 }
                 Ok(())
             }
+            Effect::Certified(certificate) => self.on_certified(replica, &certificate),
             accusation @ (Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. }) => {
@@ -151,6 +153,9 @@ impl Simulation {
         if batch.requests.len() > 1 {
             self.counters.saw(Sometimes::FullBatch);
         }
+        if correct && checkpoint {
+            self.checks.on_checkpoint(replica, batch.seq);
+        }
         let life = self.node(replica).lives;
         let given = self.sabotaged_batch(replica, batch.clone());
         let Some(executed) = self.node(replica).execute(&given, checkpoint) else { return Ok(()) };
@@ -163,6 +168,22 @@ impl Simulation {
         let at = self.now + self.schedule.span(self.plan.execute);
         self.agenda.at(at, Event::Executed { replica, life });
         Ok(())
+    }
+
+    fn on_certified(
+        &mut self,
+        replica: ReplicaId,
+        certificate: &Certificate<Attestation>,
+    ) -> Result<(), Violation> {
+        let seq = certificate.statement.seq;
+        self.trace.note(self.now, || format!("  replica {replica}: the result of {seq} is certified"));
+        let Some(life) = &self.nodes[replica.index()].life else { return Ok(()) };
+        let (executed, restored) = (life.cursor, life.restored);
+        if self.plan.is_byzantine(replica) {
+            return Ok(());
+        }
+        self.counters.saw(if seq <= restored { Sometimes::CertifiedLate } else { Sometimes::Certified });
+        self.checks.on_certified(replica, executed, certificate)
     }
 
     fn sabotaged_batch(&mut self, replica: ReplicaId, mut batch: OrderedBatch) -> OrderedBatch {
