@@ -23,6 +23,7 @@ use pbft_core::{
     client::Accepted,
     crypto::Crypto,
     message::Attestation,
+    roster::Roster,
     service::{Executed, OrderedBatch},
     storage::{LogPosition, Record},
 };
@@ -31,13 +32,14 @@ pub use violation::Violation;
 use agreement::Agreement;
 use execution::Execution;
 use results::Results;
-use voting::Voting;
+use voting::{Judge, Voting};
 
 use crate::counters::{Counters, Sometimes};
 
 /// Everything that is remembered of a run in order to judge it.
 pub struct Checks {
-    config: Arc<ValidConfig>,
+    /// The replica sets that correct replicas know of.
+    roster: Roster,
     /// Any replica's means to check signatures.
     crypto: Arc<dyn Crypto>,
     agreement: Agreement,
@@ -50,16 +52,35 @@ pub struct Checks {
 impl Checks {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>) -> Self {
-        let n = config.sizes().n();
+    pub fn new(config: Arc<ValidConfig>, seats: usize, crypto: Arc<dyn Crypto>) -> Self {
         Self {
             agreement: Agreement::default(),
-            execution: Execution::new(n),
+            execution: Execution::new(seats),
             voting: Voting::default(),
             results: Results::default(),
-            config,
+            roster: Roster::new(config),
             crypto,
         }
+    }
+
+    /// The replica sets that correct replicas know of.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// A correct replica knows of these replica sets: they are one sequence for all.
+    ///
+    /// # Errors
+    /// If others know of another sequence.
+    pub fn on_roster(&mut self, replica: ReplicaId, roster: &Roster) -> Result<(), Violation> {
+        for config in roster.configs() {
+            self.roster.push(config.clone());
+            if self.roster.of(config.epoch()) != Some(config) {
+                return Err(Violation::RostersDiffer { replica, epoch: config.epoch() });
+            }
+        }
+        Ok(())
     }
 
     /// A correct replica writes a record.
@@ -73,8 +94,9 @@ impl Checks {
         record: &Record,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
-        self.voting.on_record(replica, position, record);
-        self.agreement.on_record(&self.config, &*self.crypto, replica, record, counters)
+        let judge = Judge { roster: &self.roster, crypto: &*self.crypto };
+        self.voting.on_record(&judge, replica, position, record);
+        self.agreement.on_record(&self.roster, &*self.crypto, replica, record, counters)
     }
 
     /// A correct replica sends a message; its log is durable up to `synced`.
@@ -87,7 +109,8 @@ impl Checks {
         message: &Message,
         synced: LogPosition,
     ) -> Result<(), Violation> {
-        self.voting.on_sent(replica, message, synced)
+        let judge = Judge { roster: &self.roster, crypto: &*self.crypto };
+        self.voting.on_sent(&judge, replica, message, synced)
     }
 
     /// A correct replica crashed, and its log is left up to `last`.
@@ -140,7 +163,7 @@ impl Checks {
     ) -> Result<(), Violation> {
         let seq = certificate.statement.seq;
         let result = self.execution.result(seq).filter(|_| seq <= executed);
-        self.results.on_certified(&self.config, &*self.crypto, replica, certificate, result)
+        self.results.on_certified(self.roster.at(seq), &*self.crypto, replica, certificate, result)
     }
 
     /// Whether a correct replica has the certificates of all that it executed.
@@ -171,7 +194,7 @@ impl Checks {
         match effect {
             Effect::Evidence(evidence) => {
                 counters.saw(Sometimes::Evidence);
-                blame::check(&self.config, &*self.crypto, replica, evidence, liars)
+                blame::check(&self.roster, &*self.crypto, replica, evidence, liars)
             }
             Effect::CheckpointTooLarge { seq, .. } | Effect::Diverged { seq, .. } => {
                 Err(Violation::Diverged { replica, seq: *seq })

@@ -20,6 +20,8 @@ pub struct Customer {
     rng: Rng,
     plan: Plan,
     next: u64,
+    /// How often it has asked for other replicas.
+    changes: u64,
     /// Asked and not answered.
     open: BTreeMap<RequestId, Request>,
     /// The time its timer is set to.
@@ -54,6 +56,7 @@ impl Customer {
             rng: Rng::stream(plan.seed, &format!("customer {index}")),
             plan: plan.clone(),
             next: 0,
+            changes: 0,
             open: BTreeMap::new(),
             timer: None,
         }
@@ -82,15 +85,23 @@ impl Customer {
         let number = RequestNumber::new(self.next);
         self.next += 1;
         let roll = self.rng.below(100);
+        let due = self.plan.changes > self.changes && self.id == client_id(0);
         let verb = match roll {
+            _ if due && (roll < 20 || self.next + self.plan.changes > self.plan.workload.requests) => {
+                Verb::Change
+            }
             0..=4 => Verb::Fail,
             5..=9 => Verb::Malformed,
             10..=34 => Verb::Take,
             35..=49 if self.plan.workload.reminders => Verb::Remind,
             _ => Verb::Put,
         };
-        let [key, amount] =
-            [self.rng.below(12), self.rng.below(40)].map(|byte| u8::try_from(byte).unwrap_or(0));
+        let [key, amount] = if verb == Verb::Change {
+            self.changes += 1;
+            self.plan.other_replicas(&mut self.rng).to_le_bytes()
+        } else {
+            [self.rng.below(12), self.rng.below(40)].map(|byte| u8::try_from(byte).unwrap_or(0))
+        };
         let request = verb.request(self.id, number, key, amount);
         self.open.insert(request.id(), request.clone());
         request

@@ -1,9 +1,13 @@
 //! The service that the simulated replicas run: small, and it remembers everything, so that any difference shows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use pbft_core::{
     ClientId, Request, RequestNumber, Seq, UnixMillis,
+    config::ReplicaSet,
     message::Operation,
     request_buffer::Lane,
     service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
@@ -26,6 +30,8 @@ pub enum Verb {
     Fail = 3,
     /// Not even admitted.
     Malformed = 4,
+    /// Asks for other replicas: key and amount are the low and the high byte of a set, bit `i` for replica `i`.
+    Change = 5,
 }
 
 impl Verb {
@@ -57,7 +63,7 @@ pub const NOT_A_VERB: &[u8] = b"no such verb";
 impl Admission for FormCheck {
     fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>> {
         let judge = |request: &Request| match *request.operation.as_bytes() {
-            [verb @ 0..=3, key, amount, ref tail @ ..]
+            [verb @ (0..=3 | 5), key, amount, ref tail @ ..]
                 if *tail == tag(&request.client, request.number, [verb, key, amount]) =>
             {
                 Ok(if key <= 3 { Lane::Urgent } else { Lane::Normal })
@@ -75,13 +81,21 @@ struct State {
     values: BTreeMap<u8, u64>,
     reminders: BTreeSet<(UnixMillis, u64)>,
     fired: u64,
+    /// The replicas that were asked for last.
+    members: Option<u16>,
 }
 
 const HISTORY_DOMAIN: Domain = Domain::new("pbft-sim/history/v1");
 
 impl State {
     const fn new() -> Self {
-        Self { history: Digest::ZERO, values: BTreeMap::new(), reminders: BTreeSet::new(), fired: 0 }
+        Self {
+            history: Digest::ZERO,
+            values: BTreeMap::new(),
+            reminders: BTreeSet::new(),
+            fired: 0,
+            members: None,
+        }
     }
 
     fn apply(&mut self, batch: &OrderedBatch) -> Executed {
@@ -111,6 +125,8 @@ impl State {
                 return Outcome::Refused(vec![key]);
             }
             *value -= 1;
+        } else if verb == Verb::Change as u8 {
+            self.members = Some(u16::from_le_bytes([key, amount]));
         } else if verb == Verb::Remind as u8 {
             let at = batch.time.plus(core::time::Duration::from_millis(10 * u64::from(amount)));
             self.reminders.insert((at, request.number.value()));
@@ -142,13 +158,15 @@ pub struct RecordingService {
     /// What a service that keeps its own durable state remembers: each batch with its outcomes and the state after it.
     kept: Option<BTreeMap<Seq, (Executed, State)>>,
     at: Seq,
+    /// Everyone who may be a replica.
+    everyone: Arc<ReplicaSet>,
 }
 
 impl RecordingService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
-    pub fn new(durable: bool) -> Self {
-        Self { state: State::new(), kept: durable.then(BTreeMap::new), at: Seq::ZERO }
+    pub fn new(durable: bool, everyone: Arc<ReplicaSet>) -> Self {
+        Self { state: State::new(), kept: durable.then(BTreeMap::new), at: Seq::ZERO, everyone }
     }
 
     /// What is left of it after a crash.
@@ -157,8 +175,13 @@ impl RecordingService {
         if self.kept.is_some() {
             Self { state: State::new(), at: Seq::ZERO, ..self }
         } else {
-            Self::new(false)
+            Self::new(false, self.everyone)
         }
+    }
+
+    fn members(&self, bits: u16) -> ReplicaSet {
+        let all = self.everyone.members().iter().copied();
+        ReplicaSet::of(all.filter(|(id, _)| bits >> id.index() & 1 == 1))
     }
 
     /// The digest of everything executed so far.
@@ -181,7 +204,8 @@ impl Service for RecordingService {
             self.state = state.clone();
             return executed.clone();
         }
-        let executed = self.state.apply(batch);
+        let mut executed = self.state.apply(batch);
+        executed.replicas = self.state.members.map(|members| Arc::new(self.members(members)));
         if let Some(kept) = &mut self.kept {
             kept.insert(batch.seq, (executed.clone(), self.state.clone()));
         }

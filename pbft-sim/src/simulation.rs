@@ -120,23 +120,25 @@ impl Simulation {
     /// If the plan makes no valid configuration.
     #[must_use]
     pub fn new(plan: Plan, print: bool) -> Self {
-        let identities = identities(plan.signatures, plan.n, plan.seed);
-        let replicas = ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect());
+        let identities = identities(plan.signatures, plan.n + plan.spares, plan.seed);
+        let everyone = Arc::new(ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect()));
+        let replicas = ReplicaSet::of(everyone.members().iter().copied().take(usize::from(plan.n)));
         let config = Arc::new(plan.config(replicas).expect("plans are valid"));
         let honest = identities[0].1.clone();
         let mut seats = Rng::stream(plan.seed, "nodes");
-        let ids = config.replicas.ids().zip(identities);
-        let nodes = ids.map(|(id, (_, crypto))| Node::new(id, &plan, &config, &crypto, &mut seats)).collect();
+        let ids = plan.seats().zip(identities);
+        let node = |(id, (_, crypto))| Node::new(id, &plan, &config, &everyone, &crypto, &mut seats);
+        let nodes = ids.map(node).collect();
         let clients = usize::try_from(plan.workload.clients).unwrap_or(1);
         let mut simulation = Self {
             now: Duration::ZERO,
             agenda: Agenda::default(),
             nodes,
             customers: (0..clients).map(|index| Customer::new(index, &plan)).collect(),
-            network: Network::new(plan.network, plan.n, Rng::stream(plan.seed, "network")),
+            network: Network::new(plan.network, plan.n + plan.spares, Rng::stream(plan.seed, "network")),
             crashes: Rng::stream(plan.seed, "crashes"),
             schedule: Rng::stream(plan.seed, "schedule"),
-            checks: Checks::new(config, honest),
+            checks: Checks::new(config, usize::from(plan.n + plan.spares), honest),
             counters: Counters::default(),
             trace: Trace::new(print),
             healed: false,
@@ -179,8 +181,8 @@ impl Simulation {
     }
 
     fn run_all(&mut self) -> Result<(), Violation> {
-        for replica in 0..self.plan.n {
-            self.restart(ReplicaId::new(replica))?;
+        for replica in self.plan.seats() {
+            self.restart(replica)?;
         }
         let mut standing_since = 0;
         while let Some((at, event)) = self.agenda.pop() {

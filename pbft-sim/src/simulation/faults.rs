@@ -26,7 +26,7 @@ impl Simulation {
             let at = self.crashes.span(span);
             let partition = match self.crashes.below(4) {
                 0 => Partition::OneWay(self.crashes.next()),
-                1 => Partition::Ring(self.plan.n),
+                1 => Partition::Ring(self.plan.n + self.plan.spares),
                 _ => Partition::Sides(self.crashes.next()),
             };
             let apart = self.crashes.span(self.plan.faults.apart);
@@ -38,7 +38,7 @@ impl Simulation {
         }
         for _ in 0..self.plan.faults.clock_jumps {
             let at = self.crashes.span(span);
-            let replica = self.crashes.below(u64::from(self.plan.n));
+            let replica = self.crashes.below(u64::from(self.plan.n + self.plan.spares));
             let replica = ReplicaId::new(u16::try_from(replica).unwrap_or(0));
             self.agenda.at(at, Event::SetClock { replica });
         }
@@ -124,7 +124,7 @@ impl Simulation {
             return;
         }
         self.counters.fault(Fault::Blackout);
-        for replica in (0..self.plan.n).map(ReplicaId::new) {
+        for replica in self.plan.seats() {
             if !self.plan.is_byzantine(replica) {
                 self.crash(replica);
             }
@@ -159,7 +159,7 @@ impl Simulation {
         self.note(12, ReplicaId::new(0), 0, &[], || "the end of all faults".to_owned());
         self.healed = true;
         self.network.heal();
-        for replica in (0..self.plan.n).map(ReplicaId::new) {
+        for replica in self.plan.seats() {
             self.restart(replica)?;
         }
         self.try_finish();
@@ -171,9 +171,14 @@ impl Simulation {
         if !self.healed || !self.customers.iter().all(crate::customer::Customer::is_done) {
             return;
         }
-        let correct = self.nodes.iter().filter(|node| node.behaviour.is_none());
-        let mut ends = correct.map(|node| {
+        let members = self.checks.roster().newest().replicas.clone();
+        let epoch = self.checks.roster().newest().epoch();
+        let correct = |node: &&super::node::Node| node.behaviour.is_none() && members.contains(node.id);
+        let mut ends = self.nodes.iter().filter(correct).map(|node| {
             let life = node.life.as_ref()?;
+            if life.replica.epoch() != epoch || life.replica.next_change().is_some() {
+                return None;
+            }
             let progress = life.replica.progress();
             let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
             let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;

@@ -92,7 +92,7 @@ impl Simulation {
         let node = self.node(liar);
         let behaviour = node.behaviour.as_mut()?;
         let mut kit =
-            Kit { id: liar, config: &node.config, crypto: &node.crypto, rng: &mut node.rng, out: Vec::new() };
+            Kit { id: liar, config: &node.newest, crypto: &node.crypto, rng: &mut node.rng, out: Vec::new() };
         let done = act(&mut **behaviour, &mut kit);
         for (to, bytes, after) in kit.out {
             self.post(liar, to, &bytes.into(), after);
