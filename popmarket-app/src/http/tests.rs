@@ -9,6 +9,7 @@ mod lists;
 mod pages;
 mod privacy;
 mod purchase;
+mod receipts;
 mod server;
 mod sessions;
 mod signed;
