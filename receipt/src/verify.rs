@@ -159,7 +159,10 @@ fn check_signatures(
     let signatures = signatures.collect::<Result<Vec<_>, InvalidReceipt>>()?;
     let signers: Vec<_> = signatures.iter().map(|(signer, _)| *signer).collect();
     let certificate = Certificate { statement, signatures };
-    let checks = certificate.signature_checks(&Config::new(receipt.chain_id, replicas), needed);
+    // The first epoch's: see docs/adr/0008-receipts.md.
+    let config = Config::new(receipt.chain_id, replicas).validate();
+    let config = config.map_err(|_| InvalidReceipt::OtherReplicas)?;
+    let checks = certificate.signature_checks(&config, needed);
     let checks = checks.ok_or(InvalidReceipt::TooFewSigners { needed })?;
     for (signer, check) in signers.iter().zip(checks) {
         pbft_crypto::verify(&check.key, &check.digest, &check.signature)

@@ -72,7 +72,7 @@ impl World {
 
     /// What these replicas sign for the block.
     fn certificate(&self, signers: &[u16]) -> Certificate<Attestation> {
-        let config = Config::new(self.genesis.chain_id(), replicas());
+        let config = Config::new(self.genesis.chain_id(), replicas()).validate().unwrap();
         let statement = Attestation { seq: Seq::new(9), digest: self.block.hash() };
         let sign = |signer: &u16| {
             let crypto = P256Crypto::new(key(u8::try_from(*signer).unwrap() + 1));

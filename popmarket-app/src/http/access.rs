@@ -79,6 +79,7 @@ rules! {
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
+    Anyone Read     GET    "/v1/network/evidence";
     Anyone Read     GET    "/v1/events";
     Anyone Read     GET    "/healthz";
     Anyone Read     GET    "/readyz";

@@ -28,7 +28,7 @@ pub use explorer::{
 };
 pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
-pub use network::{NetworkReport, ReplicaReport, ReplicaStatus};
+pub use network::{EvidenceList, EvidenceView, NetworkReport, ReplicaReport, ReplicaStatus};
 pub use payment::{NewPayment, PaymentView};
 pub use privacy::{Viewer, sees_all};
 pub use reply::{Kind, Reply, ReplyStatus};

@@ -25,6 +25,7 @@ pub(crate) use blobs::store_photo;
 pub(crate) use blocks::{BlockId, find as find_block};
 pub(crate) use listings::purchase;
 pub(crate) use members::{Who, enrol};
+pub(crate) use network::evidence_from;
 pub(crate) use receipts::certificate_of;
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::details as trade_details;
@@ -65,6 +66,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(transactions::show))
         .routes(routes!(receipts::show))
         .routes(routes!(network::show))
+        .routes(routes!(network::evidence))
         .routes(routes!(events::stream))
         .routes(routes!(network::health))
         .routes(routes!(network::ready))

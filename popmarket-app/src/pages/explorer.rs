@@ -10,11 +10,11 @@ use super::links::{Links, Part};
 use super::page;
 use super::ui::{Ui, Visitor};
 use super::words::{Line, Writer};
-use crate::http::model::{BlockView, CertificateView, NetworkReport, Viewer, sees_all};
-use crate::http::routes::{BlockId, certificate_of, find_block, read_problem};
+use crate::http::model::{BlockView, CertificateView, EvidenceView, NetworkReport, Viewer, sees_all};
+use crate::http::routes::{BlockId, certificate_of, evidence_from, find_block, read_problem};
 use crate::http::timestamp::rfc3339;
 use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
-use crate::read_model::{BlockRecord, PageRequest, PageStart};
+use crate::read_model::{BlockRecord, PageLimit, PageRequest, PageStart};
 
 #[derive(Template)]
 #[template(path = "blocks.html")]
@@ -113,9 +113,12 @@ pub(super) async fn transaction(
 struct Network {
     ui: Ui,
     report: NetworkReport,
+    evidence: Vec<EvidenceView>,
 }
 
-pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Response {
+pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Answer<Response> {
     let report = state.network.network().await;
-    page(StatusCode::OK, &Network { ui: visitor.ui(&state), report })
+    let first = PageRequest { limit: PageLimit::DEFAULT, start: PageStart::First };
+    let evidence = evidence_from(&state, first)?.data;
+    Ok(page(StatusCode::OK, &Network { ui: visitor.ui(&state), report, evidence }))
 }

@@ -209,7 +209,7 @@ impl World {
         let store = self.state.gateway.view().store();
         let header = store.block(ledger::Height::new(height)).unwrap().unwrap().header;
         let statement = Attestation { seq: Seq::new(header.seq), digest: header.hash() };
-        let config = Config::new(self.state.chain.id, replicas());
+        let config = Config::new(self.state.chain.id, replicas()).validate().unwrap();
         let sign = |replica: u8| {
             let crypto = P256Crypto::new(key(101 + replica));
             let vote = Signed::sign(statement, ReplicaId::new(replica.into()), &config, &crypto);
