@@ -10,7 +10,7 @@ use pbft_core::View;
 use pbft_core::config::ReplicaSet;
 use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
-use pbft_crypto::{Address, KeyPair};
+use pbft_crypto::{Address, Digest, KeyPair};
 
 pub(crate) use traffic::{Rng, Traffic};
 
