@@ -29,6 +29,7 @@ mod status_flooder;
 mod twin;
 mod two_faced;
 mod two_new_views;
+mod usurper;
 mod view_spammer;
 mod wrong_digest;
 
@@ -42,11 +43,12 @@ use pbft_core::{
     wire,
 };
 use pbft_crypto::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
 /// A way to lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// Says nothing at all after a while.
     Silent,
@@ -106,11 +108,13 @@ pub enum Kind {
     StatusFlooder,
     /// Passes on garbage in the clothes of something true.
     GarbageRelay,
+    /// Proposes and begins views although others are the primary.
+    Usurper,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -140,6 +144,7 @@ impl Kind {
         Self::FetchFlooder,
         Self::StatusFlooder,
         Self::GarbageRelay,
+        Self::Usurper,
     ];
 
     /// A replica that lies in this way.
@@ -175,6 +180,7 @@ impl Kind {
             Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder::default()),
             Self::StatusFlooder => Box::new(status_flooder::StatusFlooder::default()),
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
+            Self::Usurper => Box::new(usurper::Usurper),
         }
     }
 

@@ -5,11 +5,13 @@
 //! | [`agreement`] | one batch for each number, everywhere, and proofs that prove it |
 //! | [`execution`] | one order, only what was submitted, exactly once, equal results |
 //! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
+//! | [`views`] | nobody runs ahead of the others |
 //! | [`blame`] | evidence is sound, and only liars are blamed |
 
 pub mod agreement;
 pub mod blame;
 pub mod execution;
+pub mod views;
 pub mod violation;
 pub mod voting;
 
@@ -26,9 +28,13 @@ pub use violation::Violation;
 
 use agreement::Agreement;
 use execution::Execution;
+use views::Views;
 use voting::Voting;
 
-use crate::counters::{Counters, Sometimes};
+use crate::{
+    counters::{Counters, Sometimes},
+    plan::Plan,
+};
 
 /// Everything that is remembered of a run in order to judge it.
 pub struct Checks {
@@ -39,17 +45,19 @@ pub struct Checks {
     /// What was executed, and for whom.
     pub execution: Execution,
     voting: Voting,
+    views: Views,
 }
 
 impl Checks {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>) -> Self {
+    pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>, plan: &Plan) -> Self {
         let n = config.sizes().n();
         Self {
             agreement: Agreement::default(),
             execution: Execution::new(n),
             voting: Voting::default(),
+            views: Views::new(n, plan.byzantine.len()),
             config,
             crypto,
         }
@@ -67,7 +75,14 @@ impl Checks {
         counters: &mut Counters,
     ) -> Result<(), Violation> {
         self.voting.on_record(replica, position, record);
+        self.views.on_record(replica, record)?;
         self.agreement.on_record(&self.config, &*self.crypto, replica, record, counters)
+    }
+
+    /// Whether a record is a proposal that a replica made by itself: for which number.
+    #[must_use]
+    pub fn own_proposal(&self, replica: ReplicaId, record: &Record) -> Option<Seq> {
+        self.agreement.own_proposal(replica, record)
     }
 
     /// A correct replica sends a message; its log is durable up to `synced`.

@@ -1,14 +1,20 @@
 //! The command line.
 
-use std::{io::IsTerminal, process::ExitCode};
+mod mutants;
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::{
     Finished, Plan, report,
-    sabotage::{Hunt, Sabotage},
     sweep::{Failure, Summary, Sweep, run_plan},
+    tape::{Effort, Tape, shrink},
 };
 
 /// Runs whole PBFT clusters on virtual time, with faults, and checks every promise after every event.
@@ -26,14 +32,10 @@ enum Command {
     /// Runs many seeds, or one again.
     Run(RunArgs),
     /// Plants each known defect, and says which seed shows it and when. Fails if one escapes.
-    Mutants(MutantsArgs),
-}
-
-#[derive(Debug, Args)]
-struct MutantsArgs {
-    /// How many seeds to try with each.
-    #[arg(long, default_value_t = 64)]
-    seeds: usize,
+    Mutants(mutants::Args),
+    /// Looks for the defect that is planted in this build.
+    #[command(hide = true)]
+    Hunt(mutants::HuntArgs),
 }
 
 #[derive(Debug, Args)]
@@ -50,9 +52,15 @@ struct RunArgs {
     /// The sizes that clusters may have.
     #[arg(long, value_delimiter = ',', default_values_t = [4, 7, 10], value_parser = clap::value_parser!(u16).range(4..=64))]
     n: Vec<u16>,
-    /// Prints every event of the one seed.
-    #[arg(long, requires = "seed")]
+    /// Replays a tape, which an earlier failure left.
+    #[arg(long, conflicts_with_all = ["seeds", "start", "seed", "n"])]
+    tape: Option<PathBuf>,
+    /// Prints every event of the one run.
+    #[arg(long)]
     trace: bool,
+    /// Leaves failing runs as they are: no tape is made of them.
+    #[arg(long)]
+    no_shrink: bool,
     /// Prints the report as JSON.
     #[arg(long)]
     json: bool,
@@ -66,44 +74,21 @@ struct RunArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let args = match cli.command {
-        Some(Command::Mutants(args)) => return exit(mutants(args.seeds)),
+        Some(Command::Mutants(args)) => return exit(mutants::run(&args)),
+        Some(Command::Hunt(args)) => return exit(mutants::hunt(&args)),
         Some(Command::Run(args)) => args,
         None => cli.run,
     };
-    let passed = match args.seed {
-        Some(seed) => replay(seed, &args),
-        None => sweep(&args),
+    let passed = match (&args.tape, args.seed) {
+        (Some(tape), _) => replay_tape(tape, &args),
+        (None, Some(seed)) => replay(seed, &args),
+        (None, None) => sweep(&args),
     };
     exit(passed)
 }
 
 const fn exit(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn mutants(seeds: usize) -> bool {
-    let mut escaped = 0;
-    for sabotage in Sabotage::ALL {
-        match sabotage.hunt(seeds) {
-            Hunt::Caught { seed, at, by } => {
-                println!(
-                    "{:<20} caught by seed {seed:>3} at {:>9.3} s: {by}",
-                    format!("{sabotage:?}"),
-                    at.as_secs_f64()
-                );
-            }
-            Hunt::Strange { seed, violation } => {
-                escaped += 1;
-                println!("{:<20} STRANGE in seed {seed}: {violation}", format!("{sabotage:?}"));
-            }
-            Hunt::Escaped => {
-                escaped += 1;
-                println!("{:<20} ESCAPED from {seeds} seeds", format!("{sabotage:?}"));
-            }
-        }
-    }
-    println!("{} of {} defects caught", Sabotage::ALL.len() - escaped, Sabotage::ALL.len());
-    escaped == 0
 }
 
 fn sweep(args: &RunArgs) -> bool {
@@ -122,7 +107,52 @@ fn sweep(args: &RunArgs) -> bool {
     });
     bar.finish_and_clear();
     println!("{}", if args.json { report::json(&summary) } else { report::table(&summary) });
+    if !args.no_shrink {
+        summary.failures.iter().take(SHRUNK_AT_MOST).for_each(|failure| write_tape(&failure.plan));
+    }
     summary.passed()
+}
+
+/// So many failures of a sweep are made into tapes.
+const SHRUNK_AT_MOST: usize = 3;
+
+/// Makes the smallest run that fails in the same way, and writes it down.
+fn write_tape(plan: &Plan) {
+    let (finished, Some(tape)) = Tape::of_plan(plan) else { return };
+    let Some(violation) = finished.violation else { return };
+    let (requests, mishaps) = (tape.requests(), tape.mishaps.len());
+    let shrunk = shrink(tape, &violation.name(), Effort::default());
+    let tape = &shrunk.tape;
+    let path = PathBuf::from(format!("pbft-sim-seed-{}.json", plan.seed));
+    eprintln!(
+        "seed {}: {mishaps} mishaps and {requests} requests shrunk to {} and {}, in {} runs",
+        plan.seed,
+        tape.mishaps.len(),
+        tape.requests(),
+        shrunk.runs
+    );
+    tape.mishaps.iter().for_each(|mishap| eprintln!("  {mishap:?}"));
+    match tape.write(&path) {
+        Ok(()) => eprintln!(
+            "  tape: {0}\n  replay: cargo run --release -p pbft-sim -- run --tape {0} --trace",
+            path.display()
+        ),
+        Err(error) => eprintln!("  {error}"),
+    }
+}
+
+fn replay_tape(path: &Path, args: &RunArgs) -> bool {
+    let tape = match Tape::read(path) {
+        Ok(tape) => tape,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            return false;
+        }
+    };
+    println!("{}\n", tape.plan);
+    tape.mishaps.iter().for_each(|mishap| println!("  {mishap:?}"));
+    let (first, second) = (tape.run(args.trace), tape.run(false));
+    conclude(&first, &second)
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -148,19 +178,27 @@ fn replay(seed: u64, args: &RunArgs) -> bool {
         summary.counters = first.counters.clone();
         summary.failures.extend(failure_of(&first));
         println!("{}", report::json(&summary));
+        same && first.violation.is_none()
     } else {
-        println!(
-            "{} events, {:?} of virtual time, trace digest {:016x}",
-            first.events, first.ended_at, first.digest
-        );
-        println!(
-            "replayed: {}",
-            if same { "the same, event by event" } else { "DIFFERENT: not deterministic" }
-        );
-        match failure_of(&first) {
-            Some(failure) => println!("{}", report::failure(&failure)),
-            None => println!("passed"),
+        let passed = conclude(&first, &second);
+        if first.violation.is_some() && !args.no_shrink {
+            write_tape(&first.plan);
         }
+        passed
+    }
+}
+
+/// Says how a run ended that was run twice.
+fn conclude(first: &Finished, second: &Finished) -> bool {
+    let same = first.digest == second.digest && first.violation == second.violation;
+    println!(
+        "{} events, {:?} of virtual time, trace digest {:016x}",
+        first.events, first.ended_at, first.digest
+    );
+    println!("replayed: {}", if same { "the same, event by event" } else { "DIFFERENT: not deterministic" });
+    match failure_of(first) {
+        Some(failure) => println!("{}", report::failure(&failure)),
+        None => println!("passed"),
     }
     same && first.violation.is_none()
 }

@@ -8,6 +8,7 @@ use pbft_core::{
     quorum::QuorumSizes,
 };
 use pbft_crypto::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     byzantine::Kind,
@@ -20,7 +21,7 @@ use crate::{
 pub type Span = (Duration, Duration);
 
 /// What the network does to messages while there are faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkPlan {
     /// How many are lost.
     pub drop: Ppm,
@@ -41,7 +42,7 @@ pub struct NetworkPlan {
 }
 
 /// What befalls replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// The chance of a crash in each step of a replica, between any two of its effects.
     pub crash: Ppm,
@@ -64,7 +65,7 @@ pub struct FaultPlan {
 }
 
 /// What clients ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadPlan {
     /// How many clients there are.
     pub clients: u64,
@@ -79,7 +80,7 @@ pub struct WorkloadPlan {
 }
 
 /// The protocol's own parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// See [`Config`].
     pub checkpoint_period: u64,
@@ -104,7 +105,7 @@ pub struct Tuning {
 }
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Where all of it comes from.
     pub seed: u64,
@@ -130,6 +131,8 @@ pub struct Plan {
     pub skew: Duration,
     /// Who lies, and how.
     pub byzantine: Vec<(ReplicaId, Kind)>,
+    /// Who is not there any more after the faults: the rest is a quorum, and has to do without.
+    pub outside: Vec<ReplicaId>,
     /// When faults end.
     pub heal_at: Duration,
     /// How long after that everything may take.
@@ -174,6 +177,7 @@ impl Plan {
             patience: if live { patience(&byzantine, &tuning) } else { ms(1_000) },
             live,
             sabotage: None,
+            outside: if calm { Vec::new() } else { outside(seed, n, &byzantine) },
             byzantine,
             tuning,
         }
@@ -315,6 +319,16 @@ fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
     chosen
 }
 
+/// In a share of the runs, replicas that stay down: with the liars at most `f`.
+fn outside(seed: u64, n: u16, byzantine: &[(ReplicaId, Kind)]) -> Vec<ReplicaId> {
+    let mut rng = Rng::stream(seed, "outside");
+    let spare = QuorumSizes::of(n).f().saturating_sub(byzantine.len());
+    let count = if rng.chance(300_000) { rng.index(spare + 1) } else { 0 };
+    let mut honest: Vec<_> =
+        (0..n).map(ReplicaId::new).filter(|id| byzantine.iter().all(|(liar, _)| liar != id)).collect();
+    (0..count).map(|_| honest.remove(rng.index(honest.len()))).collect()
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -330,6 +344,9 @@ impl fmt::Display for Plan {
         write!(f, "  durable service: {}, heal at {:?}", self.durable_service, self.heal_at)?;
         for (replica, kind) in &self.byzantine {
             write!(f, "\n  replica {replica} is a {kind:?}")?;
+        }
+        for replica in &self.outside {
+            write!(f, "\n  replica {replica} does not come back")?;
         }
         match self.sabotage {
             Some(sabotage) => write!(f, "\n  sabotage: {sabotage:?}"),
@@ -347,7 +364,7 @@ mod tests {
     fn every_plan_is_valid_and_has_at_most_f_liars() {
         for seed in 0..3_000 {
             let plan = Plan::of(seed, &[4, 7, 10]);
-            assert!(plan.byzantine.len() <= QuorumSizes::of(plan.n).f());
+            assert!(plan.byzantine.len() + plan.outside.len() <= QuorumSizes::of(plan.n).f());
             let keys = identities(Signatures::Ideal, plan.n, seed).into_iter().map(|(key, _)| key);
             plan.config(ReplicaSet::new(keys.collect())).unwrap();
             assert_eq!(plan, Plan::of(seed, &[plan.n]), "the size alone is needed to replay");

@@ -13,7 +13,7 @@ use pbft_crypto::{Digest, Domain, Hasher};
 use serde::{Deserialize, Serialize};
 
 /// What clients can ask for: the first byte of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Verb {
     /// Adds to a key.

@@ -10,7 +10,7 @@ use pbft_core::{
     ReplicaId, Seq, ValidConfig, View,
     certificate::Certificate,
     crypto::Crypto,
-    message::{Batch, Commit, Prepare, ProvenNewView, ProvenViewChange, Signed, Statement},
+    message::{Batch, Commit, PrePrepare, Prepare, ProvenNewView, ProvenViewChange, Signed, Statement},
     storage::Record,
 };
 use pbft_crypto::Digest;
@@ -26,6 +26,8 @@ pub struct Agreement {
     decided_in: BTreeMap<Seq, (View, Digest)>,
     bodies: BTreeMap<Digest, Arc<Batch>>,
     states: BTreeMap<Seq, Digest>,
+    /// What views assigned when they began.
+    assigned: BTreeSet<(View, Seq)>,
 }
 
 /// Who looks at what.
@@ -40,6 +42,15 @@ impl Agreement {
     #[must_use]
     pub fn batch(&self, seq: Seq) -> Option<Arc<Batch>> {
         self.bodies.get(self.decided.get(&seq)?).cloned()
+    }
+
+    /// Whether a record is a proposal that a replica made by itself: for which number.
+    #[must_use]
+    pub fn own_proposal(&self, replica: ReplicaId, record: &Record) -> Option<Seq> {
+        let Record::Proposal(proposal) = record else { return None };
+        let PrePrepare { view, seq, .. } = proposal.pre_prepare.statement;
+        let own = proposal.pre_prepare.signer == replica && !self.assigned.contains(&(view, seq));
+        own.then_some(seq)
     }
 
     pub(super) fn on_record(
@@ -88,7 +99,7 @@ impl Agreement {
 
     /// A view that begins assigns every decided number past its checkpoint to what was decided.
     fn remembers(
-        &self,
+        &mut self,
         look: &Look<'_>,
         proven: &ProvenNewView,
         counters: &mut Counters,
@@ -98,6 +109,7 @@ impl Agreement {
         let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
         let assigned: BTreeMap<_, _> =
             announced.pre_prepares.iter().map(|vote| (vote.statement.seq, vote.statement.digest)).collect();
+        self.assigned.extend(assigned.keys().map(|seq| (announced.view, *seq)));
         if !assigned.is_empty() {
             counters.saw(Sometimes::CarriedOver);
         }

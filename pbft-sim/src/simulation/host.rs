@@ -14,8 +14,16 @@ use crate::{
     checks::Violation,
     counters::{Fault, Sometimes},
     customer::client_index,
+    mishap::Link,
     sabotage::Sabotage,
 };
+
+/// What a replica waits for.
+#[derive(Clone, Copy)]
+enum Busy {
+    Sync,
+    Execute,
+}
 
 impl Simulation {
     pub(super) fn carry_out(&mut self, replica: ReplicaId, effect: Effect) -> Result<(), Violation> {
@@ -70,18 +78,30 @@ impl Simulation {
         }
         if !self.plan.is_byzantine(replica) {
             self.checks.on_record(replica, position, &record, &mut self.counters)?;
+            self.check_window(replica, &record)?;
         }
         let node = self.node(replica);
         let (life, hasty) = (node.lives, node.sabotage == Some(Sabotage::VoteBeforeSync));
         node.disk.append(position, record);
         let started = node.disk.start_sync();
         if started {
-            let at = self.now + self.schedule.span(self.plan.sync);
+            let at = self.now + self.takes(replica, Busy::Sync);
             self.agenda.at(at, Event::Synced { replica, life });
         }
         if hasty {
             // The record waits for its sync, and the replica is told that it was.
             return self.step_later(replica, Input::Durable(Durable::through(position)));
+        }
+        Ok(())
+    }
+
+    /// A primary leaves half of the window free, so that no backup's is overrun.
+    fn check_window(&self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {
+        let Some(seq) = self.checks.own_proposal(replica, record) else { return Ok(()) };
+        let Some(life) = &self.nodes[replica.index()].life else { return Ok(()) };
+        let low = life.replica.progress().low;
+        if seq > low.plus(self.plan.tuning.window / 2) {
+            return Err(Violation::PastWindow { replica, seq, low });
         }
         Ok(())
     }
@@ -113,7 +133,7 @@ impl Simulation {
             format!("replica {replica}: durable through {}", durable.position().value())
         });
         if self.node(replica).disk.start_sync() {
-            let at = self.now + self.schedule.span(self.plan.sync);
+            let at = self.now + self.takes(replica, Busy::Sync);
             self.agenda.at(at, Event::Synced { replica, life });
         }
         self.step(replica, Input::Durable(durable))
@@ -128,6 +148,18 @@ impl Simulation {
             _ => position,
         };
         node.disk.truncate(position);
+    }
+
+    /// How long a replica's disk or service takes this time.
+    fn takes(&mut self, replica: ReplicaId, what: Busy) -> Duration {
+        let span = match what {
+            Busy::Sync => self.plan.sync,
+            Busy::Execute => self.plan.execute,
+        };
+        let count = &mut self.node(replica).worked;
+        *count += 1;
+        let count = *count;
+        self.schedule.of(u64::from(replica.value()), count).span(span)
     }
 
     // --- Service --------------------------------------------------------------------------------------------------
@@ -154,7 +186,7 @@ impl Simulation {
         if correct {
             self.checks.on_executed(batch, &executed)?;
         }
-        let at = self.now + self.schedule.span(self.plan.execute);
+        let at = self.now + self.takes(replica, Busy::Execute);
         self.agenda.at(at, Event::Executed { replica, life });
         Ok(())
     }
@@ -238,7 +270,7 @@ impl Simulation {
         if matches!(answer, Answer::Decline(_, pbft_core::message::DeclineReason::Busy)) {
             self.counters.saw(Sometimes::Busy);
         }
-        let fate = self.network.fate(self.now);
+        let fate = self.network.fate(self.now, Link::Answer(from));
         self.count_fate(fate);
         for at in [fate.first, fate.second].into_iter().flatten() {
             self.agenda.at(at, Event::Answer { from, client, answer: answer.clone() });

@@ -42,6 +42,12 @@ pub(super) struct Node {
     pub(super) sabotage: Option<Sabotage>,
     /// Counts its lives.
     pub(super) lives: u64,
+    /// Counts its steps.
+    pub(super) steps: u64,
+    /// Counts what its disk was asked to do.
+    pub(super) disk_operations: u64,
+    /// Counts the syncs and executions that took time.
+    pub(super) worked: u64,
     pub(super) life: Option<Life>,
     /// The farthest low water mark whose proof is durable: it may not be forgotten.
     pub(super) low: Seq,
@@ -86,6 +92,9 @@ impl Node {
             rng,
             sabotage: plan.sabotage,
             lives: 0,
+            steps: 0,
+            disk_operations: 0,
+            worked: 0,
             life: None,
             low: Seq::ZERO,
         }
