@@ -197,7 +197,8 @@ impl Simulation {
             let progress = life.replica.progress();
             let quiet = progress.proposed == progress.executed && !life.service.waits();
             // A primary that is gone must be noticed, too, without any request.
-            (quiet && !outside.contains(&progress.primary)).then_some(progress.executed)
+            let noticed = !(progress.view_active && outside.contains(&progress.primary));
+            (quiet && noticed).then_some(progress.executed)
         });
         let first = ends.next().flatten();
         self.over = first.is_some() && ends.all(|end| end == first);
