@@ -76,6 +76,7 @@ pub mod certificate;
 pub mod client;
 pub mod client_table;
 pub mod config;
+pub mod conformance;
 pub mod crypto;
 pub mod effect;
 pub mod error;

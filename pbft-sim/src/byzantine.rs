@@ -45,7 +45,7 @@ use pbft_core::{
 use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
 
-use crate::rng::Rng;
+use crate::{rng::Rng, service::ServiceKind};
 
 /// A way to lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -223,6 +223,8 @@ pub struct Kit<'a> {
     pub config: &'a Arc<ValidConfig>,
     /// Its own key.
     pub crypto: &'a Arc<dyn Crypto>,
+    /// Which service its cluster runs.
+    pub service: ServiceKind,
     /// Chance.
     pub rng: &'a mut Rng,
     /// What goes out, and after how long.

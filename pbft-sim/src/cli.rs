@@ -6,6 +6,7 @@ use std::{
     io::IsTerminal,
     path::{Path, PathBuf},
     process::ExitCode,
+    time::Instant,
 };
 
 use clap::{Args, Parser, Subcommand};
@@ -15,6 +16,7 @@ use crate::{
     Finished, Plan, report,
     sweep::{Failure, Summary, Sweep, run_plan},
     tape::{Effort, Tape, shrink},
+    twins,
 };
 
 /// Runs whole PBFT clusters on virtual time, with faults, and checks every promise after every event.
@@ -33,9 +35,21 @@ enum Command {
     Run(RunArgs),
     /// Plants each known defect, and says which seed shows it and when. Fails if one escapes.
     Mutants(mutants::Args),
+    /// Plays all two-view partitions of four replicas of which one is there twice.
+    Twins(TwinsArgs),
     /// Looks for the defect that is planted in this build.
     #[command(hide = true)]
     Hunt(mutants::HuntArgs),
+}
+
+#[derive(Debug, Args)]
+struct TwinsArgs {
+    /// How many cases: all of them, or a sample.
+    #[arg(long, default_value_t = twins::CASES)]
+    cases: u32,
+    /// Which sample.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -75,6 +89,7 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let args = match cli.command {
         Some(Command::Mutants(args)) => return exit(mutants::run(&args)),
+        Some(Command::Twins(args)) => return exit(play_twins(&args)),
         Some(Command::Hunt(args)) => return exit(mutants::hunt(&args)),
         Some(Command::Run(args)) => args,
         None => cli.run,
@@ -155,12 +170,29 @@ fn replay_tape(path: &Path, args: &RunArgs) -> bool {
     conclude(&first, &second)
 }
 
+fn play_twins(args: &TwinsArgs) -> bool {
+    let bar = progress_bar(u64::from(args.cases.min(twins::CASES)));
+    let began = Instant::now();
+    let summary = twins::play_many(args.cases.min(twins::CASES), args.seed, || bar.inc(1));
+    bar.finish_and_clear();
+    summary.failures.iter().take(10).for_each(|failure| println!("{failure}"));
+    println!(
+        "{} cases in {:.1} s: something decided while apart in {}, a twin proven faulty in {}, {} wrong",
+        summary.cases,
+        began.elapsed().as_secs_f64(),
+        summary.decided_apart,
+        summary.evidence,
+        summary.failures.len()
+    );
+    summary.failures.is_empty()
+}
+
 /// A bar on a terminal, nothing elsewhere.
 fn progress_bar(seeds: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left {msg}");
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}, {per_sec}, {eta} left {msg}");
     ProgressBar::new(seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 

@@ -122,6 +122,8 @@ named! {
         ClockBack => "wall clock set back",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
+        /// The service was the ledger.
+        Ledger => "ledger as the service",
         /// Some replicas never came back, and the rest was enough.
         Core => "answered by a quorum, others gone for good",
         /// The cluster went on without being healed first.

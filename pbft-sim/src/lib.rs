@@ -49,6 +49,7 @@ pub mod simulation;
 pub mod sweep;
 pub mod tape;
 pub mod trace;
+pub mod twins;
 
 pub use checks::Violation;
 pub use plan::Plan;

@@ -15,6 +15,7 @@ use crate::{
     oracle::Signatures,
     rng::{Ppm, Rng},
     sabotage::Sabotage,
+    service::ServiceKind,
 };
 
 /// A span from which times are drawn.
@@ -125,6 +126,8 @@ pub struct Plan {
     pub sync: Span,
     /// How long the service works on a batch.
     pub execute: Span,
+    /// What the replicas execute.
+    pub service: ServiceKind,
     /// Whether the service keeps its state durable by itself, or leaves it to the log.
     pub durable_service: bool,
     /// How far a replica's wall clock is off at most.
@@ -172,6 +175,7 @@ impl Plan {
             sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
             execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
             durable_service: rng.chance(250_000),
+            service: service(seed),
             skew: rng.pick(&[us(0), ms(20), ms(700)]),
             heal_at: ms(rng.between(1_500, 4_000)),
             patience: if live { patience(&byzantine, &tuning) } else { ms(1_000) },
@@ -319,6 +323,11 @@ fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
     chosen
 }
 
+fn service(seed: u64) -> ServiceKind {
+    let ledger = Rng::stream(seed, "service").chance(80_000);
+    if ledger { ServiceKind::Ledger } else { ServiceKind::Recording }
+}
+
 /// In a share of the runs, replicas that stay down: with the liars at most `f`.
 fn outside(seed: u64, n: u16, byzantine: &[(ReplicaId, Kind)]) -> Vec<ReplicaId> {
     let mut rng = Rng::stream(seed, "outside");
@@ -341,7 +350,11 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.workload)?;
         writeln!(f, "  {:?}", self.tuning)?;
         writeln!(f, "  sync {:?}, execute {:?}, skew {:?}", self.sync, self.execute, self.skew)?;
-        write!(f, "  durable service: {}, heal at {:?}", self.durable_service, self.heal_at)?;
+        write!(
+            f,
+            "  {:?} service, durable: {}, heal at {:?}",
+            self.service, self.durable_service, self.heal_at
+        )?;
         for (replica, kind) in &self.byzantine {
             write!(f, "\n  replica {replica} is a {kind:?}")?;
         }

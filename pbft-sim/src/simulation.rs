@@ -25,6 +25,7 @@ use crate::{
     oracle::{Signatures, identities},
     plan::Plan,
     rng::Rng,
+    service::ServiceKind,
     tape::{Tape, timed},
     trace::Trace,
 };
@@ -195,6 +196,9 @@ impl Simulation {
         }
         if self.plan.signatures == Signatures::P256 {
             self.counters.saw(Sometimes::RealSignatures);
+        }
+        if self.plan.service == ServiceKind::Ledger {
+            self.counters.saw(Sometimes::Ledger);
         }
         self.counters.faults(Fault::Liar, self.plan.byzantine.len() as u64);
         for client in 0..self.customers.len() {

@@ -28,6 +28,8 @@ pub enum Violation {
         "replica {replica} gives up on the view before {view}, which had not begun, and no quorum waited for"
     )]
     RanAhead { replica: ReplicaId, view: View },
+    #[error("the service of replica {replica} breaks its own rules at {seq}: {what}")]
+    Service { replica: ReplicaId, seq: Seq, what: String },
     #[error("replica {replica} proposes {seq}, more than half a window past its low water mark {low}")]
     PastWindow { replica: ReplicaId, seq: Seq, low: Seq },
     #[error("replica {replica} executes {seq} only {behind:?} after another, although nothing goes wrong")]

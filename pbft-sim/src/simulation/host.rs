@@ -184,6 +184,8 @@ impl Simulation {
             self.counters.saw(Sometimes::Refused);
         }
         if correct {
+            let service = self.node(replica).life.as_ref().map_or(Ok(()), |life| life.service.check());
+            service.map_err(|what| Violation::Service { replica, seq: batch.seq, what })?;
             self.checks.on_executed(batch, &executed)?;
         }
         let at = self.now + self.takes(replica, Busy::Execute);

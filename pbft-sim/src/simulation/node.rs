@@ -22,7 +22,7 @@ use crate::{
     plan::Plan,
     rng::Rng,
     sabotage::Sabotage,
-    service::{FormCheck, RecordingService},
+    service::{FormCheck, ServiceKind, SimulatedService},
 };
 
 /// A replica's seat in the cluster.
@@ -32,8 +32,9 @@ pub(super) struct Node {
     pub(super) crypto: Arc<dyn Crypto>,
     pub(super) disk: Disk,
     /// What a service that keeps its own state has on disk.
-    left: Option<RecordingService>,
+    left: Option<SimulatedService>,
     durable_service: bool,
+    pub(super) service: ServiceKind,
     /// What its wall clock says at the start: no two clocks agree.
     wall: UnixMillis,
     /// How it lies, if it does.
@@ -57,7 +58,7 @@ pub(super) struct Node {
 pub(super) struct Life {
     pub(super) replica: Replica,
     pub(super) verifier: Verifier,
-    pub(super) service: RecordingService,
+    pub(super) service: SimulatedService,
     /// What the service has done and not yet said.
     pub(super) executed: Option<(Executed, Option<ServiceCheckpoint>)>,
     pub(super) timer: Option<Duration>,
@@ -87,6 +88,7 @@ impl Node {
             disk: Disk::default(),
             left: None,
             durable_service: plan.durable_service,
+            service: plan.service,
             wall: START.plus(rng.span((Duration::ZERO, plan.skew * 2))),
             behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
             rng,
@@ -123,7 +125,8 @@ impl Node {
         let recovered = Replica::recover(replica, self.config.clone(), self.crypto.clone(), buffer, records);
         let Recovered { replica: core, checkpoint } =
             recovered.map_err(|error| Violation::CannotRecover { replica, error })?;
-        let mut service = self.left.take().unwrap_or_else(|| RecordingService::new(self.durable_service));
+        let mut service =
+            self.left.take().unwrap_or_else(|| SimulatedService::new(self.service, self.durable_service));
         if let Some(checkpoint) = &checkpoint
             && self.sabotage != Some(Sabotage::SkipRestore)
         {
@@ -196,7 +199,7 @@ impl Node {
     }
 }
 
-fn reversed(service: &mut RecordingService, batch: &OrderedBatch) -> Executed {
+fn reversed(service: &mut SimulatedService, batch: &OrderedBatch) -> Executed {
     let requests = batch.requests.iter().rev().cloned().collect();
     let mut executed = service.execute(&OrderedBatch { requests, ..batch.clone() });
     executed.outcomes.reverse();

@@ -9,6 +9,7 @@ use crate::{
     customer::Wish,
     mishap::{Link, Mishap},
     oracle::Signatures,
+    service::ServiceKind,
 };
 
 /// How much may be tried.
@@ -144,7 +145,7 @@ fn minimal<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> 
 }
 
 /// Each makes one thing plain.
-const SIMPLER: [fn(&mut Tape); 16] = [
+const SIMPLER: [fn(&mut Tape); 17] = [
     |tape| {
         // They count for nothing on a tape.
         let network = &mut tape.plan.network;
@@ -162,6 +163,7 @@ const SIMPLER: [fn(&mut Tape); 16] = [
     |tape| tape.plan.execute = (Duration::ZERO, Duration::ZERO),
     |tape| tape.plan.skew = Duration::ZERO,
     |tape| tape.plan.durable_service = false,
+    |tape| tape.plan.service = ServiceKind::Recording,
     |tape| tape.plan.signatures = Signatures::Ideal,
     |tape| tape.plan.tuning.rotation_period = 0,
     |tape| tape.plan.tuning.eager_in_flight = 1,
@@ -207,7 +209,7 @@ mod tests {
         });
         assert_eq!(left, [17, 61]);
         assert!(tried < 60, "{tried}");
-        assert_eq!(minimal(vec![1, 2, 3], |_| true), []);
+        assert!(minimal(vec![1, 2, 3], |_| true).is_empty());
         assert_eq!(minimal(vec![1, 2, 3], |_| false), [1, 2, 3]);
     }
 }

@@ -3,3 +3,4 @@
 mod determinism;
 mod planted;
 mod seeds;
+mod twins;
