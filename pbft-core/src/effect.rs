@@ -14,6 +14,7 @@
 use core::time::Duration;
 
 use pbft_crypto::Digest;
+use serde::Serialize;
 
 use crate::{
     evidence::Evidence,
@@ -24,7 +25,7 @@ use crate::{
 };
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
     /// Append to the log.
     Persist(LogPosition, Record),

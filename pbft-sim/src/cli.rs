@@ -11,6 +11,7 @@ use std::{
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use pbft_core::recording::{self, Replayed};
 
 use crate::{
     Finished, Plan, report,
@@ -37,9 +38,17 @@ enum Command {
     Mutants(mutants::Args),
     /// Plays all two-view partitions of four replicas of which one is there twice.
     Twins(TwinsArgs),
+    /// Lives the recording of a replica again, and compares each step.
+    Replay(ReplayArgs),
     /// Looks for the defect that is planted in this build.
     #[command(hide = true)]
     Hunt(mutants::HuntArgs),
+}
+
+#[derive(Debug, Args)]
+struct ReplayArgs {
+    /// What `popmarket node --record` has written.
+    file: PathBuf,
 }
 
 #[derive(Debug, Args)]
@@ -90,6 +99,7 @@ pub fn main() -> ExitCode {
     let args = match cli.command {
         Some(Command::Mutants(args)) => return exit(mutants::run(&args)),
         Some(Command::Twins(args)) => return exit(play_twins(&args)),
+        Some(Command::Replay(args)) => return exit(replay_recording(&args.file)),
         Some(Command::Hunt(args)) => return exit(mutants::hunt(&args)),
         Some(Command::Run(args)) => args,
         None => cli.run,
@@ -168,6 +178,22 @@ fn replay_tape(path: &Path, args: &RunArgs) -> bool {
     tape.mishaps.iter().for_each(|mishap| println!("  {mishap:?}"));
     let (first, second) = (tape.run(args.trace), tape.run(false));
     conclude(&first, &second)
+}
+
+fn replay_recording(path: &Path) -> bool {
+    let replayed = std::fs::read(path).map_err(|error| error.to_string());
+    let replayed = replayed.and_then(|bytes| recording::replay(&bytes).map_err(|error| error.to_string()));
+    match replayed {
+        Ok(Replayed { steps, torn }) => {
+            let end = if torn { ", and the last one is cut off" } else { "" };
+            println!("{steps} steps, each with the same effects as before{end}");
+            true
+        }
+        Err(why) => {
+            println!("{}: {why}", path.display());
+            false
+        }
+    }
 }
 
 fn play_twins(args: &TwinsArgs) -> bool {

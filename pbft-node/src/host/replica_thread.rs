@@ -11,6 +11,7 @@ use pbft_core::{
     Effect, Input, Now, Replica, UnixMillis,
     evidence::Evidence,
     network::Network,
+    recording::RecordedInput,
     replica::{Progress, WaitsFor},
 };
 use pbft_crypto::Digest;
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::{
     metrics::ReplicaMetrics,
+    recorder::Recorder,
     transport::{ClientAnswer, Transport},
 };
 
@@ -51,6 +53,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// The host's two clocks.
@@ -114,7 +117,7 @@ impl ReplicaThread {
             let mut next = Some(self.wait()?);
             let mut handled = 0;
             while let Some(event) = next {
-                self.replica.step(self.clock.now(), event.into_input()?, &mut effects);
+                self.step(event.into_input()?, &mut effects);
                 for effect in effects.drain(..) {
                     self.carry_out(effect)?;
                 }
@@ -122,6 +125,15 @@ impl ReplicaThread {
                 next = if handled < MAX_INPUTS_BETWEEN_REPORTS { self.poll() } else { None };
             }
             self.publish_progress();
+        }
+    }
+
+    fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        let recorded = self.recorder.as_ref().map(|_| RecordedInput::from(&input));
+        self.replica.step(now, input, effects);
+        if let (Some(recorder), Some(input)) = (&mut self.recorder, recorded) {
+            recorder.moment(now, input, effects);
         }
     }
 
@@ -210,6 +222,9 @@ impl ReplicaThread {
     }
 
     fn publish_progress(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush();
+        }
         let elapsed = self.clock.started.elapsed();
         if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
             self.diagnosed = elapsed;

@@ -307,10 +307,11 @@ impl Simulation {
             node.low = progress.low;
         }
         let tuning = &self.plan.tuning;
-        // Each batch has at most five records (and one in each period two more); an archived one weighs 1 KiB at least.
+        // Each batch has at most five records, one in each period two more, and a view that changes with each period three
+        // more; what a lagging peer keeps from being truncated comes on top. An archived one weighs 1 KiB at least.
         let batches = tuning.archive_bytes / 1024 + usize::try_from(tuning.window).unwrap_or(0) * 2;
         let bounds = [
-            ("records", node.disk.len(), batches * 8 + 16),
+            ("records", node.disk.len(), batches * 12 + 16),
             (
                 "waiting requests",
                 usize::try_from(progress.waiting_requests).unwrap_or(usize::MAX),
