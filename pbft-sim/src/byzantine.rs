@@ -34,12 +34,12 @@ mod view_spammer;
 mod wrong_digest;
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pbft_core::{
-    Input, Message, Now, ReplicaId, UnixMillis, ValidConfig,
+    Input, Message, Now, ReplicaId, Seq, UnixMillis, ValidConfig,
     crypto::Crypto,
-    message::{Reply, Signed, Statement},
+    message::{Batch, NewView, PrePrepare, Reply, Signed, Statement},
     wire,
 };
 use pbft_crypto::Digest;
@@ -262,4 +262,23 @@ fn flipped(digest: Digest) -> Digest {
     let mut bytes = *digest.as_bytes();
     bytes[0] ^= 1;
     Digest::from_bytes(bytes)
+}
+
+/// What follows from the votes, by the protocol's own rule.
+fn assignments(announced: &NewView) -> Vec<PrePrepare> {
+    let votes = || announced.view_changes.iter().map(|vote| &vote.statement);
+    let stable = votes().map(|vote| vote.stable).max().unwrap_or_default();
+    let mut latest = BTreeMap::<Seq, PrePrepare>::new();
+    for fact in votes().flat_map(|vote| &vote.prepared).filter(|fact| fact.seq > stable) {
+        let known = latest.entry(fact.seq).or_insert(*fact);
+        if fact.view > known.view {
+            *known = *fact;
+        }
+    }
+    let last = latest.keys().next_back().copied().unwrap_or(stable);
+    let assign = |seq| {
+        let digest = latest.get(&seq).map_or_else(|| Batch::null().digest(), |fact| fact.digest);
+        PrePrepare { view: announced.view, seq, digest }
+    };
+    (stable.next().value()..=last.value()).map(Seq::new).map(assign).collect()
 }

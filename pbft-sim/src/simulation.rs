@@ -20,6 +20,7 @@ use crate::{
     checks::{Checks, Violation},
     counters::{Counters, Fault, Sometimes},
     customer::{Customer, Wish},
+    disk::{Disk, Medium},
     mishap::{Mishap, Script},
     network::{Network, Partition},
     oracle::{Signatures, identities},
@@ -207,6 +208,15 @@ impl Simulation {
         self.plan_mishaps(timed);
         self.agenda.at(self.plan.heal_at, Event::Heal);
         self.agenda.at(self.plan.heal_at + self.plan.patience, Event::Deadline);
+    }
+
+    /// The same on other disks, before it runs.
+    #[must_use]
+    pub fn on_disks(mut self, mut medium: impl FnMut(ReplicaId) -> Box<dyn Medium>) -> Self {
+        for node in &mut self.nodes {
+            node.disk = Disk::new(medium(node.id));
+        }
+        self
     }
 
     /// Takes down what goes wrong, for a tape.

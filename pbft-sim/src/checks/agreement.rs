@@ -10,7 +10,10 @@ use pbft_core::{
     ReplicaId, Seq, ValidConfig, View,
     certificate::Certificate,
     crypto::Crypto,
-    message::{Batch, Commit, PrePrepare, Prepare, ProvenNewView, ProvenViewChange, Signed, Statement},
+    message::{
+        Batch, Commit, PrePrepare, Prepare, PreparedCertificate, ProvenNewView, ProvenViewChange, Signed,
+        Statement,
+    },
     storage::Record,
 };
 use pbft_crypto::Digest;
@@ -106,6 +109,10 @@ impl Agreement {
     ) -> Result<(), Violation> {
         let announced = &proven.announcement.statement;
         look.wanted(proven)?;
+        proven.prepared.iter().try_for_each(|proof| look.proves(proof, announced.view))?;
+        if let Some(stable) = &proven.stable {
+            look.certified(stable.statement.seq, stable)?;
+        }
         let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
         let assigned: BTreeMap<_, _> =
             announced.pre_prepares.iter().map(|vote| (vote.statement.seq, vote.statement.digest)).collect();
@@ -194,20 +201,24 @@ impl Look<'_> {
         if let Some(stable) = &proven.stable {
             self.certified(stable.statement.seq, stable)?;
         }
-        for proof in &proven.prepared {
-            let s = proof.statement();
-            let bad = Violation::BadCertificate { replica: self.replica, seq: s.seq };
-            let votes: Vec<_> = proof.votes().collect();
-            let claim = Signed {
-                statement: Commit { view: s.view, seq: s.seq, digest: s.digest },
-                signer: self.replica,
-                signature: proof.pre_prepare.signature,
-            };
-            self.prepared(&claim, &votes)?;
-            let primary = proof.pre_prepare.signer == self.config.replicas.primary(s.view);
-            if !primary || !self.valid(&proof.pre_prepare) || s.view >= proven.vote.statement.view {
-                return Err(bad);
-            }
+        proven.prepared.iter().try_for_each(|proof| self.proves(proof, proven.vote.statement.view))
+    }
+
+    /// A quorum prepared it, in a view before this one.
+    fn proves(&self, proof: &PreparedCertificate, before: View) -> Result<(), Violation> {
+        let s = proof.statement();
+        let bad = Violation::BadCertificate { replica: self.replica, seq: s.seq };
+        let votes: Vec<_> = proof.votes().collect();
+        let signers: BTreeSet<_> = votes.iter().map(|vote| vote.signer).collect();
+        let claim = Signed {
+            statement: Commit { view: s.view, seq: s.seq, digest: s.digest },
+            signer: self.replica,
+            signature: proof.pre_prepare.signature,
+        };
+        self.prepared(&claim, &votes)?;
+        let primary = proof.pre_prepare.signer == self.config.replicas.primary(s.view);
+        if !primary || signers.len() < votes.len() || !self.valid(&proof.pre_prepare) || s.view >= before {
+            return Err(bad);
         }
         Ok(())
     }

@@ -111,24 +111,24 @@ impl Simulation {
     pub(super) fn crash(&mut self, replica: ReplicaId) {
         let node = &mut self.nodes[replica.index()];
         let mut chance = self.losses.of(u64::from(replica.value()), node.lives);
-        let kept = chance.index(node.disk.at_risk() + 1);
         if node.life.is_none() {
             return;
         }
-        let lost = node.disk.at_risk() - kept;
+        let written = node.disk.last();
         node.die();
-        let mut last = node.disk.crash(kept);
+        let mut last = node.disk.crash(&mut chance);
+        let lost = written.value().saturating_sub(last.value());
         if node.sabotage == Some(Sabotage::ForgetSynced) {
             node.disk.forget_synced(chance.index(8));
             last = LogPosition::new(u64::MAX);
         }
         self.checks.on_crash(replica, last);
         self.counters.fault(Fault::Crash);
-        self.counters.faults(Fault::RecordLost, lost as u64);
+        self.counters.faults(Fault::RecordLost, lost);
         if lost > 0 {
             self.counters.saw(Sometimes::UnsyncedLoss);
         }
-        self.note(10, replica, lost as u64, &[], || format!("replica {replica}: crash, {lost} records lost"));
+        self.note(10, replica, lost, &[], || format!("replica {replica}: crash, {lost} records lost"));
         let back = self.now + chance.span(self.plan.faults.down);
         self.agenda.at(back, Event::Restart { replica });
     }
