@@ -17,6 +17,7 @@ use pbft_node::{
 fn vote() -> Record {
     let key = KeyPair::generate();
     let config = Config::new(Digest::ZERO, ReplicaSet::new(vec![key.public_key()]));
+    let config = config.validate().expect("one replica is a cluster");
     let signer = config.replicas.ids().next().expect("there is one replica");
     let prepare = Prepare { view: View::ZERO, seq: Seq::new(1), digest: Digest::ZERO };
     Record::Prepare(Signed::sign(prepare, signer, &config, &P256Crypto::new(key)))

@@ -20,6 +20,7 @@ const OPERATION_BYTES: usize = 256;
 fn proposal() -> Message {
     let key = KeyPair::generate();
     let config = Config::new(Digest::ZERO, ReplicaSet::new(vec![key.public_key()]));
+    let config = config.validate().expect("one replica is a cluster");
     let request = |number| Request {
         client: ClientId::from_bytes([1; 32]),
         number: RequestNumber::new(number),

@@ -112,7 +112,9 @@ fn run(
                     Effect::SetTimer(at) => timer = at,
                     Effect::TruncateLog(_)
                     | Effect::Decline { .. }
+                    | Effect::Certified(_)
                     | Effect::Evidence(_)
+                    | Effect::Reconfigured(_)
                     | Effect::CheckpointTooLarge { .. }
                     | Effect::Diverged { .. } => {}
                 }

@@ -1,4 +1,4 @@
-//! Certificates: one statement signed by a quorum, which convinces anyone who knows the replica set.
+//! Certificates: one statement signed by enough replicas, which convinces anyone who knows the replica set.
 
 use pbft_crypto::Signature;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use crate::{
     message::{Signed, Statement, signed::signing_digest},
 };
 
-/// A statement with the signatures of a quorum, ascending by signer.
+/// A statement with the signatures of a quorum (of a weak one, if it is about a result), ascending by signer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Certificate<T> {
     /// What all of them signed.
@@ -20,22 +20,22 @@ pub struct Certificate<T> {
 }
 
 impl<T: Statement> Certificate<T> {
-    /// What must be checked before the certificate may be believed. Nothing if it cannot be valid: too few signers,
-    /// one named twice (signers must ascend), or one that is no member.
+    /// What must be checked before the certificate may be believed. Nothing if it cannot be valid: fewer signers than
+    /// `needed`, one named twice (signers must ascend), or one that is no member.
     #[must_use]
-    pub fn signature_checks(&self, config: &ValidConfig) -> Option<Vec<SignatureCheck>> {
+    pub fn signature_checks(&self, config: &ValidConfig, needed: usize) -> Option<Vec<SignatureCheck>> {
         let ascending = self.signatures.windows(2).all(|pair| match pair {
             [(left, _), (right, _)] => left < right,
             _ => true,
         });
-        let enough = self.signatures.len() >= config.sizes().quorum();
-        if !ascending || !enough || self.signatures.len() > config.sizes().n() {
+        let count = self.signatures.len();
+        if !ascending || count < needed || count > usize::from(config.replicas.count()) {
             return None;
         }
         let check = |(signer, signature): &(ReplicaId, Signature)| {
             Some(SignatureCheck {
                 key: *config.replicas.key(*signer)?,
-                digest: signing_digest(&config.cluster, *signer, &self.statement),
+                digest: signing_digest(config.domain(), *signer, &self.statement),
                 signature: *signature,
             })
         };

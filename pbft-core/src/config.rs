@@ -7,49 +7,76 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    ids::{ReplicaId, View},
+    ids::{Epoch, ReplicaId, Seq, View},
     quorum::QuorumSizes,
+    replica::MAX_RESULTS_IN_RECORD,
     request_buffer::BufferLimits,
     wire::MAX_ENCODED_BYTES,
 };
 
-/// The members of a cluster. A replica's id is its index.
+/// The members of a cluster, ascending by id.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReplicaSet {
-    keys: Vec<PublicKey>,
+    members: Vec<(ReplicaId, PublicKey)>,
 }
 
-const REPLICA_SET_DOMAIN: Domain = Domain::new("pbft/replica-set/v1");
+const REPLICA_SET_DOMAIN: Domain = Domain::new("pbft/replica-set/v2");
 
 impl ReplicaSet {
     /// The replicas with these keys, numbered from 0.
     #[must_use]
-    pub const fn new(keys: Vec<PublicKey>) -> Self {
-        Self { keys }
+    pub fn new(keys: Vec<PublicKey>) -> Self {
+        Self { members: (0..=u16::MAX).map(ReplicaId::new).zip(keys).collect() }
     }
 
-    /// The key of a replica, or nothing for an unknown one.
+    /// These replicas, whose ids need not follow each other.
+    #[must_use]
+    pub fn of(members: impl IntoIterator<Item = (ReplicaId, PublicKey)>) -> Self {
+        let mut members: Vec<_> = members.into_iter().collect();
+        members.sort_unstable_by_key(|(id, _)| *id);
+        Self { members }
+    }
+
+    /// The key of a replica, or nothing for one that is no member.
     #[must_use]
     pub fn key(&self, replica: ReplicaId) -> Option<&PublicKey> {
-        self.keys.get(replica.index())
+        self.members.get(self.rank(replica)?).map(|(_, key)| key)
+    }
+
+    /// Whether a replica is a member.
+    #[must_use]
+    pub fn contains(&self, replica: ReplicaId) -> bool {
+        self.key(replica).is_some()
+    }
+
+    /// A member's place in the order of ids, from 0.
+    #[must_use]
+    pub fn rank(&self, replica: ReplicaId) -> Option<usize> {
+        self.members.binary_search_by_key(&replica, |(id, _)| *id).ok()
     }
 
     /// The replica that owns `key`.
     #[must_use]
     pub fn replica_with(&self, key: &PublicKey) -> Option<ReplicaId> {
-        let index = self.keys.iter().position(|own| own == key)?;
-        u16::try_from(index).ok().map(ReplicaId::new)
+        self.members.iter().find(|(_, own)| own == key).map(|(id, _)| *id)
     }
 
     /// How many replicas there are. A set larger than ids can name counts as full.
     #[must_use]
     pub fn count(&self) -> u16 {
-        u16::try_from(self.keys.len()).unwrap_or(u16::MAX)
+        u16::try_from(self.members.len()).unwrap_or(u16::MAX)
     }
 
     /// All ids in order.
-    pub fn ids(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        (0..self.count()).map(ReplicaId::new)
+    pub fn ids(&self) -> impl Iterator<Item = ReplicaId> + Clone + use<> {
+        let ids: Vec<_> = self.members.iter().map(|(id, _)| *id).collect();
+        ids.into_iter()
+    }
+
+    /// The members and their keys, ascending by id.
+    #[must_use]
+    pub fn members(&self) -> &[(ReplicaId, PublicKey)] {
+        &self.members
     }
 
     /// The quorum sizes of this set.
@@ -58,21 +85,30 @@ impl ReplicaSet {
         QuorumSizes::of(self.count())
     }
 
-    /// The primary of `view`: replica `view mod n`.
+    /// The primary of `view`: member `view mod n`, in the order of ids.
     #[must_use]
     pub fn primary(&self, view: View) -> ReplicaId {
         let index = view.value().checked_rem(u64::from(self.count())).unwrap_or(0);
-        ReplicaId::new(u16::try_from(index).unwrap_or(0))
+        let member = usize::try_from(index).ok().and_then(|index| self.members.get(index));
+        member.map_or(ReplicaId::new(0), |(id, _)| *id)
     }
 
-    /// The set's name: its keys in order.
+    /// The set's name: its members in order.
     #[must_use]
     pub fn digest(&self) -> Digest {
         let mut hasher = Hasher::new(REPLICA_SET_DOMAIN);
-        for key in &self.keys {
+        for (id, key) in &self.members {
+            hasher.update(&id.value().to_le_bytes());
             hasher.update(key.as_bytes());
         }
         hasher.finish()
+    }
+
+    /// Whether the set may take over from another: it tolerates a fault if that one did, so that no step by step removal
+    /// ends in a cluster that a single replica can stop.
+    #[must_use]
+    pub fn may_follow(&self, other: &Self) -> bool {
+        self.sizes().f() >= other.sizes().f().min(1)
     }
 }
 
@@ -161,13 +197,16 @@ impl Config {
     /// The first rule that does not hold.
     pub fn validate(self) -> Result<ValidConfig, ConfigError> {
         let sizes = self.replicas.sizes();
-        let count = self.replicas.keys.len();
-        let mut keys = self.replicas.keys.clone();
+        let members = self.replicas.members();
+        let count = members.len();
+        let mut keys: Vec<_> = members.iter().map(|(_, key)| key).collect();
         keys.sort_unstable();
         keys.dedup();
+        let ascending = members.is_sorted_by(|(left, _), (right, _)| left < right);
         let rules = [
             (count > 0 && count <= MAX_REPLICAS, ConfigError::ReplicaCount { count }),
             (keys.len() == count, ConfigError::SharedKey),
+            (ascending, ConfigError::SharedId),
             (self.checkpoint_period > 0, ConfigError::NoCheckpoints),
             (self.window / 2 >= self.checkpoint_period, ConfigError::WindowTooSmall),
             (self.window <= MAX_WINDOW, ConfigError::WindowTooLarge),
@@ -207,7 +246,13 @@ impl Config {
         ];
         match rules.into_iter().find(|(holds, _)| !holds) {
             Some((_, error)) => Err(error),
-            None => Ok(ValidConfig { config: self, sizes }),
+            None => Ok(ValidConfig {
+                sizes,
+                epoch: Epoch::ZERO,
+                after: Seq::ZERO,
+                domain: self.cluster,
+                config: self,
+            }),
         }
     }
 }
@@ -220,6 +265,8 @@ const WINDOW_BYTES: usize = 96;
 const FACT_BYTES: usize = 56;
 /// A signature with its signer, encoded.
 const SIGNATURE_BYTES: usize = 72;
+/// The result of a batch, encoded.
+const RESULT_BYTES: usize = 48;
 /// Headers and certificates.
 const HEADER_BYTES: usize = 64 << 10;
 /// A service that leaves its state to the log may have no more than this; with more the replica stops at a checkpoint.
@@ -237,7 +284,7 @@ impl Config {
 
     /// The facts of all, and one proof and one assignment for each number.
     fn largest_new_view(&self) -> usize {
-        let n = self.replicas.keys.len();
+        let n = self.replicas.members.len();
         let facts = n.saturating_mul(FACT_BYTES);
         let proof = n.saturating_mul(SIGNATURE_BYTES).saturating_add(2 * (FACT_BYTES + SIGNATURE_BYTES));
         let window = usize::try_from(self.window).unwrap_or(usize::MAX);
@@ -247,7 +294,10 @@ impl Config {
     const fn largest_checkpoint(&self) -> usize {
         let windows = self.max_clients.saturating_mul(WINDOW_BYTES);
         let table = windows.saturating_add(self.reply_cache_bytes);
-        table.saturating_add(MAX_SNAPSHOT_BYTES).saturating_add(HEADER_BYTES)
+        table
+            .saturating_add(MAX_SNAPSHOT_BYTES)
+            .saturating_add(MAX_RESULTS_IN_RECORD.saturating_mul(RESULT_BYTES))
+            .saturating_add(HEADER_BYTES)
     }
 }
 
@@ -261,18 +311,59 @@ pub const MAX_BATCH_BYTES: usize = 8 << 20;
 /// A window whose batches could take more memory than this is refused.
 pub const MAX_WINDOW_BYTES: usize = 1 << 30;
 
-/// A configuration whose parts fit together.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A configuration whose parts fit together, for one epoch.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ValidConfig {
     config: Config,
     sizes: QuorumSizes,
+    epoch: Epoch,
+    after: Seq,
+    domain: Digest,
 }
+
+const EPOCH_DOMAIN: Domain = Domain::new("pbft/epoch/v1");
 
 impl ValidConfig {
     /// The quorum sizes.
     #[must_use]
     pub const fn sizes(&self) -> QuorumSizes {
         self.sizes
+    }
+
+    /// How often the replica set had changed before.
+    #[must_use]
+    pub const fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// These replicas decide on the numbers past this one.
+    #[must_use]
+    pub const fn after(&self) -> Seq {
+        self.after
+    }
+
+    /// What every signature is bound to: the cluster, and past epoch 0 the epoch with its replicas and its beginning.
+    #[must_use]
+    pub const fn domain(&self) -> &Digest {
+        &self.domain
+    }
+
+    /// RE-2: the same for the replicas of the next epoch, which decide on the numbers past `after`.
+    ///
+    /// # Errors
+    /// If these replicas cannot take over.
+    pub fn succeeded_by(&self, replicas: ReplicaSet, after: Seq) -> Result<Self, ConfigError> {
+        if !replicas.may_follow(&self.replicas) {
+            return Err(ConfigError::TooFewLeft { count: replicas.members.len() });
+        }
+        let next = Config { replicas, ..self.config.clone() }.validate()?;
+        let epoch = self.epoch.next();
+        let mut hasher = Hasher::new(EPOCH_DOMAIN);
+        hasher.update(self.config.cluster.as_bytes());
+        hasher.update_u64(epoch.value());
+        hasher.update_u64(after.value());
+        hasher.update(next.replicas.digest().as_bytes());
+        Ok(Self { epoch, after, domain: hasher.finish(), ..next })
     }
 }
 
@@ -296,6 +387,15 @@ pub enum ConfigError {
     /// One key would vote twice.
     #[error("two replicas have the same key")]
     SharedKey,
+    /// One name would stand for two.
+    #[error("two replicas have the same id")]
+    SharedId,
+    /// After this change a single fault would stop the cluster, and it would not have before.
+    #[error("{count} replicas: fewer than 4 tolerate no fault, and those before them did")]
+    TooFewLeft {
+        /// How many there would be.
+        count: usize,
+    },
     /// The log would never be truncated.
     #[error("checkpoint_period is 0: the log would grow for ever")]
     NoCheckpoints,

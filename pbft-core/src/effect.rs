@@ -12,14 +12,17 @@
 //!   after it.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use pbft_crypto::Digest;
 use serde::Serialize;
 
 use crate::{
+    certificate::Certificate,
     evidence::Evidence,
     ids::{ReplicaId, RequestId, Seq},
-    message::{DeclineReason, Message, Reply},
+    message::{Attestation, DeclineReason, Message, Reply},
+    roster::Roster,
     service::OrderedBatch,
     storage::{LogPosition, Record},
 };
@@ -55,8 +58,14 @@ pub enum Effect {
     },
     /// Give [`Input::Timer`](crate::Input::Timer) at this point of `Now::elapsed`. Replaces the time set before.
     SetTimer(Duration),
+    /// Hand the service the proof of what executing a batch had as its result, after all batches that were handed to it
+    /// before. It may have had the same proof in an earlier life.
+    Certified(Certificate<Attestation>),
     /// Someone is provably faulty.
     Evidence(Evidence),
+    /// The replicas change, or are known to have changed: messages are verified against this from now on
+    /// ([`Verifier::update`](crate::verify::Verifier::update)), and go to the newest set.
+    Reconfigured(Arc<Roster>),
     /// The state at a checkpoint does not fit the log, which then could never be truncated: the replica must stop. The
     /// service has to keep its state by itself.
     CheckpointTooLarge {
@@ -67,13 +76,13 @@ pub enum Effect {
         /// What they may take.
         limit: usize,
     },
-    /// A quorum certified another state than this replica computed: it must stop and be rebuilt.
+    /// A certificate has another state, or another result, than this replica computed: it must stop and be rebuilt.
     Diverged {
         /// Where.
         seq: Seq,
         /// What this replica has.
         own: Digest,
-        /// What the quorum has.
+        /// What is certified.
         certified: Digest,
     },
 }

@@ -12,14 +12,6 @@ pub use crate::{
 /// Why a replica cannot start from its log. Nothing is wrong with its peers: the operator must act.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum RecoverError {
-    /// This replica is no member of the configured set.
-    #[error("replica {replica} is not in the replica set of {count}")]
-    NotAMember {
-        /// Its id.
-        replica: crate::ids::ReplicaId,
-        /// How many members there are.
-        count: u16,
-    },
     /// Positions are not consecutive.
     #[error("the log has a gap after position {}", after.value())]
     Gap {

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::ReplicaId,
-    message::{Checkpoint, Commit, NewView, PrePrepare, Prepare, Signed, ViewChange},
+    message::{Attestation, Checkpoint, Commit, NewView, PrePrepare, Prepare, Signed, ViewChange},
 };
 
 /// A provable fault: both statements carry the same signer's valid signature, and no correct replica signs both.
@@ -22,6 +22,8 @@ pub enum Evidence {
     ViewChanges(Box<[Signed<ViewChange>; 2]>),
     /// A primary begins one view in two ways.
     NewViews(Box<[Signed<NewView>; 2]>),
+    /// A replica claims two results of one batch.
+    Attestations(Box<[Signed<Attestation>; 2]>),
 }
 
 impl Evidence {
@@ -38,6 +40,7 @@ impl Evidence {
             Self::Checkpoints(pair) => signer(pair),
             Self::ViewChanges(pair) => signer(pair),
             Self::NewViews(pair) => signer(pair),
+            Self::Attestations(pair) => signer(pair),
         }
     }
 }

@@ -61,6 +61,11 @@ counter! {
 }
 
 counter! {
+    /// How often the replica set has changed. Views of one epoch say nothing in another: each begins with view 0.
+    Epoch
+}
+
+counter! {
     /// The place of a batch in the one order. The first batch has number 1; 0 is the state before it.
     Seq
 }
@@ -70,7 +75,7 @@ counter! {
     RequestNumber
 }
 
-/// A member of the replica set: its index, `0..n`.
+/// A member of the replica set. The first set numbers its members from 0; who joins gets a number of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplicaId(u16);

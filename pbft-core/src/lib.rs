@@ -93,6 +93,7 @@ pub mod quorum;
 pub mod recording;
 pub mod replica;
 pub mod request_buffer;
+pub mod roster;
 pub mod service;
 pub mod storage;
 pub mod time;
@@ -101,7 +102,7 @@ pub mod wire;
 
 pub use config::{Config, ValidConfig};
 pub use effect::Effect;
-pub use ids::{ClientId, ReplicaId, RequestId, RequestNumber, Seq, View};
+pub use ids::{ClientId, Epoch, ReplicaId, RequestId, RequestNumber, Seq, View};
 pub use input::Input;
 pub use message::{Message, Request};
 pub use replica::Replica;

@@ -137,8 +137,10 @@ impl<S: Service> Node<S> {
                 return Some(Input::Executed { executed, checkpoint });
             }
             Effect::SetTimer(at) => self.timer = Some(at),
+            Effect::Certified(certificate) => self.service.certified(certificate),
             Effect::Decline { .. }
             | Effect::Evidence(_)
+            | Effect::Reconfigured(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. } => {}
         }

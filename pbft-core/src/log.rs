@@ -21,6 +21,8 @@ use crate::{
 pub struct MessageLog {
     low: Seq,
     window: u64,
+    /// Numbers past this one are not this epoch's.
+    last: Seq,
     slots: BTreeMap<Seq, Slot>,
     archive: Archive,
 }
@@ -29,7 +31,13 @@ impl MessageLog {
     /// An empty log after `low`.
     #[must_use]
     pub const fn new(low: Seq, window: u64, archive_bytes: usize) -> Self {
-        Self { low, window, slots: BTreeMap::new(), archive: Archive::new(archive_bytes) }
+        Self {
+            low,
+            window,
+            last: Seq::new(u64::MAX),
+            slots: BTreeMap::new(),
+            archive: Archive::new(archive_bytes),
+        }
     }
 
     /// The low water mark.
@@ -40,8 +48,14 @@ impl MessageLog {
 
     /// The high water mark.
     #[must_use]
-    pub const fn high(&self) -> Seq {
-        self.low.plus(self.window)
+    pub fn high(&self) -> Seq {
+        self.low.plus(self.window).min(self.last)
+    }
+
+    /// RE-3: nothing past `last` is decided on in this epoch.
+    pub(crate) fn end_at(&mut self, last: Option<Seq>) {
+        self.last = last.unwrap_or(Seq::new(u64::MAX));
+        self.slots.split_off(&self.last.next());
     }
 
     /// The same log with another window. Recovery reads records without one: they were within it when written.
@@ -109,6 +123,12 @@ impl MessageLog {
     pub fn first_needed(&self) -> Option<LogPosition> {
         let slots = self.slots.values().map(Slot::position).filter(|position| *position > LogPosition::START);
         self.archive.first_position().into_iter().chain(slots).min()
+    }
+
+    /// The number before the oldest one that is of use to anyone.
+    #[must_use]
+    pub fn floor(&self) -> Seq {
+        self.archive.first().map_or(self.low, |first| Seq::new(first.value().saturating_sub(1)).min(self.low))
     }
 
     /// The executed batches kept for peers.

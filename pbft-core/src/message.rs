@@ -1,8 +1,10 @@
 //! What replicas say to each other. One file for each kind.
 
+pub mod attestation;
 pub mod catch_up;
 pub mod checkpoint;
 pub mod commit;
+pub mod handover;
 pub mod new_view;
 pub mod pre_prepare;
 pub mod prepare;
@@ -12,9 +14,11 @@ pub mod signed;
 pub mod status;
 pub mod view_change;
 
+pub use attestation::Attestation;
 pub use catch_up::{CommittedBatch, Fetch};
 pub use checkpoint::Checkpoint;
 pub use commit::Commit;
+pub use handover::{Change, Handover, Membership, StateSummary};
 pub use new_view::{NewView, ProvenNewView};
 pub use pre_prepare::{Batch, PrePrepare, Proposal};
 pub use prepare::Prepare;
@@ -52,6 +56,12 @@ pub enum Message {
     ViewChange(Box<ProvenViewChange>),
     /// A new primary begins its view.
     NewView(Box<ProvenNewView>),
+    /// The proof that other replicas took over.
+    Handover(Box<Handover>),
+    /// What executing a batch had as its result, says one replica.
+    Attestation(Signed<Attestation>),
+    /// The proof of a result.
+    Certified(Certificate<Attestation>),
 }
 
 impl Message {
@@ -70,6 +80,9 @@ impl Message {
             Self::Stable(_) => "stable",
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
+            Self::Handover(_) => "handover",
+            Self::Attestation(_) => "attestation",
+            Self::Certified(_) => "certified",
         }
     }
 }

@@ -3,6 +3,7 @@
 //! This file only dispatches. Each phase of the protocol has a file of its own: `on_*` takes an input, `send_*` makes
 //! an output, `try_*` goes on if the time has come.
 
+mod attesting;
 pub mod checkpointing;
 pub mod diagnosis;
 mod execution;
@@ -10,6 +11,7 @@ mod invariants;
 pub(crate) mod new_view;
 mod ordering;
 mod outbox;
+mod reconfiguration;
 mod recovery;
 mod retransmission;
 mod suspicion;
@@ -18,11 +20,14 @@ mod view_change;
 
 use std::{collections::VecDeque, sync::Arc};
 
+use attesting::Attesting;
+pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
 pub use diagnosis::{Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use outbox::Vote;
+use reconfiguration::Reconfiguration;
 pub use recovery::{Recovered, RecoveredCheckpoint};
 use retransmission::CatchUp;
 use suspicion::Suspicion;
@@ -52,6 +57,7 @@ pub struct Replica {
     view: View,
     views: Views,
     suspicion: Suspicion,
+    reconfiguration: Reconfiguration,
     log: MessageLog,
     clients: ClientTable,
     execution: Execution,
@@ -61,6 +67,7 @@ pub struct Replica {
     last_position: LogPosition,
     /// Votes that wait for their records to become durable, by position.
     held: VecDeque<Held<Vote>>,
+    attesting: Attesting,
     catch_up: CatchUp,
     timers: Timers,
 }
@@ -96,7 +103,7 @@ impl Replica {
     }
 
     fn on_message(&mut self, step: &mut Step<'_>, from: ReplicaId, message: Message) {
-        if self.config.replicas.key(from).is_some() {
+        if self.config.replicas.contains(from) {
             self.suspicion.heard(from, step.now.elapsed);
         }
         match message {
@@ -112,6 +119,9 @@ impl Replica {
             Message::Stable(certificate) => self.on_stable(step, certificate),
             Message::ViewChange(proven) => self.on_view_change(step, proven),
             Message::NewView(new_view) => self.on_new_view(step, new_view),
+            Message::Handover(handover) => self.on_handover(step, *handover),
+            Message::Attestation(vote) => self.on_attestation(step, vote),
+            Message::Certified(certificate) => self.on_certified(step, certificate),
         }
     }
 

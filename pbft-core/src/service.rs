@@ -1,11 +1,15 @@
 //! The port to the replicated service: what the cluster is for.
 
+use std::sync::Arc;
+
 use pbft_crypto::{Digest, Domain};
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    certificate::Certificate,
+    config::ReplicaSet,
     ids::{Seq, View},
-    message::Request,
+    message::{Attestation, Request},
     request_buffer::Lane,
     time::UnixMillis,
 };
@@ -32,6 +36,15 @@ pub trait Service: Send {
     /// # Errors
     /// If it can do neither: its state is lost.
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost>;
+
+    /// The result of a batch is certified: `f + 1` replicas signed what this service gave as [`Executed::result`].
+    ///
+    /// It comes once in each life, for batches that were executed; after a restart it may come again, or for the first
+    /// time, for numbers before the checkpoint. Whoever keeps certificates makes those that came before it durable in
+    /// [`checkpoint`](Self::checkpoint): they do not come again once that checkpoint is in the log.
+    fn certified(&mut self, certificate: Certificate<Attestation>) {
+        drop(certificate);
+    }
 }
 
 /// Decides which requests may enter, before they are ordered.
@@ -66,6 +79,8 @@ pub struct OrderedBatch {
     pub time: UnixMillis,
     /// The requests that are due: those executed before are left out. May be empty.
     pub requests: Vec<Request>,
+    /// The name of the replica set that decided on it.
+    pub replicas: Digest,
 }
 
 /// What came of a batch.
@@ -75,13 +90,20 @@ pub struct Executed {
     pub outcomes: Vec<Outcome>,
     /// When the service wants a batch even if nobody sends anything, because something falls due.
     pub wake_at: Option<UnixMillis>,
+    /// The replicas that the service's state asks for; nothing if it leaves them as they are. They take over at a
+    /// checkpoint about a window later (RE-1). To be asked for again with every batch until then, and after: it is part
+    /// of the state, like `wake_at`. A set that cannot take over is ignored, so a service checks with
+    /// [`ValidConfig::succeeded_by`](crate::ValidConfig::succeeded_by) first.
+    pub replicas: Option<Arc<ReplicaSet>>,
+    /// What of this batch is to be certified by signatures of `f + 1` replicas; nothing if there is nothing to show.
+    pub result: Option<Digest>,
 }
 
 impl Executed {
-    /// Outcomes of a service that waits for nothing.
+    /// Outcomes of a service that waits for nothing and has nothing certified.
     #[must_use]
     pub const fn new(outcomes: Vec<Outcome>) -> Self {
-        Self { outcomes, wake_at: None }
+        Self { outcomes, wake_at: None, replicas: None, result: None }
     }
 }
 

@@ -6,7 +6,8 @@ use crate::{
     certificate::Certificate,
     ids::Seq,
     message::{
-        Checkpoint, Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
+        Attestation, Checkpoint, Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView,
+        ProvenViewChange, Signed, StateSummary,
     },
 };
 
@@ -57,13 +58,15 @@ pub enum Record {
     /// The number is final; the batch came from a peer.
     CaughtUp(CommittedBatch),
     /// It has executed as far as a checkpoint.
-    Checkpoint(CheckpointRecord),
+    Checkpoint(Box<CheckpointRecord>),
     /// A checkpoint is stable.
     Stable(Certificate<Checkpoint>),
     /// It has left its view for a later one.
     ViewChange(Box<ProvenViewChange>),
     /// A view began.
     NewView(Box<ProvenNewView>),
+    /// The next epoch began.
+    Handover(Box<Handover>),
 }
 
 impl Record {
@@ -80,6 +83,7 @@ impl Record {
             Self::Stable(_) => "stable",
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
+            Self::Handover(_) => "handover",
         }
     }
 }
@@ -89,15 +93,19 @@ impl Record {
 pub struct CheckpointRecord {
     /// The vote.
     pub checkpoint: Signed<Checkpoint>,
+    /// What it is about.
+    pub summary: StateSummary,
     /// The client table, encoded.
     #[serde(with = "crate::wire::byte_string")]
     pub clients: Vec<u8>,
     /// The service's state, if it leaves it to the log.
     pub snapshot: Option<Vec<u8>>,
-    /// When the service next falls due.
-    pub wake_at: Option<crate::time::UnixMillis>,
-    /// The time of the last batch.
-    pub time: crate::time::UnixMillis,
+    /// How the cluster got from its first replicas to those that decide here, oldest first.
+    pub handovers: Vec<Handover>,
+    /// The results up to here were certified, and the service has kept the proofs.
+    pub certified: Seq,
+    /// The results of the batches since then, or since the checkpoint before: nobody executes them again.
+    pub results: Vec<Attestation>,
 }
 
 /// Keeps records through crashes and power cuts.
@@ -258,6 +266,6 @@ pub const fn seq_of(record: &Record) -> Seq {
         Record::CaughtUp(committed) => committed.certificate.statement.seq,
         Record::Checkpoint(record) => record.checkpoint.statement.seq,
         Record::Stable(certificate) => certificate.statement.seq,
-        Record::ViewChange(_) | Record::NewView(_) => Seq::ZERO,
+        Record::ViewChange(_) | Record::NewView(_) | Record::Handover(_) => Seq::ZERO,
     }
 }

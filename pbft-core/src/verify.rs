@@ -17,6 +17,7 @@ use crate::{
     ids::{ReplicaId, RequestId},
     input::Input,
     message::{DeclineReason, Message, Request},
+    roster::Roster,
     service::Admission,
 };
 
@@ -89,12 +90,20 @@ pub enum InvalidMessage {
     /// A list is longer than the window.
     #[error("the status is longer than the window")]
     LongStatus,
+    /// A handover is of an epoch whose replicas are not known yet.
+    #[error("the replicas that hand over are not known")]
+    UnknownEpoch,
+    /// A handover does not show a certified change, or not one that can be.
+    #[error("the handover does not follow from what was certified")]
+    WrongHandover,
 }
 
 /// Checks messages and requests for one replica.
 #[derive(Clone)]
 pub struct Verifier {
+    /// The bounds, which are the same in all epochs.
     config: Arc<ValidConfig>,
+    roster: Arc<Roster>,
     crypto: Arc<dyn Crypto>,
     admission: Arc<dyn Admission>,
 }
@@ -115,7 +124,13 @@ impl Verifier {
     /// Checks against this configuration.
     #[must_use]
     pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>, admission: Arc<dyn Admission>) -> Self {
-        Self { config, crypto, admission }
+        let roster = Arc::new(Roster::new(config.clone()));
+        Self { config, roster, crypto, admission }
+    }
+
+    /// Checks votes against these replicas from now on: see [`Effect::Reconfigured`](crate::Effect::Reconfigured).
+    pub fn update(&mut self, roster: Arc<Roster>) {
+        self.roster = roster;
     }
 
     /// Checks many messages at once and makes inputs of them: one each, but for forwarded requests, which become one

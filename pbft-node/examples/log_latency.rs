@@ -12,8 +12,8 @@ use std::{
 };
 
 use pbft_core::{
-    ReplicaId, Seq, UnixMillis,
-    message::{Checkpoint, Signed},
+    Epoch, ReplicaId, Seq, UnixMillis,
+    message::{Checkpoint, Membership, Signed, StateSummary},
     storage::{CheckpointRecord, Log, LogPosition, Record},
 };
 use pbft_crypto::{Digest, Signature};
@@ -116,7 +116,7 @@ fn report(what: &str, mut times: Vec<Duration>) {
 }
 
 fn record(bytes: usize) -> Record {
-    Record::Checkpoint(CheckpointRecord {
+    Record::Checkpoint(Box::new(CheckpointRecord {
         checkpoint: Signed {
             statement: Checkpoint { seq: Seq::new(1), digest: Digest::from_bytes([3; 32]) },
             signer: ReplicaId::new(1),
@@ -124,7 +124,16 @@ fn record(bytes: usize) -> Record {
         },
         clients: vec![5; bytes],
         snapshot: None,
-        wake_at: None,
-        time: UnixMillis::new(1),
-    })
+        summary: StateSummary {
+            seq: Seq::new(1),
+            time: UnixMillis::new(1),
+            wake_at: None,
+            service: Digest::ZERO,
+            clients: Digest::ZERO,
+            membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
+        },
+        handovers: Vec::new(),
+        certified: Seq::ZERO,
+        results: Vec::new(),
+    }))
 }

@@ -39,6 +39,7 @@ pub struct Metrics {
     requests: Family<ReplicaLabel, Counter>,
     replies: Family<ReplicaLabel, Counter>,
     declined: Family<ReplicaLabel, Counter>,
+    certified: Family<ReplicaLabel, Counter>,
     evidence: Family<ReplicaLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     invalid: Family<ReplicaLabel, Counter>,
@@ -71,6 +72,7 @@ impl Metrics {
             requests: Family::default(),
             replies: Family::default(),
             declined: Family::default(),
+            certified: Family::default(),
             evidence: Family::default(),
             messages: Family::default(),
             invalid: Family::default(),
@@ -88,6 +90,7 @@ impl Metrics {
         registry.register("requests", "Requests admitted", m.requests);
         registry.register("replies", "Replies given", m.replies);
         registry.register("declined", "Requests declined", m.declined);
+        registry.register("certified_results", "Results of batches certified", m.certified);
         registry.register("evidence", "Provable faults seen", m.evidence);
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
@@ -112,6 +115,7 @@ impl Metrics {
             requests: self.requests.get_or_create_owned(&label),
             replies: self.replies.get_or_create_owned(&label),
             declined: self.declined.get_or_create_owned(&label),
+            certified: self.certified.get_or_create_owned(&label),
             evidence: self.evidence.get_or_create_owned(&label),
             messages: self.messages.clone(),
             invalid: self.invalid.get_or_create_owned(&label),
@@ -134,6 +138,7 @@ pub(crate) struct ReplicaMetrics {
     pub(crate) requests: Counter,
     pub(crate) replies: Counter,
     pub(crate) declined: Counter,
+    pub(crate) certified: Counter,
     pub(crate) evidence: Counter,
     messages: Family<KindLabel, Counter>,
     pub(crate) invalid: Counter,

@@ -15,6 +15,7 @@ use pbft_core::{
     evidence::Evidence,
     replica::{Progress, WaitsFor},
     request_buffer::FairBuffer,
+    roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
     storage::Log,
     verify::Verifier,
@@ -103,6 +104,7 @@ pub struct Node {
     waits_for: watch::Receiver<WaitsFor>,
     failure: watch::Receiver<Option<Failure>>,
     evidence: Arc<Mutex<Vec<Evidence>>>,
+    roster: watch::Receiver<Arc<Roster>>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -138,6 +140,7 @@ impl Node {
         let (progress, progress_seen) = watch::channel(replica.progress());
         let (waits_for, waits_for_seen) = watch::channel(replica.diagnose());
         let (failure, failure_seen) = watch::channel(None);
+        let (roster, roster_seen) = watch::channel(replica.roster().clone());
         let waiters = Arc::new(Waiters::default());
         let evidence = Arc::new(Mutex::new(Vec::new()));
         let metrics = metrics.of(config.id);
@@ -156,14 +159,18 @@ impl Node {
             diagnosed: Duration::ZERO,
             failure,
             evidence: evidence.clone(),
+            roster,
             metrics: metrics.clone(),
             clock: Clock::start(),
             timer: None,
             recorder,
         };
+        let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
+        verifier.update(roster_seen.borrow().clone());
         let verify_thread = VerifyThread {
             source: Arc::new(Mutex::new(source)),
-            verifier: Verifier::new(config.protocol.clone(), crypto, application.admission),
+            verifier,
+            roster: roster_seen.clone(),
             inputs: channels.inputs.0,
             waiters,
             transport: transport.clone(),
@@ -197,6 +204,7 @@ impl Node {
             waits_for: waits_for_seen,
             failure: failure_seen,
             evidence,
+            roster: roster_seen,
             threads: threads.handles,
         })
     }
@@ -217,6 +225,12 @@ impl Node {
     #[must_use]
     pub fn failure(&self) -> watch::Receiver<Option<Failure>> {
         self.failure.clone()
+    }
+
+    /// The replicas of all epochs that it knows of, now and whenever they change.
+    #[must_use]
+    pub fn roster(&self) -> watch::Receiver<Arc<Roster>> {
+        self.roster.clone()
     }
 
     /// Provable faults that it has seen.

@@ -7,6 +7,7 @@ mod checkpoint_liar;
 mod clock_liar;
 mod equivocator;
 mod false_new_view;
+mod false_witness;
 mod fetch_flooder;
 mod forger;
 mod forgetful;
@@ -110,11 +111,13 @@ pub enum Kind {
     GarbageRelay,
     /// Proposes and begins views although others are the primary.
     Usurper,
+    /// Attests false results.
+    FalseWitness,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -145,6 +148,7 @@ impl Kind {
         Self::StatusFlooder,
         Self::GarbageRelay,
         Self::Usurper,
+        Self::FalseWitness,
     ];
 
     /// A replica that lies in this way.
@@ -181,6 +185,7 @@ impl Kind {
             Self::StatusFlooder => Box::new(status_flooder::StatusFlooder::default()),
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
             Self::Usurper => Box::new(usurper::Usurper),
+            Self::FalseWitness => Box::new(false_witness::FalseWitness),
         }
     }
 

@@ -6,21 +6,28 @@
 //! | [`execution`] | one order, only what was submitted, exactly once, equal results |
 //! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
 //! | [`views`] | nobody runs ahead of the others |
+//! | [`results`] | certificates of results are true, and everyone gets them |
+//! | [`pace`] | where nothing goes wrong nothing waits |
 //! | [`blame`] | evidence is sound, and only liars are blamed |
 
 pub mod agreement;
 pub mod blame;
 pub mod execution;
+pub mod pace;
+pub mod results;
 pub mod views;
 pub mod violation;
 pub mod voting;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
     Effect, Message, ReplicaId, Seq, ValidConfig,
+    certificate::Certificate,
     client::Accepted,
     crypto::Crypto,
+    message::Attestation,
     service::{Executed, OrderedBatch},
     storage::{LogPosition, Record},
 };
@@ -28,6 +35,8 @@ pub use violation::Violation;
 
 use agreement::Agreement;
 use execution::Execution;
+use pace::Pace;
+use results::Results;
 use views::Views;
 use voting::Voting;
 
@@ -46,6 +55,8 @@ pub struct Checks {
     pub execution: Execution,
     voting: Voting,
     views: Views,
+    pace: Pace,
+    results: Results,
 }
 
 impl Checks {
@@ -58,6 +69,8 @@ impl Checks {
             execution: Execution::new(n),
             voting: Voting::default(),
             views: Views::new(n, plan.byzantine.len()),
+            pace: Pace::new(plan),
+            results: Results::default(),
             config,
             crypto,
         }
@@ -76,13 +89,17 @@ impl Checks {
     ) -> Result<(), Violation> {
         self.voting.on_record(replica, position, record);
         self.views.on_record(replica, record)?;
+        if matches!(record, Record::ViewChange(_)) {
+            self.pace.on_view_change();
+        }
         self.agreement.on_record(&self.config, &*self.crypto, replica, record, counters)
     }
 
-    /// Whether a record is a proposal that a replica made by itself: for which number.
-    #[must_use]
-    pub fn own_proposal(&self, replica: ReplicaId, record: &Record) -> Option<Seq> {
-        self.agreement.own_proposal(replica, record)
+    /// Whether a record is a proposal that a replica makes by itself now: for which number.
+    pub fn on_own_proposal(&mut self, now: Duration, replica: ReplicaId, record: &Record) -> Option<Seq> {
+        let seq = self.agreement.own_proposal(replica, record)?;
+        self.pace.on_proposed(now, seq);
+        Some(seq)
     }
 
     /// A correct replica sends a message; its log is durable up to `synced`.
@@ -106,6 +123,7 @@ impl Checks {
     /// A correct replica is back and goes on after `executed`.
     pub fn on_recovered(&mut self, replica: ReplicaId, executed: Seq) {
         self.execution.on_recovered(replica, executed);
+        self.results.on_recovered(replica, executed);
     }
 
     /// A correct replica hands a batch to its service.
@@ -114,10 +132,12 @@ impl Checks {
     /// If that breaks a promise.
     pub fn on_execute(
         &mut self,
+        now: Duration,
         replica: ReplicaId,
         batch: &OrderedBatch,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
+        self.pace.on_execute(now, replica, batch.seq)?;
         let decided = self.agreement.batch(batch.seq);
         self.execution.on_execute(replica, batch, decided.as_deref(), counters)
     }
@@ -128,6 +148,32 @@ impl Checks {
     /// If that breaks a promise.
     pub fn on_executed(&mut self, batch: &OrderedBatch, executed: &Executed) -> Result<(), Violation> {
         self.execution.on_executed(batch, executed)
+    }
+
+    /// The service of a correct replica names its state after `seq`.
+    pub fn on_checkpoint(&mut self, replica: ReplicaId, seq: Seq) {
+        self.results.on_checkpoint(replica, seq);
+    }
+
+    /// A correct replica that executed up to `executed` hands a certificate to its service.
+    ///
+    /// # Errors
+    /// If that breaks a promise.
+    pub fn on_certified(
+        &mut self,
+        replica: ReplicaId,
+        executed: Seq,
+        certificate: &Certificate<Attestation>,
+    ) -> Result<(), Violation> {
+        let seq = certificate.statement.seq;
+        let result = self.execution.result(seq).filter(|_| seq <= executed);
+        self.results.on_certified(&self.config, &*self.crypto, replica, certificate, result)
+    }
+
+    /// Whether a correct replica has the certificates of all that it executed.
+    #[must_use]
+    pub fn has_all_certificates(&self, replica: ReplicaId, executed: Seq) -> bool {
+        self.results.has_all(replica, self.execution.with_results(executed))
     }
 
     /// A client believes an answer.

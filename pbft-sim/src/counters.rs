@@ -126,6 +126,10 @@ named! {
         Ledger => "ledger as the service",
         /// Some replicas never came back, and the rest was enough.
         Core => "answered by a quorum, others gone for good",
+        /// A result was certified.
+        Certified => "result certified",
+        /// The proof of a result came to a replica that had restarted past the batch.
+        CertifiedLate => "result certified after a restart past it",
         /// The cluster went on without being healed first.
         CalmRun => "run without any fault",
     }

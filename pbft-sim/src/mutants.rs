@@ -31,6 +31,9 @@ pub struct Bug {
     /// The sizes of clusters in which it is looked for.
     #[serde(default = "usual_sizes")]
     pub sizes: Vec<u16>,
+    /// Whether it shows where nothing else goes wrong.
+    #[serde(default)]
+    pub calm: bool,
     /// Who lies, and how. Whoever the seed says, if nobody is named.
     #[serde(default)]
     pub liars: Vec<(u16, Kind)>,

@@ -195,6 +195,28 @@ impl Plan {
         self
     }
 
+    /// The same run with nothing that goes wrong, and quick enough that nothing has a reason to wait.
+    #[must_use]
+    pub fn calm(mut self) -> Self {
+        (self.network, self.faults) = (self.network.calm(), self.faults.calm());
+        self.network.delay = (us(500), ms(3));
+        (self.sync, self.execute) = ((us(50), us(200)), (us(20), us(400)));
+        (self.tuning.checkpoint_period, self.tuning.window, self.tuning.rotation_period) = (4, 16, 0);
+        self.tuning.max_in_flight = self.tuning.max_in_flight.min(8);
+        self.byzantine.clear();
+        self.outside.clear();
+        self
+    }
+
+    /// Whether nothing goes wrong.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.network == self.network.calm()
+            && self.faults == self.faults.calm()
+            && self.byzantine.is_empty()
+            && self.outside.is_empty()
+    }
+
     /// Whether a replica lies.
     #[must_use]
     pub fn is_byzantine(&self, replica: ReplicaId) -> bool {

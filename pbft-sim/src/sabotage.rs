@@ -103,11 +103,17 @@ pub enum Sabotage {
     LocalTime,
     /// The service leaves the last request of a batch out, on some replicas.
     SkipRequest,
+    /// What batches had as their results is never told.
+    DropAttestations,
+    /// What a batch has as its result depends on the replica.
+    RandomResult,
+    /// A restart finds a checkpoint that says that all results before it are certified.
+    ForgetResults,
 }
 
 impl Sabotage {
     /// All of them.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::VoteBeforeSync,
         Self::ForgetSynced,
         Self::TruncateAll,
@@ -143,6 +149,9 @@ impl Sabotage {
         Self::WrongReplyNumber,
         Self::LocalTime,
         Self::SkipRequest,
+        Self::DropAttestations,
+        Self::RandomResult,
+        Self::ForgetResults,
     ];
 
     /// Runs up to `seeds` seeds without liars of their own, until one shows the defect.
@@ -190,7 +199,9 @@ impl Sabotage {
             | Self::DropReplies
             | Self::DropExecuted
             | Self::DropDurable
-            | Self::WrongSigner => {
+            | Self::WrongSigner
+            | Self::ForgetResults
+            | Self::DropAttestations => {
                 plan.tuning.archive_bytes = 1 << 20;
                 plan.live = true;
             }
@@ -236,13 +247,14 @@ impl Sabotage {
             | Self::LocalTime
             | Self::SkipRequest
             | Self::RandomWakeUp
+            | Self::RandomResult
             | Self::RandomCheckpoint => &["OutcomesDiffer", "StateDiffers", "FinalStatesDiffer", "Diverged"],
             Self::TrustAnyProof => {
                 &["BadCertificate", "NotPrepared", "ForgottenByNewView", "Unwanted", "WeakEvidence"]
             }
             Self::TrustAnyRequest => &["NeverSubmitted"],
             Self::WrongReplyNumber => &["FalseAnswer"],
-            Self::TrustAnySignature => &["BadCertificate", "NotPrepared", "WeakEvidence"],
+            Self::TrustAnySignature => &["BadCertificate", "NotPrepared", "WeakEvidence", "Diverged"],
             Self::SignTwice => &["SaidTwoThings"],
             Self::InventRequest => &["NeverSubmitted"],
             // What was refused and is said to be applied counts as done for the replicas, and not for the checks.
@@ -258,6 +270,8 @@ impl Sabotage {
             | Self::DropReplies
             | Self::DropExecuted
             | Self::DropDurable
+            | Self::DropAttestations
+            | Self::ForgetResults
             | Self::WrongSigner
             | Self::NeverSuspect => &["Stuck"],
         }
@@ -274,6 +288,7 @@ impl Sabotage {
                 | (Self::DropCommits, Message::Commit(_))
                 | (Self::DropCheckpoints, Message::Checkpoint(_))
                 | (Self::DropViewChanges, Message::ViewChange(_))
+                | (Self::DropAttestations, Message::Attestation(_) | Message::Certified(_))
                 | (Self::DropNewViews, Message::NewView(_))
         )
     }
@@ -287,6 +302,7 @@ impl Sabotage {
                 | Self::TruncateAll
                 | Self::SkipRestore
                 | Self::ResetClients
+                | Self::ForgetResults
         )
     }
 }

@@ -101,7 +101,9 @@ impl State {
             history.update(request.digest().as_bytes()).update(outcome.as_bytes());
         }
         self.history = history.finish();
-        Executed { outcomes, wake_at: self.reminders.first().map(|(at, _)| *at) }
+        let result = (!batch.requests.is_empty()).then_some(self.history);
+        let wake_at = self.reminders.first().map(|(at, _)| *at);
+        Executed { outcomes, wake_at, replicas: None, result }
     }
 
     fn carry_out(&mut self, batch: &OrderedBatch, request: &Request) -> Outcome {

@@ -15,6 +15,8 @@ use std::path::Path;
 
 use ledger::{BatchInput, Genesis, Ledger, Refusal, Transaction, TxOutcome, UnixMillis};
 use pbft_core::Seq;
+use pbft_core::certificate::Certificate;
+use pbft_core::message::Attestation;
 use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
 use pbft_crypto::Digest;
 
@@ -79,7 +81,8 @@ impl LedgerService {
                 Some(refusal) => outcome::refused(*refusal),
                 None => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
             });
-            let record = BatchRecord { outcomes: outcomes.collect(), after: StateName::of(ledger) };
+            let (outcomes, made_block) = (outcomes.collect(), applied.block.is_some());
+            let record = BatchRecord { outcomes, after: StateName::of(ledger), made_block };
             store.append(batch.seq, &applied, &record)?;
             Ok(record)
         })
@@ -119,7 +122,7 @@ impl Service for LedgerService {
         self.cursor = batch.seq;
         let wake_at = self.view.read(Ledger::next_deadline);
         let wake_at = wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
-        Executed { outcomes: record.outcomes, wake_at }
+        Executed { result: record.result(), outcomes: record.outcomes, wake_at, replicas: None }
     }
 
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is
@@ -141,6 +144,10 @@ impl Service for LedgerService {
         record.ok_or_else(|| lost("the ledger store has forgotten what was answered since".into()))?;
         self.cursor = seq;
         Ok(())
+    }
+
+    fn certified(&mut self, certificate: Certificate<Attestation>) {
+        self.unless_failed(|service| service.view.store().keep_certificate(&certificate));
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `events` | height | the block's events |
 //! | `transactions` | id of a transaction | its height and index |
 //! | `state` | key of an entry | the entry |
+//! | `certificates` | sequence number | the proof of the block that this batch made, once `f + 1` replicas have signed for it |
 //! | `batches` | sequence number, 8 bytes, big endian | a [`BatchRecord`], of the last batches only |
 //!
 //! All that a batch changes is written in one step, so after a crash the store holds the work of whole batches, up to some
@@ -23,14 +24,14 @@ use std::path::Path;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use ledger::{Applied, Block, Event, Genesis, Height, Ledger, RestoreError, TxId};
-use pbft_core::Seq;
+use pbft_core::{Seq, certificate::Certificate, message::Attestation};
 use pbft_crypto::Digest;
 use thiserror::Error;
 
 use codec::{decode, encode};
 pub use records::{BatchRecord, StateName, StoredBlock, TxPlace};
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +88,7 @@ pub struct LedgerStore {
     events: Keyspace,
     transactions: Keyspace,
     state: Keyspace,
+    certificates: Keyspace,
     batches: Keyspace,
     kept_batches: u64,
 }
@@ -125,6 +127,7 @@ impl LedgerStore {
             events: keyspace("events")?,
             transactions: keyspace("transactions")?,
             state: keyspace("state")?,
+            certificates: keyspace("certificates")?,
             batches: keyspace("batches")?,
             kept_batches: options.kept_batches,
             database,
@@ -134,7 +137,7 @@ impl LedgerStore {
     /// The genesis block counts as the work of batch 0, the state before the first batch.
     fn begin(&self, genesis: &Genesis) -> Result<Ledger, StoreError> {
         let (ledger, applied) = Ledger::begin(genesis)?;
-        let record = BatchRecord { outcomes: Vec::new(), after: StateName::of(&ledger) };
+        let record = BatchRecord { outcomes: Vec::new(), after: StateName::of(&ledger), made_block: true };
         let mut batch = self.batch_of(Seq::ZERO, &applied, &record);
         batch.insert(&self.meta, "format", encode(&FORMAT));
         batch.insert(&self.meta, "chain", encode(&genesis.chain_id()));
@@ -226,6 +229,24 @@ impl LedgerStore {
     pub fn batch_record(&self, seq: Seq) -> Result<Option<BatchRecord>, StoreError> {
         let record = self.batches.get(seq.value().to_be_bytes())?;
         record.map(|bytes| decode(&bytes, "the record of a batch")).transpose()
+    }
+
+    /// Keeps the proof of what a batch made. Durable with the next [`sync`](Self::sync), as all else.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn keep_certificate(&self, certificate: &Certificate<Attestation>) -> Result<(), StoreError> {
+        let seq = certificate.statement.seq.value().to_be_bytes();
+        Ok(self.certificates.insert(seq, encode(certificate))?)
+    }
+
+    /// The proof of the block that a batch made, if it has come.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn certificate(&self, seq: Seq) -> Result<Option<Certificate<Attestation>>, StoreError> {
+        let certificate = self.certificates.get(seq.value().to_be_bytes())?;
+        certificate.map(|bytes| decode(&bytes, "a certificate")).transpose()
     }
 
     /// A block.

@@ -72,7 +72,7 @@ pub(crate) fn service(folder: &Path) -> LedgerService {
 
 pub(crate) fn batch(seq: u64, time: u64, requests: Vec<Request>) -> OrderedBatch {
     let time = pbft_core::UnixMillis::new(time);
-    OrderedBatch { seq: Seq::new(seq), origin: View::ZERO, time, requests }
+    OrderedBatch { seq: Seq::new(seq), origin: View::ZERO, time, requests, replicas: Digest::ZERO }
 }
 
 /// Batches of people who do all kinds of things, some of them nonsense, with a service that has executed them.

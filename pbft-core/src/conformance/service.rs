@@ -102,7 +102,7 @@ fn batches(requests: &[(ClientId, Vec<u8>)]) -> Vec<OrderedBatch> {
             requests.push(garbage(seq));
         }
         let time = UnixMillis::new(1_700_000_000_000).plus(core::time::Duration::from_secs(seq.value()));
-        batches.push(OrderedBatch { seq, origin: View::ZERO, time, requests });
+        batches.push(OrderedBatch { seq, origin: View::ZERO, time, replicas: Digest::ZERO, requests });
     }
     batches
 }

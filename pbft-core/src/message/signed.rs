@@ -4,7 +4,7 @@ use pbft_crypto::{Digest, Domain, Hasher, Signature};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    config::Config,
+    config::ValidConfig,
     crypto::{Crypto, SignatureCheck},
     ids::ReplicaId,
 };
@@ -25,6 +25,8 @@ pub enum StatementKind {
     ViewChange = 5,
     /// See [`NewView`](super::NewView).
     NewView = 6,
+    /// See [`Attestation`](super::Attestation).
+    Attestation = 7,
 }
 
 /// Something that a replica can put its name to.
@@ -44,10 +46,11 @@ pub(super) fn absorb_signed<T: Statement>(signed: &Signed<T>, hasher: &mut Hashe
 
 const STATEMENT_DOMAIN: Domain = Domain::new("pbft/statement/v1");
 
-/// What a signature over `statement` covers: the cluster, the kind, the signer and all fields.
-pub fn signing_digest<T: Statement>(cluster: &Digest, signer: ReplicaId, statement: &T) -> Digest {
+/// What a signature over `statement` covers: the cluster and its epoch ([`ValidConfig::domain`]), the kind, the signer and
+/// all fields.
+pub fn signing_digest<T: Statement>(domain: &Digest, signer: ReplicaId, statement: &T) -> Digest {
     let mut hasher = Hasher::new(STATEMENT_DOMAIN);
-    hasher.update(cluster.as_bytes());
+    hasher.update(domain.as_bytes());
     hasher.update(&[T::KIND as u8]);
     hasher.update(&signer.value().to_le_bytes());
     statement.absorb(&mut hasher);
@@ -67,17 +70,17 @@ pub struct Signed<T> {
 
 impl<T: Statement> Signed<T> {
     /// Signs `statement` as `signer`.
-    pub fn sign(statement: T, signer: ReplicaId, config: &Config, crypto: &dyn Crypto) -> Self {
-        let signature = crypto.sign(&signing_digest(&config.cluster, signer, &statement));
+    pub fn sign(statement: T, signer: ReplicaId, config: &ValidConfig, crypto: &dyn Crypto) -> Self {
+        let signature = crypto.sign(&signing_digest(config.domain(), signer, &statement));
         Self { statement, signer, signature }
     }
 
     /// What must be checked before this may be believed; nothing if the signer is no member.
     #[must_use]
-    pub fn signature_check(&self, config: &Config) -> Option<SignatureCheck> {
+    pub fn signature_check(&self, config: &ValidConfig) -> Option<SignatureCheck> {
         Some(SignatureCheck {
             key: *config.replicas.key(self.signer)?,
-            digest: signing_digest(&config.cluster, self.signer, &self.statement),
+            digest: signing_digest(config.domain(), self.signer, &self.statement),
             signature: self.signature,
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{Seq, View};
+use crate::ids::{Epoch, Seq, View};
 
 /// How far a replica got.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -17,6 +17,12 @@ pub struct Status {
     pub stable: Seq,
     /// The numbers after `executed`, in order, as far as it knows of any.
     pub slots: Vec<SlotStatus>,
+    /// The epoch that its view belongs to.
+    pub epoch: Epoch,
+    /// The newest epoch that it knows of, where it may not have got yet.
+    pub known: Epoch,
+    /// The results of all batches that it executed are certified up to this number.
+    pub certified: Seq,
 }
 
 /// How far one number got at a replica.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use pbft_crypto::{Digest, Domain, Hasher};
+use pbft_crypto::Digest;
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
@@ -14,10 +14,9 @@ use crate::{
     evidence::Evidence,
     ids::Seq,
     log::{Added, Votes},
-    message::{Checkpoint, Message, Signed},
+    message::{Checkpoint, Message, Signed, StateSummary},
     service::ServiceCheckpoint,
     storage::{CheckpointRecord, Durable, Held, LogPosition, Record},
-    time::UnixMillis,
     wire::MAX_ENCODED_BYTES,
 };
 
@@ -41,19 +40,6 @@ pub(super) struct Checkpoints {
     pub(super) stable: Option<Certificate<Checkpoint>>,
 }
 
-const STATE_DOMAIN: Domain = Domain::new("pbft/state/v1");
-
-/// What a checkpoint vote is about: number, time, the service's state, and the client table.
-#[must_use]
-pub fn state_digest(seq: Seq, time: UnixMillis, service: &Digest, clients: &Digest) -> Digest {
-    let mut hasher = Hasher::new(STATE_DOMAIN);
-    hasher.update_u64(seq.value());
-    hasher.update_u64(time.value());
-    hasher.update(service.as_bytes());
-    hasher.update(clients.as_bytes());
-    hasher.finish()
-}
-
 impl Replica {
     pub(super) fn is_checkpoint(&self, seq: Seq) -> bool {
         seq.value().checked_rem(self.config.checkpoint_period) == Some(0)
@@ -71,18 +57,30 @@ impl Replica {
             let bytes = MAX_ENCODED_BYTES.saturating_add(1);
             return step.push(Effect::CheckpointTooLarge { seq, bytes, limit: MAX_ENCODED_BYTES });
         };
-        let time = self.execution.time;
-        let digest = state_digest(seq, time, &service.digest, &client_table::digest_of(&clients));
+        let (time, wake_at) = (self.execution.time, self.execution.wake_at);
+        let summary = StateSummary {
+            seq,
+            time,
+            wake_at,
+            service: service.digest,
+            clients: client_table::digest_of(&clients),
+            membership: self.membership(),
+        };
+        let digest = summary.digest();
+        self.note_summary(&summary);
         let checkpoint = self.sign(Checkpoint { seq, digest });
-        let record = Record::Checkpoint(CheckpointRecord {
+        let record = Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: checkpoint.clone(),
             clients,
             snapshot: service.snapshot,
-            wake_at: self.execution.wake_at,
-            time,
-        });
+            certified: self.attesting.handed_over(),
+            results: self.recent_results(seq),
+            handovers: self.past_handovers(),
+            summary,
+        }));
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
         self.checkpoints.own_position = Some(position);
+        self.reconfiguration.position = None;
         self.checkpoints.own.insert(seq, digest);
         // Written when it first moves the mark, and again each time: an old one would keep all records since then.
         if let Some(proven) = self.checkpoints.proven.clone().filter(|proven| proven.statement.seq >= seq) {
@@ -90,6 +88,7 @@ impl Replica {
         }
         self.persist_view(step);
         self.try_stabilize(step);
+        self.try_hand_over(step);
         self.try_rotate(step);
     }
 
@@ -132,6 +131,7 @@ impl Replica {
             self.persist_proof(step, certificate);
         }
         self.try_stabilize(step);
+        self.try_hand_over(step);
         self.try_rotate(step);
         self.try_propose(step);
     }
@@ -167,6 +167,7 @@ impl Replica {
         self.checkpoints.votes = self.checkpoints.votes.split_off(&low.next());
         self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
         self.plan_truncation();
+        self.forget_results();
     }
 
     /// CK-6: keeps the newest own checkpoint and the newest proof, everything after them, what is in the window, and
@@ -177,6 +178,7 @@ impl Replica {
             self.checkpoints.own_position,
             self.checkpoints.proven_position,
             self.views.position,
+            self.reconfiguration.position,
             self.log.first_needed(),
         ];
         let Some(first) = kept.into_iter().flatten().min() else { return };

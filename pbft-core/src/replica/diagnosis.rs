@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Replica;
 use crate::{
-    ids::{ReplicaId, Seq, View},
+    ids::{Epoch, ReplicaId, Seq, View},
     log::Slot,
     message::Prepare,
     request_buffer::Waiting,
@@ -108,6 +108,11 @@ pub enum WaitsFor {
         /// Who should begin it.
         primary: ReplicaId,
     },
+    /// A place among the replicas: it follows and has no say.
+    Membership {
+        /// The epoch whose replicas are others.
+        epoch: Epoch,
+    },
 }
 
 impl fmt::Display for WaitsFor {
@@ -136,6 +141,9 @@ impl fmt::Display for WaitsFor {
             }
             Self::ViewChanges { view, quorum, silent } => {
                 write!(f, "waits for {quorum} replicas to ask for view {view}; silent: {}", List(silent))
+            }
+            Self::Membership { epoch } => {
+                write!(f, "is not one of the replicas of epoch {epoch}: waits to be made one")
             }
             Self::NewView { view, primary } => {
                 write!(f, "waits for replica {primary} to begin view {view}")
@@ -189,6 +197,9 @@ impl Replica {
         if self.credible_claim() > executed.plus(self.config.max_in_flight) {
             let (others, asked) = (self.credible_claim(), self.catch_up.asked_peer());
             return WaitsFor::CatchUp { executed, others, asked };
+        }
+        if !self.is_member() {
+            return WaitsFor::Membership { epoch: self.epoch() };
         }
         if !self.views.active {
             return self.diagnose_view();

@@ -67,8 +67,12 @@ impl Replica {
             due: requests.iter().map(|request| (request.id(), request.digest())).collect(),
             all: batch.requests.iter().map(Request::id).collect(),
         });
-        let batch = OrderedBatch { seq, origin: batch.origin, time, requests };
+        let batch =
+            OrderedBatch { seq, origin: batch.origin, time, requests, replicas: self.members_digest() };
         let checkpoint = self.is_checkpoint(seq);
+        if checkpoint {
+            self.attesting.hand_over();
+        }
         step.push(Effect::Execute { batch, checkpoint });
     }
 
@@ -101,6 +105,8 @@ impl Replica {
         self.proposed = self.proposed.max(seq);
         self.execution.time = done.time;
         self.execution.wake_at = executed.wake_at;
+        self.reconfiguration.wanted = executed.replicas;
+        self.consider_change(seq);
         for ((id, request), outcome) in done.due.into_iter().zip(executed.outcomes) {
             step.push(Effect::Reply(Reply { view: self.view, seq, id, request, outcome: outcome.clone() }));
             self.clients.record(id, request, seq, outcome);
@@ -109,6 +115,7 @@ impl Replica {
         self.timers.progressed(step.now.elapsed);
         let in_view = self.views.active && seq > self.views.floor();
         self.suspicion.progressed(done.all.len() as u64, in_view);
+        self.attest(step, seq, executed.result);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);
         }

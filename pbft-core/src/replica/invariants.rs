@@ -48,6 +48,24 @@ pub enum InvariantViolation {
         /// The bound.
         limit: usize,
     },
+    /// Results were certified that are not known yet.
+    #[error("certified {certified} lies past executed {executed}")]
+    CertifiedPastExecuted {
+        /// The results.
+        certified: Seq,
+        /// The cursor.
+        executed: Seq,
+    },
+    /// What is known of a result is kept for too long, or came too early.
+    #[error("the result of number {seq} is kept outside ({floor}, {high}]")]
+    ResultOutside {
+        /// The number.
+        seq: Seq,
+        /// What the archive does not reach.
+        floor: Seq,
+        /// High water mark.
+        high: Seq,
+    },
     /// A stable checkpoint lies ahead of what this replica executed.
     #[error("stable checkpoint {stable} lies past executed {executed}")]
     StablePastExecuted {
@@ -89,6 +107,14 @@ impl Replica {
         if stable > executed {
             return Err(Broken::StablePastExecuted { stable, executed });
         }
-        Ok(())
+        let certified = self.certified();
+        if certified > executed {
+            return Err(Broken::CertifiedPastExecuted { certified, executed });
+        }
+        let floor = self.results_floor();
+        match self.attesting.ends().find(|seq| *seq <= floor || *seq > high) {
+            Some(seq) => Err(Broken::ResultOutside { seq, floor, high }),
+            None => Ok(()),
+        }
     }
 }

@@ -102,7 +102,8 @@ impl Replica {
     /// NV-2 was checked before the replica sees it.
     pub(super) fn on_new_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>) {
         let view = new_view.view();
-        if view < self.view {
+        let stable = new_view.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
+        if view < self.view || !self.is_of_epoch(stable) {
             return;
         }
         if view == self.view && self.views.active {

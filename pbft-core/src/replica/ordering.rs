@@ -53,11 +53,13 @@ impl Replica {
             let full = waiting.requests >= self.config.max_batch_requests
                 || waiting.bytes >= self.config.max_batch_bytes;
             let eager = self.in_flight() < self.config.eager_in_flight;
-            if waiting.requests == 0 || !(full || eager) {
+            // RE-6: empty batches lead to the checkpoint at which other replicas take over.
+            let fills = self.last_of_epoch().is_some();
+            if !(full || eager) || (waiting.requests == 0 && !fills) {
                 return;
             }
             let requests = self.buffer.take(self.batch_limits());
-            if requests.is_empty() {
+            if requests.is_empty() && !fills {
                 return;
             }
             self.propose(step, requests);
@@ -66,7 +68,7 @@ impl Replica {
 
     /// B-2: never past half the window, so that no backup's window is overrun.
     pub(super) fn may_propose(&self) -> bool {
-        let limit = self.log.low().plus(self.config.window / 2);
+        let limit = self.log.low().plus(self.config.window / 2).min(self.log.high());
         self.is_primary()
             && self.views.active
             && self.in_flight() < self.config.max_in_flight

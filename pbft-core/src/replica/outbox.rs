@@ -61,6 +61,10 @@ impl Replica {
 
     /// Sends a durable vote to all, itself included.
     fn cast(&mut self, step: &mut Step<'_>, vote: Vote) {
+        // RE-5: who is no member has no say, and its vote must not count here either.
+        if !self.is_member() {
+            return;
+        }
         match vote {
             Vote::PrePrepare(proposal) => {
                 let PrePrepare { view, seq, .. } = proposal.pre_prepare.statement;

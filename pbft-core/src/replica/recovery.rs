@@ -2,7 +2,9 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use super::{CatchUp, Checkpoints, Execution, Replica, Step, Suspicion, Timers, Views};
+use super::{
+    Attesting, CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Step, Suspicion, Timers, Views,
+};
 use crate::{
     client_table::ClientTable,
     config::ValidConfig,
@@ -11,7 +13,10 @@ use crate::{
     error::RecoverError,
     ids::{ReplicaId, Seq, View},
     log::MessageLog,
-    message::{Commit, CommittedBatch, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed},
+    message::{
+        Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
+        StateSummary,
+    },
     request_buffer::RequestBuffer,
     storage::{CheckpointRecord, LogPosition, Record, seq_of},
     time::Now,
@@ -38,7 +43,7 @@ impl Replica {
     /// Rebuilds a replica from its log.
     ///
     /// # Errors
-    /// If the log contradicts itself, or the replica is no member.
+    /// If the log contradicts itself.
     pub fn recover(
         id: ReplicaId,
         config: Arc<ValidConfig>,
@@ -46,14 +51,12 @@ impl Replica {
         buffer: Box<dyn RequestBuffer>,
         records: Vec<(LogPosition, Record)>,
     ) -> Result<Recovered, RecoverError> {
-        if config.replicas.key(id).is_none() {
-            return Err(RecoverError::NotAMember { replica: id, count: config.replicas.count() });
-        }
         let mut replica = Self {
             id,
             view: View::ZERO,
             views: Views::default(),
             suspicion: Suspicion::default(),
+            reconfiguration: Reconfiguration::new(config.clone()),
             // Records were within the window when they were written: see `set_window` below.
             log: MessageLog::new(Seq::ZERO, u64::MAX, config.archive_bytes),
             clients: ClientTable::new(config.max_clients, config.reply_cache_bytes),
@@ -62,6 +65,7 @@ impl Replica {
             proposed: Seq::ZERO,
             last_position: LogPosition::START,
             held: VecDeque::new(),
+            attesting: Attesting::default(),
             catch_up: CatchUp::default(),
             timers: Timers::default(),
             config,
@@ -71,6 +75,7 @@ impl Replica {
         let checkpoint = replica.replay(records)?;
         replica.log.set_window(replica.config.window);
         replica.checkpoints.truncation = None;
+        replica.forget_results();
         Ok(Recovered { replica, checkpoint })
     }
 
@@ -81,6 +86,9 @@ impl Replica {
     ) -> Result<Option<RecoveredCheckpoint>, RecoverError> {
         let complete = records.first().is_none_or(|(position, _)| *position == LogPosition::START.next());
         let mut checkpoint = None;
+        if !complete {
+            self.replay_first_epoch(&records);
+        }
         for (position, record) in records {
             let gap = self.last_position != LogPosition::START && position != self.last_position.next();
             if gap {
@@ -108,7 +116,8 @@ impl Replica {
             | Record::Committed(_)
             | Record::CaughtUp(_)
             | Record::Stable(_)
-            | Record::NewView(_) => self.id,
+            | Record::NewView(_)
+            | Record::Handover(_) => self.id,
         };
         let what = "the vote is another replica's";
         if voter == self.id { Ok(()) } else { Err(RecoverError::Contradiction { position, what }) }
@@ -124,7 +133,7 @@ impl Replica {
         // A stable checkpoint may lie ahead of anything that was proposed to this replica.
         let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
         match record {
-            Record::Checkpoint(record) => *checkpoint = Some(self.replay_checkpoint(position, record)?),
+            Record::Checkpoint(record) => *checkpoint = Some(self.replay_checkpoint(position, *record)?),
             Record::Stable(certificate) => {
                 self.checkpoints.proven = Some(certificate);
                 self.checkpoints.proven_position = Some(position);
@@ -132,6 +141,9 @@ impl Replica {
             }
             Record::ViewChange(proven) => self.replay_view_change(position, proven),
             Record::NewView(new_view) => self.replay_new_view(position, new_view),
+            Record::Handover(handover) => {
+                self.begin_epoch(*handover, position);
+            }
             Record::Proposal(proposal) => self.replay_proposal(proposal),
             Record::Prepare(prepare) => {
                 self.replay_view(prepare.statement.view);
@@ -230,13 +242,46 @@ impl Replica {
         self.clients
             .restore(&record.clients)
             .map_err(|_| contradiction("its client table cannot be read"))?;
-        self.execution = Execution::after(statement.seq, record.time, record.wake_at);
+        self.execution = Execution::after(statement.seq, record.summary.time, record.summary.wake_at);
+        self.replay_epoch(record.handovers, &record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
         self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
         self.checkpoints.own_vote = Some(record.checkpoint);
         self.checkpoints.own_position = Some(position);
+        self.attesting.replay(record.certified, &record.results, statement.seq);
         self.replay_stability(position)?;
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
+    }
+
+    /// The replicas that decide at a checkpoint, and those that will.
+    fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: &StateSummary) {
+        for handover in handovers {
+            self.reconfiguration.learn(handover);
+        }
+        self.reconfiguration.position = None;
+        let next = summary.membership.next.clone();
+        self.log.end_at(next.as_ref().map(|change| change.after));
+        self.reconfiguration.next = next;
+        self.reconfiguration.wanted = summary.membership.wanted.clone();
+        self.note_summary(summary);
+    }
+
+    /// RC-5: the epoch in which the log begins. Whenever it changes, there is a record of that.
+    fn replay_first_epoch(&mut self, records: &[(LogPosition, Record)]) {
+        let records = || records.iter().map(|(_, record)| record);
+        let checkpoint = records().find_map(|record| match record {
+            Record::Checkpoint(checkpoint) => Some(checkpoint),
+            _ => None,
+        });
+        for handover in checkpoint.iter().flat_map(|checkpoint| &checkpoint.handovers) {
+            self.reconfiguration.learn(handover.clone());
+        }
+        let first = records().find_map(|record| match record {
+            Record::Handover(handover) => Some(handover.epoch()),
+            Record::Checkpoint(checkpoint) => Some(checkpoint.summary.membership.epoch),
+            _ => None,
+        });
+        self.enter_epoch(first.unwrap_or_default());
     }
 
     /// RC-3. After a restart: takes up each number where the log left it. A crash between the record of a proposal and that

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, Step};
 use crate::{
+    config::ReplicaSet,
     effect::Effect,
     ids::{ReplicaId, Seq},
     message::{CommittedBatch, Fetch, Message, SlotStatus, Status},
@@ -42,6 +43,12 @@ struct Asked {
 }
 
 impl CatchUp {
+    pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
+        self.claims.retain(|peer, _| members.contains(*peer));
+        self.standing.retain(|peer, _| members.contains(*peer));
+        self.asked = self.asked.filter(|asked| members.contains(asked.peer));
+    }
+
     /// Who was asked for more, and has not answered in full.
     pub(super) fn asked_peer(&self) -> Option<ReplicaId> {
         self.asked.map(|asked| asked.peer)
@@ -52,6 +59,7 @@ impl Replica {
     pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
         self.suspicion.view_entered(step.now.elapsed);
         self.send_status(step);
+        self.try_hand_over(step);
         self.resume_votes(step);
         self.try_execute(step);
         self.try_propose(step);
@@ -66,20 +74,26 @@ impl Replica {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
         let (view, active, executed) = (self.view, self.views.active, self.execution.executed);
-        Status { view, active, executed, stable: self.stable_seq(), slots }
+        let (epoch, known) = (self.epoch(), self.roster().newest().epoch());
+        let (stable, certified) = (self.stable_seq(), self.certified());
+        Status { view, active, executed, stable, slots, epoch, known, certified }
     }
 
     pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
-        if from == self.id || self.config.replicas.key(from).is_none() {
+        if from == self.id || !self.roster().knows(from) {
             return;
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.help_with_checkpoints(step, from, status);
+        self.help_with_results(step, from, before, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
         let stands = before.is_some_and(|before| status.executed <= before);
         let past = self.is_past_view_of(status);
-        if (stands || past) && self.may_help(step, from) {
-            if past {
+        let outlived = status.known < self.roster().newest().epoch();
+        if (stands || past || outlived) && self.may_help(step, from) {
+            if outlived {
+                self.help_with_handovers(step, from, status);
+            } else if past {
                 self.help_with_view(step, from);
             } else {
                 self.help_with_votes(step, from, status);
@@ -109,7 +123,7 @@ impl Replica {
         !recently
     }
 
-    fn answer_pause(&self) -> Duration {
+    pub(super) fn answer_pause(&self) -> Duration {
         self.config.status_period.checked_div(4).unwrap_or_default()
     }
 
@@ -141,7 +155,7 @@ impl Replica {
 
     /// ST-3: what the peer lacks of the numbers in flight.
     fn help_with_votes(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
-        if status.view != self.view || !status.active || !self.views.active {
+        if (status.epoch, status.view) != (self.epoch(), self.view) || !status.active || !self.views.active {
             return;
         }
         let known = status.slots.iter().copied().map(Some).chain(core::iter::repeat(None));
@@ -190,8 +204,8 @@ impl Replica {
     /// each time.
     fn relays(&self, seq: Seq, to: ReplicaId) -> bool {
         let asked = self.catch_up.standing.get(&to).copied().unwrap_or_default();
-        let turn = seq.value().saturating_add(asked).checked_rem(self.config.sizes().n() as u64).unwrap_or(0);
-        self.is_primary() || turn == self.id.index() as u64
+        let turn = seq.value().saturating_add(asked).checked_rem(self.config.sizes().n() as u64);
+        self.is_primary() || turn == self.config.replicas.rank(self.id).map(|rank| rank as u64)
     }
 
     // --- Catching up ----------------------------------------------------------------------------------------------
@@ -239,7 +253,7 @@ impl Replica {
         let repeated =
             |(through, at): &(Seq, Duration)| fetch.after < *through && now.saturating_sub(*at) < pause;
         if from == self.id
-            || self.config.replicas.key(from).is_none()
+            || !self.roster().knows(from)
             || self.catch_up.answered.get(&from).is_some_and(repeated)
         {
             return;
@@ -250,6 +264,7 @@ impl Replica {
             let Some(committed) = self.log.committed(seq) else { break };
             budget.spend(committed.batch.operation_bytes());
             step.push(Effect::Send(from, Message::Committed(committed)));
+            self.send_result(step, from, seq);
             (sent, seq) = (seq, seq.next());
         }
         // With nothing sent, the same question comes too soon.
@@ -278,9 +293,11 @@ impl Replica {
 
     /// The farthest that a weak quorum of peers claims to have executed: one of them at least is correct.
     pub(super) fn credible_claim(&self) -> Seq {
-        let mut claims: Vec<_> = self.catch_up.claims.values().copied().collect();
+        let config = self.roster().newest();
+        let of_members = self.catch_up.claims.iter().filter(|(peer, _)| config.replicas.contains(**peer));
+        let mut claims: Vec<_> = of_members.map(|(_, claim)| *claim).collect();
         claims.sort_unstable_by(|left, right| right.cmp(left));
-        claims.get(self.config.sizes().f()).copied().unwrap_or_default()
+        claims.get(config.sizes().f()).copied().unwrap_or_default()
     }
 
     /// The farthest that any peer claims to have executed.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, Step};
 use crate::{
-    config::Config,
+    config::{Config, ReplicaSet},
     ids::{ReplicaId, RequestId},
     request_buffer::BatchLimits,
     time::Now,
@@ -54,6 +54,11 @@ const SLOW: u64 = 2;
 impl Suspicion {
     pub(super) fn heard(&mut self, from: ReplicaId, now: Duration) {
         self.heard.insert(from, now);
+    }
+
+    pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
+        self.heard.retain(|replica, _| members.contains(*replica));
+        *self = Self { heard: core::mem::take(&mut self.heard), executed: self.executed, ..Self::default() };
     }
 
     /// Something got done, so patience starts anew.
@@ -110,7 +115,10 @@ impl Replica {
     pub(super) fn observe(&mut self, now: Now) {
         // What falls due is work, too, though nobody asks for it: a primary must not hold up deadlines.
         let due = self.execution.wake_at.is_some_and(|at| at <= now.wall);
-        let work = due || self.buffer.waiting().requests > 0 || self.proposed > self.execution.executed;
+        let work = due
+            || self.last_of_epoch().is_some()
+            || self.buffer.waiting().requests > 0
+            || self.proposed > self.execution.executed;
         let (now, suspicion) = (now.elapsed, &mut self.suspicion);
         if work {
             suspicion.stuck_since.get_or_insert(now);
@@ -121,7 +129,7 @@ impl Replica {
     }
 
     fn judges_primary(&self) -> bool {
-        self.views.active && !self.is_primary()
+        self.views.active && !self.is_primary() && self.is_member()
     }
 
     /// When to look at the primary next.
@@ -167,8 +175,10 @@ impl Replica {
     /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one.
     fn hears_quorum(&self, now: Duration) -> bool {
         let limit = self.config.idle_status_period.saturating_mul(2);
-        let recent = |at: &&Duration| now.saturating_sub(**at) <= limit;
-        self.suspicion.heard.values().filter(recent).count().saturating_add(1) >= self.quorum()
+        let recent = |(replica, at): &(&ReplicaId, &Duration)| {
+            self.config.replicas.contains(**replica) && now.saturating_sub(**at) <= limit
+        };
+        self.suspicion.heard.iter().filter(recent).count().saturating_add(1) >= self.quorum()
     }
 
     /// Looks, once in a while, whether the primary is fair and fast.

@@ -54,9 +54,11 @@ impl Replica {
     fn has_unfinished_work(&self) -> bool {
         let executed = self.execution.executed;
         self.proposed > executed
+            || self.certified() < executed
             || self.buffer.waiting().requests > 0
             || self.credible_claim() > executed
             || !self.views.active
+            || self.last_of_epoch().is_some()
             || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
     }
 

@@ -70,6 +70,9 @@ impl Views {
 impl Replica {
     /// VC-1: takes no further part in earlier views, and tells what the next primary must not forget.
     pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View) {
+        if !self.is_member() {
+            return;
+        }
         self.suspicion.gave_up();
         self.leave_views_before(view);
         let proven = self.make_view_change();
@@ -110,6 +113,9 @@ impl Replica {
 
     /// VC-3: the newest vote of each replica counts; each fact in it was proven before (VC-2).
     pub(super) fn on_view_change(&mut self, step: &mut Step<'_>, proven: Box<ProvenViewChange>) {
+        if !self.is_of_epoch(proven.vote.statement.stable) {
+            return;
+        }
         let vote = &proven.vote;
         if let Some(known) = self.views.votes.get(&vote.signer) {
             let (first, view) = (&known.vote, known.vote.statement.view);
@@ -181,6 +187,9 @@ impl Replica {
 
     /// Whether a peer has not heard that this replica's view began.
     pub(super) fn is_past_view_of(&self, status: &Status) -> bool {
+        if status.epoch != self.epoch() {
+            return false;
+        }
         let before = status.view < self.view || (status.view == self.view && !status.active);
         before && self.views.active
     }

@@ -3,8 +3,9 @@
 use super::{Checks, InvalidMessage, Verifier, all_distinct};
 use crate::{
     certificate::Certificate,
+    config::ValidConfig,
     ids::{Seq, View},
-    message::{Batch, CommittedBatch, Message, Prepare, Proposal, Signed, Statement},
+    message::{Attestation, Batch, CommittedBatch, Handover, Message, Prepare, Proposal, Signed, Statement},
 };
 
 pub(super) type Form = Result<Checks, InvalidMessage>;
@@ -27,13 +28,16 @@ impl Verifier {
             Message::Stable(certificate) => self.check_certificate(certificate.statement.seq, certificate),
             Message::ViewChange(proven) => self.check_view_change(proven),
             Message::NewView(proven) => self.check_new_view(proven),
+            Message::Handover(handover) => self.check_handover(handover),
+            Message::Attestation(vote) => self.check_signed(vote.statement.seq, vote),
+            Message::Certified(certificate) => self.check_result(certificate),
         }
     }
 
     /// PP-1 and PP-2; PP-3 and PP-4 in [`Self::check_batch`], PP-5 in [`Self::admit_contents`].
     fn check_proposal(&self, proposal: &Proposal) -> Form {
         let statement = &proposal.pre_prepare.statement;
-        if proposal.pre_prepare.signer != self.config.replicas.primary(statement.view) {
+        if proposal.pre_prepare.signer != self.roster.at(statement.seq).replicas.primary(statement.view) {
             return Err(InvalidMessage::WrongRole);
         }
         self.check_batch(&proposal.batch, statement.view)?;
@@ -63,9 +67,8 @@ impl Verifier {
 
     /// P-1: the primary's vote is its pre-prepare.
     fn check_prepare(&self, prepare: &Signed<Prepare>) -> Form {
-        if prepare.signer == self.config.replicas.primary(prepare.statement.view)
-            && self.config.sizes().n() > 1
-        {
+        let config = self.roster.at(prepare.statement.seq);
+        if prepare.signer == config.replicas.primary(prepare.statement.view) && config.sizes().n() > 1 {
             return Err(InvalidMessage::WrongRole);
         }
         self.check_signed(prepare.statement.seq, prepare)
@@ -75,13 +78,7 @@ impl Verifier {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }
-        self.check_any(signed)
-    }
-
-    /// A member signed it.
-    pub(super) fn check_any<T: Statement>(&self, signed: &Signed<T>) -> Form {
-        let check = signed.signature_check(&self.config).ok_or(InvalidMessage::UnknownSigner)?;
-        Ok(Checks { signatures: vec![check] })
+        check_by(self.roster.at(seq), signed)
     }
 
     /// CU-2: the certificate alone decides; the requests need no second admission.
@@ -98,7 +95,40 @@ impl Verifier {
         if seq == Seq::ZERO {
             return Err(InvalidMessage::SeqZero);
         }
-        let signatures = certificate.signature_checks(&self.config).ok_or(InvalidMessage::NoQuorum)?;
-        Ok(Checks { signatures })
+        let config = self.roster.at(seq);
+        check_signers(config, certificate, config.sizes().quorum())
     }
+
+    /// RE-4: the replicas that were known certified who follows them.
+    fn check_handover(&self, handover: &Handover) -> Form {
+        let config = self.roster.of(handover.epoch()).ok_or(InvalidMessage::UnknownEpoch)?;
+        let change = handover.change().ok_or(InvalidMessage::WrongHandover)?;
+        if handover.summary.membership.replicas != config.replicas.digest()
+            || config.succeeded_by(change.replicas.clone(), change.after).is_err()
+        {
+            return Err(InvalidMessage::WrongHandover);
+        }
+        check_signers(config, &handover.certificate, config.sizes().quorum())
+    }
+
+    /// AT-2: a weak quorum is enough for a result.
+    fn check_result(&self, certificate: &Certificate<Attestation>) -> Form {
+        if certificate.statement.seq == Seq::ZERO {
+            return Err(InvalidMessage::SeqZero);
+        }
+        let config = self.roster.at(certificate.statement.seq);
+        check_signers(config, certificate, config.sizes().weak())
+    }
+}
+
+/// So many members signed it.
+fn check_signers<T: Statement>(config: &ValidConfig, certificate: &Certificate<T>, needed: usize) -> Form {
+    let signatures = certificate.signature_checks(config, needed).ok_or(InvalidMessage::NoQuorum)?;
+    Ok(Checks { signatures })
+}
+
+/// A member signed it.
+pub(super) fn check_by<T: Statement>(config: &ValidConfig, signed: &Signed<T>) -> Form {
+    let check = signed.signature_check(config).ok_or(InvalidMessage::UnknownSigner)?;
+    Ok(Checks { signatures: vec![check] })
 }

@@ -1,8 +1,12 @@
 //! The form of VIEW-CHANGE and NEW-VIEW: every fact that decides something is proven.
 
-use super::{Checks, InvalidMessage, Verifier, checks::Form};
+use super::{
+    Checks, InvalidMessage, Verifier,
+    checks::{Form, check_by},
+};
 use crate::{
     certificate::Certificate,
+    config::ValidConfig,
     ids::{Seq, View},
     message::{
         Checkpoint, PrePrepare, PreparedCertificate, ProvenNewView, ProvenViewChange, Signed, ViewChange,
@@ -16,7 +20,7 @@ impl Verifier {
         let statement = &proven.vote.statement;
         self.check_facts(statement)?;
         let mut checks = self.check_stable_proof(statement.stable, proven.stable.as_ref())?;
-        checks.add(self.check_any(&proven.vote)?);
+        checks.add(check_by(self.roster.at(statement.stable.next()), &proven.vote)?);
         let facts = statement.prepared.iter().copied();
         checks.add(self.check_proofs(facts, &proven.prepared)?);
         Ok(checks)
@@ -63,8 +67,9 @@ impl Verifier {
 
     /// P-3 as a stranger sees it: the primary and enough distinct backups.
     fn check_prepared(&self, proof: &PreparedCertificate) -> Form {
-        let sizes = self.config.sizes();
-        let primary = self.config.replicas.primary(proof.statement().view);
+        let config = self.roster.at(proof.statement().seq);
+        let sizes = config.sizes();
+        let primary = config.replicas.primary(proof.statement().view);
         let signers = proof.prepares.len().saturating_add(1);
         let ascending = proof.prepares.is_sorted_by(|(left, _), (right, _)| left < right);
         if proof.pre_prepare.signer != primary || proof.prepares.iter().any(|(signer, _)| *signer == primary)
@@ -76,7 +81,7 @@ impl Verifier {
         }
         let mut checks = self.check_signed(proof.statement().seq, &proof.pre_prepare)?;
         for vote in proof.votes() {
-            checks.add(self.check_any(&vote)?);
+            checks.add(check_by(config, &vote)?);
         }
         Ok(checks)
     }
@@ -84,12 +89,14 @@ impl Verifier {
     /// NV-2: a quorum wants the view, and what its primary assigns is what follows from that quorum's words.
     pub(super) fn check_new_view(&self, proven: &ProvenNewView) -> Form {
         let announced = &proven.announcement.statement;
-        if proven.announcement.signer != self.config.replicas.primary(announced.view) {
+        let carried = Carried::from_quorum(announced.view_changes.iter().map(|vote| &vote.statement));
+        // RE-3: a view belongs to the epoch that goes on after its checkpoint.
+        let config = self.roster.at(carried.stable().next());
+        if proven.announcement.signer != config.replicas.primary(announced.view) {
             return Err(InvalidMessage::WrongRole);
         }
-        let mut checks = self.check_any(&proven.announcement)?;
-        checks.add(self.check_supporters(announced.view, &announced.view_changes)?);
-        let carried = Carried::from_quorum(announced.view_changes.iter().map(|vote| &vote.statement));
+        let mut checks = check_by(config, &proven.announcement)?;
+        checks.add(self.check_supporters(config, announced.view, &announced.view_changes)?);
         checks.add(self.check_stable_proof(carried.stable(), proven.stable.as_ref())?);
         checks.add(self.check_proofs(carried.prepared(), &proven.prepared)?);
         if !announced.pre_prepares.iter().map(|vote| vote.statement).eq(carried.assignments(announced.view)) {
@@ -99,14 +106,14 @@ impl Verifier {
             if vote.signer != proven.announcement.signer {
                 return Err(InvalidMessage::WrongRole);
             }
-            checks.add(self.check_any(vote)?);
+            checks.add(check_by(config, vote)?);
         }
         Ok(checks)
     }
 
-    fn check_supporters(&self, view: View, votes: &[Signed<ViewChange>]) -> Form {
+    fn check_supporters(&self, config: &ValidConfig, view: View, votes: &[Signed<ViewChange>]) -> Form {
         let ascending = votes.is_sorted_by(|left, right| left.signer < right.signer);
-        if !ascending || votes.len() < self.config.sizes().quorum() {
+        if !ascending || votes.len() < config.sizes().quorum() {
             return Err(InvalidMessage::NoQuorum);
         }
         let mut checks = Checks::default();
@@ -115,7 +122,7 @@ impl Verifier {
                 return Err(InvalidMessage::ImpossibleFact);
             }
             self.check_facts(&vote.statement)?;
-            checks.add(self.check_any(vote)?);
+            checks.add(check_by(config, vote)?);
         }
         Ok(checks)
     }

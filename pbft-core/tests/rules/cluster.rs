@@ -8,7 +8,9 @@ use std::{
 
 use pbft_core::{
     Config, Effect, Input, Message, Now, Replica, Request, RequestId, Seq, ValidConfig,
+    config::ReplicaSet,
     crypto::Crypto,
+    message::Operation,
     replica::Recovered,
     request_buffer::FairBuffer,
     service::{AdmitAll, Executed, OrderedBatch, Outcome, ServiceCheckpoint},
@@ -17,16 +19,30 @@ use pbft_core::{
     wire,
 };
 
-use crate::stage::{self, START, config, id, key};
+use pbft_crypto::Digest;
+
+use crate::stage::{self, START, config, id, key, public_key};
 
 /// What the service remembers: the requests in the order of execution.
 type Journal = Vec<RequestId>;
+
+/// The first byte of an operation that asks for other replicas; their ids follow.
+const CHANGE: u8 = 0xee;
+
+/// A request for these replicas.
+pub(crate) fn change_to(client: u8, number: u64, replicas: &[u8]) -> Request {
+    let operation = Operation::new([&[CHANGE], replicas].concat());
+    Request { operation, ..stage::request(client, number) }
+}
 
 struct Node {
     replica: Replica,
     verifier: Verifier,
     log: MemoryLog,
     journal: Journal,
+    wanted: Option<Arc<ReplicaSet>>,
+    /// The results that it has proofs of; a crash takes them away, as an idle disk would.
+    certified: BTreeMap<Seq, Digest>,
     timer: Option<Duration>,
 }
 
@@ -48,6 +64,8 @@ pub(crate) struct Cluster {
     pub(crate) sent: Vec<(u16, Message)>,
     /// Replicas that are down hear nothing.
     pub(crate) down: Vec<u16>,
+    /// Whether replicas are going to change.
+    pub(crate) changes: bool,
 }
 
 impl Cluster {
@@ -69,11 +87,20 @@ impl Cluster {
             order: BTreeMap::new(),
             sent: Vec::new(),
             down: Vec::new(),
+            changes: false,
         };
         for index in 0..u16::try_from(cluster.nodes.len()).unwrap() {
             cluster.step(index, Input::Start);
         }
         cluster
+    }
+
+    /// A new replica, with an empty log. It must be told of the others, and they of it.
+    pub(crate) fn join(&mut self) -> u16 {
+        let index = u16::try_from(self.nodes.len()).unwrap();
+        self.nodes.push(node(index, &self.config, MemoryLog::default()));
+        self.step(index, Input::Start);
+        index
     }
 
     /// A replica dies and comes back from its log.
@@ -122,8 +149,11 @@ impl Cluster {
             }
             let message = wire::decode(&bytes).unwrap();
             let verified = self.nodes[usize::from(to)].verifier.verify(vec![(id(from), message)]);
-            let inputs = verified.into_iter().next().unwrap().unwrap();
-            inputs.into_iter().for_each(|input| self.step(to, input));
+            match verified.into_iter().next().unwrap() {
+                Ok(inputs) => inputs.into_iter().for_each(|input| self.step(to, input)),
+                // Who does not know yet that others took over, or has just learnt it, cannot read some messages.
+                Err(error) => assert!(self.changes, "{error} at {to} from {from}"),
+            }
         }
     }
 
@@ -145,13 +175,18 @@ impl Cluster {
 
     /// Has requests executed, asking again until every replica that is up has answered them. Fails after a while.
     pub(crate) fn complete(&mut self, requests: &[Request]) {
+        let up = (0..).take(self.nodes.len()).filter(|index| !self.down.contains(index));
+        self.complete_by(&up.collect::<Vec<_>>(), requests);
+    }
+
+    /// The same, until these replicas have answered.
+    pub(crate) fn complete_by(&mut self, replicas: &[u16], requests: &[Request]) {
         for _ in 0..200 {
-            let up = self.nodes.len() - self.down.len();
-            let alive = |index: &&u16| !self.down.contains(index);
-            let answers = |request: &&Request| {
-                self.replies.get(&request.id()).map_or(0, |by| by.keys().filter(alive).count())
+            let is_open = |request: &&Request| {
+                let answers = self.replies.get(&request.id());
+                !replicas.iter().all(|index| answers.is_some_and(|by| by.contains_key(index)))
             };
-            let open: Vec<_> = requests.iter().filter(|r| answers(r) < up).cloned().collect();
+            let open: Vec<_> = requests.iter().filter(is_open).cloned().collect();
             if open.is_empty() {
                 return;
             }
@@ -167,8 +202,24 @@ impl Cluster {
         self.nodes[usize::from(index)].replica.progress().executed.value()
     }
 
+    /// Where the log of a replica begins.
+    pub(crate) fn first_position(&mut self, index: u16) -> u64 {
+        let records = self.nodes[usize::from(index)].log.load().unwrap();
+        records.first().map_or(0, |(position, _)| position.value())
+    }
+
     pub(crate) fn journal(&self, index: u16) -> &Journal {
         &self.nodes[usize::from(index)].journal
+    }
+
+    /// The proofs of results that a replica got in its present life.
+    pub(crate) fn proofs(&self, index: u16) -> &BTreeMap<Seq, Digest> {
+        &self.nodes[usize::from(index)].certified
+    }
+
+    /// How many batches had a result.
+    pub(crate) fn with_results(&self) -> u64 {
+        self.order.values().filter(|batch| !batch.requests.is_empty()).count() as u64
     }
 
     pub(crate) fn replica(&self, index: u16) -> &Replica {
@@ -209,6 +260,10 @@ impl Cluster {
             }
             Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
             Effect::SetTimer(at) => node.timer = Some(at),
+            Effect::Reconfigured(roster) => node.verifier.update(roster),
+            Effect::Certified(certificate) => {
+                node.certified.insert(certificate.statement.seq, certificate.statement.digest);
+            }
             Effect::Decline { .. } => {}
             Effect::Evidence(_) | Effect::CheckpointTooLarge { .. } | Effect::Diverged { .. } => {
                 panic!("all replicas are correct: {effect:?}")
@@ -231,11 +286,17 @@ impl Cluster {
         for request in &batch.requests {
             assert!(!node.journal.contains(&request.id()), "exactly once");
             node.journal.push(request.id());
+            if let [CHANGE, ids @ ..] = request.operation.as_bytes() {
+                let member = |index: &u8| (id((*index).into()), public_key((*index).into()));
+                node.wanted = Some(Arc::new(ReplicaSet::of(ids.iter().map(member))));
+            }
             outcomes.push(Outcome::Applied(node.journal.len().to_le_bytes().to_vec()));
         }
-        let checkpoint =
-            checkpoint.then(|| ServiceCheckpoint::from_snapshot(wire::encode(&node.journal).unwrap()));
-        Input::Executed { executed: Executed::new(outcomes), checkpoint }
+        let snapshot = || wire::encode(&(&node.journal, &node.wanted.as_deref())).unwrap();
+        let checkpoint = checkpoint.then(|| ServiceCheckpoint::from_snapshot(snapshot()));
+        let result = (!batch.requests.is_empty()).then(|| result_of(&node.journal));
+        let executed = Executed { outcomes, wake_at: None, replicas: node.wanted.clone(), result };
+        Input::Executed { executed, checkpoint }
     }
 }
 
@@ -246,9 +307,16 @@ fn node(index: u16, config: &Arc<ValidConfig>, mut log: MemoryLog) -> Node {
     let recovered = Replica::recover(id(index), config.clone(), crypto.clone(), buffer, records);
     let Recovered { replica, checkpoint } = recovered.unwrap();
     let snapshot = checkpoint.and_then(|checkpoint| checkpoint.snapshot);
-    let journal = snapshot.map_or_else(Journal::new, |bytes| wire::decode(&bytes).unwrap());
-    let verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
-    Node { replica, verifier, log, journal, timer: None }
+    let (journal, wanted): (Journal, Option<ReplicaSet>) =
+        snapshot.map_or_else(Default::default, |bytes| wire::decode(&bytes).unwrap());
+    let mut verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
+    verifier.update(replica.roster().clone());
+    let (wanted, certified) = (wanted.map(Arc::new), BTreeMap::new());
+    Node { replica, verifier, log, journal, wanted, certified, timer: None }
+}
+
+fn result_of(journal: &Journal) -> Digest {
+    ServiceCheckpoint::from_snapshot(wire::encode(journal).unwrap()).digest
 }
 
 /// A few requests of two clients.

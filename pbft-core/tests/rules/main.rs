@@ -7,6 +7,7 @@ mod cluster;
 mod stage;
 mod view_messages;
 
+mod attesting;
 mod batching;
 mod checkpoints;
 mod diagnosis;
@@ -15,6 +16,7 @@ mod fairness;
 mod ids;
 mod log_before_send;
 mod new_view;
+mod reconfiguration;
 mod requests;
 mod restart;
 mod retransmission;

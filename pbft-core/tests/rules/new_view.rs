@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    Effect, Input, Message, Seq, View,
+    Effect, Epoch, Input, Message, Seq, View,
     evidence::Evidence,
     message::{Batch, PrePrepare, Prepare, Proposal, ProvenNewView, ProvenViewChange, SlotStatus, Status},
     service::{Executed, Outcome},
@@ -307,7 +307,16 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
     assert_eq!(shown(&stage.hear(2, &status(0, 0, &[]))), 0, "just now");
     let at = |active| {
         let (view, executed, stable) = (View::new(1), Seq::ZERO, Seq::ZERO);
-        Message::Status(Status { view, active, executed, stable, slots: vec![SlotStatus::Empty] })
+        Message::Status(Status {
+            view,
+            active,
+            executed,
+            stable,
+            slots: vec![SlotStatus::Empty],
+            epoch: Epoch::ZERO,
+            known: Epoch::ZERO,
+            certified: executed,
+        })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");
     assert_eq!(shown(&stage.hear(0, &at(false))), 1);

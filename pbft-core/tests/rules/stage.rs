@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    ClientId, Config, Effect, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, Seq,
+    ClientId, Config, Effect, Epoch, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, Seq,
     UnixMillis, ValidConfig, View,
     certificate::Certificate,
     config::ReplicaSet,
@@ -76,6 +76,8 @@ pub(crate) struct Stage {
     index: u16,
     /// Makes the service ask to be woken.
     pub(crate) wake_at: Option<UnixMillis>,
+    /// What the service wants certified of each batch.
+    pub(crate) result: Option<Digest>,
 }
 
 impl Stage {
@@ -90,7 +92,7 @@ impl Stage {
         let replica = recover(index, &config, &mut log);
         let verifier = Verifier::new(config.clone(), key(index), Arc::new(AdmitAll));
         let now = Now { elapsed: Duration::from_secs(1), wall: START };
-        let mut stage = Self { config, replica, verifier, log, now, index, wake_at: None };
+        let mut stage = Self { config, replica, verifier, log, now, index, wake_at: None, result: None };
         stage.input(Input::Start);
         stage
     }
@@ -156,7 +158,7 @@ impl Stage {
     /// The service has executed `count` requests.
     pub(crate) fn executed(&mut self, count: usize, checkpoint: bool) -> Vec<Effect> {
         let outcomes = vec![Outcome::Applied(b"done".to_vec()); count];
-        let executed = Executed { outcomes, wake_at: self.wake_at };
+        let executed = Executed { outcomes, wake_at: self.wake_at, replicas: None, result: self.result };
         let checkpoint = checkpoint.then(|| ServiceCheckpoint::from_snapshot(b"state".to_vec()));
         self.input(Input::Executed { executed, checkpoint })
     }
@@ -319,5 +321,8 @@ pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Messag
         executed: seq(executed),
         stable: seq(stable),
         slots,
+        epoch: Epoch::ZERO,
+        known: Epoch::ZERO,
+        certified: seq(executed),
     })
 }

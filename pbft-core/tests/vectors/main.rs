@@ -9,14 +9,13 @@ mod values;
 use std::{collections::BTreeSet, fmt::Debug, fs, path::PathBuf};
 
 use pbft_core::{
-    Message, Seq, UnixMillis,
+    Message, Seq,
     client_table::{self, ClientTable},
     message::{Batch, Statement, signed::signing_digest},
-    replica::checkpointing::state_digest,
     service::{Outcome, ServiceCheckpoint},
     wire,
 };
-use pbft_crypto::{Digest, Domain};
+use pbft_crypto::Domain;
 use serde::{Serialize, de::DeserializeOwned};
 
 const RENEW: &str = "RENEW_VECTORS";
@@ -95,9 +94,9 @@ fn kinds_are_numbered_from_zero_without_a_gap() {
     let tags = |encoded: Vec<Vec<u8>>| encoded.iter().map(|bytes| bytes[1]).collect::<Vec<_>>();
     let messages = tags(values::messages().iter().map(|m| wire::encode(m).unwrap()).collect());
     let records = tags(values::records().iter().map(|r| wire::encode(r).unwrap()).collect());
-    assert_eq!((messages, records), ((0..11).collect(), (0..9).collect()));
+    assert_eq!((messages, records), ((0..14).collect(), (0..10).collect()));
     let names: BTreeSet<_> = values::messages().iter().map(Message::kind).collect();
-    assert_eq!(names.len(), 11);
+    assert_eq!(names.len(), 14);
 }
 
 #[test]
@@ -109,6 +108,7 @@ fn what_signatures_cover_is_frozen() {
     frozen.signing_digest("signing-checkpoint", 3, &values::checkpoint());
     frozen.signing_digest("signing-view-change", 1, &values::view_change(1).vote.statement);
     frozen.signing_digest("signing-new-view", 1, &values::new_view().announcement.statement);
+    frozen.signing_digest("signing-attestation", 2, &values::attestation());
     frozen.check();
 }
 
@@ -134,9 +134,12 @@ fn digests_are_frozen() {
     frozen.bytes("digest-request", values::requests()[0].digest().as_bytes());
     frozen.bytes("digest-batch", values::batch().digest().as_bytes());
     frozen.bytes("digest-null-request", Batch::null().digest().as_bytes());
-    let [service, clients] = [3, 4].map(|byte| Digest::from_bytes([byte; 32]));
-    let state = state_digest(Seq::new(1), UnixMillis::new(2), &service, &clients);
-    frozen.bytes("digest-state", state.as_bytes());
+    frozen.bytes("digest-state", values::summary(None).digest().as_bytes());
+    let changing = values::summary(Some(values::change()));
+    frozen.bytes("digest-state-with-change", changing.digest().as_bytes());
+    let change = values::change();
+    let successor = values::config().succeeded_by(change.replicas, change.after).unwrap();
+    frozen.bytes("digest-epoch", successor.domain().as_bytes());
     frozen.bytes("digest-clients", client_table::digest_of(b"table").as_bytes());
     let snapshot = ServiceCheckpoint::from_snapshot(b"state".to_vec());
     frozen.bytes("digest-snapshot", snapshot.digest.as_bytes());

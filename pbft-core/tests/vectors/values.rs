@@ -4,14 +4,14 @@
 use std::sync::Arc;
 
 use pbft_core::{
-    ClientId, Config, Message, ReplicaId, Request, RequestNumber, Seq, UnixMillis, ValidConfig, View,
+    ClientId, Config, Epoch, Message, ReplicaId, Request, RequestNumber, Seq, UnixMillis, ValidConfig, View,
     certificate::Certificate,
     config::ReplicaSet,
     crypto::P256Crypto,
     message::{
-        Batch, Checkpoint, Commit, CommittedBatch, Fetch, NewView, Operation, PrePrepare, Prepare,
-        PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange, Signed, SlotStatus, Statement,
-        Status, ViewChange,
+        Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, Handover, Membership, NewView,
+        Operation, PrePrepare, Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange,
+        Signed, SlotStatus, StateSummary, Statement, Status, ViewChange,
     },
     storage::{CheckpointRecord, Record},
 };
@@ -81,6 +81,10 @@ pub(crate) const fn checkpoint() -> Checkpoint {
     Checkpoint { seq: STABLE, digest: Digest::from_bytes([0xdd; 32]) }
 }
 
+pub(crate) const fn attestation() -> Attestation {
+    Attestation { seq: SEQ, digest: Digest::from_bytes([0xaa; 32]) }
+}
+
 fn proposal() -> Proposal {
     Proposal { pre_prepare: sign(0, pre_prepare()), batch: Arc::new(batch()) }
 }
@@ -120,9 +124,47 @@ pub(crate) fn new_view() -> ProvenNewView {
     }
 }
 
+/// The state at the checkpoint, with a change that takes effect there or without.
+pub(crate) fn summary(next: Option<Change>) -> StateSummary {
+    StateSummary {
+        seq: STABLE,
+        time: TIME,
+        wake_at: Some(TIME.next()),
+        service: Digest::from_bytes([3; 32]),
+        clients: Digest::from_bytes([4; 32]),
+        membership: Membership {
+            epoch: Epoch::ZERO,
+            replicas: config().replicas.digest(),
+            next,
+            wanted: None,
+        },
+    }
+}
+
+/// Replica 5 takes the place of replica 0.
+pub(crate) fn change() -> Change {
+    let members = [1, 2, 3, 5].map(|index| (id(index), key_pair(index).public_key()));
+    Change { replicas: ReplicaSet::of(members), after: STABLE }
+}
+
+fn handover() -> Handover {
+    let summary = summary(Some(change()));
+    let checkpoint = Checkpoint { seq: STABLE, digest: summary.digest() };
+    Handover { certificate: certificate(checkpoint), summary }
+}
+
 fn status() -> Status {
     let slots = vec![SlotStatus::Committed, SlotStatus::Prepared, SlotStatus::PrePrepared, SlotStatus::Empty];
-    Status { view: VIEW, active: true, executed: Seq::new(1029), stable: STABLE, slots }
+    Status {
+        view: VIEW,
+        active: true,
+        executed: Seq::new(1029),
+        stable: STABLE,
+        slots,
+        epoch: Epoch::new(1),
+        known: Epoch::new(2),
+        certified: Seq::new(1028),
+    }
 }
 
 /// In the order of their numbers in the format.
@@ -139,6 +181,9 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Stable(certificate(checkpoint())),
         Message::ViewChange(Box::new(view_change(1))),
         Message::NewView(Box::new(new_view())),
+        Message::Handover(Box::new(handover())),
+        Message::Attestation(sign(2, attestation())),
+        Message::Certified(certificate(attestation())),
     ]
 }
 
@@ -150,15 +195,18 @@ pub(crate) fn records() -> Vec<Record> {
         Record::Commit { commit: sign(2, commit()), prepares: vec![sign(1, prepare()), sign(2, prepare())] },
         Record::Committed(certificate(commit())),
         Record::CaughtUp(committed()),
-        Record::Checkpoint(CheckpointRecord {
+        Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: sign(2, checkpoint()),
             clients: vec![1, 2, 3],
             snapshot: Some(vec![4, 5]),
-            wake_at: Some(TIME.next()),
-            time: TIME,
-        }),
+            summary: summary(None),
+            handovers: vec![handover()],
+            certified: Seq::new(1022),
+            results: vec![Attestation { seq: STABLE, digest: Digest::from_bytes([0xaa; 32]) }],
+        })),
         Record::Stable(certificate(checkpoint())),
         Record::ViewChange(Box::new(view_change(2))),
         Record::NewView(Box::new(new_view())),
+        Record::Handover(Box::new(handover())),
     ]
 }

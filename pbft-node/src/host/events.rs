@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use pbft_core::{
     Input, Seq,
+    certificate::Certificate,
+    message::Attestation,
     service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
     storage::{Durable, LogPosition, Record},
 };
@@ -43,14 +45,14 @@ pub enum Failure {
         /// What it may take.
         limit: usize,
     },
-    /// A quorum certified another state.
-    #[error("the state at {seq} is {own}, but a quorum certified {certified}: rebuild this replica")]
+    /// Another state, or another result of a batch, is certified.
+    #[error("at {seq} this replica has {own}, but {certified} is certified: rebuild this replica")]
     Diverged {
         /// Where.
         seq: Seq,
         /// What this replica has.
         own: Digest,
-        /// What the quorum has.
+        /// What is certified.
         certified: Digest,
     },
 }
@@ -82,9 +84,13 @@ pub(crate) enum ToLog {
 
 /// To the service.
 #[derive(Debug)]
-pub(crate) struct ToService {
-    pub(crate) batch: OrderedBatch,
-    pub(crate) checkpoint: bool,
+pub(crate) enum ToService {
+    /// Answered by [`Internal::Executed`].
+    Execute {
+        batch: OrderedBatch,
+        checkpoint: bool,
+    },
+    Certified(Certificate<Attestation>),
 }
 
 /// All channels between the threads of one node.
@@ -94,7 +100,7 @@ pub(crate) struct Channels {
     pub(crate) inputs: (Sender<External>, Receiver<External>),
     /// Unbounded, but the protocol's window bounds what can be in it.
     pub(crate) to_log: (Sender<ToLog>, Receiver<ToLog>),
-    /// As above: one batch at a time.
+    /// As above: one batch at a time, and the certificates of those in the window.
     pub(crate) to_service: (Sender<ToService>, Receiver<ToService>),
 }
 

@@ -13,6 +13,7 @@ use pbft_core::{
     network::Network,
     recording::RecordedInput,
     replica::{Progress, WaitsFor},
+    roster::Roster,
 };
 use pbft_crypto::Digest;
 use tokio::sync::watch;
@@ -50,6 +51,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) diagnosed: Duration,
     pub(crate) failure: watch::Sender<Option<Failure>>,
     pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
+    pub(crate) roster: watch::Sender<Arc<Roster>>,
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
@@ -183,10 +185,17 @@ impl ReplicaThread {
                 self.answer(&request, ClientAnswer::Decline(id, reason));
             }
             Effect::Execute { batch, checkpoint } => {
-                let _ = self.to_service.send(ToService { batch, checkpoint });
+                let _ = self.to_service.send(ToService::Execute { batch, checkpoint });
+            }
+            Effect::Certified(certificate) => {
+                self.metrics.certified.inc();
+                let _ = self.to_service.send(ToService::Certified(certificate));
             }
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),
+            Effect::Reconfigured(roster) => {
+                self.roster.send_replace(roster);
+            }
             Effect::CheckpointTooLarge { seq, bytes, limit } => {
                 return Err(End::Failed(Failure::CheckpointTooLarge { seq, bytes, limit }));
             }

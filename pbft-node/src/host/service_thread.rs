@@ -16,18 +16,31 @@ pub(crate) fn run<S: Service>(
     replica: &Sender<Internal>,
     metrics: &ReplicaMetrics,
 ) {
-    for ToService { batch, checkpoint } in orders {
-        let started = Instant::now();
-        let executed = service.execute(&batch);
-        metrics.executed(batch.requests.len(), started.elapsed());
-        let checkpoint = checkpoint.then(|| service.checkpoint());
+    for order in orders {
+        let answer = carry_out(&mut service, order, metrics);
         if let Some(why) = failure() {
             // Nobody is left to hear it if this fails.
             let _ = replica.send(Internal::Failed(Failure::Execution(why)));
             return;
         }
-        if replica.send(Internal::Executed { executed, checkpoint }).is_err() {
+        if answer.is_some_and(|answer| replica.send(answer).is_err()) {
             return;
+        }
+    }
+}
+
+fn carry_out<S: Service>(service: &mut S, order: ToService, metrics: &ReplicaMetrics) -> Option<Internal> {
+    match order {
+        ToService::Execute { batch, checkpoint } => {
+            let started = Instant::now();
+            let executed = service.execute(&batch);
+            metrics.executed(batch.requests.len(), started.elapsed());
+            let checkpoint = checkpoint.then(|| service.checkpoint());
+            Some(Internal::Executed { executed, checkpoint })
+        }
+        ToService::Certified(certificate) => {
+            service.certified(certificate);
+            None
         }
     }
 }
@@ -67,8 +80,9 @@ mod tests {
         let (replica, heard) = unbounded();
         for seq in 1..=2 {
             let (origin, time) = (View::ZERO, UnixMillis::new(seq));
-            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests: Vec::new() };
-            orders.send(ToService { batch, checkpoint: true }).unwrap();
+            let (requests, replicas) = (Vec::new(), Digest::ZERO);
+            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests, replicas };
+            orders.send(ToService::Execute { batch, checkpoint: true }).unwrap();
         }
         let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));
         run(Anything, &|| Some("the disk is full".into()), &to_do, &replica, &metrics);

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use pbft_core::{Input, Message, ReplicaId, Request, verify::Verifier};
+use pbft_core::{Input, Message, ReplicaId, Request, roster::Roster, verify::Verifier};
 use tokio::sync::{mpsc, watch};
 
 use super::{events::External, waiters::Waiters};
@@ -20,6 +20,8 @@ const MAX_EVENTS_AT_ONCE: usize = 256;
 pub(crate) struct VerifyThread {
     pub(crate) source: Arc<Mutex<mpsc::Receiver<Inbound>>>,
     pub(crate) verifier: Verifier,
+    /// Who may vote; the verifier follows it.
+    pub(crate) roster: watch::Receiver<Arc<Roster>>,
     pub(crate) inputs: Sender<External>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) transport: Transport,
@@ -41,7 +43,7 @@ struct Submitted {
 
 impl VerifyThread {
     /// Runs until the transport or the replica is gone.
-    pub(crate) fn run(&self) {
+    pub(crate) fn run(mut self) {
         let mut events = Vec::with_capacity(MAX_EVENTS_AT_ONCE);
         loop {
             {
@@ -49,6 +51,10 @@ impl VerifyThread {
                 if source.blocking_recv_many(&mut events, MAX_EVENTS_AT_ONCE) == 0 {
                     return;
                 }
+            }
+            if self.roster.has_changed().unwrap_or(false) {
+                let roster = self.roster.borrow_and_update().clone();
+                self.verifier.update(roster);
             }
             if self.handle(&mut events).is_err() {
                 return;

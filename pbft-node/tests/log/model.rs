@@ -1,8 +1,8 @@
 //! What the tests share: records that are easy to tell apart, small logs, and a source of choices.
 
 use pbft_core::{
-    ReplicaId, Seq, UnixMillis,
-    message::{Checkpoint, Signed},
+    Epoch, ReplicaId, Seq, UnixMillis,
+    message::{Attestation, Checkpoint, Membership, Signed, StateSummary},
     storage::{CheckpointRecord, Log, LogPosition, Record},
 };
 use pbft_crypto::{Digest, Signature};
@@ -22,7 +22,7 @@ pub(crate) fn at(position: u64) -> LogPosition {
 /// A record whose content depends on `content`, with so many bytes besides its fixed fields.
 pub(crate) fn record(content: u64, bytes: usize) -> Record {
     let mut choices = Choices::new(content);
-    Record::Checkpoint(CheckpointRecord {
+    Record::Checkpoint(Box::new(CheckpointRecord {
         checkpoint: Signed {
             statement: Checkpoint { seq: Seq::new(content), digest: Digest::from_bytes([3; 32]) },
             signer: ReplicaId::new(1),
@@ -30,9 +30,19 @@ pub(crate) fn record(content: u64, bytes: usize) -> Record {
         },
         clients: (0..bytes).map(|_| choices.byte()).collect(),
         snapshot: None,
-        wake_at: None,
-        time: UnixMillis::new(content),
-    })
+        summary: StateSummary {
+            seq: Seq::new(content),
+            time: UnixMillis::new(content),
+            wake_at: None,
+            service: Digest::ZERO,
+            clients: Digest::ZERO,
+            membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
+        },
+        handovers: Vec::new(),
+        certified: Seq::ZERO,
+        // No record ends with zeros: the tests look for the end of what was written.
+        results: vec![Attestation { seq: Seq::new(1), digest: Digest::from_bytes([4; 32]) }],
+    }))
 }
 
 /// Small segments, so that a short test has many.

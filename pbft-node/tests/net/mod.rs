@@ -7,7 +7,7 @@ use std::{
 };
 
 use pbft_core::{
-    Message, ReplicaId, Seq, View,
+    Epoch, Message, ReplicaId, Seq, View,
     config::ReplicaSet,
     message::Status,
     wire::{decode, encode},
@@ -207,7 +207,17 @@ pub(crate) fn hello(role: Role) -> Hello {
 /// A message with a number in it.
 pub(crate) fn message(number: u64) -> Message {
     let (view, seq) = (View::ZERO, Seq::new(number));
-    Message::Status(Status { view, active: true, executed: seq, stable: seq, slots: Vec::new() })
+    let (epoch, known) = (Epoch::ZERO, Epoch::ZERO);
+    Message::Status(Status {
+        view,
+        active: true,
+        executed: seq,
+        stable: seq,
+        slots: Vec::new(),
+        epoch,
+        known,
+        certified: seq,
+    })
 }
 
 /// A message of about so many bytes.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use pbft_core::{
     Message, ReplicaId,
     certificate::Certificate,
-    message::{Batch, Checkpoint, Commit, CommittedBatch, Prepare, Statement},
+    message::{Attestation, Batch, Checkpoint, Commit, CommittedBatch, Prepare, Statement},
 };
 
 use super::{Behaviour, Kit, flipped};
@@ -31,9 +31,15 @@ impl Behaviour for Forger {
             }
             Message::Checkpoint(vote) => {
                 let Checkpoint { seq, digest } = vote.statement;
+                let quorum = kit.config.sizes().quorum();
                 let seq = seq.plus(kit.rng.pick(&[0, kit.config.checkpoint_period, 1000]));
-                let forged = forged_certificate(kit, Checkpoint { seq, digest: flipped(digest) });
+                let forged = forged_certificate(kit, Checkpoint { seq, digest: flipped(digest) }, quorum);
                 kit.send(to, &Message::Stable(forged));
+            }
+            Message::Attestation(vote) => {
+                let lie = Attestation { digest: flipped(vote.statement.digest), ..vote.statement };
+                let forged = forged_certificate(kit, lie, kit.config.sizes().weak());
+                kit.send(to, &Message::Certified(forged));
             }
             _ => {}
         }
@@ -47,14 +53,14 @@ fn forged_batch(kit: &mut Kit<'_>, honest: Commit) -> CommittedBatch {
     let batch = Batch { origin: honest.view, time, requests: Vec::new() };
     let seq = honest.seq.plus(kit.rng.below(2));
     let statement = Commit { seq, digest: batch.digest(), ..honest };
-    CommittedBatch { certificate: forged_certificate(kit, statement), batch: Arc::new(batch) }
+    let quorum = kit.config.sizes().quorum();
+    CommittedBatch { certificate: forged_certificate(kit, statement, quorum), batch: Arc::new(batch) }
 }
 
-/// A quorum of names: all others, or its own name again and again.
-fn forged_certificate<T: Statement + Copy>(kit: &mut Kit<'_>, statement: T) -> Certificate<T> {
+/// As many names as are needed: all others, or its own name again and again.
+fn forged_certificate<T: Statement + Copy>(kit: &mut Kit<'_>, statement: T, needed: usize) -> Certificate<T> {
     let only_me = kit.rng.chance(300_000);
-    let quorum = kit.config.sizes().quorum();
-    let names = kit.config.replicas.ids().map(|name| if only_me { kit.id } else { name }).take(quorum);
+    let names = kit.config.replicas.ids().map(|name| if only_me { kit.id } else { name }).take(needed);
     let sign = |name| (name, kit.sign_as(name, statement).signature);
     Certificate { statement, signatures: names.map(sign).collect() }
 }

@@ -1,7 +1,7 @@
 //! Claims wild progress, gives wrong replies, and answers no fetch.
 
 use pbft_core::{
-    Message, ReplicaId, Seq, View,
+    Epoch, Message, ReplicaId, Seq, View,
     message::{Fetch, Reply, SlotStatus, Status},
     service::Outcome,
 };
@@ -46,6 +46,9 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
         active: kit.rng.chance(700_000),
         executed: kit.rng.pick(&far),
         stable: kit.rng.pick(&far),
+        certified: kit.rng.pick(&far),
         slots: (0..length).map(|_| kit.rng.pick(&slot)).collect(),
+        epoch: kit.rng.pick(&[truth.epoch, truth.epoch, truth.epoch, Epoch::ZERO, truth.epoch.next()]),
+        known: kit.rng.pick(&[truth.known, truth.known, Epoch::ZERO, Epoch::new(u64::MAX)]),
     }
 }

@@ -39,6 +39,7 @@ fn mutated(kit: &mut Kit<'_>, message: Message) -> Message {
         Message::Status(mut status) => {
             mutate(kit, &mut status.view, &mut status.executed, &mut Digest::ZERO.clone());
             status.stable = by_one(kit, status.stable);
+            status.certified = by_one(kit, status.certified);
             status.slots.pop();
             Message::Status(status)
         }
@@ -78,6 +79,27 @@ fn mutated(kit: &mut Kit<'_>, message: Message) -> Message {
                 _ => drop(s.pre_prepares.pop()),
             });
             Message::NewView(proven)
+        }
+        Message::Handover(mut handover) => {
+            let summary = &mut handover.summary;
+            match kit.rng.below(4) {
+                0 => summary.seq = by_one(kit, summary.seq),
+                1 => summary.service = flipped(summary.service),
+                2 => summary.membership.next = None,
+                _ => drop(handover.certificate.signatures.pop()),
+            }
+            Message::Handover(handover)
+        }
+        Message::Attestation(vote) => Message::Attestation(mutated_vote(kit, vote, |kit, s| {
+            mutate(kit, &mut View::ZERO.clone(), &mut s.seq, &mut s.digest);
+        })),
+        Message::Certified(mut certificate) => {
+            match kit.rng.below(3) {
+                0 => certificate.statement.seq = by_one(kit, certificate.statement.seq),
+                1 => drop(certificate.signatures.pop()),
+                _ => certificate.signatures.extend(certificate.signatures.last().copied()),
+            }
+            Message::Certified(certificate)
         }
         Message::Forward(mut requests) => {
             requests.extend(requests.last().cloned());

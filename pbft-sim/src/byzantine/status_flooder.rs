@@ -1,7 +1,7 @@
 //! Says again and again that it has nothing, so that others send it everything.
 
 use pbft_core::{
-    Message, ReplicaId, Seq, View,
+    Epoch, Message, ReplicaId, Seq, View,
     message::{SlotStatus, Status},
 };
 
@@ -26,11 +26,14 @@ impl Behaviour for StatusFlooder {
         {
             let slots = usize::try_from(kit.config.window).unwrap_or(0) + kit.rng.index(2);
             let nothing = Status {
+                certified: Seq::ZERO,
                 view: View::new(kit.rng.pick(&[0, status.view.value()])),
                 active: kit.rng.chance(500_000),
                 executed: kit.rng.pick(&[Seq::ZERO, status.stable, status.executed]),
                 stable: kit.rng.pick(&[Seq::ZERO, status.stable]),
                 slots: vec![SlotStatus::Empty; slots],
+                epoch: status.epoch,
+                known: kit.rng.pick(&[Epoch::ZERO, status.known]),
             };
             self.left = self.left.saturating_sub(6);
             for _ in 0..6 {

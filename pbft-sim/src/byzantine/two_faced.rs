@@ -24,6 +24,11 @@ impl Behaviour for TwoFaced {
                 statement.digest = flipped(statement.digest);
                 Message::Checkpoint(kit.sign_as(kit.id, statement))
             }
+            Message::Attestation(vote) => {
+                let mut statement = vote.statement;
+                statement.digest = flipped(statement.digest);
+                Message::Attestation(kit.sign_as(kit.id, statement))
+            }
             _ => return kit.send(to, message),
         };
         match kit.rng.below(3) {

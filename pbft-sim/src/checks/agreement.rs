@@ -97,6 +97,7 @@ impl Agreement {
                 self.bodies.entry(Batch::null().digest()).or_insert_with(|| Arc::new(Batch::null()));
                 self.remembers(&look, proven, counters)
             }
+            Record::Handover(_) => Ok(()),
         }
     }
 
@@ -176,7 +177,7 @@ impl Look<'_> {
         if signers.len() < self.quorum() || signers.len() != certificate.signatures.len() {
             return Err(bad);
         }
-        let checks = certificate.signature_checks(self.config).ok_or(bad.clone())?;
+        let checks = certificate.signature_checks(self.config, self.quorum()).ok_or(bad.clone())?;
         if checks.iter().all(|check| self.crypto.verify(check)) { Ok(()) } else { Err(bad) }
     }
 

@@ -35,6 +35,9 @@ pub fn check(
             contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
         Evidence::ViewChanges(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
+        Evidence::Attestations(pair) => {
+            contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
+        }
         Evidence::NewViews(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
     };
     if !sound {

@@ -110,6 +110,17 @@ impl Execution {
         Ok(())
     }
 
+    /// What a batch had as its result, if it had one.
+    pub(super) fn result(&self, seq: Seq) -> Option<Digest> {
+        self.results.get(&seq)?.result
+    }
+
+    /// The numbers up to `executed` that had one.
+    pub(super) fn with_results(&self, executed: Seq) -> impl Iterator<Item = Seq> {
+        let some = |(seq, executed): (&Seq, &Executed)| executed.result.map(|_| *seq);
+        self.results.range(..=executed).filter_map(some)
+    }
+
     pub(super) fn on_executed(&mut self, batch: &OrderedBatch, executed: &Executed) -> Result<(), Violation> {
         let seq = batch.seq;
         if let Some(first) = self.results.get(&seq) {

@@ -64,6 +64,12 @@ pub enum Violation {
     SentBeforeDurable { replica: ReplicaId, kind: StatementKind, seq: Seq },
     #[error("replica {replica} calls itself diverged at {seq}")]
     Diverged { replica: ReplicaId, seq: Seq },
+    #[error(
+        "replica {replica} hands on a certificate for {seq} that is not true, not proven, or not yet known"
+    )]
+    FalseCertificate { replica: ReplicaId, seq: Seq },
+    #[error("replica {replica} hands on two certificates for {seq} in one life")]
+    CertifiedTwice { replica: ReplicaId, seq: Seq },
     #[error("replica {accuser} blames {culprit}, which is correct")]
     WronglyBlamed { accuser: ReplicaId, culprit: ReplicaId },
     #[error("replica {accuser} has evidence against {culprit} that proves nothing")]

@@ -60,6 +60,10 @@ impl Voting {
         if *self.said.entry(key).or_insert(digest) != digest {
             return Err(Violation::SaidTwoThings { replica, kind, view, seq });
         }
+        // A result follows from the order: whoever loses it in a crash gets the same one again.
+        if kind == StatementKind::Attestation {
+            return Ok(());
+        }
         if self.written.get(&(key, digest)).is_none_or(|position| *position > synced) {
             return Err(Violation::SentBeforeDurable { replica, kind, seq });
         }
@@ -82,6 +86,10 @@ fn votes_in(message: &Message) -> Vec<Vote> {
             let s = vote.statement;
             vec![(vote.signer, StatementKind::Checkpoint, View::ZERO, s.seq, s.digest)]
         }
+        Message::Attestation(vote) => {
+            let s = vote.statement;
+            vec![(vote.signer, StatementKind::Attestation, View::ZERO, s.seq, s.digest)]
+        }
         Message::ViewChange(proven) => vec![about_view(&proven.vote, proven.vote.statement.view)],
         Message::NewView(proven) => {
             let announced = about_view(&proven.announcement, proven.view());
@@ -92,7 +100,9 @@ fn votes_in(message: &Message) -> Vec<Vote> {
         | Message::Status(_)
         | Message::Fetch(_)
         | Message::Committed(_)
-        | Message::Stable(_) => vec![],
+        | Message::Stable(_)
+        | Message::Handover(_)
+        | Message::Certified(_) => vec![],
     }
 }
 
@@ -115,6 +125,6 @@ fn votes_in_record(record: &Record) -> Vec<Vote> {
         Record::Checkpoint(record) => votes_in(&Message::Checkpoint(record.checkpoint.clone())),
         Record::ViewChange(proven) => votes_in(&Message::ViewChange(proven.clone())),
         Record::NewView(proven) => votes_in(&Message::NewView(proven.clone())),
-        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) => vec![],
+        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) | Record::Handover(_) => vec![],
     }
 }

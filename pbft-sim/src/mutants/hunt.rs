@@ -94,6 +94,9 @@ pub fn hunt_here(bug: Option<&Bug>, limit: Duration, seeds: u64) -> Outcome {
 
 fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
     let mut plan = Plan::of(seed, sizes);
+    if bug.is_some_and(|bug| bug.calm) {
+        plan = plan.calm();
+    }
     if let Some(bug) = bug.filter(|bug| !bug.liars.is_empty()) {
         plan.byzantine = bug.liars.iter().map(|(liar, kind)| (ReplicaId::new(*liar), *kind)).collect();
         plan.outside.clear();

@@ -66,7 +66,8 @@ impl Market {
             TxOutcome::Included { receipt, .. } => Outcome::Applied(bytes(receipt)),
         });
         let wake_at = self.ledger.next_deadline().map(|at| pbft_core::UnixMillis::new(at.value()));
-        Executed { outcomes: outcomes.collect(), wake_at }
+        let result = applied.block.as_ref().map(ledger::Block::hash);
+        Executed { outcomes: outcomes.collect(), wake_at, replicas: None, result }
     }
 
     fn learn(&mut self, transaction: &Transaction, outcome: &TxOutcome) {
@@ -241,7 +242,13 @@ mod tests {
                 verb.request(client_id(client), RequestNumber::new(number), key, amount)
             };
             let requests = (0..4).map(ask).collect();
-            let executed = market.apply(&OrderedBatch { seq, origin: View::ZERO, time, requests });
+            let executed = market.apply(&OrderedBatch {
+                seq,
+                origin: View::ZERO,
+                time,
+                requests,
+                replicas: Digest::ZERO,
+            });
             applied +=
                 executed.outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Applied(_))).count();
             market.check().unwrap();

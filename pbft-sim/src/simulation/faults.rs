@@ -195,7 +195,8 @@ impl Simulation {
         let mut ends = correct.map(|node| {
             let life = node.life.as_ref()?;
             let progress = life.replica.progress();
-            let quiet = progress.proposed == progress.executed && !life.service.waits();
+            let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
+            let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;
             // A primary that is gone must be noticed, too, without any request.
             let noticed = !(progress.view_active && outside.contains(&progress.primary));
             (quiet && noticed).then_some(progress.executed)
@@ -211,8 +212,8 @@ impl Simulation {
         }
         let open = self.customers.iter().map(crate::customer::Customer::open).sum();
         let replicas = self.nodes.iter().filter_map(|node| {
-            let progress = node.life.as_ref()?.replica.progress();
-            Some(format!("\n    {progress:?}"))
+            let replica = &node.life.as_ref()?.replica;
+            Some(format!("\n    {:?}, certified {}", replica.progress(), replica.certified()))
         });
         Err(Violation::Stuck { waited: self.plan.patience, open, replicas: replicas.collect() })
     }

@@ -4,7 +4,8 @@ use core::time::Duration;
 
 use pbft_core::{
     Effect, Input, ReplicaId, Seq,
-    message::Reply,
+    certificate::Certificate,
+    message::{Attestation, Reply},
     service::{OrderedBatch, Outcome},
     storage::{Durable, LogPosition, Record},
 };
@@ -52,6 +53,13 @@ impl Simulation {
                 self.set_timer(replica, at);
                 Ok(())
             }
+            Effect::Reconfigured(roster) => {
+                if let Some(life) = &mut self.node(replica).life {
+                    life.verifier.update(roster);
+                }
+                Ok(())
+            }
+            Effect::Certified(certificate) => self.on_certified(replica, &certificate),
             accusation @ (Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. }) => {
@@ -96,8 +104,8 @@ impl Simulation {
     }
 
     /// A primary leaves half of the window free, so that no backup's is overrun.
-    fn check_window(&self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {
-        let Some(seq) = self.checks.own_proposal(replica, record) else { return Ok(()) };
+    fn check_window(&mut self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {
+        let Some(seq) = self.checks.on_own_proposal(self.now, replica, record) else { return Ok(()) };
         let Some(life) = &self.nodes[replica.index()].life else { return Ok(()) };
         let low = life.replica.progress().low;
         if seq > low.plus(self.plan.tuning.window / 2) {
@@ -172,10 +180,13 @@ impl Simulation {
     ) -> Result<(), Violation> {
         let correct = !self.plan.is_byzantine(replica);
         if correct {
-            self.checks.on_execute(replica, batch, &mut self.counters)?;
+            self.checks.on_execute(self.now, replica, batch, &mut self.counters)?;
         }
         if batch.requests.len() > 1 {
             self.counters.saw(Sometimes::FullBatch);
+        }
+        if correct && checkpoint {
+            self.checks.on_checkpoint(replica, batch.seq);
         }
         let life = self.node(replica).lives;
         let given = self.sabotaged_batch(replica, batch.clone());
@@ -191,6 +202,22 @@ impl Simulation {
         let at = self.now + self.takes(replica, Busy::Execute);
         self.agenda.at(at, Event::Executed { replica, life });
         Ok(())
+    }
+
+    fn on_certified(
+        &mut self,
+        replica: ReplicaId,
+        certificate: &Certificate<Attestation>,
+    ) -> Result<(), Violation> {
+        let seq = certificate.statement.seq;
+        self.trace.note(self.now, || format!("  replica {replica}: the result of {seq} is certified"));
+        let Some(life) = &self.nodes[replica.index()].life else { return Ok(()) };
+        let (executed, restored) = (life.cursor, life.restored);
+        if self.plan.is_byzantine(replica) {
+            return Ok(());
+        }
+        self.counters.saw(if seq <= restored { Sometimes::CertifiedLate } else { Sometimes::Certified });
+        self.checks.on_certified(replica, executed, certificate)
     }
 
     fn sabotaged_batch(&mut self, replica: ReplicaId, mut batch: OrderedBatch) -> OrderedBatch {

@@ -64,6 +64,8 @@ pub(super) struct Life {
     pub(super) timer: Option<Duration>,
     /// The last number that it executed.
     pub(super) cursor: Seq,
+    /// The checkpoint that it started from.
+    pub(super) restored: Seq,
 }
 
 /// When the wall clock starts.
@@ -140,7 +142,8 @@ impl Node {
         let verifier = Verifier::new(self.config.clone(), self.crypto.clone(), admission);
         let cursor = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
         self.lives += 1;
-        self.life = Some(Life { replica: core, verifier, service, executed: None, timer: None, cursor });
+        let (executed, timer, restored) = (None, None, cursor);
+        self.life = Some(Life { replica: core, verifier, service, executed, timer, cursor, restored });
         Ok((cursor, some))
     }
 
@@ -151,6 +154,14 @@ impl Node {
             Some(Sabotage::Amnesia) => records.clear(),
             Some(Sabotage::ForgetViews) => records.retain(|(_, record)| !of_views(record)),
             _ => {}
+        }
+        if self.sabotage == Some(Sabotage::ForgetResults) {
+            for (_, record) in &mut records {
+                if let Record::Checkpoint(record) = record {
+                    record.certified = record.checkpoint.statement.seq;
+                    record.results.clear();
+                }
+            }
         }
         if self.sabotage == Some(Sabotage::ResetClients) {
             let empty = pbft_core::client_table::ClientTable::new(1, 1).encode().unwrap_or_default();
@@ -190,6 +201,9 @@ impl Node {
                 checkpoint.digest = Digest::ZERO;
             }
             _ => {}
+        }
+        if sabotage == Some(Sabotage::RandomResult) && odd {
+            executed.result = executed.result.map(|_| Digest::ZERO);
         }
         if sabotage == Some(Sabotage::RandomWakeUp) && odd {
             executed.wake_at = Some(batch.time.next());

@@ -211,11 +211,13 @@ fn brief(message: &Message) -> String {
         Message::Prepare(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
         Message::Commit(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
         Message::Checkpoint(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
+        Message::Attestation(vote) => format!("{kind} {} of {}", vote.statement.seq, vote.signer),
+        Message::Certified(certificate) => format!("{kind} {}", certificate.statement.seq),
         Message::Status(status) => {
             let view = if status.active { "in" } else { "waits for" };
             format!(
-                "{kind} {view} {} executed {} stable {} {:?}",
-                status.view, status.executed, status.stable, status.slots
+                "{kind} {view} {} executed {} stable {} certified {} {:?}",
+                status.view, status.executed, status.stable, status.certified, status.slots
             )
         }
         Message::Fetch(fetch) => format!("{kind} after {}", fetch.after),
@@ -234,6 +236,7 @@ fn brief(message: &Message) -> String {
                 proven.announcement.statement.pre_prepares.iter().map(|p| p.statement.seq.value()).collect();
             format!("{kind} {}: {assigned:?}", proven.view())
         }
+        Message::Handover(handover) => format!("{kind} of epoch {}", handover.epoch()),
         Message::Forward(requests) => format!("{kind} {} requests", requests.len()),
     }
 }

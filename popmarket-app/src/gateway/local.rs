@@ -83,7 +83,13 @@ impl Replica {
 
     fn execute(&mut self, time: UnixMillis, requests: Vec<Request>) -> Option<pbft_core::service::Outcome> {
         self.last = self.last.next();
-        let batch = OrderedBatch { seq: self.last, origin: View::ZERO, time, requests };
+        let batch = OrderedBatch {
+            seq: self.last,
+            origin: View::ZERO,
+            time,
+            requests,
+            replicas: pbft_crypto::Digest::ZERO,
+        };
         self.service.execute(&batch).outcomes.pop()
     }
 }

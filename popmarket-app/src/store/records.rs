@@ -39,6 +39,15 @@ pub struct BatchRecord {
     pub outcomes: Vec<Outcome>,
     /// The ledger after it.
     pub after: StateName,
+    /// Whether it made a block.
+    pub made_block: bool,
+}
+
+impl BatchRecord {
+    /// What of it is certified: the hash of its block.
+    pub fn result(&self) -> Option<Digest> {
+        self.made_block.then_some(self.after.tip_hash)
+    }
 }
 
 /// A block with what happened in it.

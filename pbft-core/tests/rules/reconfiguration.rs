@@ -1,0 +1,287 @@
+//! RE: replicas come and go by an ordered operation, at a checkpoint.
+
+use std::time::Duration;
+
+use pbft_core::{Effect, Epoch, Message, config::ConfigError, error::InvalidMessage, message::Handover};
+
+use crate::{
+    cluster::{Cluster, change_to, requests},
+    stage::{Stage, config, id, public_key, request},
+};
+
+const A_WHILE: Duration = Duration::from_secs(20);
+
+/// Four replicas that are about to become others.
+fn cluster() -> Cluster {
+    let mut cluster = Cluster::new(4, |_| ());
+    cluster.changes = true;
+    cluster.complete(&requests(4));
+    cluster
+}
+
+fn epochs(cluster: &Cluster, of: &[u16]) -> Vec<u64> {
+    of.iter().map(|index| cluster.replica(*index).epoch().value()).collect()
+}
+
+/// Waits until these replicas are in an epoch.
+fn reach(cluster: &mut Cluster, replicas: &[u16], epoch: u64) {
+    for _ in 0..100 {
+        if epochs(cluster, replicas).iter().all(|reached| *reached == epoch) {
+            return;
+        }
+        cluster.pass(Duration::from_millis(200));
+    }
+    let progress = replicas.iter().map(|index| cluster.replica(*index).progress());
+    panic!("epochs {:?}: {:#?}", epochs(cluster, replicas), progress.collect::<Vec<_>>());
+}
+
+#[test]
+fn re_1_re_3_re_6_a_replica_joins_and_votes() {
+    let mut cluster = cluster();
+    let joiner = cluster.join();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3, joiner], 1);
+    // With the joiner's vote it takes four of five: one may be down.
+    cluster.down = vec![1];
+    let more: Vec<_> = (0..6).map(|number| request(7, number)).collect();
+    cluster.complete(&more);
+    assert_eq!(cluster.journal(joiner), cluster.journal(0));
+    assert!(cluster.sent.iter().any(|(from, message)| *from == joiner && message.kind() == "commit"));
+}
+
+#[test]
+fn re_1_the_change_takes_effect_a_window_later() {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[1, 2, 3, 4]));
+    cluster.run();
+    cluster.pass(A_WHILE);
+    let (seq, _) = cluster.replies[&change_to(9, 0, &[]).id()][&2];
+    let after = cluster.replica(2).config().after();
+    assert_eq!(after.value() % 2, 0, "a checkpoint");
+    assert!(after.since(seq) >= 8 && after.since(seq) < 10, "{seq} {after}");
+}
+
+#[test]
+fn re_5_a_replica_that_was_removed_has_no_say() {
+    let mut cluster = cluster();
+    cluster.join();
+    cluster.submit(&change_to(9, 0, &[1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3, 4], 1);
+    assert!(!cluster.replica(0).is_member());
+    cluster.sent.clear();
+    cluster.down = vec![0];
+    cluster.complete(&(0..6).map(|number| request(7, number)).collect::<Vec<_>>());
+    cluster.restart(0);
+    cluster.pass(A_WHILE);
+    let said = cluster.sent.iter().filter(|(from, _)| *from == 0).map(|(_, message)| message.kind());
+    assert!(said.clone().all(|kind| ["status", "fetch", "stable", "committed", "handover"].contains(&kind)));
+}
+
+#[test]
+fn two_are_down_and_two_others_take_their_places() {
+    let mut cluster = Cluster::new(7, |_| ());
+    cluster.changes = true;
+    cluster.complete(&requests(4));
+    cluster.down = vec![0, 5];
+    let joiners = [cluster.join(), cluster.join()];
+    cluster.submit(&change_to(9, 0, &[1, 2, 3, 4, 6, 7, 8]));
+    reach(&mut cluster, &[1, 2, 3, 4, 6, 7, 8], 1);
+    // And two more may fail now.
+    cluster.down = vec![0, 5, 1, 2];
+    cluster.complete(&(0..6).map(|number| request(7, number)).collect::<Vec<_>>());
+    for joiner in joiners {
+        assert_eq!(cluster.journal(joiner), cluster.journal(3));
+    }
+}
+
+#[test]
+fn re_4_who_was_away_for_several_changes_is_led_through_all_of_them() {
+    let mut cluster = cluster();
+    for _ in 0..3 {
+        cluster.join();
+    }
+    cluster.down = vec![3];
+    for (number, last) in (0..).zip([4, 5, 6]) {
+        cluster.submit(&change_to(9, number, &[0, 1, 2, 3, last]));
+        reach(&mut cluster, &[0, 1, 2, last.into()], number + 1);
+    }
+    cluster.restart(3);
+    reach(&mut cluster, &[0, 1, 2, 3, 6], 3);
+    cluster.complete(&(0..4).map(|number| request(7, number)).collect::<Vec<_>>());
+    assert_eq!(cluster.journal(3), cluster.journal(0));
+}
+
+#[test]
+fn a_view_change_in_the_middle_of_a_change_and_after_it() {
+    let mut cluster = cluster();
+    cluster.join();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    cluster.run_some(30);
+    // The primary goes away before the epoch has ended: the next one fills it up.
+    cluster.down = vec![0];
+    reach(&mut cluster, &[1, 2, 3, 4], 1);
+    cluster.complete(&(0..4).map(|number| request(7, number)).collect::<Vec<_>>());
+    assert!(cluster.view(1).0 > 0, "the first primary of the new epoch is down as well");
+}
+
+#[test]
+fn re_2_a_set_that_cannot_take_over_is_ignored() {
+    let three = config(4, |_| ()).succeeded_by(config(3, |_| ()).replicas.clone(), pbft_core::Seq::new(8));
+    assert_eq!(three.err(), Some(ConfigError::TooFewLeft { count: 3 }));
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2]));
+    cluster.submit(&change_to(9, 1, &[0, 1, 1, 2, 3]));
+    cluster.run();
+    cluster.pass(A_WHILE);
+    assert_eq!(epochs(&cluster, &[0, 1, 2, 3]), [0; 4]);
+    cluster.complete(&(0..4).map(|number| request(7, number)).collect::<Vec<_>>());
+}
+
+#[test]
+fn re_1_a_second_wish_waits_for_the_first_change() {
+    let mut cluster = cluster();
+    cluster.join();
+    cluster.join();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    cluster.submit(&change_to(9, 1, &[0, 1, 2, 3, 4, 5]));
+    reach(&mut cluster, &[0, 1, 2, 3, 4, 5], 2);
+    assert_eq!(cluster.replica(0).config().replicas.count(), 6);
+}
+
+/// The proof of the first change of a cluster.
+fn handover() -> Handover {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3], 1);
+    let found = cluster.sent.iter().find_map(|(_, message)| match message {
+        Message::Handover(handover) => Some((**handover).clone()),
+        _ => None,
+    });
+    found.unwrap_or_else(|| {
+        cluster.join();
+        cluster.pass(A_WHILE);
+        let found = cluster.sent.iter().find_map(|(_, message)| match message {
+            Message::Handover(handover) => Some((**handover).clone()),
+            _ => None,
+        });
+        found.expect("the joiner is told")
+    })
+}
+
+type Row = (&'static str, fn(&mut Handover), InvalidMessage);
+
+#[test]
+fn re_4_each_check_of_a_handover() {
+    use InvalidMessage::{BadSignature, NoQuorum, UnknownEpoch, WrongHandover};
+    let valid = handover();
+    let rows: [Row; 7] = [
+        ("of an epoch that is unknown", |h| h.summary.membership.epoch = Epoch::new(1), UnknownEpoch),
+        ("another state", |h| h.summary.service = pbft_crypto::Digest::ZERO, WrongHandover),
+        ("no change", |h| h.summary.membership.next = None, WrongHandover),
+        (
+            "other replicas",
+            |h| h.summary.membership.next.as_mut().unwrap().replicas = others(),
+            WrongHandover,
+        ),
+        (
+            "elsewhere",
+            |h| h.summary.membership.next.as_mut().unwrap().after = pbft_core::Seq::new(64),
+            WrongHandover,
+        ),
+        ("too few", |h| h.certificate.signatures.truncate(2), NoQuorum),
+        ("a false signature", swap_signatures, BadSignature),
+    ];
+    let stage = Stage::new(3);
+    assert!(stage.verify(1, &Message::Handover(Box::new(valid.clone()))).is_ok());
+    for (what, change, why) in rows {
+        let mut handover = valid.clone();
+        change(&mut handover);
+        let message = Message::Handover(Box::new(handover));
+        assert_eq!(stage.verify(1, &message).err(), Some(why), "{what}");
+    }
+}
+
+fn others() -> pbft_core::config::ReplicaSet {
+    pbft_core::config::ReplicaSet::of((5..10).map(|index| (id(index), public_key(index))))
+}
+
+fn swap_signatures(handover: &mut Handover) {
+    let [(_, first), (_, second), ..] = handover.certificate.signatures.as_mut_slice() else { panic!() };
+    std::mem::swap(first, second);
+}
+
+/// RE-3: what one epoch signed says nothing in another.
+#[test]
+fn re_3_votes_of_another_epoch_are_not_believed() {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3], 1);
+    let config = cluster.replica(0).config().clone();
+    assert_eq!(config.epoch(), Epoch::new(1));
+    assert_ne!(config.domain(), cluster.config.domain());
+    let mut stage = Stage::new(3);
+    let proposal = stage.proposal(config.after().value() + 1, vec![request(1, 0)]);
+    let message = Message::PrePrepare(proposal);
+    assert!(stage.verify(0, &message).is_ok(), "in the first epoch, had it not ended");
+    stage.verifier.update(cluster.replica(0).roster().clone());
+    assert_eq!(stage.verify(0, &message).err(), Some(InvalidMessage::BadSignature));
+}
+
+/// Crashes at every record of a change, one replica or all.
+#[test]
+fn re_3_rc_5_a_change_survives_a_restart_at_every_record() {
+    let mut cluster = cluster();
+    cluster.join();
+    cluster.submit(&change_to(9, 0, &[1, 2, 3, 4]));
+    let mut rounds = 0;
+    for round in 0..60 {
+        rounds = round;
+        let which = u16::try_from(round % 5).unwrap();
+        cluster.run_some(7 + round % 5);
+        cluster.restart(which);
+        if round % 7 == 0 {
+            (0..5).for_each(|index| cluster.restart(index));
+        }
+        cluster.pass(Duration::from_millis(100));
+    }
+    assert_eq!(rounds, 59);
+    reach(&mut cluster, &[1, 2, 3, 4], 1);
+    cluster.down = vec![0];
+    cluster.complete(&(0..4).map(|number| request(7, number)).collect::<Vec<_>>());
+    (1..5).for_each(|index| cluster.restart(index));
+    assert_eq!(epochs(&cluster, &[1, 2, 3, 4]), [1; 4]);
+    cluster.complete(&(4..8).map(|number| request(7, number)).collect::<Vec<_>>());
+}
+
+/// RC-5: the log may begin in any epoch.
+#[test]
+fn rc_5_a_truncated_log_knows_its_epoch() {
+    let mut cluster = Cluster::new(4, |config| config.archive_bytes = 4096);
+    cluster.changes = true;
+    for _ in 0..2 {
+        cluster.join();
+    }
+    for (number, last) in (0..).zip([4, 5]) {
+        cluster.submit(&change_to(9, number, &[1, 2, 3, last]));
+        reach(&mut cluster, &[1, 2, 3, last.into()], number + 1);
+        cluster.complete_by(&[1, 2, 3], &(0..40).map(|n| request(20 + last, n)).collect::<Vec<_>>());
+        (1..4).for_each(|index| cluster.restart(index));
+        assert_eq!(epochs(&cluster, &[1, 2, 3]), [number + 1; 3]);
+    }
+    let first = cluster.first_position(2);
+    assert!(first > 100, "{first}: the log was truncated");
+    cluster.complete_by(&[1, 2, 3, 5], &(0..4).map(|number| request(7, number)).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_replica_alone_learns_of_a_handover_and_tells_its_host() {
+    let mut stage = Stage::new(3);
+    let effects = stage.hear(1, &Message::Handover(Box::new(handover())));
+    let told = effects.iter().any(
+        |effect| matches!(effect, Effect::Reconfigured(roster) if roster.newest().epoch() == Epoch::new(1)),
+    );
+    assert!(told);
+    assert_eq!(stage.replica.epoch(), Epoch::ZERO, "it has to get there first");
+    let again = stage.hear(1, &Message::Handover(Box::new(handover())));
+    assert!(!again.iter().any(|effect| matches!(effect, Effect::Reconfigured(_))));
+}
