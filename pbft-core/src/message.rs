@@ -65,6 +65,15 @@ pub enum Message {
 }
 
 impl Message {
+    /// Whether it means something within one view only, or begins or ends one.
+    #[must_use]
+    pub const fn is_of_view(&self) -> bool {
+        matches!(
+            self,
+            Self::PrePrepare(_) | Self::Prepare(_) | Self::Commit(_) | Self::ViewChange(_) | Self::NewView(_)
+        )
+    }
+
     /// A short name, for metrics and logs.
     #[must_use]
     pub const fn kind(&self) -> &'static str {

@@ -106,6 +106,10 @@ impl Replica {
         if self.config.replicas.contains(from) {
             self.suspicion.heard(from, step.now.elapsed);
         }
+        // RE-5: votes are the members' business.
+        if message.is_of_view() && !self.is_member() {
+            return;
+        }
         match message {
             // Verification turns these into one input for each request.
             Message::Forward(_) => {}

@@ -29,6 +29,18 @@ impl Roster {
         self.later.iter().rev().find(|config| config.after() < seq).unwrap_or(&self.first)
     }
 
+    /// The configurations of all epochs that are known, oldest first.
+    pub fn configs(&self) -> impl DoubleEndedIterator<Item = &Arc<ValidConfig>> {
+        core::iter::once(&self.first).chain(&self.later)
+    }
+
+    /// The last number that the same configuration decides on, as far as is known.
+    #[must_use]
+    pub fn last_with(&self, seq: Seq) -> Seq {
+        let ends = self.later.iter().map(|config| config.after());
+        ends.filter(|after| *after >= seq).min().unwrap_or(Seq::new(u64::MAX))
+    }
+
     /// The configuration of the newest epoch that is known.
     #[must_use]
     pub fn newest(&self) -> &Arc<ValidConfig> {
@@ -38,13 +50,13 @@ impl Roster {
     /// The configuration of an epoch, if it is known.
     #[must_use]
     pub fn of(&self, epoch: Epoch) -> Option<&Arc<ValidConfig>> {
-        core::iter::once(&self.first).chain(&self.later).find(|config| config.epoch() == epoch)
+        self.configs().find(|config| config.epoch() == epoch)
     }
 
     /// Whether a replica is, or once was, a member.
     #[must_use]
     pub fn knows(&self, replica: ReplicaId) -> bool {
-        core::iter::once(&self.first).chain(&self.later).any(|config| config.replicas.contains(replica))
+        self.configs().any(|config| config.replicas.contains(replica))
     }
 
     /// Adds the epoch that follows the newest one; anything else is ignored.

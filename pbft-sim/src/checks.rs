@@ -28,6 +28,7 @@ use pbft_core::{
     client::Accepted,
     crypto::Crypto,
     message::Attestation,
+    roster::Roster,
     service::{Executed, OrderedBatch},
     storage::{LogPosition, Record},
 };
@@ -38,7 +39,7 @@ use execution::Execution;
 use pace::Pace;
 use results::Results;
 use views::Views;
-use voting::Voting;
+use voting::{Judge, Voting};
 
 use crate::{
     counters::{Counters, Sometimes},
@@ -47,7 +48,8 @@ use crate::{
 
 /// Everything that is remembered of a run in order to judge it.
 pub struct Checks {
-    config: Arc<ValidConfig>,
+    /// The replica sets that correct replicas know of.
+    roster: Roster,
     /// Any replica's means to check signatures.
     crypto: Arc<dyn Crypto>,
     agreement: Agreement,
@@ -62,18 +64,37 @@ pub struct Checks {
 impl Checks {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(config: Arc<ValidConfig>, crypto: Arc<dyn Crypto>, plan: &Plan) -> Self {
-        let n = config.sizes().n();
+    pub fn new(config: Arc<ValidConfig>, seats: usize, crypto: Arc<dyn Crypto>, plan: &Plan) -> Self {
         Self {
             agreement: Agreement::default(),
-            execution: Execution::new(n),
+            execution: Execution::new(seats),
             voting: Voting::default(),
-            views: Views::new(n, plan.byzantine.len()),
+            views: Views::new(plan),
             pace: Pace::new(plan),
             results: Results::default(),
-            config,
+            roster: Roster::new(config),
             crypto,
         }
+    }
+
+    /// The replica sets that correct replicas know of.
+    #[must_use]
+    pub const fn roster(&self) -> &Roster {
+        &self.roster
+    }
+
+    /// A correct replica knows of these replica sets: they are one sequence for all.
+    ///
+    /// # Errors
+    /// If others know of another sequence.
+    pub fn on_roster(&mut self, replica: ReplicaId, roster: &Roster) -> Result<(), Violation> {
+        for config in roster.configs() {
+            self.roster.push(config.clone());
+            if self.roster.of(config.epoch()) != Some(config) {
+                return Err(Violation::RostersDiffer { replica, epoch: config.epoch() });
+            }
+        }
+        Ok(())
     }
 
     /// A correct replica writes a record.
@@ -87,12 +108,13 @@ impl Checks {
         record: &Record,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
-        self.voting.on_record(replica, position, record);
+        let judge = Judge { roster: &self.roster, crypto: &*self.crypto };
+        self.voting.on_record(&judge, replica, position, record);
         self.views.on_record(replica, record)?;
         if matches!(record, Record::ViewChange(_)) {
             self.pace.on_view_change();
         }
-        self.agreement.on_record(&self.config, &*self.crypto, replica, record, counters)
+        self.agreement.on_record(&self.roster, &*self.crypto, replica, record, counters)
     }
 
     /// Whether a record is a proposal that a replica makes by itself now: for which number.
@@ -112,7 +134,8 @@ impl Checks {
         message: &Message,
         synced: LogPosition,
     ) -> Result<(), Violation> {
-        self.voting.on_sent(replica, message, synced)
+        let judge = Judge { roster: &self.roster, crypto: &*self.crypto };
+        self.voting.on_sent(&judge, replica, message, synced)
     }
 
     /// A correct replica crashed, and its log is left up to `last`.
@@ -167,7 +190,7 @@ impl Checks {
     ) -> Result<(), Violation> {
         let seq = certificate.statement.seq;
         let result = self.execution.result(seq).filter(|_| seq <= executed);
-        self.results.on_certified(&self.config, &*self.crypto, replica, certificate, result)
+        self.results.on_certified(self.roster.at(seq), &*self.crypto, replica, certificate, result)
     }
 
     /// Whether a correct replica has the certificates of all that it executed.
@@ -198,7 +221,7 @@ impl Checks {
         match effect {
             Effect::Evidence(evidence) => {
                 counters.saw(Sometimes::Evidence);
-                blame::check(&self.config, &*self.crypto, replica, evidence, liars)
+                blame::check(&self.roster, &*self.crypto, replica, evidence, liars)
             }
             Effect::CheckpointTooLarge { seq, .. } | Effect::Diverged { seq, .. } => {
                 Err(Violation::Diverged { replica, seq: *seq })

@@ -132,6 +132,10 @@ named! {
         CertifiedLate => "result certified after a restart past it",
         /// The cluster went on without being healed first.
         CalmRun => "run without any fault",
+        /// Other replicas took over.
+        Reconfigured => "replicas changed",
+        /// A replica that was no member at first voted.
+        Joined => "a new replica voted",
     }
 }
 

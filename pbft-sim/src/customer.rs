@@ -41,11 +41,23 @@ pub struct Wish {
 }
 
 impl Wish {
-    /// What the customer with this index asks for in the run that `plan` describes.
+    /// What the customer with this index asks for in the run that `plan` describes. The first one also asks for other
+    /// replicas.
     #[must_use]
     pub fn list(index: usize, plan: &Plan) -> Vec<Self> {
         let mut rng = Rng::stream(plan.seed, &format!("wishes {index}"));
-        (0..plan.workload.requests).map(|_| Self::draw(&mut rng, plan.workload.reminders)).collect()
+        let mut changes = if index == 0 { plan.changes } else { 0 };
+        let mut wishes = Vec::new();
+        for left in (0..plan.workload.requests).rev() {
+            if changes > 0 && (rng.chance(200_000) || left < changes) {
+                changes -= 1;
+                let [key, amount] = plan.other_replicas(&mut rng).to_le_bytes();
+                wishes.push(Self { verb: Verb::Change, key, amount });
+            } else {
+                wishes.push(Self::draw(&mut rng, plan.workload.reminders));
+            }
+        }
+        wishes
     }
 
     fn draw(rng: &mut Rng, reminders: bool) -> Self {

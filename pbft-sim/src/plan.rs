@@ -112,6 +112,10 @@ pub struct Plan {
     pub seed: u64,
     /// The number of replicas.
     pub n: u16,
+    /// Further replicas, which may join.
+    pub spares: u16,
+    /// How often the replicas are asked to change.
+    pub changes: u64,
     /// Which signatures.
     pub signatures: Signatures,
     /// The network.
@@ -163,11 +167,14 @@ impl Plan {
         let calm = rng.chance(40_000);
         let byzantine = if calm { Vec::new() } else { byzantine(&mut rng, n) };
         let tuning = tuning(&mut rng);
+        let (spares, changes) = changes(seed);
         // A replica that finds no peer's archive long enough stays behind until there is state transfer.
         let live = tuning.archive_bytes > SMALL_ARCHIVE;
         Self {
             seed,
             n,
+            spares,
+            changes,
             signatures: if rng.chance(20_000) { Signatures::P256 } else { Signatures::Ideal },
             network: if calm { network(&mut rng, seed).calm() } else { network(&mut rng, seed) },
             faults: if calm { faults(&mut rng, seed).calm() } else { faults(&mut rng, seed) },
@@ -205,6 +212,7 @@ impl Plan {
         self.tuning.max_in_flight = self.tuning.max_in_flight.min(8);
         self.byzantine.clear();
         self.outside.clear();
+        (self.spares, self.changes) = (0, 0);
         self
     }
 
@@ -215,6 +223,25 @@ impl Plan {
             && self.faults == self.faults.calm()
             && self.byzantine.is_empty()
             && self.outside.is_empty()
+            && self.changes == 0
+    }
+
+    /// All replicas that there are, members or not.
+    pub fn seats(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        (0..self.n + self.spares).map(ReplicaId::new)
+    }
+
+    /// Other replicas, bit `i` for replica `i`: some spares join, and at most as many of the first ones leave, so that the
+    /// cluster tolerates as many faults as before.
+    pub fn other_replicas(&self, rng: &mut Rng) -> u16 {
+        let joining = rng.below(1 << self.spares);
+        let f = QuorumSizes::of(self.n).f() as u64;
+        let leaving = rng.below(u64::from(joining.count_ones()).min(f) + 1);
+        let mut members = (1u64 << self.n) - 1;
+        while u64::from(members.count_zeros()) < u64::from(64 - self.n) + leaving {
+            members &= !(1 << rng.below(u64::from(self.n)));
+        }
+        u16::try_from(members | joining << self.n).unwrap_or(u16::MAX)
     }
 
     /// Whether a replica lies.
@@ -258,6 +285,12 @@ impl FaultPlan {
     const fn calm(self) -> Self {
         Self { crash: 0, blackouts: 0, partitions: 0, sync_fails: 0, disk_full: 0, clock_jumps: 0, ..self }
     }
+}
+
+/// Spare replicas, and how often the members change: in one seed of six.
+fn changes(seed: u64) -> (u16, u64) {
+    let mut rng = Rng::stream(seed, "changes");
+    if rng.chance(170_000) { (rng.pick(&[1, 2, 2]), rng.between(1, 3)) } else { (0, 0) }
 }
 
 const SMALL_ARCHIVE: usize = 4 << 10;
@@ -364,8 +397,8 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "seed {}, n = {}, {:?} signatures, live: {}",
-            self.seed, self.n, self.signatures, self.live
+            "seed {}, n = {}, {} spares, {} changes, {:?} signatures, live: {}",
+            self.seed, self.n, self.spares, self.changes, self.signatures, self.live
         )?;
         writeln!(f, "  {:?}", self.network)?;
         writeln!(f, "  {:?}", self.faults)?;

@@ -3,10 +3,14 @@
 
 mod market;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use pbft_core::{
     ClientId, Request, RequestNumber, Seq, UnixMillis,
+    config::ReplicaSet,
     message::Operation,
     request_buffer::Lane,
     service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
@@ -31,6 +35,8 @@ pub enum Verb {
     Fail = 3,
     /// Not even admitted.
     Malformed = 4,
+    /// Asks for other replicas: key and amount are the low and the high byte of a set, bit `i` for replica `i`.
+    Change = 5,
 }
 
 impl Verb {
@@ -62,7 +68,7 @@ pub const NOT_A_VERB: &[u8] = b"no such verb";
 impl Admission for FormCheck {
     fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>> {
         let judge = |request: &Request| match *request.operation.as_bytes() {
-            [verb @ 0..=3, key, amount, ref tail @ ..]
+            [verb @ (0..=3 | 5), key, amount, ref tail @ ..]
                 if *tail == tag(&request.client, request.number, [verb, key, amount]) =>
             {
                 Ok(if key <= 3 { Lane::Urgent } else { Lane::Normal })
@@ -80,13 +86,21 @@ struct State {
     values: BTreeMap<u8, u64>,
     reminders: BTreeSet<(UnixMillis, u64)>,
     fired: u64,
+    /// The replicas that were asked for last.
+    members: Option<u16>,
 }
 
 const HISTORY_DOMAIN: Domain = Domain::new("pbft-sim/history/v1");
 
 impl State {
     const fn new() -> Self {
-        Self { history: Digest::ZERO, values: BTreeMap::new(), reminders: BTreeSet::new(), fired: 0 }
+        Self {
+            history: Digest::ZERO,
+            values: BTreeMap::new(),
+            reminders: BTreeSet::new(),
+            fired: 0,
+            members: None,
+        }
     }
 
     fn apply(&mut self, batch: &OrderedBatch) -> Executed {
@@ -116,6 +130,8 @@ impl State {
                 return Outcome::Refused(vec![key]);
             }
             *value -= 1;
+        } else if verb == Verb::Change as u8 {
+            self.members = Some(u16::from_le_bytes([key, amount]));
         } else if verb == Verb::Remind as u8 {
             let at = batch.time.plus(core::time::Duration::from_millis(10 * u64::from(amount)));
             self.reminders.insert((at, request.number.value()));
@@ -190,19 +206,26 @@ pub struct SimulatedService {
     machine: Machine,
     /// What a service that keeps its own durable state remembers: each batch with its outcomes and the state after it.
     kept: Option<BTreeMap<Seq, (Executed, Vec<u8>)>>,
+    /// Everyone who may be a replica.
+    everyone: Arc<ReplicaSet>,
 }
 
 impl SimulatedService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
-    pub fn new(kind: ServiceKind, durable: bool) -> Self {
-        Self { kind, machine: Machine::new(kind), kept: durable.then(BTreeMap::new) }
+    pub fn new(kind: ServiceKind, durable: bool, everyone: Arc<ReplicaSet>) -> Self {
+        Self { kind, machine: Machine::new(kind), kept: durable.then(BTreeMap::new), everyone }
     }
 
     /// What is left of it after a crash.
     #[must_use]
     pub fn after_crash(self) -> Self {
-        Self { machine: Machine::new(self.kind), kept: self.kept, kind: self.kind }
+        Self { machine: Machine::new(self.kind), ..self }
+    }
+
+    fn members(&self, bits: u16) -> ReplicaSet {
+        let all = self.everyone.members().iter().copied();
+        ReplicaSet::of(all.filter(|(id, _)| bits >> id.index() & 1 == 1))
     }
 
     /// The digest of everything executed so far.
@@ -245,7 +268,10 @@ impl Service for SimulatedService {
             self.machine = machine;
             return executed;
         }
-        let executed = self.machine.apply(batch);
+        let mut executed = self.machine.apply(batch);
+        if let Machine::Recording(State { members: Some(members), .. }) = &self.machine {
+            executed.replicas = Some(Arc::new(self.members(*members)));
+        }
         if let Some(kept) = &mut self.kept {
             kept.insert(batch.seq, (executed.clone(), self.machine.encode()));
         }

@@ -157,13 +157,15 @@ impl Simulation {
         timed: &[Mishap],
         print: bool,
     ) -> Self {
-        let identities = identities(plan.signatures, plan.n, plan.seed);
-        let replicas = ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect());
+        let identities = identities(plan.signatures, plan.n + plan.spares, plan.seed);
+        let everyone = Arc::new(ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect()));
+        let replicas = ReplicaSet::of(everyone.members().iter().copied().take(usize::from(plan.n)));
         let config = Arc::new(plan.config(replicas).expect("plans are valid"));
         let honest = identities[0].1.clone();
         let mut seats = Rng::stream(plan.seed, "nodes");
-        let ids = config.replicas.ids().zip(identities);
-        let nodes = ids.map(|(id, (_, crypto))| Node::new(id, &plan, &config, &crypto, &mut seats)).collect();
+        let ids = plan.seats().zip(identities);
+        let node = |(id, (_, crypto))| Node::new(id, &plan, &config, &everyone, &crypto, &mut seats);
+        let nodes = ids.map(node).collect();
         let customers = clients.iter().enumerate();
         let chance = |name| Rng::stream(plan.seed, name);
         let mut simulation = Self {
@@ -171,12 +173,12 @@ impl Simulation {
             agenda: Agenda::default(),
             nodes,
             customers: customers.map(|(index, wishes)| Customer::new(index, &plan, wishes.clone())).collect(),
-            network: Network::new(plan.network, plan.n, chance("network")),
+            network: Network::new(plan.network, plan.n + plan.spares, chance("network")),
             crashes: chance("crashes"),
             losses: chance("losses"),
             disks: chance("disks"),
             schedule: chance("schedule"),
-            checks: Checks::new(config, honest, &plan),
+            checks: Checks::new(config, usize::from(plan.n + plan.spares), honest, &plan),
             counters: Counters::default(),
             trace: Trace::new(print),
             healed: false,
@@ -255,8 +257,8 @@ impl Simulation {
     }
 
     fn run_all(&mut self) -> Result<(), Violation> {
-        for replica in 0..self.plan.n {
-            self.restart(ReplicaId::new(replica))?;
+        for replica in self.plan.seats() {
+            self.restart(replica)?;
         }
         let mut standing_since = 0;
         while let Some((at, event)) = self.agenda.pop() {

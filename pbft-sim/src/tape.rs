@@ -90,7 +90,7 @@ pub fn timed(plan: &Plan) -> Vec<Mishap> {
         let at = rng.span(span);
         let into = match rng.below(4) {
             0 => Partition::OneWay(rng.next()),
-            1 => Partition::Ring(plan.n),
+            1 => Partition::Ring(plan.n + plan.spares),
             _ => Partition::Sides(rng.next()),
         };
         let apart = rng.span(faults.apart);
@@ -101,7 +101,7 @@ pub fn timed(plan: &Plan) -> Vec<Mishap> {
     }
     for _ in 0..faults.clock_jumps {
         let at = rng.span(span);
-        let replica = ReplicaId::new(u16::try_from(rng.below(u64::from(plan.n))).unwrap_or(0));
+        let replica = ReplicaId::new(u16::try_from(rng.below(u64::from(plan.n + plan.spares))).unwrap_or(0));
         let (back, millis) = (rng.chance(500_000), rng.between(1, 400));
         mishaps.push(Mishap::ClockSet { at, replica, back, millis });
     }

@@ -74,6 +74,12 @@ impl Replica {
         &self.reconfiguration.roster
     }
 
+    /// The change of replicas that was ordered and has not taken effect.
+    #[must_use]
+    pub const fn next_change(&self) -> Option<&Change> {
+        self.reconfiguration.next.as_ref()
+    }
+
     /// How often the replicas had changed before the present ones.
     #[must_use]
     pub fn epoch(&self) -> Epoch {

@@ -1,7 +1,7 @@
 //! Two instances with one identity (Bano et al., OPODIS '21): some replicas know the one, the others the other. Both are
 //! the unmodified core and mean no harm.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use pbft_core::{
     Effect, Input, Message, Now, Replica, ReplicaId, request_buffer::FairBuffer, service::Service,
@@ -62,7 +62,8 @@ impl Twin {
 fn instance(kit: &Kit<'_>) -> Option<(Replica, SimulatedService)> {
     let buffer = Box::new(FairBuffer::new(kit.config.buffer.clone()));
     let new = Replica::recover(kit.id, kit.config.clone(), kit.crypto.clone(), buffer, Vec::new());
-    Some((new.ok()?.replica, SimulatedService::new(kit.service, false)))
+    let everyone = Arc::new(kit.config.replicas.clone());
+    Some((new.ok()?.replica, SimulatedService::new(kit.service, false, everyone)))
 }
 
 impl Behaviour for Twin {

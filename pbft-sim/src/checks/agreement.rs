@@ -12,8 +12,9 @@ use pbft_core::{
     crypto::Crypto,
     message::{
         Batch, Commit, PrePrepare, Prepare, PreparedCertificate, ProvenNewView, ProvenViewChange, Signed,
-        Statement,
+        Statement, ViewChange,
     },
+    roster::Roster,
     storage::Record,
 };
 use pbft_crypto::Digest;
@@ -35,7 +36,7 @@ pub struct Agreement {
 
 /// Who looks at what.
 struct Look<'a> {
-    config: &'a ValidConfig,
+    roster: &'a Roster,
     crypto: &'a dyn Crypto,
     replica: ReplicaId,
 }
@@ -58,20 +59,25 @@ impl Agreement {
 
     pub(super) fn on_record(
         &mut self,
-        config: &ValidConfig,
+        roster: &Roster,
         crypto: &dyn Crypto,
         replica: ReplicaId,
         record: &Record,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
-        let look = Look { config, crypto, replica };
+        let look = Look { roster, crypto, replica };
         match record {
             Record::Proposal(proposal) => {
                 let statement = proposal.pre_prepare.statement;
                 self.keep(replica, statement.seq, statement.digest, &proposal.batch)
             }
             Record::Prepare(_) => Ok(()),
-            Record::Commit { commit, prepares } => look.prepared(commit, prepares),
+            Record::Commit { commit, prepares } => {
+                if !roster.at(Seq::ZERO).replicas.contains(replica) {
+                    counters.saw(Sometimes::Joined);
+                }
+                look.prepared(commit, prepares)
+            }
             Record::Committed(certificate) => self.decide(&look, certificate),
             Record::CaughtUp(committed) => {
                 counters.saw(Sometimes::CaughtUp);
@@ -97,7 +103,11 @@ impl Agreement {
                 self.bodies.entry(Batch::null().digest()).or_insert_with(|| Arc::new(Batch::null()));
                 self.remembers(&look, proven, counters)
             }
-            Record::Handover(_) => Ok(()),
+            Record::Handover(handover) => {
+                let seq = handover.summary.seq;
+                look.certified(seq, &handover.certificate)?;
+                self.state(replica, seq, handover.summary.digest())
+            }
         }
     }
 
@@ -125,7 +135,8 @@ impl Agreement {
             counters.saw(Sometimes::NullRequest);
         }
         // What was decided in this view or a later one need not be known to it.
-        for (seq, (view, digest)) in self.decided_in.range(floor.next()..) {
+        let last = look.roster.last_with(floor.next());
+        for (seq, (view, digest)) in self.decided_in.range(floor.next()..=last) {
             if *view < announced.view && assigned.get(seq) != Some(digest) {
                 return Err(Violation::ForgottenByNewView { replica: look.replica, seq: *seq });
             }
@@ -174,24 +185,26 @@ impl Look<'_> {
     fn certified<T: Statement>(&self, seq: Seq, certificate: &Certificate<T>) -> Result<(), Violation> {
         let bad = Violation::BadCertificate { replica: self.replica, seq };
         let signers: BTreeSet<_> = certificate.signatures.iter().map(|(signer, _)| *signer).collect();
-        if signers.len() < self.quorum() || signers.len() != certificate.signatures.len() {
+        let config = self.roster.at(seq);
+        if signers.len() < quorum(config) || signers.len() != certificate.signatures.len() {
             return Err(bad);
         }
-        let checks = certificate.signature_checks(self.config, self.quorum()).ok_or(bad.clone())?;
+        let checks = certificate.signature_checks(config, quorum(config)).ok_or(bad.clone())?;
         if checks.iter().all(|check| self.crypto.verify(check)) { Ok(()) } else { Err(bad) }
     }
 
     /// A commit rests on prepares of a quorum, the primary's pre-prepare counted in.
     fn prepared(&self, commit: &Signed<Commit>, prepares: &[Signed<Prepare>]) -> Result<(), Violation> {
         let Commit { view, seq, digest } = commit.statement;
-        let primary = self.config.replicas.primary(view);
+        let config = self.roster.at(seq);
+        let primary = config.replicas.primary(view);
         let valid = |prepare: &&Signed<Prepare>| {
             prepare.statement == Prepare { view, seq, digest }
                 && prepare.signer != primary
-                && prepare.signature_check(self.config).is_some_and(|check| self.crypto.verify(&check))
+                && prepare.signature_check(config).is_some_and(|check| self.crypto.verify(&check))
         };
         let backups: BTreeSet<_> = prepares.iter().filter(valid).map(|prepare| prepare.signer).collect();
-        if backups.len() + 1 < self.quorum() {
+        if backups.len() + 1 < quorum(config) {
             return Err(Violation::NotPrepared { replica: self.replica, seq });
         }
         Ok(())
@@ -217,8 +230,10 @@ impl Look<'_> {
             signature: proof.pre_prepare.signature,
         };
         self.prepared(&claim, &votes)?;
-        let primary = proof.pre_prepare.signer == self.config.replicas.primary(s.view);
-        if !primary || signers.len() < votes.len() || !self.valid(&proof.pre_prepare) || s.view >= before {
+        let config = self.roster.at(s.seq);
+        let primary = proof.pre_prepare.signer == config.replicas.primary(s.view);
+        let valid = self.valid(config, &proof.pre_prepare);
+        if !primary || signers.len() < votes.len() || !valid || s.view >= before {
             return Err(bad);
         }
         Ok(())
@@ -227,23 +242,22 @@ impl Look<'_> {
     /// A quorum of distinct members wanted the view.
     fn wanted(&self, proven: &ProvenNewView) -> Result<(), Violation> {
         let votes = &proven.announcement.statement.view_changes;
-        let wants = |vote: &&Signed<_>| self.wants(vote, proven.view());
+        let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
+        let config = self.roster.at(floor.next());
+        let wants =
+            |vote: &&Signed<ViewChange>| vote.statement.view == proven.view() && self.valid(config, vote);
         let signers: BTreeSet<_> = votes.iter().filter(wants).map(|vote| vote.signer).collect();
-        let enough = signers.len() >= self.quorum() && self.valid(&proven.announcement);
+        let enough = signers.len() >= quorum(config) && self.valid(config, &proven.announcement);
         if enough { Ok(()) } else { Err(Violation::Unwanted { replica: self.replica, view: proven.view() }) }
     }
 
-    fn wants(&self, vote: &Signed<pbft_core::message::ViewChange>, view: View) -> bool {
-        vote.statement.view == view && self.valid(vote)
+    fn valid<T: Statement>(&self, config: &ValidConfig, signed: &Signed<T>) -> bool {
+        signed.signature_check(config).is_some_and(|check| self.crypto.verify(&check))
     }
+}
 
-    fn valid<T: Statement>(&self, signed: &Signed<T>) -> bool {
-        signed.signature_check(self.config).is_some_and(|check| self.crypto.verify(&check))
-    }
-
-    /// ceil((n + f + 1) / 2), from the definition.
-    fn quorum(&self) -> usize {
-        let n = usize::from(self.config.replicas.count());
-        (n + (n - 1) / 3 + 1).div_ceil(2)
-    }
+/// ceil((n + f + 1) / 2), from the definition.
+fn quorum(config: &ValidConfig) -> usize {
+    let n = usize::from(config.replicas.count());
+    (n + (n - 1) / 3 + 1).div_ceil(2)
 }

@@ -5,6 +5,7 @@ use pbft_core::{
     crypto::Crypto,
     evidence::Evidence,
     message::{Signed, Statement},
+    roster::Roster,
 };
 
 use super::Violation;
@@ -14,7 +15,7 @@ use super::Violation;
 /// # Errors
 /// If it proves nothing, or blames a correct replica.
 pub fn check(
-    config: &ValidConfig,
+    roster: &Roster,
     crypto: &dyn Crypto,
     accuser: ReplicaId,
     evidence: &Evidence,
@@ -22,23 +23,23 @@ pub fn check(
 ) -> Result<(), Violation> {
     let culprit = evidence.culprit();
     let sound = match evidence {
-        Evidence::PrePrepares(pair) => contradict(config, crypto, pair, |a, b| {
+        Evidence::PrePrepares(pair) => contradict(roster, crypto, pair, |a, b| {
             (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
         }),
-        Evidence::Prepares(pair) => contradict(config, crypto, pair, |a, b| {
+        Evidence::Prepares(pair) => contradict(roster, crypto, pair, |a, b| {
             (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
         }),
-        Evidence::Commits(pair) => contradict(config, crypto, pair, |a, b| {
+        Evidence::Commits(pair) => contradict(roster, crypto, pair, |a, b| {
             (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
         }),
         Evidence::Checkpoints(pair) => {
-            contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
+            contradict(roster, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
-        Evidence::ViewChanges(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
+        Evidence::ViewChanges(pair) => contradict(roster, crypto, pair, |a, b| a.view == b.view && a != b),
         Evidence::Attestations(pair) => {
-            contradict(config, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
+            contradict(roster, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
-        Evidence::NewViews(pair) => contradict(config, crypto, pair, |a, b| a.view == b.view && a != b),
+        Evidence::NewViews(pair) => contradict(roster, crypto, pair, |a, b| a.view == b.view && a != b),
     };
     if !sound {
         return Err(Violation::WeakEvidence { accuser, culprit });
@@ -50,14 +51,16 @@ pub fn check(
 }
 
 fn contradict<T: Statement>(
-    config: &ValidConfig,
+    roster: &Roster,
     crypto: &dyn Crypto,
     [first, second]: &[Signed<T>; 2],
     contradict: impl Fn(&T, &T) -> bool,
 ) -> bool {
-    let valid = |vote: &Signed<T>| vote.signature_check(config).is_some_and(|check| crypto.verify(&check));
+    let valid = |vote: &Signed<T>, config: &ValidConfig| {
+        vote.signature_check(config).is_some_and(|check| crypto.verify(&check))
+    };
+    // Both in the name of one epoch: what is said in another contradicts nothing.
     first.signer == second.signer
         && contradict(&first.statement, &second.statement)
-        && valid(first)
-        && valid(second)
+        && roster.configs().any(|config| valid(first, config) && valid(second, config))
 }

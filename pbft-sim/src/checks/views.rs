@@ -4,6 +4,7 @@
 use pbft_core::{ReplicaId, View, storage::Record};
 
 use super::Violation;
+use crate::plan::Plan;
 
 /// What each replica wants and has entered, as its records say.
 #[derive(Debug)]
@@ -17,10 +18,13 @@ pub struct Views {
 }
 
 impl Views {
-    pub(super) fn new(n: usize, liars: usize) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
+        let (n, seats) = (usize::from(plan.n), usize::from(plan.n + plan.spares));
         let faulty = (n - 1) / 3;
         let quorum = (n + faulty + 1).div_ceil(2);
-        Self { liars, faulty, quorum, wants: vec![View::ZERO; n], entered: vec![View::ZERO; n] }
+        // Who joins is told of the view, which no record of its own shows.
+        let liars = if plan.changes > 0 { n } else { plan.byzantine.len() };
+        Self { liars, faulty, quorum, wants: vec![View::ZERO; seats], entered: vec![View::ZERO; seats] }
     }
 
     pub(super) fn on_record(&mut self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use pbft_core::{
-    ReplicaId, RequestId, Seq, View, client::ClientError, error::RecoverError, message::StatementKind,
+    Epoch, ReplicaId, RequestId, Seq, View, client::ClientError, error::RecoverError, message::StatementKind,
     replica::InvariantViolation, service::StateLost,
 };
 use thiserror::Error;
@@ -36,6 +36,8 @@ pub enum Violation {
     Dawdles { replica: ReplicaId, seq: Seq, behind: Duration },
     #[error("state: replica {replica} has another state at checkpoint {seq} than others")]
     StateDiffers { replica: ReplicaId, seq: Seq },
+    #[error("replica {replica} knows of other replicas in epoch {epoch} than others")]
+    RostersDiffer { replica: ReplicaId, epoch: Epoch },
     #[error("order: replica {replica} executes {seq} where {expected} comes next")]
     OutOfOrder { replica: ReplicaId, seq: Seq, expected: Seq },
     #[error("replica {replica} executes {seq}, which nobody decided")]

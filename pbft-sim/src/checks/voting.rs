@@ -1,11 +1,13 @@
 //! Votes: no correct replica signs two digests for one (kind, view, number), whatever crashes come between; and no vote
 //! leaves before its record is durable. Checked against what is sent and what is on the disk, not what the replica says.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pbft_core::{
-    Message, ReplicaId, Seq, View,
+    Message, ReplicaId, Seq, ValidConfig, View,
+    crypto::Crypto,
     message::{PrePrepare, Signed, Statement, StatementKind, signed::signing_digest},
+    roster::Roster,
     storage::{LogPosition, Record},
 };
 use pbft_crypto::Digest;
@@ -21,12 +23,34 @@ pub struct Voting {
     written: BTreeMap<(Key, Digest), LogPosition>,
 }
 
+/// What it takes to tell whose name a vote was signed in.
+pub(super) struct Judge<'a> {
+    pub(super) roster: &'a Roster,
+    pub(super) crypto: &'a dyn Crypto,
+}
+
+impl Judge<'_> {
+    /// Where the epoch begins in whose name this was signed: views of different epochs have equal numbers.
+    fn epoch<T: Statement>(&self, signed: &Signed<T>) -> Seq {
+        let valid = |config: &&Arc<ValidConfig>| {
+            signed.signature_check(config).is_some_and(|check| self.crypto.verify(&check))
+        };
+        self.roster.configs().find(valid).map_or(Seq::ZERO, |config| config.after())
+    }
+}
+
 /// A vote in short.
 type Vote = (ReplicaId, StatementKind, View, Seq, Digest);
 
 impl Voting {
-    pub(super) fn on_record(&mut self, replica: ReplicaId, position: LogPosition, record: &Record) {
-        for (signer, kind, view, seq, digest) in votes_in_record(record) {
+    pub(super) fn on_record(
+        &mut self,
+        judge: &Judge<'_>,
+        replica: ReplicaId,
+        position: LogPosition,
+        record: &Record,
+    ) {
+        for (signer, kind, view, seq, digest) in votes_in_record(judge, record) {
             if signer == replica {
                 // Some records are written again; the first one counts.
                 self.written.entry(((signer, kind, view, seq), digest)).or_insert(position);
@@ -40,11 +64,12 @@ impl Voting {
 
     pub(super) fn on_sent(
         &mut self,
+        judge: &Judge<'_>,
         replica: ReplicaId,
         message: &Message,
         synced: LogPosition,
     ) -> Result<(), Violation> {
-        votes_in(message).into_iter().try_for_each(|vote| self.check_vote(replica, vote, synced))
+        votes_in(judge, message).into_iter().try_for_each(|vote| self.check_vote(replica, vote, synced))
     }
 
     fn check_vote(
@@ -71,7 +96,7 @@ impl Voting {
     }
 }
 
-fn votes_in(message: &Message) -> Vec<Vote> {
+fn votes_in(judge: &Judge<'_>, message: &Message) -> Vec<Vote> {
     match message {
         Message::PrePrepare(proposal) => vec![pre_prepare(&proposal.pre_prepare)],
         Message::Prepare(vote) => {
@@ -90,9 +115,9 @@ fn votes_in(message: &Message) -> Vec<Vote> {
             let s = vote.statement;
             vec![(vote.signer, StatementKind::Attestation, View::ZERO, s.seq, s.digest)]
         }
-        Message::ViewChange(proven) => vec![about_view(&proven.vote, proven.vote.statement.view)],
+        Message::ViewChange(proven) => vec![about_view(judge, &proven.vote, proven.vote.statement.view)],
         Message::NewView(proven) => {
-            let announced = about_view(&proven.announcement, proven.view());
+            let announced = about_view(judge, &proven.announcement, proven.view());
             let assigned = proven.announcement.statement.pre_prepares.iter().map(pre_prepare);
             assigned.chain([announced]).collect()
         }
@@ -111,20 +136,20 @@ const fn pre_prepare(vote: &Signed<PrePrepare>) -> Vote {
     (vote.signer, StatementKind::PrePrepare, s.view, s.seq, s.digest)
 }
 
-/// A statement about a view as a whole: one for each signer and view.
-fn about_view<T: Statement>(signed: &Signed<T>, view: View) -> Vote {
+/// A statement about a view as a whole: one for each signer, epoch and view.
+fn about_view<T: Statement>(judge: &Judge<'_>, signed: &Signed<T>, view: View) -> Vote {
     let digest = signing_digest(&Digest::ZERO, signed.signer, &signed.statement);
-    (signed.signer, T::KIND, view, Seq::ZERO, digest)
+    (signed.signer, T::KIND, view, judge.epoch(signed), digest)
 }
 
-fn votes_in_record(record: &Record) -> Vec<Vote> {
+fn votes_in_record(judge: &Judge<'_>, record: &Record) -> Vec<Vote> {
     match record {
-        Record::Proposal(proposal) => votes_in(&Message::PrePrepare(proposal.clone())),
-        Record::Prepare(vote) => votes_in(&Message::Prepare(vote.clone())),
-        Record::Commit { commit, .. } => votes_in(&Message::Commit(commit.clone())),
-        Record::Checkpoint(record) => votes_in(&Message::Checkpoint(record.checkpoint.clone())),
-        Record::ViewChange(proven) => votes_in(&Message::ViewChange(proven.clone())),
-        Record::NewView(proven) => votes_in(&Message::NewView(proven.clone())),
+        Record::Proposal(proposal) => votes_in(judge, &Message::PrePrepare(proposal.clone())),
+        Record::Prepare(vote) => votes_in(judge, &Message::Prepare(vote.clone())),
+        Record::Commit { commit, .. } => votes_in(judge, &Message::Commit(commit.clone())),
+        Record::Checkpoint(record) => votes_in(judge, &Message::Checkpoint(record.checkpoint.clone())),
+        Record::ViewChange(proven) => votes_in(judge, &Message::ViewChange(proven.clone())),
+        Record::NewView(proven) => votes_in(judge, &Message::NewView(proven.clone())),
         Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) | Record::Handover(_) => vec![],
     }
 }

@@ -89,7 +89,7 @@ impl Simulation {
     }
 
     fn send_request(&mut self, request: &Request) {
-        for to in (0..self.plan.n).map(ReplicaId::new) {
+        for to in self.plan.seats() {
             let fate = self.network.fate(self.now, Link::Ask(to));
             self.count_fate(fate);
             for at in [fate.first, fate.second].into_iter().flatten() {

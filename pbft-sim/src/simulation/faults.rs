@@ -138,7 +138,7 @@ impl Simulation {
             return;
         }
         self.counters.fault(Fault::Blackout);
-        for replica in (0..self.plan.n).map(ReplicaId::new) {
+        for replica in self.plan.seats() {
             if !self.plan.is_byzantine(replica) {
                 self.crash(replica);
             }
@@ -177,7 +177,7 @@ impl Simulation {
         }
         self.healed = true;
         self.network.heal();
-        for replica in (0..self.plan.n).map(ReplicaId::new) {
+        for replica in self.plan.seats() {
             self.restart(replica)?;
         }
         self.try_finish();
@@ -189,11 +189,17 @@ impl Simulation {
         if !self.healed || !self.customers.iter().all(crate::customer::Customer::is_done) {
             return;
         }
+        let members = self.checks.roster().newest().replicas.clone();
+        let epoch = self.checks.roster().newest().epoch();
         let outside = &self.plan.outside;
-        let correct =
-            self.nodes.iter().filter(|node| node.behaviour.is_none() && !outside.contains(&node.id));
-        let mut ends = correct.map(|node| {
+        let correct = |node: &&super::node::Node| {
+            node.behaviour.is_none() && members.contains(node.id) && !outside.contains(&node.id)
+        };
+        let mut ends = self.nodes.iter().filter(correct).map(|node| {
             let life = node.life.as_ref()?;
+            if life.replica.epoch() != epoch || life.replica.next_change().is_some() {
+                return None;
+            }
             let progress = life.replica.progress();
             let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
             let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;

@@ -36,8 +36,8 @@ impl Simulation {
             }
             Effect::Send(to, message) => self.send(replica, &[to], &message),
             Effect::Broadcast(message) => {
-                let others: Vec<_> =
-                    (0..self.plan.n).map(ReplicaId::new).filter(|other| *other != replica).collect();
+                let members = self.node(replica).newest.replicas.ids();
+                let others: Vec<_> = members.filter(|other| *other != replica).collect();
                 self.send(replica, &others, &message)
             }
             Effect::Reply(reply) => {
@@ -54,10 +54,16 @@ impl Simulation {
                 Ok(())
             }
             Effect::Reconfigured(roster) => {
-                if let Some(life) = &mut self.node(replica).life {
-                    life.verifier.update(roster);
+                let node = self.node(replica);
+                node.newest = roster.newest().clone();
+                if let Some(life) = &mut node.life {
+                    life.verifier.update(roster.clone());
                 }
-                Ok(())
+                if self.plan.is_byzantine(replica) {
+                    return Ok(());
+                }
+                self.counters.saw(Sometimes::Reconfigured);
+                self.checks.on_roster(replica, &roster)
             }
             Effect::Certified(certificate) => self.on_certified(replica, &certificate),
             accusation @ (Effect::Evidence(_)

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use pbft_core::{
     Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
+    config::ReplicaSet,
     crypto::{Crypto, SignatureCheck},
     replica::Recovered,
     request_buffer::{FairBuffer, Lane},
@@ -29,6 +30,9 @@ use crate::{
 pub(super) struct Node {
     pub(super) id: ReplicaId,
     pub(super) config: Arc<ValidConfig>,
+    /// Of the newest epoch that it knows of.
+    pub(super) newest: Arc<ValidConfig>,
+    everyone: Arc<ReplicaSet>,
     pub(super) crypto: Arc<dyn Crypto>,
     pub(super) disk: Disk,
     /// What a service that keeps its own state has on disk.
@@ -76,6 +80,7 @@ impl Node {
         id: ReplicaId,
         plan: &Plan,
         config: &Arc<ValidConfig>,
+        everyone: &Arc<ReplicaSet>,
         crypto: &Arc<dyn Crypto>,
         seats: &mut Rng,
     ) -> Self {
@@ -86,6 +91,8 @@ impl Node {
         Self {
             id,
             config: config.clone(),
+            newest: config.clone(),
+            everyone: everyone.clone(),
             crypto,
             disk: Disk::default(),
             left: None,
@@ -127,8 +134,9 @@ impl Node {
         let recovered = Replica::recover(replica, self.config.clone(), self.crypto.clone(), buffer, records);
         let Recovered { replica: core, checkpoint } =
             recovered.map_err(|error| Violation::CannotRecover { replica, error })?;
-        let mut service =
-            self.left.take().unwrap_or_else(|| SimulatedService::new(self.service, self.durable_service));
+        let mut service = self.left.take().unwrap_or_else(|| {
+            SimulatedService::new(self.service, self.durable_service, self.everyone.clone())
+        });
         if let Some(checkpoint) = &checkpoint
             && self.sabotage != Some(Sabotage::SkipRestore)
         {
@@ -139,7 +147,9 @@ impl Node {
             Some(Sabotage::TrustAnyRequest) => Arc::new(AdmitAll),
             _ => Arc::new(FormCheck),
         };
-        let verifier = Verifier::new(self.config.clone(), self.crypto.clone(), admission);
+        let mut verifier = Verifier::new(self.config.clone(), self.crypto.clone(), admission);
+        verifier.update(core.roster().clone());
+        self.newest = core.roster().newest().clone();
         let cursor = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
         self.lives += 1;
         let (executed, timer, restored) = (None, None, cursor);

@@ -93,7 +93,7 @@ impl Simulation {
         let behaviour = node.behaviour.as_mut()?;
         let mut kit = Kit {
             id: liar,
-            config: &node.config,
+            config: &node.newest,
             crypto: &node.crypto,
             service: node.service,
             rng: &mut node.rng,

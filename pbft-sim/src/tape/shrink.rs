@@ -9,7 +9,7 @@ use crate::{
     customer::Wish,
     mishap::{Link, Mishap},
     oracle::Signatures,
-    service::ServiceKind,
+    service::{ServiceKind, Verb},
 };
 
 /// How much may be tried.
@@ -145,7 +145,7 @@ fn minimal<T: Clone>(mut items: Vec<T>, mut fails: impl FnMut(&[T]) -> bool) -> 
 }
 
 /// Each makes one thing plain.
-const SIMPLER: [fn(&mut Tape); 17] = [
+const SIMPLER: [fn(&mut Tape); 18] = [
     |tape| {
         // They count for nothing on a tape.
         let network = &mut tape.plan.network;
@@ -153,6 +153,12 @@ const SIMPLER: [fn(&mut Tape); 17] = [
         let faults = &mut tape.plan.faults;
         (faults.crash, faults.sync_fails, faults.disk_full) = (0, 0, 0);
         (faults.blackouts, faults.partitions, faults.clock_jumps) = (0, 0, 0);
+    },
+    |tape| {
+        // Spares have the numbers after the members'.
+        let n = tape.plan.n;
+        (tape.plan.spares, tape.plan.changes) = (0, 0);
+        keep_only(tape, n);
     },
     |tape| smaller(tape, 4),
     |tape| smaller(tape, 7),
@@ -178,12 +184,19 @@ fn smaller(tape: &mut Tape, n: u16) {
         return;
     }
     let faulty = usize::from((n - 1) / 3);
-    let is_in = |replica: pbft_core::ReplicaId| replica.value() < n;
     tape.plan.n = n;
-    tape.plan.byzantine.retain(|(liar, _)| is_in(*liar));
+    (tape.plan.spares, tape.plan.changes) = (0, 0);
+    keep_only(tape, n);
     tape.plan.byzantine.truncate(faulty);
-    tape.plan.outside.retain(|gone| is_in(*gone));
     tape.plan.outside.truncate(faulty - tape.plan.byzantine.len());
+}
+
+/// Nothing is said of others than the first `n` replicas any more.
+fn keep_only(tape: &mut Tape, n: u16) {
+    let is_in = |replica: pbft_core::ReplicaId| replica.value() < n;
+    tape.plan.byzantine.retain(|(liar, _)| is_in(*liar));
+    tape.plan.outside.retain(|gone| is_in(*gone));
+    tape.clients.iter_mut().for_each(|wishes| wishes.retain(|wish| wish.verb != Verb::Change));
     tape.mishaps.retain(|mishap| match mishap {
         Mishap::Crash { replica, .. }
         | Mishap::DiskFails { replica, .. }
