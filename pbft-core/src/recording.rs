@@ -8,6 +8,7 @@
 //!
 //! A recording is trusted like a log: what is in it counts as verified. It holds no secret key; what the replica signed is
 //! in it.
+#![expect(clippy::disallowed_types, reason = "the port to signatures takes `&self`; nobody ever waits here")]
 
 use core::time::Duration;
 use std::{

@@ -286,7 +286,7 @@ impl Service for Sum {
             outcomes.pop();
         }
         let wake_at = (self.way == BadService::WakesAlways).then_some(UnixMillis::new(1));
-        Executed { outcomes, wake_at }
+        Executed { wake_at, ..Executed::new(outcomes) }
     }
 
     fn checkpoint(&mut self) -> ServiceCheckpoint {

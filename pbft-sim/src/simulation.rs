@@ -136,7 +136,8 @@ impl Simulation {
     #[must_use]
     pub fn new(plan: Plan, print: bool) -> Self {
         let timed = timed(&plan);
-        let clients = (0..plan.workload.clients).map(|index| Wish::list(index as usize, &plan)).collect();
+        let clients = usize::try_from(plan.workload.clients).unwrap_or(1);
+        let clients = (0..clients).map(|index| Wish::list(index, &plan)).collect();
         Self::set_up(plan, clients, None, &timed, print)
     }
 

@@ -145,16 +145,16 @@ pub fn run_seed(seed: u64, sizes: &[u16]) -> Finished {
 /// Runs one plan; a panic counts as a violation.
 #[must_use]
 pub fn run_plan(plan: Plan, print: bool) -> Finished {
-    let attempt = plan.clone();
-    run_guarded(&plan, || Simulation::new(attempt, print))
+    run_guarded(plan, |plan| Simulation::new(plan, print))
 }
 
 /// Runs what `make` makes of a plan; a panic counts as a violation.
-pub(crate) fn run_guarded(plan: &Plan, make: impl FnOnce() -> Simulation) -> Finished {
-    match catch_unwind(AssertUnwindSafe(|| make().run())) {
+pub(crate) fn run_guarded(plan: Plan, make: impl FnOnce(Plan) -> Simulation) -> Finished {
+    let attempt = plan.clone();
+    match catch_unwind(AssertUnwindSafe(|| make(attempt).run())) {
         Ok(finished) => finished,
         Err(cause) => Finished {
-            plan: plan.clone(),
+            plan,
             events: 0,
             digest: 0,
             ended_at: Duration::ZERO,

@@ -43,7 +43,7 @@ impl Tape {
     /// The run of a plan, written down.
     #[must_use]
     pub fn of_plan(plan: &Plan) -> (Finished, Option<Self>) {
-        let mut finished = run_guarded(plan, || Simulation::new(plan.clone(), false).recording());
+        let mut finished = run_guarded(plan.clone(), |plan| Simulation::new(plan, false).recording());
         let tape = finished.tape.take();
         (finished, tape.map(|tape| *tape))
     }
@@ -51,7 +51,7 @@ impl Tape {
     /// Runs it.
     #[must_use]
     pub fn run(&self, print: bool) -> Finished {
-        run_guarded(&self.plan, || Simulation::of_tape(self, print))
+        run_guarded(self.plan.clone(), |_| Simulation::of_tape(self, print))
     }
 
     /// How many requests there are.

@@ -187,7 +187,9 @@ impl Cast {
             Effect::Send(to, message) => self.send(place, &message, |name| name == to.value()),
             Effect::Broadcast(message) => self.send(place, &message, |name| name != NAMES[place]),
             Effect::SetTimer(at) => self.instances[place].timer = Some(at.max(self.now)),
-            Effect::Execute { batch, checkpoint } => return self.execute(place, batch, checkpoint).map(Some),
+            Effect::Execute { batch, checkpoint } => {
+                return self.execute(place, &batch, checkpoint).map(Some);
+            }
             Effect::Evidence(evidence) if evidence.culprit().value() != 0 => {
                 return Err(Wrong::WronglyBlamed(evidence.culprit().value()));
             }
@@ -213,10 +215,10 @@ impl Cast {
         if *first == statement.digest { Ok(()) } else { Err(Wrong::Disagreement(statement.seq)) }
     }
 
-    fn execute(&mut self, place: usize, batch: OrderedBatch, checkpoint: bool) -> Result<Input, Wrong> {
+    fn execute(&mut self, place: usize, batch: &OrderedBatch, checkpoint: bool) -> Result<Input, Wrong> {
         let seq = batch.seq;
         if place >= CORRECT {
-            if *self.order.entry(seq).or_insert_with(|| batch.clone()) != batch {
+            if *self.order.entry(seq).or_insert_with(|| batch.clone()) != *batch {
                 return Err(Wrong::ExecutionDiffers(seq));
             }
             self.instances[place].executed.extend(batch.requests.iter().map(Request::id));
