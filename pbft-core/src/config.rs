@@ -312,7 +312,7 @@ pub const MAX_BATCH_BYTES: usize = 8 << 20;
 pub const MAX_WINDOW_BYTES: usize = 1 << 30;
 
 /// A configuration whose parts fit together, for one epoch.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ValidConfig {
     config: Config,
     sizes: QuorumSizes,

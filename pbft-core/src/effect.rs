@@ -15,6 +15,7 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_crypto::Digest;
+use serde::Serialize;
 
 use crate::{
     certificate::Certificate,
@@ -27,7 +28,7 @@ use crate::{
 };
 
 /// One thing to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Effect {
     /// Append to the log.
     Persist(LogPosition, Record),

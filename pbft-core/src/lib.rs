@@ -56,6 +56,8 @@
 //! | [`replica`] | the state machine, one file for each phase |
 //! | [`log`] | what a replica holds between its water marks, and past them for peers that lag |
 //! | [`client`] | the client's half of the protocol, also without I/O |
+//! | [`recording`] | a replica's life as a file, and living it again |
+//! | [`conformance`] | tests for whoever implements a port |
 //! | [`crypto`], [`network`], [`storage`], [`service`], [`request_buffer`] | the ports that a host may replace |
 //!
 //! The rules (`PP-3` and the like) are numbered in the repository's `docs/PROTOCOL.md`.
@@ -76,6 +78,7 @@ pub mod certificate;
 pub mod client;
 pub mod client_table;
 pub mod config;
+pub mod conformance;
 pub mod crypto;
 pub mod effect;
 pub mod error;
@@ -87,6 +90,7 @@ pub mod log;
 pub mod message;
 pub mod network;
 pub mod quorum;
+pub mod recording;
 pub mod replica;
 pub mod request_buffer;
 pub mod roster;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
+
 use crate::{
     config::ValidConfig,
     ids::{Epoch, ReplicaId, Seq},
 };
 
 /// The configurations of all epochs that are known, oldest first. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Roster {
     first: Arc<ValidConfig>,
     later: Vec<Arc<ValidConfig>>,

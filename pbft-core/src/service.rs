@@ -75,7 +75,7 @@ impl Admission for AdmitAll {
 }
 
 /// A batch in its place in the one order.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrderedBatch {
     /// Its number.
     pub seq: Seq,
@@ -90,7 +90,7 @@ pub struct OrderedBatch {
 }
 
 /// What came of a batch.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {
     /// One for each request, in order.
     pub outcomes: Vec<Outcome>,
@@ -143,7 +143,7 @@ pub struct StateLost {
 }
 
 /// A name for the service's state, and perhaps the state itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ServiceCheckpoint {
     /// Equal on all replicas that executed the same batches.
     pub digest: Digest,

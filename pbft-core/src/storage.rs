@@ -209,6 +209,12 @@ impl MemoryLog {
         self.synced = self.last_position();
     }
 
+    /// How many records were never synced.
+    #[must_use]
+    pub fn unsynced(&self) -> usize {
+        self.records.iter().rev().take_while(|(position, _)| *position > self.synced).count()
+    }
+
     /// How many records there are.
     #[must_use]
     pub const fn len(&self) -> usize {

@@ -21,7 +21,8 @@ use crate::{
     service::Admission,
 };
 
-/// Something that has passed the checks of this module. Only this module makes it.
+/// Something that has passed the checks of this module. Only this module makes it, and
+/// [`crate::recording`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified<T>(T);
 
@@ -30,6 +31,11 @@ impl<T> Verified<T> {
     #[must_use]
     pub fn into_inner(self) -> T {
         self.0
+    }
+
+    /// For recordings, which hold only what was checked when they were made.
+    pub(crate) const fn from_recording(checked: T) -> Self {
+        Self(checked)
     }
 
     /// What was checked.

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use pbft_core::{ReplicaId, ValidConfig};
 use pbft_crypto::{Digest, Domain, Hasher, PublicKey};
 
-use crate::log::LogOptions;
+use crate::{log::LogOptions, recorder::RecordOptions};
 
 /// One node's configuration.
 #[derive(Clone, Debug)]
@@ -24,6 +24,8 @@ pub struct NodeConfig {
     pub log: LogOptions,
     /// How many threads check signatures.
     pub verify_threads: usize,
+    /// Whether the replica's life is recorded.
+    pub record: Option<RecordOptions>,
 }
 
 impl NodeConfig {
@@ -39,7 +41,7 @@ impl NodeConfig {
         let clients = Vec::new();
         let verify_threads = processors.min(4);
         let log = LogOptions::new(log_owner(protocol.cluster, id));
-        Self { id, protocol, addresses, clients, log_folder, log, verify_threads }
+        Self { id, protocol, addresses, clients, log_folder, log, verify_threads, record: None }
     }
 }
 

@@ -15,6 +15,7 @@ mod host;
 pub mod log;
 pub mod metrics;
 pub mod node;
+pub mod recorder;
 pub mod tls;
 pub mod transport;
 

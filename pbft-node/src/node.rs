@@ -39,6 +39,7 @@ use crate::{
     },
     log::{DurableLog, LogError},
     metrics::Metrics,
+    recorder::Recorder,
     transport::{LinkState, Transport, TransportConfig, TransportError},
 };
 
@@ -88,6 +89,9 @@ pub enum StartError {
     /// The network cannot be set up.
     #[error("the transport cannot start: {0}")]
     Transport(#[from] TransportError),
+    /// The recording cannot be written.
+    #[error("the recording cannot begin: {0}")]
+    Recording(#[source] io::Error),
     /// The system gives no threads.
     #[error("no thread can be started: {0}")]
     Thread(#[from] io::Error),
@@ -126,7 +130,15 @@ impl Node {
         let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key.clone()));
         let disk = RealDisk::open(&config.log_folder)?;
         let mut log = DurableLog::open(disk, config.log.clone())?;
-        let replica = recover(&config, &crypto, log.load()?, &mut application.service)?;
+        let records = log.load()?;
+        let record = config.record.as_ref();
+        let recorder = record.map(|options| {
+            Recorder::begin(options, config.id, &config.protocol, &records, crypto.clone())
+                .map_err(StartError::Recording)
+        });
+        let recorder = recorder.transpose()?;
+        let signer = recorder.as_ref().map_or_else(|| crypto.clone(), Recorder::crypto);
+        let replica = recover(&config, &signer, records, &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
         let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
 
@@ -157,6 +169,7 @@ impl Node {
             metrics: metrics.clone(),
             clock: Clock::start(),
             timer: None,
+            recorder,
         };
         let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
         verifier.update(roster_seen.borrow().clone());

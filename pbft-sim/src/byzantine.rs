@@ -30,24 +30,26 @@ mod status_flooder;
 mod twin;
 mod two_faced;
 mod two_new_views;
+mod usurper;
 mod view_spammer;
 mod wrong_digest;
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pbft_core::{
-    Input, Message, Now, ReplicaId, UnixMillis, ValidConfig,
+    Input, Message, Now, ReplicaId, Seq, UnixMillis, ValidConfig,
     crypto::Crypto,
-    message::{Reply, Signed, Statement},
+    message::{Batch, NewView, PrePrepare, Reply, Signed, Statement},
     wire,
 };
 use pbft_crypto::Digest;
+use serde::{Deserialize, Serialize};
 
-use crate::rng::Rng;
+use crate::{rng::Rng, service::ServiceKind};
 
 /// A way to lie.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Kind {
     /// Says nothing at all after a while.
     Silent,
@@ -107,13 +109,15 @@ pub enum Kind {
     StatusFlooder,
     /// Passes on garbage in the clothes of something true.
     GarbageRelay,
+    /// Proposes and begins views although others are the primary.
+    Usurper,
     /// Attests false results.
     FalseWitness,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -143,6 +147,7 @@ impl Kind {
         Self::FetchFlooder,
         Self::StatusFlooder,
         Self::GarbageRelay,
+        Self::Usurper,
         Self::FalseWitness,
     ];
 
@@ -179,6 +184,7 @@ impl Kind {
             Self::FetchFlooder => Box::new(fetch_flooder::FetchFlooder::default()),
             Self::StatusFlooder => Box::new(status_flooder::StatusFlooder::default()),
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
+            Self::Usurper => Box::new(usurper::Usurper),
             Self::FalseWitness => Box::new(false_witness::FalseWitness),
         }
     }
@@ -222,6 +228,8 @@ pub struct Kit<'a> {
     pub config: &'a Arc<ValidConfig>,
     /// Its own key.
     pub crypto: &'a Arc<dyn Crypto>,
+    /// Which service its cluster runs.
+    pub service: ServiceKind,
     /// Chance.
     pub rng: &'a mut Rng,
     /// What goes out, and after how long.
@@ -259,4 +267,23 @@ fn flipped(digest: Digest) -> Digest {
     let mut bytes = *digest.as_bytes();
     bytes[0] ^= 1;
     Digest::from_bytes(bytes)
+}
+
+/// What follows from the votes, by the protocol's own rule.
+fn assignments(announced: &NewView) -> Vec<PrePrepare> {
+    let votes = || announced.view_changes.iter().map(|vote| &vote.statement);
+    let stable = votes().map(|vote| vote.stable).max().unwrap_or_default();
+    let mut latest = BTreeMap::<Seq, PrePrepare>::new();
+    for fact in votes().flat_map(|vote| &vote.prepared).filter(|fact| fact.seq > stable) {
+        let known = latest.entry(fact.seq).or_insert(*fact);
+        if fact.view > known.view {
+            *known = *fact;
+        }
+    }
+    let last = latest.keys().next_back().copied().unwrap_or(stable);
+    let assign = |seq| {
+        let digest = latest.get(&seq).map_or_else(|| Batch::null().digest(), |fact| fact.digest);
+        PrePrepare { view: announced.view, seq, digest }
+    };
+    (stable.next().value()..=last.value()).map(Seq::new).map(assign).collect()
 }

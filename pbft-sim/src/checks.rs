@@ -5,16 +5,21 @@
 //! | [`agreement`] | one batch for each number, everywhere, and proofs that prove it |
 //! | [`execution`] | one order, only what was submitted, exactly once, equal results |
 //! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
+//! | [`views`] | nobody runs ahead of the others |
 //! | [`results`] | certificates of results are true, and everyone gets them |
+//! | [`pace`] | where nothing goes wrong nothing waits |
 //! | [`blame`] | evidence is sound, and only liars are blamed |
 
 pub mod agreement;
 pub mod blame;
 pub mod execution;
+pub mod pace;
 pub mod results;
+pub mod views;
 pub mod violation;
 pub mod voting;
 
+use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
@@ -31,10 +36,15 @@ pub use violation::Violation;
 
 use agreement::Agreement;
 use execution::Execution;
+use pace::Pace;
 use results::Results;
+use views::Views;
 use voting::{Judge, Voting};
 
-use crate::counters::{Counters, Sometimes};
+use crate::{
+    counters::{Counters, Sometimes},
+    plan::Plan,
+};
 
 /// Everything that is remembered of a run in order to judge it.
 pub struct Checks {
@@ -46,17 +56,21 @@ pub struct Checks {
     /// What was executed, and for whom.
     pub execution: Execution,
     voting: Voting,
+    views: Views,
+    pace: Pace,
     results: Results,
 }
 
 impl Checks {
     /// Nothing has happened yet.
     #[must_use]
-    pub fn new(config: Arc<ValidConfig>, seats: usize, crypto: Arc<dyn Crypto>) -> Self {
+    pub fn new(config: Arc<ValidConfig>, seats: usize, crypto: Arc<dyn Crypto>, plan: &Plan) -> Self {
         Self {
             agreement: Agreement::default(),
             execution: Execution::new(seats),
             voting: Voting::default(),
+            views: Views::new(plan),
+            pace: Pace::new(plan),
             results: Results::default(),
             roster: Roster::new(config),
             crypto,
@@ -96,7 +110,18 @@ impl Checks {
     ) -> Result<(), Violation> {
         let judge = Judge { roster: &self.roster, crypto: &*self.crypto };
         self.voting.on_record(&judge, replica, position, record);
+        self.views.on_record(replica, record)?;
+        if matches!(record, Record::ViewChange(_)) {
+            self.pace.on_view_change();
+        }
         self.agreement.on_record(&self.roster, &*self.crypto, replica, record, counters)
+    }
+
+    /// Whether a record is a proposal that a replica makes by itself now: for which number.
+    pub fn on_own_proposal(&mut self, now: Duration, replica: ReplicaId, record: &Record) -> Option<Seq> {
+        let seq = self.agreement.own_proposal(replica, record)?;
+        self.pace.on_proposed(now, seq);
+        Some(seq)
     }
 
     /// A correct replica sends a message; its log is durable up to `synced`.
@@ -130,10 +155,12 @@ impl Checks {
     /// If that breaks a promise.
     pub fn on_execute(
         &mut self,
+        now: Duration,
         replica: ReplicaId,
         batch: &OrderedBatch,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
+        self.pace.on_execute(now, replica, batch.seq)?;
         let decided = self.agreement.batch(batch.seq);
         self.execution.on_execute(replica, batch, decided.as_deref(), counters)
     }

@@ -1,14 +1,23 @@
 //! The command line.
 
-use std::{io::IsTerminal, process::ExitCode};
+mod mutants;
+
+use std::{
+    io::IsTerminal,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
 
 use clap::{Args, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
+use pbft_core::recording::{self, Replayed};
 
 use crate::{
     Finished, Plan, report,
-    sabotage::{Hunt, Sabotage},
     sweep::{Failure, Summary, Sweep, run_plan},
+    tape::{Effort, Tape, shrink},
+    twins,
 };
 
 /// Runs whole PBFT clusters on virtual time, with faults, and checks every promise after every event.
@@ -26,14 +35,30 @@ enum Command {
     /// Runs many seeds, or one again.
     Run(RunArgs),
     /// Plants each known defect, and says which seed shows it and when. Fails if one escapes.
-    Mutants(MutantsArgs),
+    Mutants(mutants::Args),
+    /// Plays all two-view partitions of four replicas of which one is there twice.
+    Twins(TwinsArgs),
+    /// Lives the recording of a replica again, and compares each step.
+    Replay(ReplayArgs),
+    /// Looks for the defect that is planted in this build.
+    #[command(hide = true)]
+    Hunt(mutants::HuntArgs),
 }
 
 #[derive(Debug, Args)]
-struct MutantsArgs {
-    /// How many seeds to try with each.
-    #[arg(long, default_value_t = 64)]
-    seeds: usize,
+struct ReplayArgs {
+    /// What `popmarket node --record` has written.
+    file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+struct TwinsArgs {
+    /// How many cases: all of them, or a sample.
+    #[arg(long, default_value_t = twins::CASES)]
+    cases: u32,
+    /// Which sample.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
 }
 
 #[derive(Debug, Args)]
@@ -50,9 +75,15 @@ struct RunArgs {
     /// The sizes that clusters may have.
     #[arg(long, value_delimiter = ',', default_values_t = [4, 7, 10], value_parser = clap::value_parser!(u16).range(4..=64))]
     n: Vec<u16>,
-    /// Prints every event of the one seed.
-    #[arg(long, requires = "seed")]
+    /// Replays a tape, which an earlier failure left.
+    #[arg(long, conflicts_with_all = ["seeds", "start", "seed", "n"])]
+    tape: Option<PathBuf>,
+    /// Prints every event of the one run.
+    #[arg(long)]
     trace: bool,
+    /// Leaves failing runs as they are: no tape is made of them.
+    #[arg(long)]
+    no_shrink: bool,
     /// Prints the report as JSON.
     #[arg(long)]
     json: bool,
@@ -66,44 +97,23 @@ struct RunArgs {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let args = match cli.command {
-        Some(Command::Mutants(args)) => return exit(mutants(args.seeds)),
+        Some(Command::Mutants(args)) => return exit(mutants::run(&args)),
+        Some(Command::Twins(args)) => return exit(play_twins(&args)),
+        Some(Command::Replay(args)) => return exit(replay_recording(&args.file)),
+        Some(Command::Hunt(args)) => return exit(mutants::hunt(&args)),
         Some(Command::Run(args)) => args,
         None => cli.run,
     };
-    let passed = match args.seed {
-        Some(seed) => replay(seed, &args),
-        None => sweep(&args),
+    let passed = match (&args.tape, args.seed) {
+        (Some(tape), _) => replay_tape(tape, &args),
+        (None, Some(seed)) => replay(seed, &args),
+        (None, None) => sweep(&args),
     };
     exit(passed)
 }
 
 const fn exit(passed: bool) -> ExitCode {
     if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn mutants(seeds: usize) -> bool {
-    let mut escaped = 0;
-    for sabotage in Sabotage::ALL {
-        match sabotage.hunt(seeds) {
-            Hunt::Caught { seed, at, by } => {
-                println!(
-                    "{:<20} caught by seed {seed:>3} at {:>9.3} s: {by}",
-                    format!("{sabotage:?}"),
-                    at.as_secs_f64()
-                );
-            }
-            Hunt::Strange { seed, violation } => {
-                escaped += 1;
-                println!("{:<20} STRANGE in seed {seed}: {violation}", format!("{sabotage:?}"));
-            }
-            Hunt::Escaped => {
-                escaped += 1;
-                println!("{:<20} ESCAPED from {seeds} seeds", format!("{sabotage:?}"));
-            }
-        }
-    }
-    println!("{} of {} defects caught", Sabotage::ALL.len() - escaped, Sabotage::ALL.len());
-    escaped == 0
 }
 
 fn sweep(args: &RunArgs) -> bool {
@@ -122,7 +132,85 @@ fn sweep(args: &RunArgs) -> bool {
     });
     bar.finish_and_clear();
     println!("{}", if args.json { report::json(&summary) } else { report::table(&summary) });
+    if !args.no_shrink {
+        summary.failures.iter().take(SHRUNK_AT_MOST).for_each(|failure| write_tape(&failure.plan));
+    }
     summary.passed()
+}
+
+/// So many failures of a sweep are made into tapes.
+const SHRUNK_AT_MOST: usize = 3;
+
+/// Makes the smallest run that fails in the same way, and writes it down.
+fn write_tape(plan: &Plan) {
+    let (finished, Some(tape)) = Tape::of_plan(plan) else { return };
+    let Some(violation) = finished.violation else { return };
+    let (requests, mishaps) = (tape.requests(), tape.mishaps.len());
+    let shrunk = shrink(tape, &violation.name(), Effort::default());
+    let tape = &shrunk.tape;
+    let path = PathBuf::from(format!("pbft-sim-seed-{}.json", plan.seed));
+    eprintln!(
+        "seed {}: {mishaps} mishaps and {requests} requests shrunk to {} and {}, in {} runs",
+        plan.seed,
+        tape.mishaps.len(),
+        tape.requests(),
+        shrunk.runs
+    );
+    tape.mishaps.iter().for_each(|mishap| eprintln!("  {mishap:?}"));
+    match tape.write(&path) {
+        Ok(()) => eprintln!(
+            "  tape: {0}\n  replay: cargo run --release -p pbft-sim -- run --tape {0} --trace",
+            path.display()
+        ),
+        Err(error) => eprintln!("  {error}"),
+    }
+}
+
+fn replay_tape(path: &Path, args: &RunArgs) -> bool {
+    let tape = match Tape::read(path) {
+        Ok(tape) => tape,
+        Err(error) => {
+            eprintln!("{}: {error}", path.display());
+            return false;
+        }
+    };
+    println!("{}\n", tape.plan);
+    tape.mishaps.iter().for_each(|mishap| println!("  {mishap:?}"));
+    let (first, second) = (tape.run(args.trace), tape.run(false));
+    conclude(&first, &second)
+}
+
+fn replay_recording(path: &Path) -> bool {
+    let replayed = std::fs::read(path).map_err(|error| error.to_string());
+    let replayed = replayed.and_then(|bytes| recording::replay(&bytes).map_err(|error| error.to_string()));
+    match replayed {
+        Ok(Replayed { steps, torn }) => {
+            let end = if torn { ", and the last one is cut off" } else { "" };
+            println!("{steps} steps, each with the same effects as before{end}");
+            true
+        }
+        Err(why) => {
+            println!("{}: {why}", path.display());
+            false
+        }
+    }
+}
+
+fn play_twins(args: &TwinsArgs) -> bool {
+    let bar = progress_bar(u64::from(args.cases.min(twins::CASES)));
+    let began = Instant::now();
+    let summary = twins::play_many(args.cases.min(twins::CASES), args.seed, || bar.inc(1));
+    bar.finish_and_clear();
+    summary.failures.iter().take(10).for_each(|failure| println!("{failure}"));
+    println!(
+        "{} cases in {:.1} s: something decided while apart in {}, a twin proven faulty in {}, {} wrong",
+        summary.cases,
+        began.elapsed().as_secs_f64(),
+        summary.decided_apart,
+        summary.evidence,
+        summary.failures.len()
+    );
+    summary.failures.is_empty()
 }
 
 /// A bar on a terminal, nothing elsewhere.
@@ -130,7 +218,7 @@ fn progress_bar(seeds: u64) -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {pos}/{len} seeds, {per_sec}, {eta} left {msg}");
+    let style = ProgressStyle::with_template("{bar:40} {pos}/{len}, {per_sec}, {eta} left {msg}");
     ProgressBar::new(seeds).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -148,19 +236,27 @@ fn replay(seed: u64, args: &RunArgs) -> bool {
         summary.counters = first.counters.clone();
         summary.failures.extend(failure_of(&first));
         println!("{}", report::json(&summary));
+        same && first.violation.is_none()
     } else {
-        println!(
-            "{} events, {:?} of virtual time, trace digest {:016x}",
-            first.events, first.ended_at, first.digest
-        );
-        println!(
-            "replayed: {}",
-            if same { "the same, event by event" } else { "DIFFERENT: not deterministic" }
-        );
-        match failure_of(&first) {
-            Some(failure) => println!("{}", report::failure(&failure)),
-            None => println!("passed"),
+        let passed = conclude(&first, &second);
+        if first.violation.is_some() && !args.no_shrink {
+            write_tape(&first.plan);
         }
+        passed
+    }
+}
+
+/// Says how a run ended that was run twice.
+fn conclude(first: &Finished, second: &Finished) -> bool {
+    let same = first.digest == second.digest && first.violation == second.violation;
+    println!(
+        "{} events, {:?} of virtual time, trace digest {:016x}",
+        first.events, first.ended_at, first.digest
+    );
+    println!("replayed: {}", if same { "the same, event by event" } else { "DIFFERENT: not deterministic" });
+    match failure_of(first) {
+        Some(failure) => println!("{}", report::failure(&failure)),
+        None => println!("passed"),
     }
     same && first.violation.is_none()
 }

@@ -122,6 +122,10 @@ named! {
         ClockBack => "wall clock set back",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
+        /// The service was the ledger.
+        Ledger => "ledger as the service",
+        /// Some replicas never came back, and the rest was enough.
+        Core => "answered by a quorum, others gone for good",
         /// A result was certified.
         Certified => "result certified",
         /// The proof of a result came to a replica that had restarted past the batch.

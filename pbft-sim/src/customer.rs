@@ -8,6 +8,7 @@ use pbft_core::{
     client::{Accepted, Client, ClientConfig, ClientEffect, ClientError},
     message::DeclineReason,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::{plan::Plan, rng::Rng, service::Verb};
 
@@ -18,14 +19,58 @@ pub struct Customer {
     pub client: Client,
     id: ClientId,
     rng: Rng,
-    plan: Plan,
-    next: u64,
-    /// How often it has asked for other replicas.
-    changes: u64,
+    heal_at: Duration,
+    in_flight: u64,
+    wishes: Vec<Wish>,
+    next: usize,
     /// Asked and not answered.
     open: BTreeMap<RequestId, Request>,
     /// The time its timer is set to.
     pub timer: Option<Duration>,
+}
+
+/// One thing to ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wish {
+    /// What to do.
+    pub verb: Verb,
+    /// To what.
+    pub key: u8,
+    /// How much.
+    pub amount: u8,
+}
+
+impl Wish {
+    /// What the customer with this index asks for in the run that `plan` describes. The first one also asks for other
+    /// replicas.
+    #[must_use]
+    pub fn list(index: usize, plan: &Plan) -> Vec<Self> {
+        let mut rng = Rng::stream(plan.seed, &format!("wishes {index}"));
+        let mut changes = if index == 0 { plan.changes } else { 0 };
+        let mut wishes = Vec::new();
+        for left in (0..plan.workload.requests).rev() {
+            if changes > 0 && (rng.chance(200_000) || left < changes) {
+                changes -= 1;
+                let [key, amount] = plan.other_replicas(&mut rng).to_le_bytes();
+                wishes.push(Self { verb: Verb::Change, key, amount });
+            } else {
+                wishes.push(Self::draw(&mut rng, plan.workload.reminders));
+            }
+        }
+        wishes
+    }
+
+    fn draw(rng: &mut Rng, reminders: bool) -> Self {
+        let verb = match rng.below(100) {
+            0..=4 => Verb::Fail,
+            5..=9 => Verb::Malformed,
+            10..=34 => Verb::Take,
+            35..=49 if reminders => Verb::Remind,
+            _ => Verb::Put,
+        };
+        let [key, amount] = [rng.below(12), rng.below(40)].map(|byte| u8::try_from(byte).unwrap_or(0));
+        Self { verb, key, amount }
+    }
 }
 
 /// What an answer means for the customer.
@@ -44,7 +89,7 @@ pub enum Verdict {
 impl Customer {
     /// The customer with this index.
     #[must_use]
-    pub fn new(index: usize, plan: &Plan) -> Self {
+    pub fn new(index: usize, plan: &Plan, wishes: Vec<Wish>) -> Self {
         let config = ClientConfig {
             retry_after: Duration::from_millis(250),
             give_up_after: plan.workload.patience,
@@ -54,9 +99,10 @@ impl Customer {
             client: Client::new(config),
             id: client_id(index),
             rng: Rng::stream(plan.seed, &format!("customer {index}")),
-            plan: plan.clone(),
+            heal_at: plan.heal_at,
+            in_flight: plan.workload.in_flight,
+            wishes,
             next: 0,
-            changes: 0,
             open: BTreeMap::new(),
             timer: None,
         }
@@ -65,13 +111,13 @@ impl Customer {
     /// Whether it may ask for something new now.
     #[must_use]
     pub fn may_ask(&self) -> bool {
-        self.next < self.plan.workload.requests && (self.open.len() as u64) < self.plan.workload.in_flight
+        self.next < self.wishes.len() && (self.open.len() as u64) < self.in_flight
     }
 
     /// Whether everything was asked and answered.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.next >= self.plan.workload.requests && self.open.is_empty()
+        self.next >= self.wishes.len() && self.open.is_empty()
     }
 
     /// How many requests have no answer.
@@ -81,30 +127,12 @@ impl Customer {
     }
 
     /// The next thing to ask for.
-    pub fn next_request(&mut self) -> Request {
-        let number = RequestNumber::new(self.next);
+    pub fn next_request(&mut self) -> Option<Request> {
+        let Wish { verb, key, amount } = *self.wishes.get(self.next)?;
+        let request = verb.request(self.id, RequestNumber::new(self.next as u64), key, amount);
         self.next += 1;
-        let roll = self.rng.below(100);
-        let due = self.plan.changes > self.changes && self.id == client_id(0);
-        let verb = match roll {
-            _ if due && (roll < 20 || self.next + self.plan.changes > self.plan.workload.requests) => {
-                Verb::Change
-            }
-            0..=4 => Verb::Fail,
-            5..=9 => Verb::Malformed,
-            10..=34 => Verb::Take,
-            35..=49 if self.plan.workload.reminders => Verb::Remind,
-            _ => Verb::Put,
-        };
-        let [key, amount] = if verb == Verb::Change {
-            self.changes += 1;
-            self.plan.other_replicas(&mut self.rng).to_le_bytes()
-        } else {
-            [self.rng.below(12), self.rng.below(40)].map(|byte| u8::try_from(byte).unwrap_or(0))
-        };
-        let request = verb.request(self.id, number, key, amount);
         self.open.insert(request.id(), request.clone());
-        request
+        Some(request)
     }
 
     /// Judges the end of a request as the client's protocol sees it; nothing for what is not an end.
@@ -136,7 +164,7 @@ impl Customer {
 
     /// How long it waits before it asks for the next thing.
     pub fn pause(&mut self) -> Duration {
-        self.rng.span((Duration::from_micros(100), self.plan.heal_at / 40))
+        self.rng.span((Duration::from_micros(100), self.heal_at / 40))
     }
 }
 

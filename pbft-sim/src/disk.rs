@@ -7,11 +7,72 @@ use pbft_core::{
     wire,
 };
 
+use crate::rng::Rng;
+
+/// What the log is on. In memory as a rule; a test may bring a real log on a disk that tears and forgets.
+pub trait Medium: Send {
+    /// Adds a record.
+    fn append(&mut self, position: LogPosition, record: &Record);
+
+    /// Makes all records durable.
+    fn sync(&mut self);
+
+    /// Records before `position` may go.
+    fn truncate(&mut self, position: LogPosition);
+
+    /// All that there is.
+    fn load(&mut self) -> Vec<(LogPosition, Record)>;
+
+    /// Cuts the power, in the middle of a sync of all that was appended, and turns it on again.
+    fn power_cut(&mut self, chance: &mut Rng);
+
+    /// A broken medium: the last `lost` records vanish although they were synced. A sound one need not know how to.
+    fn forget_synced(&mut self, _lost: usize) {}
+}
+
+impl Medium for MemoryLog {
+    fn append(&mut self, position: LogPosition, record: &Record) {
+        let Ok(()) = Log::append(self, position, record);
+    }
+
+    fn sync(&mut self) {
+        let Ok(_) = Log::sync(self);
+    }
+
+    fn truncate(&mut self, position: LogPosition) {
+        let Ok(()) = Log::truncate(self, position);
+    }
+
+    /// As they would be read back: encoded and decoded.
+    fn load(&mut self) -> Vec<(LogPosition, Record)> {
+        let Ok(records) = Log::load(self);
+        let reread = |record: Record| {
+            let bytes = wire::encode(&record).expect("a record within bounds");
+            wire::decode(&bytes).expect("what was encoded")
+        };
+        records.into_iter().map(|(position, record)| (position, reread(record))).collect()
+    }
+
+    fn power_cut(&mut self, chance: &mut Rng) {
+        let kept = chance.index(self.unsynced() + 1);
+        self.lose_unsynced(kept);
+    }
+
+    fn forget_synced(&mut self, lost: usize) {
+        let Ok(records) = Log::load(self);
+        let kept = records.len().saturating_sub(lost);
+        *self = Self::default();
+        records.iter().take(kept).for_each(|(position, record)| Medium::append(self, *position, record));
+        Medium::sync(self);
+    }
+}
+
 /// The log of one replica, across its lives.
-#[derive(Debug, Default)]
 pub struct Disk {
     /// What is durable.
-    log: MemoryLog,
+    log: Box<dyn Medium>,
+    /// How many records that are.
+    kept: usize,
     synced: LogPosition,
     /// What is not.
     unsynced: VecDeque<(LogPosition, Record)>,
@@ -19,7 +80,19 @@ pub struct Disk {
     syncing: Option<LogPosition>,
 }
 
+impl Default for Disk {
+    fn default() -> Self {
+        Self::new(Box::new(MemoryLog::default()))
+    }
+}
+
 impl Disk {
+    /// An empty one.
+    #[must_use]
+    pub fn new(log: Box<dyn Medium>) -> Self {
+        Self { log, kept: 0, synced: LogPosition::START, unsynced: VecDeque::new(), syncing: None }
+    }
+
     /// Adds a record.
     pub fn append(&mut self, position: LogPosition, record: Record) {
         self.unsynced.push_back((position, record));
@@ -39,9 +112,10 @@ impl Disk {
     pub fn finish_sync(&mut self) -> Option<Durable> {
         let covered = self.syncing.take()?;
         while let Some((position, record)) = self.unsynced.pop_front_if(|(at, _)| *at <= covered) {
-            let Ok(()) = self.log.append(position, &record);
+            self.log.append(position, &record);
+            self.kept += 1;
         }
-        let Ok(_) = self.log.sync();
+        self.log.sync();
         self.synced = covered;
         Some(Durable::through(covered))
     }
@@ -61,7 +135,7 @@ impl Disk {
     /// How many records are kept.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.log.len() + self.unsynced.len()
+        self.kept + self.unsynced.len()
     }
 
     /// Whether there is none.
@@ -78,42 +152,39 @@ impl Disk {
 
     /// Gives up records before `position`, at once: the cruellest choice that the port allows.
     pub fn truncate(&mut self, position: LogPosition) {
-        let Ok(()) = self.log.truncate(position);
+        self.log.truncate(position);
         self.unsynced.retain(|(at, _)| *at >= position);
+        // Positions have no gaps.
+        let span = self.synced.value().saturating_add(1).saturating_sub(position.value());
+        self.kept = self.kept.min(usize::try_from(span).unwrap_or(usize::MAX));
     }
 
-    /// A power cut: the first `kept` unsynced records survive. Returns the last position that is left.
-    pub fn crash(&mut self, kept: usize) -> LogPosition {
+    /// A power cut: some first unsynced records survive. Returns the last position that is left.
+    pub fn crash(&mut self, chance: &mut Rng) -> LogPosition {
         for (position, record) in core::mem::take(&mut self.unsynced) {
-            let Ok(()) = self.log.append(position, &record);
+            self.log.append(position, &record);
         }
-        self.log.lose_unsynced(kept);
+        self.log.power_cut(chance);
         self.syncing = None;
-        let Ok(records) = self.log.load();
-        self.synced = records.last().map_or(LogPosition::START, |(position, _)| *position);
-        self.synced
+        self.look_again()
     }
 
     /// A broken disk: the last `lost` records vanish although they were synced.
     pub fn forget_synced(&mut self, lost: usize) {
-        let Ok(records) = self.log.load();
-        let kept = records.len().saturating_sub(lost);
-        self.log = MemoryLog::default();
-        for (position, record) in records.into_iter().take(kept) {
-            let Ok(()) = self.log.append(position, &record);
-        }
-        let Ok(durable) = self.log.sync();
-        self.synced = durable.position();
+        self.log.forget_synced(lost);
+        self.look_again();
     }
 
-    /// All records, as they would be read back: encoded and decoded.
+    fn look_again(&mut self) -> LogPosition {
+        let records = self.log.load();
+        self.kept = records.len();
+        self.synced = records.last().map_or(LogPosition::START, |(position, _)| *position);
+        self.synced
+    }
+
+    /// All records.
     #[must_use]
     pub fn load(&mut self) -> Vec<(LogPosition, Record)> {
-        let Ok(records) = self.log.load();
-        let reread = |record: Record| {
-            let bytes = wire::encode(&record).expect("a record within bounds");
-            wire::decode(&bytes).expect("what was encoded")
-        };
-        records.into_iter().map(|(position, record)| (position, reread(record))).collect()
+        self.log.load()
     }
 }

@@ -36,6 +36,8 @@ pub mod cli;
 pub mod counters;
 pub mod customer;
 pub mod disk;
+pub mod mishap;
+pub mod mutants;
 pub mod network;
 pub mod oracle;
 pub mod plan;
@@ -45,7 +47,9 @@ pub mod sabotage;
 pub mod service;
 pub mod simulation;
 pub mod sweep;
+pub mod tape;
 pub mod trace;
+pub mod twins;
 
 pub use checks::Violation;
 pub use plan::Plan;

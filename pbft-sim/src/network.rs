@@ -1,10 +1,16 @@
 //! The network: decides what becomes of each message.
 
 use core::time::Duration;
+use std::{collections::BTreeMap, sync::Arc};
 
 use pbft_core::ReplicaId;
+use serde::{Deserialize, Serialize};
 
-use crate::{plan::NetworkPlan, rng::Rng};
+use crate::{
+    mishap::{Link, MessageFate, Mishap, Script},
+    plan::NetworkPlan,
+    rng::Rng,
+};
 
 /// Links between replicas, and to clients.
 #[derive(Debug)]
@@ -16,10 +22,16 @@ pub struct Network {
     partition: Option<Partition>,
     /// The latest arrival on each link, for runs in which links keep the order.
     last: Vec<Duration>,
+    /// How many messages each link was given.
+    counts: BTreeMap<Link, u64>,
+    /// What goes wrong, if it is not left to chance.
+    script: Option<Arc<Script>>,
+    /// What went wrong, if that is wanted.
+    happened: Option<Vec<Mishap>>,
 }
 
 /// Who does not hear whom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Partition {
     /// Two sides: bit `i` says on which one replica `i` is.
     Sides(u64),
@@ -60,7 +72,32 @@ impl Network {
     #[must_use]
     pub fn new(plan: NetworkPlan, n: u16, rng: Rng) -> Self {
         let n = usize::from(n);
-        Self { plan, rng, n, healed: false, partition: None, last: vec![Duration::ZERO; n * n] }
+        Self {
+            plan,
+            rng,
+            n,
+            healed: false,
+            partition: None,
+            last: vec![Duration::ZERO; n * n],
+            counts: BTreeMap::new(),
+            script: None,
+            happened: None,
+        }
+    }
+
+    /// Nothing is left to chance but how long messages take.
+    pub fn follow(&mut self, script: Arc<Script>) {
+        self.script = Some(script);
+    }
+
+    /// Takes down what goes wrong.
+    pub fn record(&mut self) {
+        self.happened = Some(Vec::new());
+    }
+
+    /// What went wrong.
+    pub fn happened(&mut self) -> Vec<Mishap> {
+        self.happened.take().unwrap_or_default()
     }
 
     /// From now on nothing is lost, repeated or cut off any more.
@@ -80,7 +117,7 @@ impl Network {
             return Fate { cut: true, ..Fate::default() };
         }
         let slow = !self.healed && (self.plan.slow >> from.index() | self.plan.slow >> to.index()) & 1 == 1;
-        let mut fate = self.fate(if slow { now + self.plan.slowness } else { now });
+        let mut fate = self.fate(if slow { now + self.plan.slowness } else { now }, Link::Peers(from, to));
         fate.slow = slow;
         if self.plan.keeps_order {
             let last = &mut self.last[from.index() * self.n + to.index()];
@@ -92,20 +129,41 @@ impl Network {
         fate
     }
 
-    /// What becomes of a message from or to a client.
-    pub fn fate(&mut self, now: Duration) -> Fate {
+    /// What becomes of a message on a link.
+    pub fn fate(&mut self, now: Duration, link: Link) -> Fate {
+        let count = self.counts.entry(link).or_default();
+        let nth = *count;
+        *count += 1;
+        let mut rng = self.rng.of(link.number(), nth);
+        let arrival = now + rng.span(self.plan.delay);
         if self.healed {
-            return Fate { first: Some(now + self.rng.span(self.plan.delay)), ..Fate::default() };
+            return Fate { first: Some(arrival), ..Fate::default() };
         }
-        let lost = self.rng.chance(self.plan.drop);
-        let late = self.rng.chance(self.plan.late);
-        let repeated = self.rng.chance(self.plan.repeat);
-        let mut arrival = now + self.rng.span(self.plan.delay);
-        if late {
-            arrival += self.rng.span((Duration::ZERO, self.plan.lateness));
-        }
-        let second = repeated.then(|| arrival + self.rng.span(self.plan.delay) * 4);
+        let (chance, lateness, again) = (
+            MessageFate {
+                lost: rng.chance(self.plan.drop),
+                late: rng.chance(self.plan.late),
+                repeated: rng.chance(self.plan.repeat),
+            },
+            rng.span((Duration::ZERO, self.plan.lateness)),
+            rng.span(self.plan.delay) * 4,
+        );
+        let MessageFate { lost, late, repeated } =
+            self.script.as_ref().map_or(chance, |script| script.message(link, nth));
+        self.take_down(link, nth, [lost, repeated, late]);
+        let arrival = if late { arrival + lateness } else { arrival };
+        let second = repeated.then(|| arrival + again);
         Fate { first: (!lost).then_some(arrival), second, cut: false, late, slow: false }
+    }
+
+    fn take_down(&mut self, link: Link, nth: u64, [lost, repeated, late]: [bool; 3]) {
+        let Some(happened) = &mut self.happened else { return };
+        let all = [
+            (lost, Mishap::Lost(link, nth)),
+            (repeated, Mishap::Repeated(link, nth)),
+            (late, Mishap::Late(link, nth)),
+        ];
+        happened.extend(all.into_iter().filter(|(is, _)| *is).map(|(_, mishap)| mishap));
     }
 }
 

@@ -8,11 +8,12 @@ use pbft_core::{
     wire,
 };
 use pbft_crypto::{Digest, Domain, Hasher, KeyPair, PublicKey, Signature};
+use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
 /// Which signatures a run uses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Signatures {
     /// The oracle.
     Ideal,

@@ -8,19 +8,21 @@ use pbft_core::{
     quorum::QuorumSizes,
 };
 use pbft_crypto::Digest;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     byzantine::Kind,
     oracle::Signatures,
     rng::{Ppm, Rng},
     sabotage::Sabotage,
+    service::ServiceKind,
 };
 
 /// A span from which times are drawn.
 pub type Span = (Duration, Duration);
 
 /// What the network does to messages while there are faults.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkPlan {
     /// How many are lost.
     pub drop: Ppm,
@@ -41,7 +43,7 @@ pub struct NetworkPlan {
 }
 
 /// What befalls replicas.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FaultPlan {
     /// The chance of a crash in each step of a replica, between any two of its effects.
     pub crash: Ppm,
@@ -64,7 +66,7 @@ pub struct FaultPlan {
 }
 
 /// What clients ask for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WorkloadPlan {
     /// How many clients there are.
     pub clients: u64,
@@ -79,7 +81,7 @@ pub struct WorkloadPlan {
 }
 
 /// The protocol's own parameters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tuning {
     /// See [`Config`].
     pub checkpoint_period: u64,
@@ -104,7 +106,7 @@ pub struct Tuning {
 }
 
 /// One run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Plan {
     /// Where all of it comes from.
     pub seed: u64,
@@ -128,12 +130,16 @@ pub struct Plan {
     pub sync: Span,
     /// How long the service works on a batch.
     pub execute: Span,
+    /// What the replicas execute.
+    pub service: ServiceKind,
     /// Whether the service keeps its state durable by itself, or leaves it to the log.
     pub durable_service: bool,
     /// How far a replica's wall clock is off at most.
     pub skew: Duration,
     /// Who lies, and how.
     pub byzantine: Vec<(ReplicaId, Kind)>,
+    /// Who is not there any more after the faults: the rest is a quorum, and has to do without.
+    pub outside: Vec<ReplicaId>,
     /// When faults end.
     pub heal_at: Duration,
     /// How long after that everything may take.
@@ -176,11 +182,13 @@ impl Plan {
             sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
             execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
             durable_service: rng.chance(250_000),
+            service: service(seed),
             skew: rng.pick(&[us(0), ms(20), ms(700)]),
             heal_at: ms(rng.between(1_500, 4_000)),
             patience: if live { patience(&byzantine, &tuning) } else { ms(1_000) },
             live,
             sabotage: None,
+            outside: if calm { Vec::new() } else { outside(seed, n, &byzantine) },
             byzantine,
             tuning,
         }
@@ -192,6 +200,30 @@ impl Plan {
         sabotage.prepare(&mut self);
         self.sabotage = Some(sabotage);
         self
+    }
+
+    /// The same run with nothing that goes wrong, and quick enough that nothing has a reason to wait.
+    #[must_use]
+    pub fn calm(mut self) -> Self {
+        (self.network, self.faults) = (self.network.calm(), self.faults.calm());
+        self.network.delay = (us(500), ms(3));
+        (self.sync, self.execute) = ((us(50), us(200)), (us(20), us(400)));
+        (self.tuning.checkpoint_period, self.tuning.window, self.tuning.rotation_period) = (4, 16, 0);
+        self.tuning.max_in_flight = self.tuning.max_in_flight.min(8);
+        self.byzantine.clear();
+        self.outside.clear();
+        (self.spares, self.changes) = (0, 0);
+        self
+    }
+
+    /// Whether nothing goes wrong.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.network == self.network.calm()
+            && self.faults == self.faults.calm()
+            && self.byzantine.is_empty()
+            && self.outside.is_empty()
+            && self.changes == 0
     }
 
     /// All replicas that there are, members or not.
@@ -346,6 +378,21 @@ fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
     chosen
 }
 
+fn service(seed: u64) -> ServiceKind {
+    let ledger = Rng::stream(seed, "service").chance(80_000);
+    if ledger { ServiceKind::Ledger } else { ServiceKind::Recording }
+}
+
+/// In a share of the runs, replicas that stay down: with the liars at most `f`.
+fn outside(seed: u64, n: u16, byzantine: &[(ReplicaId, Kind)]) -> Vec<ReplicaId> {
+    let mut rng = Rng::stream(seed, "outside");
+    let spare = QuorumSizes::of(n).f().saturating_sub(byzantine.len());
+    let count = if rng.chance(300_000) { rng.index(spare + 1) } else { 0 };
+    let mut honest: Vec<_> =
+        (0..n).map(ReplicaId::new).filter(|id| byzantine.iter().all(|(liar, _)| liar != id)).collect();
+    (0..count).map(|_| honest.remove(rng.index(honest.len()))).collect()
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -358,9 +405,16 @@ impl fmt::Display for Plan {
         writeln!(f, "  {:?}", self.workload)?;
         writeln!(f, "  {:?}", self.tuning)?;
         writeln!(f, "  sync {:?}, execute {:?}, skew {:?}", self.sync, self.execute, self.skew)?;
-        write!(f, "  durable service: {}, heal at {:?}", self.durable_service, self.heal_at)?;
+        write!(
+            f,
+            "  {:?} service, durable: {}, heal at {:?}",
+            self.service, self.durable_service, self.heal_at
+        )?;
         for (replica, kind) in &self.byzantine {
             write!(f, "\n  replica {replica} is a {kind:?}")?;
+        }
+        for replica in &self.outside {
+            write!(f, "\n  replica {replica} does not come back")?;
         }
         match self.sabotage {
             Some(sabotage) => write!(f, "\n  sabotage: {sabotage:?}"),
@@ -378,7 +432,7 @@ mod tests {
     fn every_plan_is_valid_and_has_at_most_f_liars() {
         for seed in 0..3_000 {
             let plan = Plan::of(seed, &[4, 7, 10]);
-            assert!(plan.byzantine.len() <= QuorumSizes::of(plan.n).f());
+            assert!(plan.byzantine.len() + plan.outside.len() <= QuorumSizes::of(plan.n).f());
             let keys = identities(Signatures::Ideal, plan.n, seed).into_iter().map(|(key, _)| key);
             plan.config(ReplicaSet::new(keys.collect())).unwrap();
             assert_eq!(plan, Plan::of(seed, &[plan.n]), "the size alone is needed to replay");

@@ -28,6 +28,14 @@ impl Rng {
         rng
     }
 
+    /// A stream for one thing out of many, say the fate of one message: what becomes of it does not depend on whether
+    /// others were there before it.
+    #[must_use]
+    pub const fn of(&self, which: u64, count: u64) -> Self {
+        let mut first = Self::new(self.state ^ which.wrapping_mul(0xd6e8_feb8_6659_fd93));
+        Self::new(first.next() ^ count.wrapping_mul(0xa076_1d64_78bd_642f))
+    }
+
     /// The next number.
     #[allow(clippy::should_implement_trait, reason = "an endless stream needs no iterator's Option")]
     pub const fn next(&mut self) -> u64 {

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::{Violation, byzantine::Kind, plan::Plan, sweep::run_plan};
 use pbft_core::{Message, ReplicaId};
+use serde::{Deserialize, Serialize};
 
 /// How a search for a planted defect ended.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub enum Hunt {
 }
 
 /// What is broken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Sabotage {
     /// The log says "durable" before it has synced.
     VoteBeforeSync,
@@ -174,6 +175,7 @@ impl Sabotage {
     /// Makes a run one in which the defect can show: with the faults that it needs, and no liars to be blamed instead.
     pub fn prepare(self, plan: &mut Plan) {
         plan.byzantine.clear();
+        plan.outside.clear();
         match self {
             Self::TrustAnySignature => plan.byzantine.push((ReplicaId::new(1), Kind::Forger)),
             Self::TrustAnyProof => {

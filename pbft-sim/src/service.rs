@@ -1,4 +1,7 @@
-//! The service that the simulated replicas run: small, and it remembers everything, so that any difference shows.
+//! The services that the simulated replicas run: a small one that remembers everything, so that any difference shows; and
+//! in a share of the runs the ledger.
+
+mod market;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,8 +19,10 @@ use pbft_core::{
 use pbft_crypto::{Digest, Domain, Hasher};
 use serde::{Deserialize, Serialize};
 
+use market::Market;
+
 /// What clients can ask for: the first byte of an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[repr(u8)]
 pub enum Verb {
     /// Adds to a key.
@@ -151,32 +156,71 @@ impl PopDue for BTreeSet<(UnixMillis, u64)> {
     }
 }
 
+/// Which service a run has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceKind {
+    /// The small one.
+    Recording,
+    /// The ledger.
+    Ledger,
+}
+
+enum Machine {
+    Recording(State),
+    Ledger(Box<Market>),
+}
+
+impl Machine {
+    fn new(kind: ServiceKind) -> Self {
+        match kind {
+            ServiceKind::Recording => Self::Recording(State::new()),
+            ServiceKind::Ledger => Self::Ledger(Box::new(Market::new())),
+        }
+    }
+
+    fn apply(&mut self, batch: &OrderedBatch) -> Executed {
+        match self {
+            Self::Recording(state) => state.apply(batch),
+            Self::Ledger(market) => market.apply(batch),
+        }
+    }
+
+    fn encode(&self) -> Vec<u8> {
+        match self {
+            Self::Recording(state) => wire::encode(state).expect("a small state"),
+            Self::Ledger(market) => market.encode(),
+        }
+    }
+
+    fn decode(kind: ServiceKind, bytes: &[u8]) -> Option<Self> {
+        match kind {
+            ServiceKind::Recording => wire::decode(bytes).ok().map(Self::Recording),
+            ServiceKind::Ledger => Market::decode(bytes).map(|market| Self::Ledger(Box::new(market))),
+        }
+    }
+}
+
 /// The service of one replica.
-#[derive(Debug)]
-pub struct RecordingService {
-    state: State,
+pub struct SimulatedService {
+    kind: ServiceKind,
+    machine: Machine,
     /// What a service that keeps its own durable state remembers: each batch with its outcomes and the state after it.
-    kept: Option<BTreeMap<Seq, (Executed, State)>>,
-    at: Seq,
+    kept: Option<BTreeMap<Seq, (Executed, Vec<u8>)>>,
     /// Everyone who may be a replica.
     everyone: Arc<ReplicaSet>,
 }
 
-impl RecordingService {
+impl SimulatedService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
-    pub fn new(durable: bool, everyone: Arc<ReplicaSet>) -> Self {
-        Self { state: State::new(), kept: durable.then(BTreeMap::new), at: Seq::ZERO, everyone }
+    pub fn new(kind: ServiceKind, durable: bool, everyone: Arc<ReplicaSet>) -> Self {
+        Self { kind, machine: Machine::new(kind), kept: durable.then(BTreeMap::new), everyone }
     }
 
     /// What is left of it after a crash.
     #[must_use]
     pub fn after_crash(self) -> Self {
-        if self.kept.is_some() {
-            Self { state: State::new(), at: Seq::ZERO, ..self }
-        } else {
-            Self::new(false, self.everyone)
-        }
+        Self { machine: Machine::new(self.kind), ..self }
     }
 
     fn members(&self, bits: u16) -> ReplicaSet {
@@ -186,46 +230,67 @@ impl RecordingService {
 
     /// The digest of everything executed so far.
     #[must_use]
-    pub const fn history(&self) -> Digest {
-        self.state.history
+    pub fn history(&self) -> Digest {
+        match &self.machine {
+            Machine::Recording(state) => state.history,
+            Machine::Ledger(market) => market.history(),
+        }
     }
 
     /// Whether it waits for a time.
     #[must_use]
     pub fn waits(&self) -> bool {
-        !self.state.reminders.is_empty()
+        match &self.machine {
+            Machine::Recording(state) => !state.reminders.is_empty(),
+            Machine::Ledger(market) => market.waits(),
+        }
+    }
+
+    /// What must hold of its state by itself.
+    ///
+    /// # Errors
+    /// What does not.
+    pub fn check(&self) -> Result<(), String> {
+        match &self.machine {
+            Machine::Recording(_) => Ok(()),
+            Machine::Ledger(market) => market.check(),
+        }
     }
 }
 
-impl Service for RecordingService {
+impl Service for SimulatedService {
     fn execute(&mut self, batch: &OrderedBatch) -> Executed {
-        self.at = batch.seq;
-        if let Some((executed, state)) = self.kept.as_ref().and_then(|kept| kept.get(&batch.seq)) {
-            self.state = state.clone();
-            return executed.clone();
+        let known = self.kept.as_ref().and_then(|kept| kept.get(&batch.seq));
+        if let Some((executed, state)) = known
+            && let Some(machine) = Machine::decode(self.kind, state)
+        {
+            let executed = executed.clone();
+            self.machine = machine;
+            return executed;
         }
-        let mut executed = self.state.apply(batch);
-        executed.replicas = self.state.members.map(|members| Arc::new(self.members(members)));
+        let mut executed = self.machine.apply(batch);
+        if let Machine::Recording(State { members: Some(members), .. }) = &self.machine {
+            executed.replicas = Some(Arc::new(self.members(*members)));
+        }
         if let Some(kept) = &mut self.kept {
-            kept.insert(batch.seq, (executed.clone(), self.state.clone()));
+            kept.insert(batch.seq, (executed.clone(), self.machine.encode()));
         }
         executed
     }
 
     fn checkpoint(&mut self) -> ServiceCheckpoint {
-        let bytes = wire::encode(&self.state).expect("a small state");
-        let named = ServiceCheckpoint::from_snapshot(bytes);
+        let named = ServiceCheckpoint::from_snapshot(self.machine.encode());
         if self.kept.is_some() { ServiceCheckpoint::durable(named.digest) } else { named }
     }
 
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost> {
         let lost = |why: &str| StateLost { seq, why: why.into() };
-        self.state = match (&self.kept, snapshot) {
-            (Some(kept), None) => kept.get(&seq).ok_or_else(|| lost("never executed"))?.1.clone(),
-            (None, Some(bytes)) => wire::decode(bytes).map_err(|_| lost("unreadable snapshot"))?,
+        let bytes = match (&self.kept, snapshot) {
+            (Some(kept), None) => &kept.get(&seq).ok_or_else(|| lost("never executed"))?.1,
+            (None, Some(bytes)) => bytes,
             _ => return Err(lost("a snapshot where none belongs, or none where one does")),
         };
-        self.at = seq;
+        self.machine = Machine::decode(self.kind, bytes).ok_or_else(|| lost("unreadable snapshot"))?;
         Ok(())
     }
 }

@@ -19,11 +19,15 @@ use crate::{
     agenda::Agenda,
     checks::{Checks, Violation},
     counters::{Counters, Fault, Sometimes},
-    customer::Customer,
+    customer::{Customer, Wish},
+    disk::{Disk, Medium},
+    mishap::{Mishap, Script},
     network::{Network, Partition},
     oracle::{Signatures, identities},
     plan::Plan,
     rng::Rng,
+    service::ServiceKind,
+    tape::{Tape, timed},
     trace::Trace,
 };
 use node::Node;
@@ -54,7 +58,7 @@ enum Event {
     /// All replicas crash.
     Blackout,
     /// A wall clock is set.
-    SetClock { replica: ReplicaId },
+    SetClock { replica: ReplicaId, back: bool, millis: u64 },
     /// The network falls apart, or is joined again.
     Partition(Option<Partition>),
     /// The end of all faults.
@@ -78,8 +82,17 @@ pub struct Simulation {
     nodes: Vec<Node>,
     customers: Vec<Customer>,
     network: Network,
-    /// Chance for crashes and restarts.
+    /// Chance for crashes.
     crashes: Rng,
+    /// Chance for what a crash takes away, and for how long a replica is down.
+    losses: Rng,
+    /// Chance for failing disks.
+    disks: Rng,
+    /// What goes wrong, if it is not left to chance.
+    script: Option<Arc<Script>>,
+    /// What went wrong, if that is wanted.
+    happened: Option<Vec<Mishap>>,
+    clients: Vec<Vec<Wish>>,
     /// Chance for the time that syncs and executions take.
     schedule: Rng,
     checks: Checks,
@@ -106,6 +119,8 @@ pub struct Finished {
     pub counters: Counters,
     /// What was wrong, if anything.
     pub violation: Option<Violation>,
+    /// The run as a list of things that can be left out, if that was wanted.
+    pub tape: Option<Box<Tape>>,
 }
 
 /// More events than any run needs.
@@ -120,6 +135,29 @@ impl Simulation {
     /// If the plan makes no valid configuration.
     #[must_use]
     pub fn new(plan: Plan, print: bool) -> Self {
+        let timed = timed(&plan);
+        let clients = usize::try_from(plan.workload.clients).unwrap_or(1);
+        let clients = (0..clients).map(|index| Wish::list(index, &plan)).collect();
+        Self::set_up(plan, clients, None, &timed, print)
+    }
+
+    /// Sets up a run in which nothing goes wrong but what is on the tape.
+    ///
+    /// # Panics
+    /// If the plan makes no valid configuration.
+    #[must_use]
+    pub fn of_tape(tape: &Tape, print: bool) -> Self {
+        let script = Arc::new(Script::new(&tape.mishaps));
+        Self::set_up(tape.plan.clone(), tape.clients.clone(), Some(script), &tape.mishaps, print)
+    }
+
+    fn set_up(
+        plan: Plan,
+        clients: Vec<Vec<Wish>>,
+        script: Option<Arc<Script>>,
+        timed: &[Mishap],
+        print: bool,
+    ) -> Self {
         let identities = identities(plan.signatures, plan.n + plan.spares, plan.seed);
         let everyone = Arc::new(ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect()));
         let replicas = ReplicaSet::of(everyone.members().iter().copied().take(usize::from(plan.n)));
@@ -129,44 +167,82 @@ impl Simulation {
         let ids = plan.seats().zip(identities);
         let node = |(id, (_, crypto))| Node::new(id, &plan, &config, &everyone, &crypto, &mut seats);
         let nodes = ids.map(node).collect();
-        let clients = usize::try_from(plan.workload.clients).unwrap_or(1);
+        let customers = clients.iter().enumerate();
+        let chance = |name| Rng::stream(plan.seed, name);
         let mut simulation = Self {
             now: Duration::ZERO,
             agenda: Agenda::default(),
             nodes,
-            customers: (0..clients).map(|index| Customer::new(index, &plan)).collect(),
-            network: Network::new(plan.network, plan.n + plan.spares, Rng::stream(plan.seed, "network")),
-            crashes: Rng::stream(plan.seed, "crashes"),
-            schedule: Rng::stream(plan.seed, "schedule"),
-            checks: Checks::new(config, usize::from(plan.n + plan.spares), honest),
+            customers: customers.map(|(index, wishes)| Customer::new(index, &plan, wishes.clone())).collect(),
+            network: Network::new(plan.network, plan.n + plan.spares, chance("network")),
+            crashes: chance("crashes"),
+            losses: chance("losses"),
+            disks: chance("disks"),
+            schedule: chance("schedule"),
+            checks: Checks::new(config, usize::from(plan.n + plan.spares), honest, &plan),
             counters: Counters::default(),
             trace: Trace::new(print),
             healed: false,
             over: false,
             effects: Vec::new(),
+            script,
+            happened: None,
+            clients,
             plan,
         };
-        simulation.set_up();
+        simulation.begin(timed);
         simulation
     }
 
-    fn set_up(&mut self) {
+    fn begin(&mut self, timed: &[Mishap]) {
+        if let Some(script) = &self.script {
+            self.network.follow(script.clone());
+        }
         if self.plan.signatures == Signatures::P256 {
             self.counters.saw(Sometimes::RealSignatures);
+        }
+        if self.plan.service == ServiceKind::Ledger {
+            self.counters.saw(Sometimes::Ledger);
         }
         self.counters.faults(Fault::Liar, self.plan.byzantine.len() as u64);
         for client in 0..self.customers.len() {
             self.agenda.at(Duration::from_millis(1), Event::Ask { client });
         }
-        self.plan_faults();
+        self.plan_mishaps(timed);
         self.agenda.at(self.plan.heal_at, Event::Heal);
         self.agenda.at(self.plan.heal_at + self.plan.patience, Event::Deadline);
+    }
+
+    /// The same on other disks, before it runs.
+    #[must_use]
+    pub fn on_disks(mut self, mut medium: impl FnMut(ReplicaId) -> Box<dyn Medium>) -> Self {
+        for node in &mut self.nodes {
+            node.disk = Disk::new(medium(node.id));
+        }
+        self
+    }
+
+    /// Takes down what goes wrong, for a tape.
+    #[must_use]
+    pub fn recording(mut self) -> Self {
+        self.network.record();
+        self.happened = Some(Vec::new());
+        self
+    }
+
+    /// What happened so far, as a tape.
+    fn tape(&mut self) -> Option<Box<Tape>> {
+        let mut mishaps = self.happened.take()?;
+        mishaps.extend(timed(&self.plan));
+        mishaps.extend(self.network.happened());
+        Some(Box::new(Tape { plan: self.plan.clone(), clients: self.clients.clone(), mishaps }))
     }
 
     /// Runs to the end.
     #[must_use]
     pub fn run(mut self) -> Finished {
         let violation = self.run_all().err();
+        let tape = self.tape();
         if self.counters.faults.is_empty() {
             self.counters.saw(Sometimes::CalmRun);
         }
@@ -176,6 +252,7 @@ impl Simulation {
             ended_at: self.now,
             counters: self.counters,
             violation,
+            tape,
             plan: self.plan,
         }
     }
@@ -220,8 +297,8 @@ impl Simulation {
                 self.blackout();
                 Ok(())
             }
-            Event::SetClock { replica } => {
-                self.set_clock(replica);
+            Event::SetClock { replica, back, millis } => {
+                self.set_clock(replica, back, millis);
                 Ok(())
             }
             Event::Partition(partition) => {

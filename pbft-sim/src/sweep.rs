@@ -26,6 +26,8 @@ pub struct Sweep {
     pub threads: usize,
     /// Stops handing out seeds after so many failures.
     pub max_failures: usize,
+    /// Stops handing out seeds then.
+    pub until: Option<Instant>,
 }
 
 /// What came of it.
@@ -64,11 +66,22 @@ impl Sweep {
     #[must_use]
     pub fn new(start: u64, seeds: u64, sizes: Vec<u16>) -> Self {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        Self { start, seeds, sizes, threads, max_failures: 10 }
+        Self { start, seeds, sizes, threads, max_failures: 10, until: None }
     }
 
     /// Runs them all; `on_finished` hears of each, in any order.
-    pub fn run(&self, mut on_finished: impl FnMut(&Finished)) -> Summary {
+    pub fn run(&self, on_finished: impl FnMut(&Finished)) -> Summary {
+        self.run_plans(|seed| Plan::of(seed, &self.sizes), on_finished)
+    }
+
+    /// The same with other plans than the seeds' own.
+    pub fn run_plans(
+        &self,
+        plan: impl Fn(u64) -> Plan + Sync,
+        mut on_finished: impl FnMut(&Finished),
+    ) -> Summary {
+        let plan = &plan;
+        let late = || self.until.is_some_and(|until| Instant::now() > until);
         let (next, stop) = (AtomicU64::new(0), AtomicBool::new(false));
         let (sender, receiver) = mpsc::channel();
         let began = Instant::now();
@@ -79,8 +92,8 @@ impl Sweep {
                 scope.spawn(move || {
                     while !stop.load(Ordering::Relaxed) {
                         let offset = next.fetch_add(1, Ordering::Relaxed);
-                        let done = offset >= self.seeds;
-                        if done || sender.send(run_seed(self.start + offset, &self.sizes)).is_err() {
+                        let done = offset >= self.seeds || late();
+                        if done || sender.send(run_plan(plan(self.start + offset), false)).is_err() {
                             return;
                         }
                     }
@@ -132,8 +145,13 @@ pub fn run_seed(seed: u64, sizes: &[u16]) -> Finished {
 /// Runs one plan; a panic counts as a violation.
 #[must_use]
 pub fn run_plan(plan: Plan, print: bool) -> Finished {
+    run_guarded(plan, |plan| Simulation::new(plan, print))
+}
+
+/// Runs what `make` makes of a plan; a panic counts as a violation.
+pub(crate) fn run_guarded(plan: Plan, make: impl FnOnce(Plan) -> Simulation) -> Finished {
     let attempt = plan.clone();
-    match catch_unwind(AssertUnwindSafe(|| Simulation::new(attempt, print).run())) {
+    match catch_unwind(AssertUnwindSafe(|| make(attempt).run())) {
         Ok(finished) => finished,
         Err(cause) => Finished {
             plan,
@@ -142,6 +160,7 @@ pub fn run_plan(plan: Plan, print: bool) -> Finished {
             ended_at: Duration::ZERO,
             counters: Counters::default(),
             violation: Some(Violation::Panic(words(&*cause))),
+            tape: None,
         },
     }
 }

@@ -9,7 +9,7 @@ use std::{
 use ledger::Genesis;
 use pbft_core::{ReplicaId, error::ConfigError};
 use pbft_crypto::KeyPair;
-use pbft_node::{Application, Node, NodeConfig, StartError, metrics::Metrics};
+use pbft_node::{Application, Node, NodeConfig, StartError, metrics::Metrics, recorder::RecordOptions};
 use thiserror::Error;
 
 use crate::{
@@ -34,6 +34,8 @@ pub struct ReplicaPlan<'a> {
     pub data: PathBuf,
     /// How many threads check signatures.
     pub verify_threads: Option<usize>,
+    /// Where its life is recorded, if it is.
+    pub record: Option<PathBuf>,
 }
 
 /// A running replica.
@@ -70,6 +72,7 @@ impl ReplicaPlan<'_> {
         let mut config = NodeConfig::new(self.id, protocol, self.addresses, self.data.join("log"));
         config.clients.clone_from(&self.cluster.clients);
         config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
+        config.record = self.record.map(RecordOptions::new);
         let (ledger, reported, failed) = (service.view(), service.view(), service.view());
         let application = Application {
             service,

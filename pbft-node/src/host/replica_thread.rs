@@ -10,6 +10,7 @@ use pbft_core::{
     Effect, Input, Now, Replica, UnixMillis,
     evidence::Evidence,
     network::Network,
+    recording::RecordedInput,
     replica::{Progress, WaitsFor},
     roster::Roster,
 };
@@ -22,6 +23,7 @@ use super::{
 };
 use crate::{
     metrics::ReplicaMetrics,
+    recorder::Recorder,
     transport::{ClientAnswer, Transport},
 };
 
@@ -52,6 +54,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
+    pub(crate) recorder: Option<Recorder>,
 }
 
 /// The host's two clocks.
@@ -115,7 +118,7 @@ impl ReplicaThread {
             let mut next = Some(self.wait()?);
             let mut handled = 0;
             while let Some(event) = next {
-                self.replica.step(self.clock.now(), event.into_input()?, &mut effects);
+                self.step(event.into_input()?, &mut effects);
                 for effect in effects.drain(..) {
                     self.carry_out(effect)?;
                 }
@@ -123,6 +126,15 @@ impl ReplicaThread {
                 next = if handled < MAX_INPUTS_BETWEEN_REPORTS { self.poll() } else { None };
             }
             self.publish_progress();
+        }
+    }
+
+    fn step(&mut self, input: Input, effects: &mut Vec<Effect>) {
+        let now = self.clock.now();
+        let recorded = self.recorder.as_ref().map(|_| RecordedInput::from(&input));
+        self.replica.step(now, input, effects);
+        if let (Some(recorder), Some(input)) = (&mut self.recorder, recorded) {
+            recorder.moment(now, input, effects);
         }
     }
 
@@ -218,6 +230,9 @@ impl ReplicaThread {
     }
 
     fn publish_progress(&mut self) {
+        if let Some(recorder) = &mut self.recorder {
+            recorder.flush();
+        }
         let elapsed = self.clock.started.elapsed();
         if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
             self.diagnosed = elapsed;

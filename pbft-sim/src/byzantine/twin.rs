@@ -9,12 +9,12 @@ use pbft_core::{
 };
 
 use super::{Behaviour, Kit};
-use crate::{rng::Rng, service::RecordingService};
+use crate::{rng::Rng, service::SimulatedService};
 
 pub(super) struct Twin {
     /// Bit `i`: replica `i` knows the second instance.
     friends: u64,
-    second: Option<(Replica, RecordingService)>,
+    second: Option<(Replica, SimulatedService)>,
 }
 
 impl Twin {
@@ -59,10 +59,11 @@ impl Twin {
     }
 }
 
-fn instance(kit: &Kit<'_>) -> Option<(Replica, RecordingService)> {
+fn instance(kit: &Kit<'_>) -> Option<(Replica, SimulatedService)> {
     let buffer = Box::new(FairBuffer::new(kit.config.buffer.clone()));
     let new = Replica::recover(kit.id, kit.config.clone(), kit.crypto.clone(), buffer, Vec::new());
-    Some((new.ok()?.replica, RecordingService::new(false, Arc::new(kit.config.replicas.clone()))))
+    let everyone = Arc::new(kit.config.replicas.clone());
+    Some((new.ok()?.replica, SimulatedService::new(kit.service, false, everyone)))
 }
 
 impl Behaviour for Twin {

@@ -1,14 +1,9 @@
 //! Begins one view in two ways. Each follows from the votes that it shows: in one of them its own vote hides what it
 //! prepared.
 
-use std::collections::BTreeMap;
+use pbft_core::{Message, ReplicaId, message::ProvenNewView};
 
-use pbft_core::{
-    Message, ReplicaId, Seq,
-    message::{Batch, NewView, PrePrepare, ProvenNewView},
-};
-
-use super::{Behaviour, Kit};
+use super::{Behaviour, Kit, assignments};
 
 pub(super) struct TwoNewViews;
 
@@ -39,23 +34,4 @@ fn other(kit: &Kit<'_>, honest: &ProvenNewView) -> ProvenNewView {
     let mut prepared = honest.prepared.clone();
     prepared.retain(|proof| digests.contains(&proof.statement().digest));
     ProvenNewView { announcement: kit.sign_as(kit.id, announced), stable: honest.stable.clone(), prepared }
-}
-
-/// What follows from the votes, by the protocol's own rule.
-fn assignments(announced: &NewView) -> Vec<PrePrepare> {
-    let votes = || announced.view_changes.iter().map(|vote| &vote.statement);
-    let stable = votes().map(|vote| vote.stable).max().unwrap_or_default();
-    let mut latest = BTreeMap::<Seq, PrePrepare>::new();
-    for fact in votes().flat_map(|vote| &vote.prepared).filter(|fact| fact.seq > stable) {
-        let known = latest.entry(fact.seq).or_insert(*fact);
-        if fact.view > known.view {
-            *known = *fact;
-        }
-    }
-    let last = latest.keys().next_back().copied().unwrap_or(stable);
-    let assign = |seq| {
-        let digest = latest.get(&seq).map_or_else(|| Batch::null().digest(), |fact| fact.digest);
-        PrePrepare { view: announced.view, seq, digest }
-    };
-    (stable.next().value()..=last.value()).map(Seq::new).map(assign).collect()
 }

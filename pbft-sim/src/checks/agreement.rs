@@ -10,7 +10,10 @@ use pbft_core::{
     ReplicaId, Seq, ValidConfig, View,
     certificate::Certificate,
     crypto::Crypto,
-    message::{Batch, Commit, Prepare, ProvenNewView, ProvenViewChange, Signed, Statement, ViewChange},
+    message::{
+        Batch, Commit, PrePrepare, Prepare, PreparedCertificate, ProvenNewView, ProvenViewChange, Signed,
+        Statement, ViewChange,
+    },
     roster::Roster,
     storage::Record,
 };
@@ -27,6 +30,8 @@ pub struct Agreement {
     decided_in: BTreeMap<Seq, (View, Digest)>,
     bodies: BTreeMap<Digest, Arc<Batch>>,
     states: BTreeMap<Seq, Digest>,
+    /// What views assigned when they began.
+    assigned: BTreeSet<(View, Seq)>,
 }
 
 /// Who looks at what.
@@ -41,6 +46,15 @@ impl Agreement {
     #[must_use]
     pub fn batch(&self, seq: Seq) -> Option<Arc<Batch>> {
         self.bodies.get(self.decided.get(&seq)?).cloned()
+    }
+
+    /// Whether a record is a proposal that a replica made by itself: for which number.
+    #[must_use]
+    pub fn own_proposal(&self, replica: ReplicaId, record: &Record) -> Option<Seq> {
+        let Record::Proposal(proposal) = record else { return None };
+        let PrePrepare { view, seq, .. } = proposal.pre_prepare.statement;
+        let own = proposal.pre_prepare.signer == replica && !self.assigned.contains(&(view, seq));
+        own.then_some(seq)
     }
 
     pub(super) fn on_record(
@@ -99,16 +113,21 @@ impl Agreement {
 
     /// A view that begins assigns every decided number past its checkpoint to what was decided.
     fn remembers(
-        &self,
+        &mut self,
         look: &Look<'_>,
         proven: &ProvenNewView,
         counters: &mut Counters,
     ) -> Result<(), Violation> {
         let announced = &proven.announcement.statement;
         look.wanted(proven)?;
+        proven.prepared.iter().try_for_each(|proof| look.proves(proof, announced.view))?;
+        if let Some(stable) = &proven.stable {
+            look.certified(stable.statement.seq, stable)?;
+        }
         let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
         let assigned: BTreeMap<_, _> =
             announced.pre_prepares.iter().map(|vote| (vote.statement.seq, vote.statement.digest)).collect();
+        self.assigned.extend(assigned.keys().map(|seq| (announced.view, *seq)));
         if !assigned.is_empty() {
             counters.saw(Sometimes::CarriedOver);
         }
@@ -196,21 +215,26 @@ impl Look<'_> {
         if let Some(stable) = &proven.stable {
             self.certified(stable.statement.seq, stable)?;
         }
-        for proof in &proven.prepared {
-            let s = proof.statement();
-            let bad = Violation::BadCertificate { replica: self.replica, seq: s.seq };
-            let votes: Vec<_> = proof.votes().collect();
-            let claim = Signed {
-                statement: Commit { view: s.view, seq: s.seq, digest: s.digest },
-                signer: self.replica,
-                signature: proof.pre_prepare.signature,
-            };
-            self.prepared(&claim, &votes)?;
-            let config = self.roster.at(s.seq);
-            let primary = proof.pre_prepare.signer == config.replicas.primary(s.view);
-            if !primary || !self.valid(config, &proof.pre_prepare) || s.view >= proven.vote.statement.view {
-                return Err(bad);
-            }
+        proven.prepared.iter().try_for_each(|proof| self.proves(proof, proven.vote.statement.view))
+    }
+
+    /// A quorum prepared it, in a view before this one.
+    fn proves(&self, proof: &PreparedCertificate, before: View) -> Result<(), Violation> {
+        let s = proof.statement();
+        let bad = Violation::BadCertificate { replica: self.replica, seq: s.seq };
+        let votes: Vec<_> = proof.votes().collect();
+        let signers: BTreeSet<_> = votes.iter().map(|vote| vote.signer).collect();
+        let claim = Signed {
+            statement: Commit { view: s.view, seq: s.seq, digest: s.digest },
+            signer: self.replica,
+            signature: proof.pre_prepare.signature,
+        };
+        self.prepared(&claim, &votes)?;
+        let config = self.roster.at(s.seq);
+        let primary = proof.pre_prepare.signer == config.replicas.primary(s.view);
+        let valid = self.valid(config, &proof.pre_prepare);
+        if !primary || signers.len() < votes.len() || !valid || s.view >= before {
+            return Err(bad);
         }
         Ok(())
     }

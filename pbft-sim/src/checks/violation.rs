@@ -24,6 +24,16 @@ pub enum Violation {
     ForgottenByNewView { replica: ReplicaId, seq: Seq },
     #[error("replica {replica} entered view {view}, which no quorum wanted")]
     Unwanted { replica: ReplicaId, view: View },
+    #[error(
+        "replica {replica} gives up on the view before {view}, which had not begun, and no quorum waited for"
+    )]
+    RanAhead { replica: ReplicaId, view: View },
+    #[error("the service of replica {replica} breaks its own rules at {seq}: {what}")]
+    Service { replica: ReplicaId, seq: Seq, what: String },
+    #[error("replica {replica} proposes {seq}, more than half a window past its low water mark {low}")]
+    PastWindow { replica: ReplicaId, seq: Seq, low: Seq },
+    #[error("replica {replica} executes {seq} only {behind:?} after another, although nothing goes wrong")]
+    Dawdles { replica: ReplicaId, seq: Seq, behind: Duration },
     #[error("state: replica {replica} has another state at checkpoint {seq} than others")]
     StateDiffers { replica: ReplicaId, seq: Seq },
     #[error("replica {replica} knows of other replicas in epoch {epoch} than others")]

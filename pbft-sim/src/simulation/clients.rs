@@ -5,7 +5,7 @@ use core::time::Duration;
 use pbft_core::{ReplicaId, Request, client::ClientEffect};
 
 use super::{Event, Simulation};
-use crate::{checks::Violation, counters::Sometimes, customer::Verdict};
+use crate::{checks::Violation, counters::Sometimes, customer::Verdict, mishap::Link};
 
 impl Simulation {
     pub(super) fn ask(&mut self, client: usize) -> Result<(), Violation> {
@@ -13,7 +13,7 @@ impl Simulation {
         if !customer.may_ask() {
             return Ok(());
         }
-        let request = customer.next_request();
+        let Some(request) = customer.next_request() else { return Ok(()) };
         let pause = customer.pause();
         self.checks.execution.on_submitted(&request);
         self.agenda.at(self.now + pause, Event::Ask { client });
@@ -90,7 +90,7 @@ impl Simulation {
 
     fn send_request(&mut self, request: &Request) {
         for to in self.plan.seats() {
-            let fate = self.network.fate(self.now);
+            let fate = self.network.fate(self.now, Link::Ask(to));
             self.count_fate(fate);
             for at in [fate.first, fate.second].into_iter().flatten() {
                 self.agenda.at(at, Event::Request { to, request: request.clone() });

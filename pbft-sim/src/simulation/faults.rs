@@ -1,7 +1,5 @@
 //! Crashes, restarts, partitions; the end of faults, and what must be true some time after it.
 
-use core::time::Duration;
-
 use pbft_core::{Input, ReplicaId, RequestNumber, storage::LogPosition};
 
 use super::{Event, Simulation};
@@ -9,44 +7,32 @@ use crate::{
     checks::Violation,
     counters::{Fault, Sometimes},
     customer::client_id,
+    mishap::Mishap,
     network::Partition,
     sabotage::Sabotage,
     service::Verb,
 };
 
 impl Simulation {
-    /// Blackouts and partitions have their times from the start; crashes come by chance, in any step.
-    pub(super) fn plan_faults(&mut self) {
-        let span = (Duration::from_millis(5), self.plan.heal_at);
-        for _ in 0..self.plan.faults.blackouts {
-            let at = self.crashes.span(span);
-            self.agenda.at(at, Event::Blackout);
-        }
-        for _ in 0..self.plan.faults.partitions {
-            let at = self.crashes.span(span);
-            let partition = match self.crashes.below(4) {
-                0 => Partition::OneWay(self.crashes.next()),
-                1 => Partition::Ring(self.plan.n + self.plan.spares),
-                _ => Partition::Sides(self.crashes.next()),
-            };
-            let apart = self.crashes.span(self.plan.faults.apart);
-            for flap in 0..self.plan.faults.flaps {
-                let at = at + apart * 2 * flap;
-                self.agenda.at(at, Event::Partition(Some(partition)));
-                self.agenda.at(at + apart, Event::Partition(None));
+    /// Puts what has a time of its own on the agenda.
+    pub(super) fn plan_mishaps(&mut self, timed: &[Mishap]) {
+        for mishap in timed {
+            match *mishap {
+                Mishap::Blackout { at } => self.agenda.at(at, Event::Blackout),
+                Mishap::Partition { at, until, into } => {
+                    self.agenda.at(at, Event::Partition(Some(into)));
+                    self.agenda.at(until, Event::Partition(None));
+                }
+                Mishap::ClockSet { at, replica, back, millis } => {
+                    self.agenda.at(at, Event::SetClock { replica, back, millis });
+                }
+                _ => {}
             }
-        }
-        for _ in 0..self.plan.faults.clock_jumps {
-            let at = self.crashes.span(span);
-            let replica = self.crashes.below(u64::from(self.plan.n + self.plan.spares));
-            let replica = ReplicaId::new(u16::try_from(replica).unwrap_or(0));
-            self.agenda.at(at, Event::SetClock { replica });
         }
     }
 
     /// Somebody sets a wall clock: no replica may rely on it.
-    pub(super) fn set_clock(&mut self, replica: ReplicaId) {
-        let (back, by) = (self.crashes.chance(500_000), self.crashes.between(1, 400));
+    pub(super) fn set_clock(&mut self, replica: ReplicaId, back: bool, by: u64) {
         self.note(13, replica, by, &[u8::from(back)], || format!("replica {replica}: clock set by {by} ms"));
         self.node(replica).set_clock(back, by);
         self.counters.fault(Fault::ClockSet);
@@ -61,9 +47,20 @@ impl Simulation {
             Fault::DiskFull => self.plan.faults.disk_full,
             _ => self.plan.faults.sync_fails,
         };
-        if self.healed || self.plan.is_byzantine(replica) || !self.crashes.chance(chance) {
+        if self.healed || self.plan.is_byzantine(replica) {
             return false;
         }
+        let node = self.node(replica);
+        node.disk_operations += 1;
+        let operation = node.disk_operations;
+        let fails = match &self.script {
+            Some(script) => script.disk_fails(replica, operation),
+            None => self.disks.of(u64::from(replica.value()), operation).chance(chance),
+        };
+        if !fails {
+            return false;
+        }
+        self.take_down(Mishap::DiskFails { replica, operation });
         self.counters.fault(fault);
         self.counters.saw(Sometimes::DiskFailure);
         self.crash(replica);
@@ -90,32 +87,49 @@ impl Simulation {
 
     /// Whether the replica crashes in this step, and before which of its effects.
     pub(super) fn crash_point(&mut self, replica: ReplicaId, effects: usize) -> Option<usize> {
-        let may = !self.healed && !self.plan.is_byzantine(replica);
-        (may && self.crashes.chance(self.plan.faults.crash)).then(|| self.crashes.index(effects + 1))
+        let node = self.node(replica);
+        node.steps += 1;
+        let step = node.steps;
+        if self.healed || self.plan.is_byzantine(replica) {
+            return None;
+        }
+        let mut rng = self.crashes.of(u64::from(replica.value()), step);
+        let before = match &self.script {
+            Some(script) => script.crash(replica, step)?.min(effects),
+            None => rng.chance(self.plan.faults.crash).then(|| rng.index(effects + 1))?,
+        };
+        self.take_down(Mishap::Crash { replica, step, before });
+        Some(before)
+    }
+
+    fn take_down(&mut self, mishap: Mishap) {
+        if let Some(happened) = &mut self.happened {
+            happened.push(mishap);
+        }
     }
 
     pub(super) fn crash(&mut self, replica: ReplicaId) {
-        let kept = self.nodes[replica.index()].disk.at_risk();
-        let kept = self.crashes.index(kept + 1);
         let node = &mut self.nodes[replica.index()];
+        let mut chance = self.losses.of(u64::from(replica.value()), node.lives);
         if node.life.is_none() {
             return;
         }
-        let lost = node.disk.at_risk() - kept;
+        let written = node.disk.last();
         node.die();
-        let mut last = node.disk.crash(kept);
+        let mut last = node.disk.crash(&mut chance);
+        let lost = written.value().saturating_sub(last.value());
         if node.sabotage == Some(Sabotage::ForgetSynced) {
-            node.disk.forget_synced(self.crashes.index(8));
+            node.disk.forget_synced(chance.index(8));
             last = LogPosition::new(u64::MAX);
         }
         self.checks.on_crash(replica, last);
         self.counters.fault(Fault::Crash);
-        self.counters.faults(Fault::RecordLost, lost as u64);
+        self.counters.faults(Fault::RecordLost, lost);
         if lost > 0 {
             self.counters.saw(Sometimes::UnsyncedLoss);
         }
-        self.note(10, replica, lost as u64, &[], || format!("replica {replica}: crash, {lost} records lost"));
-        let back = self.now + self.crashes.span(self.plan.faults.down);
+        self.note(10, replica, lost, &[], || format!("replica {replica}: crash, {lost} records lost"));
+        let back = self.now + chance.span(self.plan.faults.down);
         self.agenda.at(back, Event::Restart { replica });
     }
 
@@ -132,7 +146,7 @@ impl Simulation {
     }
 
     pub(super) fn restart(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        if self.node(replica).life.is_some() {
+        if self.node(replica).life.is_some() || (self.healed && self.plan.outside.contains(&replica)) {
             return Ok(());
         }
         let (executed, some_records) = self.node(replica).recover()?;
@@ -154,9 +168,13 @@ impl Simulation {
         Ok(())
     }
 
-    /// From now on there are no faults, and all that is asked must be answered.
+    /// From now on there are no faults but for who is gone for good, and all that is asked must be answered.
     pub(super) fn heal(&mut self) -> Result<(), Violation> {
         self.note(12, ReplicaId::new(0), 0, &[], || "the end of all faults".to_owned());
+        for replica in self.plan.outside.clone() {
+            self.counters.saw(Sometimes::Core);
+            self.crash(replica);
+        }
         self.healed = true;
         self.network.heal();
         for replica in self.plan.seats() {
@@ -173,7 +191,10 @@ impl Simulation {
         }
         let members = self.checks.roster().newest().replicas.clone();
         let epoch = self.checks.roster().newest().epoch();
-        let correct = |node: &&super::node::Node| node.behaviour.is_none() && members.contains(node.id);
+        let outside = &self.plan.outside;
+        let correct = |node: &&super::node::Node| {
+            node.behaviour.is_none() && members.contains(node.id) && !outside.contains(&node.id)
+        };
         let mut ends = self.nodes.iter().filter(correct).map(|node| {
             let life = node.life.as_ref()?;
             if life.replica.epoch() != epoch || life.replica.next_change().is_some() {
@@ -182,7 +203,9 @@ impl Simulation {
             let progress = life.replica.progress();
             let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
             let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;
-            quiet.then_some(progress.executed)
+            // A primary that is gone must be noticed, too, without any request.
+            let noticed = !(progress.view_active && outside.contains(&progress.primary));
+            (quiet && noticed).then_some(progress.executed)
         });
         let first = ends.next().flatten();
         self.over = first.is_some() && ends.all(|end| end == first);

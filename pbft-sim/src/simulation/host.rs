@@ -15,8 +15,16 @@ use crate::{
     checks::Violation,
     counters::{Fault, Sometimes},
     customer::client_index,
+    mishap::Link,
     sabotage::Sabotage,
 };
+
+/// What a replica waits for.
+#[derive(Clone, Copy)]
+enum Busy {
+    Sync,
+    Execute,
+}
 
 impl Simulation {
     pub(super) fn carry_out(&mut self, replica: ReplicaId, effect: Effect) -> Result<(), Violation> {
@@ -84,18 +92,30 @@ impl Simulation {
         }
         if !self.plan.is_byzantine(replica) {
             self.checks.on_record(replica, position, &record, &mut self.counters)?;
+            self.check_window(replica, &record)?;
         }
         let node = self.node(replica);
         let (life, hasty) = (node.lives, node.sabotage == Some(Sabotage::VoteBeforeSync));
         node.disk.append(position, record);
         let started = node.disk.start_sync();
         if started {
-            let at = self.now + self.schedule.span(self.plan.sync);
+            let at = self.now + self.takes(replica, Busy::Sync);
             self.agenda.at(at, Event::Synced { replica, life });
         }
         if hasty {
             // The record waits for its sync, and the replica is told that it was.
             return self.step_later(replica, Input::Durable(Durable::through(position)));
+        }
+        Ok(())
+    }
+
+    /// A primary leaves half of the window free, so that no backup's is overrun.
+    fn check_window(&mut self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {
+        let Some(seq) = self.checks.on_own_proposal(self.now, replica, record) else { return Ok(()) };
+        let Some(life) = &self.nodes[replica.index()].life else { return Ok(()) };
+        let low = life.replica.progress().low;
+        if seq > low.plus(self.plan.tuning.window / 2) {
+            return Err(Violation::PastWindow { replica, seq, low });
         }
         Ok(())
     }
@@ -127,7 +147,7 @@ impl Simulation {
             format!("replica {replica}: durable through {}", durable.position().value())
         });
         if self.node(replica).disk.start_sync() {
-            let at = self.now + self.schedule.span(self.plan.sync);
+            let at = self.now + self.takes(replica, Busy::Sync);
             self.agenda.at(at, Event::Synced { replica, life });
         }
         self.step(replica, Input::Durable(durable))
@@ -144,6 +164,18 @@ impl Simulation {
         node.disk.truncate(position);
     }
 
+    /// How long a replica's disk or service takes this time.
+    fn takes(&mut self, replica: ReplicaId, what: Busy) -> Duration {
+        let span = match what {
+            Busy::Sync => self.plan.sync,
+            Busy::Execute => self.plan.execute,
+        };
+        let count = &mut self.node(replica).worked;
+        *count += 1;
+        let count = *count;
+        self.schedule.of(u64::from(replica.value()), count).span(span)
+    }
+
     // --- Service --------------------------------------------------------------------------------------------------
 
     fn execute(
@@ -154,7 +186,7 @@ impl Simulation {
     ) -> Result<(), Violation> {
         let correct = !self.plan.is_byzantine(replica);
         if correct {
-            self.checks.on_execute(replica, batch, &mut self.counters)?;
+            self.checks.on_execute(self.now, replica, batch, &mut self.counters)?;
         }
         if batch.requests.len() > 1 {
             self.counters.saw(Sometimes::FullBatch);
@@ -169,9 +201,11 @@ impl Simulation {
             self.counters.saw(Sometimes::Refused);
         }
         if correct {
+            let service = self.node(replica).life.as_ref().map_or(Ok(()), |life| life.service.check());
+            service.map_err(|what| Violation::Service { replica, seq: batch.seq, what })?;
             self.checks.on_executed(batch, &executed)?;
         }
-        let at = self.now + self.schedule.span(self.plan.execute);
+        let at = self.now + self.takes(replica, Busy::Execute);
         self.agenda.at(at, Event::Executed { replica, life });
         Ok(())
     }
@@ -271,7 +305,7 @@ impl Simulation {
         if matches!(answer, Answer::Decline(_, pbft_core::message::DeclineReason::Busy)) {
             self.counters.saw(Sometimes::Busy);
         }
-        let fate = self.network.fate(self.now);
+        let fate = self.network.fate(self.now, Link::Answer(from));
         self.count_fate(fate);
         for at in [fate.first, fate.second].into_iter().flatten() {
             self.agenda.at(at, Event::Answer { from, client, answer: answer.clone() });
@@ -306,10 +340,11 @@ impl Simulation {
             node.low = progress.low;
         }
         let tuning = &self.plan.tuning;
-        // Each batch has at most five records (and one in each period two more); an archived one weighs 1 KiB at least.
+        // Each batch has at most five records, one in each period two more, and a view that changes with each period three
+        // more; what a lagging peer keeps from being truncated comes on top. An archived one weighs 1 KiB at least.
         let batches = tuning.archive_bytes / 1024 + usize::try_from(tuning.window).unwrap_or(0) * 2;
         let bounds = [
-            ("records", node.disk.len(), batches * 8 + 16),
+            ("records", node.disk.len(), batches * 12 + 16),
             (
                 "waiting requests",
                 usize::try_from(progress.waiting_requests).unwrap_or(usize::MAX),

@@ -23,7 +23,7 @@ use crate::{
     plan::Plan,
     rng::Rng,
     sabotage::Sabotage,
-    service::{FormCheck, RecordingService},
+    service::{FormCheck, ServiceKind, SimulatedService},
 };
 
 /// A replica's seat in the cluster.
@@ -36,8 +36,9 @@ pub(super) struct Node {
     pub(super) crypto: Arc<dyn Crypto>,
     pub(super) disk: Disk,
     /// What a service that keeps its own state has on disk.
-    left: Option<RecordingService>,
+    left: Option<SimulatedService>,
     durable_service: bool,
+    pub(super) service: ServiceKind,
     /// What its wall clock says at the start: no two clocks agree.
     wall: UnixMillis,
     /// How it lies, if it does.
@@ -46,6 +47,12 @@ pub(super) struct Node {
     pub(super) sabotage: Option<Sabotage>,
     /// Counts its lives.
     pub(super) lives: u64,
+    /// Counts its steps.
+    pub(super) steps: u64,
+    /// Counts what its disk was asked to do.
+    pub(super) disk_operations: u64,
+    /// Counts the syncs and executions that took time.
+    pub(super) worked: u64,
     pub(super) life: Option<Life>,
     /// The farthest low water mark whose proof is durable: it may not be forgotten.
     pub(super) low: Seq,
@@ -55,7 +62,7 @@ pub(super) struct Node {
 pub(super) struct Life {
     pub(super) replica: Replica,
     pub(super) verifier: Verifier,
-    pub(super) service: RecordingService,
+    pub(super) service: SimulatedService,
     /// What the service has done and not yet said.
     pub(super) executed: Option<(Executed, Option<ServiceCheckpoint>)>,
     pub(super) timer: Option<Duration>,
@@ -90,11 +97,15 @@ impl Node {
             disk: Disk::default(),
             left: None,
             durable_service: plan.durable_service,
+            service: plan.service,
             wall: START.plus(rng.span((Duration::ZERO, plan.skew * 2))),
             behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
             rng,
             sabotage: plan.sabotage,
             lives: 0,
+            steps: 0,
+            disk_operations: 0,
+            worked: 0,
             life: None,
             low: Seq::ZERO,
         }
@@ -123,10 +134,9 @@ impl Node {
         let recovered = Replica::recover(replica, self.config.clone(), self.crypto.clone(), buffer, records);
         let Recovered { replica: core, checkpoint } =
             recovered.map_err(|error| Violation::CannotRecover { replica, error })?;
-        let mut service = self
-            .left
-            .take()
-            .unwrap_or_else(|| RecordingService::new(self.durable_service, self.everyone.clone()));
+        let mut service = self.left.take().unwrap_or_else(|| {
+            SimulatedService::new(self.service, self.durable_service, self.everyone.clone())
+        });
         if let Some(checkpoint) = &checkpoint
             && self.sabotage != Some(Sabotage::SkipRestore)
         {
@@ -213,7 +223,7 @@ impl Node {
     }
 }
 
-fn reversed(service: &mut RecordingService, batch: &OrderedBatch) -> Executed {
+fn reversed(service: &mut SimulatedService, batch: &OrderedBatch) -> Executed {
     let requests = batch.requests.iter().rev().cloned().collect();
     let mut executed = service.execute(&OrderedBatch { requests, ..batch.clone() });
     executed.outcomes.reverse();

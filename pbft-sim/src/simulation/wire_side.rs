@@ -91,8 +91,14 @@ impl Simulation {
     ) -> Option<T> {
         let node = self.node(liar);
         let behaviour = node.behaviour.as_mut()?;
-        let mut kit =
-            Kit { id: liar, config: &node.newest, crypto: &node.crypto, rng: &mut node.rng, out: Vec::new() };
+        let mut kit = Kit {
+            id: liar,
+            config: &node.newest,
+            crypto: &node.crypto,
+            service: node.service,
+            rng: &mut node.rng,
+            out: Vec::new(),
+        };
         let done = act(&mut **behaviour, &mut kit);
         for (to, bytes, after) in kit.out {
             self.post(liar, to, &bytes.into(), after);

@@ -1,5 +1,8 @@
 //! The simulator's own test run: many seeds, each of them twice the same, and broken hosts that must be caught.
 
 mod determinism;
+mod mutants;
 mod planted;
 mod seeds;
+mod tapes;
+mod twins;

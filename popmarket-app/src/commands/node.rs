@@ -27,6 +27,9 @@ pub(super) struct NodeArgs {
     /// The node's file, as `popmarket testnet` writes it
     #[arg(long, value_name = "FILE")]
     config: PathBuf,
+    /// Records the replica's life in a new file, up to 1 GiB, for `pbft-sim replay`
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     #[command(flatten)]
     web: WebArgs,
 }
@@ -40,7 +43,7 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     let addresses = loaded.cluster.addresses();
     let address = addresses.get(loaded.id.index()).copied();
     let address = address.ok_or_else(|| CommandError::Usage("the replica has no address".into()))?;
-    let replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics)?;
+    let replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics, args.record)?;
     let market = match loaded.http {
         None => None,
         Some(http) => Some(start_market(&mut loaded, addresses, &replica, listen(http)?, registry).await?),
@@ -67,6 +70,7 @@ pub(super) fn start_replica(
     addresses: Vec<SocketAddr>,
     listener: TcpListener,
     metrics: &Metrics,
+    record: Option<PathBuf>,
 ) -> Result<Replica, CommandError> {
     let plan = ReplicaPlan {
         id: loaded.id,
@@ -76,6 +80,7 @@ pub(super) fn start_replica(
         genesis: &loaded.genesis,
         data: loaded.data.clone(),
         verify_threads: None,
+        record,
     };
     plan.start(listener, metrics).map_err(|error| CommandError::Failed(error.to_string()))
 }

@@ -1,0 +1,295 @@
+//! A replica's life as bytes: everything that its host told it, and what came of each step. Since a replica is a pure state
+//! machine, the same life can be lived again anywhere, step by step, and must come out the same.
+//!
+//! ```text
+//! recording: frame(Beginning) frame(Moment) frame(Moment) ...
+//! frame:     length (4 bytes, little-endian), the first 8 bytes of the body's digest, body
+//! ```
+//!
+//! A recording is trusted like a log: what is in it counts as verified. It holds no secret key; what the replica signed is
+//! in it.
+#![expect(clippy::disallowed_types, reason = "the port to signatures takes `&self`; nobody ever waits here")]
+
+use core::time::Duration;
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use pbft_crypto::{Digest, Domain, Signature};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use thiserror::Error;
+
+use crate::{
+    config::{Config, ConfigError},
+    crypto::{Crypto, SignatureCheck},
+    effect::Effect,
+    error::RecoverError,
+    ids::ReplicaId,
+    input::Input,
+    message::{Message, Request},
+    replica::Replica,
+    request_buffer::{FairBuffer, Lane},
+    service::{Executed, ServiceCheckpoint},
+    storage::{Durable, LogPosition, Record},
+    time::{Now, UnixMillis},
+    verify::Verified,
+    wire::{DecodeError, EncodeError, decode, encode},
+};
+
+/// What a replica starts from.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Beginning {
+    /// Which replica.
+    pub id: ReplicaId,
+    /// Its configuration.
+    pub config: Config,
+    /// How many records its log holds; each is in a frame of its own, right behind.
+    pub records: u64,
+}
+
+/// One step.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Moment {
+    /// The host's clocks: elapsed, and the time of day.
+    pub now: (Duration, UnixMillis),
+    /// What happened.
+    pub input: RecordedInput,
+    /// What the replica signed in this step.
+    pub signatures: Vec<Signature>,
+    /// The digest of what came of it.
+    pub effects: Digest,
+}
+
+/// An [`Input`] as it is kept.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "see `Input`")]
+pub enum RecordedInput {
+    Start,
+    Message { from: ReplicaId, message: Message },
+    Request { lane: Lane, request: Request },
+    Durable(LogPosition),
+    Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
+    Timer,
+}
+
+impl From<&Input> for RecordedInput {
+    fn from(input: &Input) -> Self {
+        match input.clone() {
+            Input::Start => Self::Start,
+            Input::Message { from, message } => Self::Message { from, message: message.into_inner() },
+            Input::Request { lane, request } => Self::Request { lane, request: request.into_inner() },
+            Input::Durable(durable) => Self::Durable(durable.position()),
+            Input::Executed { executed, checkpoint } => Self::Executed { executed, checkpoint },
+            Input::Timer => Self::Timer,
+        }
+    }
+}
+
+impl RecordedInput {
+    fn into_input(self) -> Input {
+        match self {
+            Self::Start => Input::Start,
+            Self::Message { from, message } => {
+                Input::Message { from, message: Verified::from_recording(message) }
+            }
+            Self::Request { lane, request } => {
+                Input::Request { lane, request: Verified::from_recording(request) }
+            }
+            Self::Durable(position) => Input::Durable(Durable::through(position)),
+            Self::Executed { executed, checkpoint } => Input::Executed { executed, checkpoint },
+            Self::Timer => Input::Timer,
+        }
+    }
+}
+
+const EFFECTS_DOMAIN: Domain = Domain::new("pbft/recorded-effects/v1");
+const FRAME_DOMAIN: Domain = Domain::new("pbft/recorded-frame/v1");
+
+/// The name of what came of a step.
+///
+/// # Errors
+/// If an effect cannot be encoded; none within the configuration's bounds is.
+pub fn digest_of(effects: &[Effect]) -> Result<Digest, EncodeError> {
+    let mut hasher = pbft_crypto::Hasher::new(EFFECTS_DOMAIN);
+    for effect in effects {
+        // Each by itself: many large ones together would be longer than any message.
+        let bytes = encode(effect)?;
+        hasher.update_u64(bytes.len() as u64).update(&bytes);
+    }
+    Ok(hasher.finish())
+}
+
+/// One frame.
+///
+/// # Errors
+/// If the value is longer than any message.
+pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
+    let body = encode(value)?;
+    let length = u32::try_from(body.len()).map_err(|_| EncodeError::TooLong { length: body.len() })?;
+    Ok([&length.to_le_bytes()[..], &checksum(&body), &body].concat())
+}
+
+fn checksum(body: &[u8]) -> [u8; 8] {
+    let digest = pbft_crypto::digest(FRAME_DOMAIN, body);
+    let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
+    [a, b, c, d, e, f, g, h]
+}
+
+/// Why a recording cannot be lived again.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum ReplayError {
+    /// Bytes are missing, or not those that were written.
+    #[error("frame {0} is damaged")]
+    Damaged(u64),
+    /// A frame holds something else than it should.
+    #[error("frame {0}: {1}")]
+    Malformed(u64, DecodeError),
+    /// The configuration is not one.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log is not one.
+    #[error(transparent)]
+    Recover(#[from] RecoverError),
+    /// The step came out otherwise: the code is another one, or it is not a pure state machine.
+    #[error("step {step} ({input}) came out otherwise: now {effects:?}")]
+    Differs {
+        /// Which, counted from 1.
+        step: u64,
+        /// What happened.
+        input: String,
+        /// What came of it this time.
+        effects: Vec<String>,
+    },
+}
+
+/// How a replay went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replayed {
+    /// So many steps came out as before.
+    pub steps: u64,
+    /// Whether the last frame was cut off, as by a crash.
+    pub torn: bool,
+}
+
+/// Lives a recording again.
+///
+/// # Errors
+/// The first thing that is wrong, or different.
+pub fn replay(recording: &[u8]) -> Result<Replayed, ReplayError> {
+    let mut frames = Frames { rest: recording, count: 0 };
+    let beginning: Beginning = frames.read()?.ok_or(ReplayError::Damaged(1))?;
+    let mut records: Vec<(LogPosition, Record)> = Vec::new();
+    for _ in 0..beginning.records {
+        records.push(frames.read()?.ok_or(ReplayError::Damaged(frames.count))?);
+    }
+    let config = Arc::new(beginning.config.validate()?);
+    let crypto = Arc::new(Remembered::default());
+    let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
+    let recovered = Replica::recover(beginning.id, config, crypto.clone(), buffer, records)?;
+    let (mut replica, mut steps) = (recovered.replica, 0u64);
+    while let Some(moment) = frames.read::<Moment>()? {
+        steps = steps.saturating_add(1);
+        crypto.remember(&moment.signatures);
+        let (elapsed, wall) = moment.now;
+        let input = format!("{:?}", moment.input);
+        let mut effects = Vec::new();
+        replica.step(Now { elapsed, wall }, moment.input.into_input(), &mut effects);
+        let same = digest_of(&effects).is_ok_and(|digest| digest == moment.effects);
+        if !same || !crypto.is_used_up() {
+            let effects = effects.iter().map(|effect| brief(&format!("{effect:?}"))).collect();
+            return Err(ReplayError::Differs { step: steps, input: brief(&input), effects });
+        }
+    }
+    Ok(Replayed { steps, torn: !frames.rest.is_empty() })
+}
+
+fn brief(text: &str) -> String {
+    text.chars().take(200).collect()
+}
+
+struct Frames<'a> {
+    rest: &'a [u8],
+    count: u64,
+}
+
+impl Frames<'_> {
+    /// The next frame; nothing at the end, also if the last one was cut off.
+    fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReplayError> {
+        self.count = self.count.saturating_add(1);
+        let Some((length, after)) = self.rest.split_first_chunk::<4>() else { return Ok(None) };
+        let Some((sum, after)) = after.split_first_chunk::<8>() else { return Ok(None) };
+        let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let Some((body, rest)) = after.split_at_checked(length) else { return Ok(None) };
+        if checksum(body) != *sum {
+            return Err(ReplayError::Damaged(self.count));
+        }
+        self.rest = rest;
+        decode(body).map(Some).map_err(|error| ReplayError::Malformed(self.count, error))
+    }
+}
+
+/// Signs as it was signed then: without a key.
+#[derive(Debug, Default)]
+struct Remembered(Mutex<VecDeque<Signature>>);
+
+impl Remembered {
+    fn signatures(&self) -> MutexGuard<'_, VecDeque<Signature>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn remember(&self, signatures: &[Signature]) {
+        *self.signatures() = signatures.iter().copied().collect();
+    }
+
+    fn is_used_up(&self) -> bool {
+        self.signatures().is_empty()
+    }
+}
+
+impl Crypto for Remembered {
+    fn sign(&self, _digest: &Digest) -> Signature {
+        // One too many shows as a different step.
+        self.signatures().pop_front().unwrap_or_else(|| Signature::from_r_and_s(&[0; 32], &[0; 32]))
+    }
+
+    fn verify(&self, _check: &SignatureCheck) -> bool {
+        true
+    }
+}
+
+/// A replica's crypto that takes down what it signs, for a [`Moment`].
+pub struct TakesDown {
+    inner: Arc<dyn Crypto>,
+    signed: Mutex<Vec<Signature>>,
+}
+
+impl TakesDown {
+    /// Signs with `inner`.
+    #[must_use]
+    pub fn new(inner: Arc<dyn Crypto>) -> Self {
+        Self { inner, signed: Mutex::new(Vec::new()) }
+    }
+
+    /// What was signed since this was asked last.
+    #[must_use]
+    pub fn signed(&self) -> Vec<Signature> {
+        core::mem::take(&mut *self.signed.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Crypto for TakesDown {
+    fn sign(&self, digest: &Digest) -> Signature {
+        let signature = self.inner.sign(digest);
+        self.signed.lock().unwrap_or_else(PoisonError::into_inner).push(signature);
+        signature
+    }
+
+    fn verify(&self, check: &SignatureCheck) -> bool {
+        self.inner.verify(check)
+    }
+
+    fn verify_many(&self, checks: &[SignatureCheck]) -> Vec<bool> {
+        self.inner.verify_many(checks)
+    }
+}

@@ -1,0 +1,105 @@
+//! The search for a planted defect: ordinary seeds, until one breaks a promise.
+
+use core::{fmt, time::Duration};
+use std::{path::Path, process::Command, time::Instant};
+
+use pbft_core::ReplicaId;
+use serde::{Deserialize, Serialize};
+
+use super::{Bug, SWITCH};
+use crate::{Plan, sweep::Sweep};
+
+/// Which run showed a defect.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Caught {
+    /// The seed.
+    pub seed: u64,
+    /// The size of the cluster.
+    pub n: u16,
+    /// After how many events.
+    pub events: u64,
+    /// The name of the broken promise.
+    pub by: String,
+    /// In full.
+    pub details: String,
+}
+
+/// How a search ended.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub enum Outcome {
+    /// A run showed it.
+    Caught(Caught),
+    /// So many runs did not.
+    Escaped(u64),
+    /// The search itself failed.
+    Failed(String),
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Caught(caught) => write!(f, "seed {:>4}, n = {}: {}", caught.seed, caught.n, caught.by),
+            Self::Escaped(seeds) => write!(f, "ESCAPED from {seeds} seeds"),
+            Self::Failed(why) => write!(f, "FAILED: {why}"),
+        }
+    }
+}
+
+/// Has a planted build look for its defect.
+#[must_use]
+pub fn hunt(binary: &Path, bug: &Bug, place: usize, limit: Duration) -> Outcome {
+    let limit = limit.as_secs().to_string();
+    let mut command = Command::new(binary);
+    command.args(["hunt", &bug.name, "--limit", &limit]).env(SWITCH, place.to_string());
+    ask(command)
+}
+
+/// Has a planted build run so many seeds with all defects switched off.
+#[must_use]
+pub fn control(binary: &Path, seeds: u64) -> Outcome {
+    let mut command = Command::new(binary);
+    command.args(["hunt", "--seeds", &seeds.to_string()]).env_remove(SWITCH);
+    ask(command)
+}
+
+fn ask(mut command: Command) -> Outcome {
+    match command.env("RUST_BACKTRACE", "0").output() {
+        Ok(output) => serde_json::from_slice(&output.stdout).unwrap_or_else(|_| {
+            Outcome::Failed(String::from_utf8_lossy(&output.stderr).trim().chars().take(300).collect())
+        }),
+        Err(error) => Outcome::Failed(error.to_string()),
+    }
+}
+
+/// Looks for whatever this build has: the first seed that breaks a promise.
+#[must_use]
+pub fn hunt_here(bug: Option<&Bug>, limit: Duration, seeds: u64) -> Outcome {
+    let sizes = bug.map_or_else(super::usual_sizes, |bug| bug.sizes.clone());
+    let mut sweep = Sweep::new(0, seeds, sizes);
+    sweep.max_failures = 1;
+    sweep.until = Instant::now().checked_add(limit);
+    let plan = |seed| plan_for(bug, seed, &sweep.sizes);
+    let summary = sweep.run_plans(plan, |_| ());
+    match summary.failures.into_iter().next() {
+        None => Outcome::Escaped(summary.seeds),
+        Some(failure) => Outcome::Caught(Caught {
+            seed: failure.plan.seed,
+            n: failure.plan.n,
+            events: failure.events,
+            by: failure.violation.name(),
+            details: failure.violation.to_string(),
+        }),
+    }
+}
+
+fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
+    let mut plan = Plan::of(seed, sizes);
+    if bug.is_some_and(|bug| bug.calm) {
+        plan = plan.calm();
+    }
+    if let Some(bug) = bug.filter(|bug| !bug.liars.is_empty()) {
+        plan.byzantine = bug.liars.iter().map(|(liar, kind)| (ReplicaId::new(*liar), *kind)).collect();
+        plan.outside.clear();
+    }
+    plan
+}
