@@ -113,6 +113,14 @@ impl Receipt {
     pub fn encode(&self) -> Vec<u8> {
         encode(self)
     }
+
+    /// Reads canonical bytes.
+    ///
+    /// # Errors
+    /// [`DecodeError`].
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        decode(bytes, MAX_BLOCK_BYTES)
+    }
 }
 
 /// A block with everything in it.

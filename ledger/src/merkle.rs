@@ -82,7 +82,54 @@ pub struct InclusionProof {
     pub path: Vec<Digest>,
 }
 
+/// On which side of the way up a hash stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Before it.
+    Left,
+    /// After it.
+    Right,
+}
+
+/// One step of the way up, which needs no number of leaves: every byte of it decides the root.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// Where the other hash stands.
+    pub side: Side,
+    /// The other hash.
+    pub hash: Digest,
+}
+
+/// The root that these steps lead to from `leaf`.
+pub fn climb(leaf: &[u8], steps: &[Step]) -> Digest {
+    steps.iter().fold(leaf_hash(leaf), |hash, step| match step.side {
+        Side::Left => node_hash(&step.hash, &hash),
+        Side::Right => node_hash(&hash, &step.hash),
+    })
+}
+
 impl InclusionProof {
+    /// The same way as steps.
+    pub fn steps(&self) -> Vec<Step> {
+        let (mut position, mut last) = (self.index, self.leaves.saturating_sub(1));
+        let mut steps = Vec::with_capacity(self.path.len());
+        for hash in &self.path {
+            let left = !position.is_multiple_of(2) || position == last;
+            if left {
+                while position.is_multiple_of(2) && position != 0 {
+                    position /= 2;
+                    last /= 2;
+                }
+            }
+            steps.push(Step { side: if left { Side::Left } else { Side::Right }, hash: *hash });
+            position /= 2;
+            last /= 2;
+        }
+        steps
+    }
+
     /// Whether a tree with this root has `leaf` at [`index`](Self::index) (RFC 9162, section 2.1.3.2).
     pub fn verify(&self, root: &Digest, leaf: &[u8]) -> bool {
         if self.index >= self.leaves {
@@ -162,6 +209,7 @@ mod tests {
             for (i, leaf) in leaves.iter().enumerate() {
                 let proof = tree.prove(i).unwrap();
                 assert!(proof.verify(&tree.root(), leaf));
+                assert_eq!(climb(leaf, &proof.steps()), tree.root());
                 assert!(!proof.verify(&tree.root(), b"another leaf"));
                 assert!(!proof.verify(&Digest::ZERO, leaf));
                 let elsewhere = InclusionProof { index: proof.index + 1, ..proof.clone() };

@@ -138,8 +138,8 @@ impl<S: Service> Node<S> {
             }
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Certified(certificate) => self.service.certified(certificate),
+            Effect::Evidence(evidence) => self.service.evidence(evidence),
             Effect::Decline { .. }
-            | Effect::Evidence(_)
             | Effect::Reconfigured(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. } => {}

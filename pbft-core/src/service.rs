@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     certificate::Certificate,
     config::ReplicaSet,
+    evidence::Evidence,
     ids::{Seq, View},
     message::{Attestation, Request},
     request_buffer::Lane,
@@ -44,6 +45,11 @@ pub trait Service: Send {
     /// [`checkpoint`](Self::checkpoint): they do not come again once that checkpoint is in the log.
     fn certified(&mut self, certificate: Certificate<Attestation>) {
         drop(certificate);
+    }
+
+    /// A member is provably faulty. The same may come again; whoever keeps it needs one of each kind and number.
+    fn evidence(&mut self, evidence: Evidence) {
+        drop(evidence);
     }
 }
 

@@ -40,7 +40,7 @@ pub struct Metrics {
     replies: Family<ReplicaLabel, Counter>,
     declined: Family<ReplicaLabel, Counter>,
     certified: Family<ReplicaLabel, Counter>,
-    evidence: Family<ReplicaLabel, Counter>,
+    evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     invalid: Family<ReplicaLabel, Counter>,
     sync_seconds: Histograms,
@@ -91,7 +91,7 @@ impl Metrics {
         registry.register("replies", "Replies given", m.replies);
         registry.register("declined", "Requests declined", m.declined);
         registry.register("certified_results", "Results of batches certified", m.certified);
-        registry.register("evidence", "Provable faults seen", m.evidence);
+        registry.register("evidence", "Provable faults seen, by what was said twice", m.evidence);
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
         let unit = Unit::Seconds;
@@ -116,7 +116,7 @@ impl Metrics {
             replies: self.replies.get_or_create_owned(&label),
             declined: self.declined.get_or_create_owned(&label),
             certified: self.certified.get_or_create_owned(&label),
-            evidence: self.evidence.get_or_create_owned(&label),
+            evidence: self.evidence.clone(),
             messages: self.messages.clone(),
             invalid: self.invalid.get_or_create_owned(&label),
             sync_seconds: self.sync_seconds.get_or_create_owned(&label),
@@ -139,7 +139,7 @@ pub(crate) struct ReplicaMetrics {
     pub(crate) replies: Counter,
     pub(crate) declined: Counter,
     pub(crate) certified: Counter,
-    pub(crate) evidence: Counter,
+    evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     pub(crate) invalid: Counter,
     sync_seconds: Histogram,
@@ -151,6 +151,10 @@ pub(crate) struct ReplicaMetrics {
 impl ReplicaMetrics {
     pub(crate) fn message(&self, kind: &'static str) {
         self.messages.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
+    }
+
+    pub(crate) fn evidence(&self, kind: &'static str) {
+        self.evidence.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
     }
 
     pub(crate) fn synced(&self, records: usize, took: Duration) {

@@ -1,15 +1,17 @@
 //! One replica as a running process part.
 
 use std::{
+    collections::BTreeMap,
     io,
-    net::TcpListener,
+    net::{SocketAddr, TcpListener},
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
 use pbft_core::{
-    Replica,
+    Replica, ReplicaId,
+    config::ReplicaSet,
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
@@ -105,8 +107,12 @@ pub struct Node {
     failure: watch::Receiver<Option<Failure>>,
     evidence: Arc<Mutex<Vec<Evidence>>>,
     roster: watch::Receiver<Arc<Roster>>,
+    addresses: watch::Sender<AddressBook>,
     threads: Vec<JoinHandle<()>>,
 }
+
+/// Where replicas listen.
+pub type AddressBook = BTreeMap<ReplicaId, SocketAddr>;
 
 impl Node {
     /// Rebuilds the replica from its log and lets it run. Needs a tokio runtime; `listener` is where peers and clients
@@ -193,6 +199,8 @@ impl Node {
         })?;
         threads.spawn("replica", "pbft-replica".into(), move || replica_thread.run())?;
 
+        let (addresses, book) = watch::channel(first_addresses(&config));
+        tokio::spawn(follow(transport.clone(), roster_seen.clone(), book));
         let internal = channels.internal.0;
         // The replica thread holds the other end.
         let _ = internal.send(Internal::Start);
@@ -205,6 +213,7 @@ impl Node {
             failure: failure_seen,
             evidence,
             roster: roster_seen,
+            addresses,
             threads: threads.handles,
         })
     }
@@ -231,6 +240,15 @@ impl Node {
     #[must_use]
     pub fn roster(&self) -> watch::Receiver<Arc<Roster>> {
         self.roster.clone()
+    }
+
+    /// Where replicas are from now on: those that join, or have moved. Replicas that are not in here are not dialed.
+    pub fn set_addresses(&self, addresses: AddressBook) {
+        self.addresses.send_if_modified(|before| {
+            let news = *before != addresses;
+            *before = addresses;
+            news
+        });
     }
 
     /// Provable faults that it has seen.
@@ -263,6 +281,37 @@ impl Node {
             }
         });
         let _ = joined.await;
+    }
+}
+
+fn first_addresses(config: &NodeConfig) -> AddressBook {
+    config.protocol.replicas.ids().zip(config.addresses.iter().copied()).collect()
+}
+
+/// Keeps the transport in step with who the replicas are, and where. Ends with the node.
+async fn follow(
+    transport: Transport,
+    mut roster: watch::Receiver<Arc<Roster>>,
+    mut book: watch::Receiver<AddressBook>,
+) {
+    loop {
+        let (known, addresses) = (roster.borrow_and_update().clone(), book.borrow_and_update().clone());
+        // Who was a member may have to be told that it is none any more. Of each, the last key counts.
+        let all = known.configs().flat_map(|config| config.replicas.members().iter().copied());
+        let admitted: BTreeMap<_, _> = all.collect();
+        let lately: BTreeMap<_, _> =
+            known.configs().rev().take(2).flat_map(|config| config.replicas.members()).copied().collect();
+        let dialed = lately.into_keys().filter_map(|id| Some((id, *admitted.get(&id)?)));
+        if let Err(error) = transport.update(admitted.clone(), &ReplicaSet::of(dialed), &addresses) {
+            tracing::error!(%error, "the connections stay as they were");
+        }
+        let changed = tokio::select! {
+            changed = roster.changed() => changed,
+            changed = book.changed() => changed,
+        };
+        if changed.is_err() {
+            return;
+        }
     }
 }
 

@@ -4,7 +4,11 @@
 //! that key: no name, no authority, no date. The handshake proves that the peer holds the secret, and the key is
 //! compared with the one that is expected. There is no resumption: each connection proves itself anew.
 
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{
+    collections::BTreeSet,
+    io,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use pbft_crypto::{KeyPair, PublicKey};
 use rcgen::{CertificateParams, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm};
@@ -65,6 +69,39 @@ pub enum PinError {
     UnknownKey(PublicKey),
 }
 
+/// Keys that may come and go. Clones share them.
+#[derive(Clone, Debug, Default)]
+pub struct AllowedKeys(Arc<RwLock<BTreeSet<PublicKey>>>);
+
+impl AllowedKeys {
+    /// These keys.
+    ///
+    /// # Errors
+    /// If one of them is no key.
+    pub fn new(keys: impl IntoIterator<Item = PublicKey>) -> Result<Self, TlsError> {
+        let allowed = Self::default();
+        allowed.replace(keys)?;
+        Ok(allowed)
+    }
+
+    /// These keys from now on. Connections that are there stay.
+    ///
+    /// # Errors
+    /// If one of them is no key; then nothing has changed.
+    pub fn replace(&self, keys: impl IntoIterator<Item = PublicKey>) -> Result<(), TlsError> {
+        let keys: BTreeSet<_> = keys.into_iter().collect();
+        if let Some(key) = keys.iter().find(|key| key.to_uncompressed().is_err()) {
+            return Err(TlsError::NotAKey(*key));
+        }
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = keys;
+        Ok(())
+    }
+
+    fn contains(&self, key: &PublicKey) -> bool {
+        self.0.read().unwrap_or_else(PoisonError::into_inner).contains(key)
+    }
+}
+
 /// A node's end of all its connections.
 #[derive(Clone, Debug)]
 pub struct TlsIdentity {
@@ -90,7 +127,7 @@ impl TlsIdentity {
     /// # Errors
     /// If `peer` is no key.
     pub fn connector(&self, peer: PublicKey) -> Result<TlsConnector, TlsError> {
-        let verifier = self.pin([peer])?;
+        let verifier = self.pin(AllowedKeys::new([peer])?);
         let mut config = ClientConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&TLS13])?
             .dangerous()
@@ -101,12 +138,12 @@ impl TlsIdentity {
         Ok(TlsConnector::from(Arc::new(config)))
     }
 
-    /// Accepts any of the `allowed` keys.
+    /// Accepts any of the `allowed` keys, whichever these are when somebody connects.
     ///
     /// # Errors
-    /// If one of them is no key.
-    pub fn acceptor(&self, allowed: impl IntoIterator<Item = PublicKey>) -> Result<TlsAcceptor, TlsError> {
-        let verifier = self.pin(allowed)?;
+    /// If the libraries cannot be set up.
+    pub fn acceptor(&self, allowed: AllowedKeys) -> Result<TlsAcceptor, TlsError> {
+        let verifier = self.pin(allowed);
         let mut config = ServerConfig::builder_with_provider(self.provider.clone())
             .with_protocol_versions(&[&TLS13])?
             .with_client_cert_verifier(verifier)
@@ -116,13 +153,9 @@ impl TlsIdentity {
         Ok(TlsAcceptor::from(Arc::new(config)))
     }
 
-    fn pin(&self, keys: impl IntoIterator<Item = PublicKey>) -> Result<Arc<PinnedKeys>, TlsError> {
-        let allowed: BTreeSet<_> = keys.into_iter().collect();
-        if let Some(key) = allowed.iter().find(|key| key.to_uncompressed().is_err()) {
-            return Err(TlsError::NotAKey(*key));
-        }
+    fn pin(&self, allowed: AllowedKeys) -> Arc<PinnedKeys> {
         let algorithms = self.provider.signature_verification_algorithms;
-        Ok(Arc::new(PinnedKeys { allowed, algorithms }))
+        Arc::new(PinnedKeys { allowed, algorithms })
     }
 }
 
@@ -151,7 +184,7 @@ fn key_of(certificate: &CertificateDer<'_>) -> Result<PublicKey, PinError> {
 /// Lets the peers with these keys in, and nobody else.
 #[derive(Debug)]
 struct PinnedKeys {
-    allowed: BTreeSet<PublicKey>,
+    allowed: AllowedKeys,
     algorithms: WebPkiSupportedAlgorithms,
 }
 
@@ -291,10 +324,11 @@ mod tests {
         assert_eq!(proved_key(Some(&[certificate.clone(), certificate.clone()])), None);
         assert_eq!(proved_key(Some(&[])), None);
 
-        let pinned = identity.pin([key.public_key()]).unwrap();
+        let allowed = AllowedKeys::new([key.public_key()]).unwrap();
+        let pinned = identity.pin(allowed.clone());
         assert_eq!(pinned.check(&certificate, &[]), Ok(()));
-        let other = identity.pin([KeyPair::generate().public_key()]).unwrap();
-        assert!(other.check(&certificate, &[]).is_err());
+        allowed.replace([KeyPair::generate().public_key()]).unwrap();
+        assert!(pinned.check(&certificate, &[]).is_err());
     }
 
     #[test]

@@ -26,20 +26,23 @@ mod queue;
 mod receive;
 
 use core::net::SocketAddr;
-use std::{net::TcpListener, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    net::TcpListener,
+    sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
+};
 
 use bytes::Bytes;
 use pbft_core::{Message, ReplicaId, config::ReplicaSet, network::Network, wire};
-use pbft_crypto::KeyPair;
+use pbft_crypto::{KeyPair, PublicKey};
 use tokio::{
     runtime::Handle,
     sync::{mpsc, watch},
-    task::JoinSet,
 };
 
 pub(crate) use self::config::REPLICA_FRAME_BYTES;
 use self::{
-    accept::Acceptor,
+    accept::{Acceptor, LinkFuture},
     dial::Dialer,
     door::Door,
     link::{Expect, Link},
@@ -55,7 +58,7 @@ pub use self::{
     protocol::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport},
     queue::QueueLimits,
 };
-use crate::tls::TlsIdentity;
+use crate::tls::{TlsError, TlsIdentity};
 
 /// One replica's connections. A handle: clones are the same transport, which ends when the last one is dropped.
 #[derive(Clone, Debug)]
@@ -65,14 +68,25 @@ pub struct Transport {
 
 #[derive(Debug)]
 struct Inner {
-    replicas: ReplicaSet,
-    /// By id; none to itself.
-    links: Vec<Option<Link>>,
+    id: ReplicaId,
+    identity: TlsIdentity,
+    hello: Hello,
+    limits: LinkLimits,
+    links: RwLock<BTreeMap<ReplicaId, PeerLink>>,
+    starts: mpsc::UnboundedSender<LinkFuture>,
     peers: Arc<Peers>,
     address: SocketAddr,
-    connected: watch::Receiver<usize>,
+    connected: watch::Sender<usize>,
     stop: watch::Sender<()>,
     ended: watch::Receiver<()>,
+}
+
+/// A link, and to whom it leads.
+#[derive(Debug)]
+struct PeerLink {
+    key: PublicKey,
+    address: SocketAddr,
+    link: Link,
 }
 
 impl Transport {
@@ -93,12 +107,12 @@ impl Transport {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(TransportError::Listen)?;
         let address = listener.local_addr().map_err(TransportError::Listen)?;
 
-        let peers = Peers::new(&config);
+        let peers = Peers::new(&config)?;
         let identity = TlsIdentity::new(key)?;
         let hello = Hello::new(config.cluster, Role::Replica(config.id));
         let limits = &config.limits;
         let acceptor = Acceptor {
-            tls: identity.acceptor(peers.keys())?,
+            tls: identity.acceptor(peers.allowed().clone())?,
             hello,
             peers: peers.clone(),
             door: Door::new(limits.connections, limits.unauthenticated_per_address),
@@ -106,24 +120,57 @@ impl Transport {
             handshake: limits.handshake,
             client_frame_bytes: limits.client_frame_bytes,
         };
-        let mut tasks = JoinSet::new();
-        let (connected, connected_seen) = watch::channel(0);
-        let dialers = dialers(&config.replicas, &config.addresses, &identity, hello, &limits.link)?;
-        let link = |dialer: Dialer| {
-            let seen = peers.seen(config.replicas.key(dialer.peer));
-            let (expect, is_other) = (Expect::Nothing, dialer.peer != config.id);
-            is_other.then(|| Link::start(&mut tasks, dialer, expect, limits.link, connected.clone(), seen))
-        };
-        let links = dialers.into_iter().map(link).collect();
+        let (connected, _) = watch::channel(0);
+        let (starts, started) = mpsc::unbounded_channel();
         let (stop, stopped) = watch::channel(());
         let (running, ended) = watch::channel(());
         runtime.spawn(async move {
-            acceptor.run(listener, tasks, stopped).await;
+            acceptor.run(listener, started, stopped).await;
             drop(running);
         });
-        let replicas = config.replicas;
-        let inner = Inner { replicas, links, peers, address, connected: connected_seen, stop, ended };
-        Ok(Self { inner: Arc::new(inner) })
+        let (id, limits, links) = (config.id, limits.link, RwLock::default());
+        let inner =
+            Inner { id, identity, hello, limits, links, starts, peers, address, connected, stop, ended };
+        let transport = Self { inner: Arc::new(inner) };
+        let addresses = config.replicas.ids().zip(config.addresses).collect();
+        transport.connect(config.replicas.members(), &addresses)?;
+        Ok(transport)
+    }
+
+    /// RE-5: lets these replicas in from now on, dials `members` where they are said to be, and hangs up on all others. Who
+    /// keeps key and address keeps its connection.
+    ///
+    /// # Errors
+    /// If a key is none; nothing has changed then.
+    pub fn update(
+        &self,
+        admitted: impl IntoIterator<Item = (ReplicaId, PublicKey)>,
+        members: &ReplicaSet,
+        addresses: &BTreeMap<ReplicaId, SocketAddr>,
+    ) -> Result<(), TlsError> {
+        self.inner.peers.let_in(admitted)?;
+        self.connect(members.members(), addresses)
+    }
+
+    fn connect(
+        &self,
+        members: &[(ReplicaId, PublicKey)],
+        addresses: &BTreeMap<ReplicaId, SocketAddr>,
+    ) -> Result<(), TlsError> {
+        let inner = &*self.inner;
+        let mut before = inner.lock();
+        let mut links = BTreeMap::new();
+        for (peer, key) in members.iter().filter(|(peer, _)| *peer != inner.id) {
+            let Some(address) = addresses.get(peer) else { continue };
+            let same = |link: &PeerLink| (link.key, link.address) == (*key, *address);
+            let link = match before.remove(peer).filter(same) {
+                Some(link) => link,
+                None => inner.dial(*peer, *key, *address)?,
+            };
+            links.insert(*peer, link);
+        }
+        *before = links;
+        Ok(())
     }
 
     /// Queues an answer for a client. Never waits: a client that is so slow that there is no room for it is cut off, and
@@ -141,18 +188,17 @@ impl Transport {
     /// How the links to all other replicas are, by id.
     #[must_use]
     pub fn links(&self) -> Vec<LinkState> {
-        let state = |link: &Link| {
-            let key = self.inner.replicas.key(link.peer());
-            let (frames, bytes) = key.map_or((0, 0), |key| self.inner.peers.received(key));
-            link.state(frames, bytes)
+        let state = |peer: &PeerLink| {
+            let (frames, bytes) = self.inner.peers.received(&peer.key);
+            peer.link.state(frames, bytes)
         };
-        self.inner.links.iter().flatten().map(state).collect()
+        self.inner.read().values().map(state).collect()
     }
 
     /// How many links are connected, now and whenever a link changes or fails to connect.
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<usize> {
-        self.inner.connected.clone()
+        self.inner.connected.subscribe()
     }
 
     /// How many connections were refused or cut off, by reason, now and whenever it changes.
@@ -171,7 +217,8 @@ impl Transport {
 
 impl Network for Transport {
     fn send(&mut self, to: ReplicaId, message: &Message) {
-        let Some(Some(link)) = self.inner.links.get(to.index()) else { return };
+        let links = self.inner.read();
+        let Some(PeerLink { link, .. }) = links.get(&to) else { return };
         if !link.takes_frames() {
             return link.count_dropped();
         }
@@ -181,13 +228,34 @@ impl Network for Transport {
     }
 
     fn broadcast(&mut self, message: &Message) {
-        let links = || self.inner.links.iter().flatten();
+        let links = self.inner.read();
+        let links = || links.values().map(|peer| &peer.link);
         if !links().any(Link::takes_frames) {
             return links().for_each(Link::count_dropped);
         }
         if let Some(frame) = encode(message) {
             links().for_each(|link| link.send(frame.clone()));
         }
+    }
+}
+
+impl Inner {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<ReplicaId, PeerLink>> {
+        self.links.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock(&self) -> RwLockWriteGuard<'_, BTreeMap<ReplicaId, PeerLink>> {
+        self.links.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn dial(&self, peer: ReplicaId, key: PublicKey, address: SocketAddr) -> Result<PeerLink, TlsError> {
+        let (tls, hello, handshake) = (self.identity.connector(key)?, self.hello, self.limits.handshake);
+        let dialer = Dialer { peer, address, tls, hello, handshake };
+        let seen = self.peers.seen(&key);
+        let (link, task) = Link::new(dialer, Expect::Nothing, self.limits, self.connected.clone(), seen);
+        // If nobody takes it, the transport is shut down.
+        let _ = self.starts.send(Box::pin(task));
+        Ok(PeerLink { key, address, link })
     }
 }
 

@@ -5,6 +5,7 @@ mod failure;
 mod node;
 mod run;
 mod testnet;
+mod verify_receipt;
 mod web;
 
 use std::process::ExitCode;
@@ -36,6 +37,10 @@ enum Command {
     Node(node::NodeArgs),
     /// Measure a cluster of real processes under load
     Bench(bench::BenchArgs),
+    /// Check a receipt for a transaction, without any network
+    ///
+    /// Exits with 0 if it is valid, with 1 if not, and with 2 if a file cannot be read.
+    VerifyReceipt(verify_receipt::VerifyReceiptArgs),
 }
 
 impl Cli {
@@ -46,6 +51,7 @@ impl Cli {
             None => block_on(run::run(self.run)),
             Some(Command::Testnet(args)) => testnet::run(&args),
             Some(Command::Node(args)) => block_on(node::run(args)),
+            Some(Command::VerifyReceipt(args)) => verify_receipt::run(&args),
             Some(Command::Bench(args)) => block_on(bench::run(args)),
         };
         match result {

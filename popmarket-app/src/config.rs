@@ -171,7 +171,7 @@ impl LoadedNode {
             id: ReplicaId::new(file.replica),
             key: Arc::new(key),
             cluster,
-            genesis: read_json(&folder.join(&file.genesis))?,
+            genesis: read_genesis(&folder.join(&file.genesis))?,
             data: folder.join(&file.data),
             behind_tls: file.behind_tls,
             custody_key: file.custody_key.map(|path| folder.join(path)),
@@ -195,6 +195,14 @@ fn malformed(path: &Path, why: impl std::fmt::Display) -> ConfigFileError {
 /// If it cannot be read or is not a `T`.
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
     toml::from_str(&read(path)?).map_err(|error| malformed(path, error))
+}
+
+/// Reads the file of a chain's first block.
+///
+/// # Errors
+/// If it cannot be read or is none.
+pub fn read_genesis(path: &Path) -> Result<Genesis, ConfigFileError> {
+    read_json(path)
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {

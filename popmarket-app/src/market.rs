@@ -134,6 +134,7 @@ impl MarketPlan<'_> {
         let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
         let config =
             ClientConfig { give_up_after: GIVE_UP_AFTER, ..ClientConfig::new(self.replicas.count()) };
+        let replicas = Arc::new(self.replicas.clone());
         let options = ClientOptions::new(chain.id, self.replicas, self.addresses.clone(), self.client_key);
         let client = Client::start(&ClientOptions { config, ..options })?;
         let gateway = Gateway::new(GatewayParts {
@@ -165,6 +166,7 @@ impl MarketPlan<'_> {
             network: Arc::new(ClusterStatus::new(client, chain.id, self.addresses)),
             metrics: Arc::new(metrics),
             chain,
+            replicas,
             options: self.http,
             shared: Shared::new(&self.http),
         };

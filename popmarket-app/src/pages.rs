@@ -55,6 +55,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/admin/charges/{id}/reject", post(money::reject))
         .route("/blocks", get(explorer::blocks))
         .route("/blocks/{id}", get(explorer::block))
+        .route("/transactions/{id}", get(explorer::transaction))
         .route("/network", get(explorer::network))
 }
 

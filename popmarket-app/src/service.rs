@@ -16,6 +16,7 @@ use std::path::Path;
 use ledger::{BatchInput, Genesis, Ledger, Refusal, Transaction, TxOutcome, UnixMillis};
 use pbft_core::Seq;
 use pbft_core::certificate::Certificate;
+use pbft_core::evidence::Evidence;
 use pbft_core::message::Attestation;
 use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
 use pbft_crypto::Digest;
@@ -148,6 +149,10 @@ impl Service for LedgerService {
 
     fn certified(&mut self, certificate: Certificate<Attestation>) {
         self.unless_failed(|service| service.view.store().keep_certificate(&certificate));
+    }
+
+    fn evidence(&mut self, evidence: Evidence) {
+        self.unless_failed(|service| service.view.store().keep_evidence(&evidence));
     }
 }
 

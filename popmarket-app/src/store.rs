@@ -9,12 +9,14 @@
 //! | `transactions` | id of a transaction | its height and index |
 //! | `state` | key of an entry | the entry |
 //! | `certificates` | sequence number | the proof of the block that this batch made, once `f + 1` replicas have signed for it |
+//! | `evidence` | who, what kind, view and number | two signed statements that contradict each other |
 //! | `batches` | sequence number, 8 bytes, big endian | a [`BatchRecord`], of the last batches only |
 //!
 //! All that a batch changes is written in one step, so after a crash the store holds the work of whole batches, up to some
 //! batch. Nothing is synced but by [`LedgerStore::sync`]: until then the consensus log has what a power loss takes away.
 
 mod codec;
+mod evidence;
 mod records;
 
 #[cfg(test)]
@@ -29,6 +31,7 @@ use pbft_crypto::Digest;
 use thiserror::Error;
 
 use codec::{decode, encode};
+pub use evidence::{EvidenceId, MAX_EVIDENCE_EACH};
 pub use records::{BatchRecord, StateName, StoredBlock, TxPlace};
 
 const FORMAT: u32 = 2;
@@ -89,6 +92,7 @@ pub struct LedgerStore {
     transactions: Keyspace,
     state: Keyspace,
     certificates: Keyspace,
+    evidence: Keyspace,
     batches: Keyspace,
     kept_batches: u64,
 }
@@ -128,6 +132,7 @@ impl LedgerStore {
             transactions: keyspace("transactions")?,
             state: keyspace("state")?,
             certificates: keyspace("certificates")?,
+            evidence: keyspace("evidence")?,
             batches: keyspace("batches")?,
             kept_batches: options.kept_batches,
             database,

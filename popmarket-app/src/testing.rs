@@ -7,6 +7,7 @@ use std::path::Path;
 use ledger::{Amount, Body, Genesis, GenesisAccount, Name, Operation, Params, Role, Transaction, UnixMillis};
 use pbft_core::Seq;
 use pbft_core::View;
+use pbft_core::config::ReplicaSet;
 use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
 use pbft_crypto::{Address, Digest, KeyPair};
@@ -28,6 +29,11 @@ pub(crate) fn address(key: &KeyPair) -> Address {
     Address::from_public_key(&key.public_key())
 }
 
+/// The replicas of the world: four, with the keys 101 to 104. Most tests need none of them.
+pub(crate) fn replicas() -> ReplicaSet {
+    ReplicaSet::new((101..=104).map(|number| key(number).public_key()).collect())
+}
+
 /// Two admins, the fee account and three members with money. Their keys have the numbers 1 to 6.
 pub(crate) fn genesis() -> Genesis {
     let account = |number: u8, name: &str, role: Role, coins: u64| GenesisAccount {
@@ -39,7 +45,7 @@ pub(crate) fn genesis() -> Genesis {
     Genesis {
         chain: Name::new("test").unwrap(),
         time: UnixMillis::new(START),
-        replica_set_hash: Digest::ZERO,
+        replica_set_hash: replicas().digest(),
         fee_account: address(&key(3)),
         params: Params::STANDARD,
         accounts: vec![

@@ -98,6 +98,82 @@ fn ended(command: &mut Command) -> Output {
     child.wait_with_output().unwrap()
 }
 
+/// The body of an answer, put together if it came in chunks.
+fn body(answer: &str) -> String {
+    let (head, mut rest) = answer.split_once("\r\n\r\n").unwrap();
+    if !head.to_lowercase().contains("transfer-encoding: chunked") {
+        return rest.to_owned();
+    }
+    let mut whole = String::new();
+    while let Some((size, chunk)) = rest.split_once("\r\n") {
+        let size = usize::from_str_radix(size, 16).unwrap();
+        whole.push_str(&chunk[..size]);
+        rest = chunk[size..].trim_start_matches("\r\n");
+    }
+    whole
+}
+
+/// What a cluster of four replicas signs for, the program checks without any network; and of a receipt in which a byte
+/// was changed, nothing is believed.
+#[test]
+fn a_receipt_of_a_running_cluster_verifies_offline() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let market = Market::start(folder.path(), &[]);
+    let signed_in: serde_json::Value = serde_json::from_str(&body(&market.sign_in(KNOWN_PASSWORD))).unwrap();
+    let token = signed_in["token"].as_str().unwrap();
+    let listing = r#"{"title":"Lamp","description":"It glows.","price":"300"}"#;
+    let listed = market.ask(&format!(
+        "POST /v1/listings HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
+         prefer: wait=10\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{listing}",
+        listing.len()
+    ));
+    assert!(listed.starts_with("HTTP/1.1 201"), "{listed}");
+    let listed: serde_json::Value = serde_json::from_str(&body(&listed)).unwrap();
+    let id = listed["tx_id"].as_str().unwrap();
+    let get =
+        format!("GET /v1/transactions/{id}/receipt HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    let started = Instant::now();
+    let receipt = loop {
+        let answer = market.ask(&get);
+        if answer.starts_with("HTTP/1.1 200") {
+            break body(&answer);
+        }
+        assert!(answer.contains("NOT_CERTIFIED") && started.elapsed() < LONG, "{answer}");
+    };
+    market.stop();
+
+    let (file, genesis) = (folder.path().join("receipt.json"), folder.path().join("genesis.json"));
+    let run = |bytes: &[u8], genesis: &Path| {
+        fs::write(&file, bytes).unwrap();
+        let arguments = ["verify-receipt", file.to_str().unwrap(), "--genesis", genesis.to_str().unwrap()];
+        let output = ended(&mut popmarket(&arguments));
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let (code, said) = run(receipt.as_bytes(), &genesis);
+    assert_eq!(code, Some(0));
+    assert!(said.contains(id) && said.contains("APPLIED") && said.contains("Lamp"), "{said}");
+    assert_eq!(run(b"{}", &genesis).0, Some(1));
+    assert_eq!(run(receipt.as_bytes(), &folder.path().join("none.json")).0, Some(2));
+    let nothing =
+        ended(&mut popmarket(&["verify-receipt", "no-such-file", "--genesis", genesis.to_str().unwrap()]));
+    assert_eq!(nothing.status.code(), Some(2));
+
+    let genesis: ledger::Genesis = serde_json::from_str(&fs::read_to_string(&genesis).unwrap()).unwrap();
+    let trusted =
+        receipt::Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash };
+    receipt::verify(receipt.as_bytes(), &trusted).unwrap();
+    for place in 0..receipt.len() {
+        for mask in [1, 2, 4, 8, 16, 32, 64, 128, 255] {
+            let mut changed = receipt.clone().into_bytes();
+            changed[place] ^= mask;
+            assert!(receipt::verify(&changed, &trusted).is_err(), "byte {place}, {mask}");
+        }
+    }
+    let mut changed = receipt.into_bytes();
+    *changed.last_mut().unwrap() = b' ';
+    assert_eq!(run(&changed, &folder.path().join("genesis.json")).0, Some(1));
+}
+
 #[test]
 fn a_market_that_others_can_reach_has_no_known_password() {
     let folder = TemporaryFolder::new("popmarket-test").unwrap();

@@ -2,8 +2,9 @@
 
 use pbft_core::{
     Message, View,
-    evidence::Evidence,
-    message::{Checkpoint, Commit, Prepare},
+    evidence::{Evidence, WeakEvidence},
+    message::{Attestation, Checkpoint, Commit, Prepare, Signed, ViewChange},
+    wire,
 };
 use pbft_crypto::Digest;
 
@@ -79,4 +80,35 @@ fn the_first_word_counts() {
         done.extend(executions(&stage.hear_and_settle(signer, &vote)));
     }
     assert_eq!(done, [1], "own commit and two more; the liar's is not needed");
+}
+
+/// A stranger judges by what is signed alone: both kinds of true evidence convict, and nothing that is forged does.
+#[test]
+fn evidence_convicts_whoever_signed_and_nobody_else() {
+    let stage = Stage::new(3);
+    let judge = |evidence: &Evidence| evidence.verify(&stage.config, &*crate::stage::key(0));
+    let vote =
+        |signer, number, digest| stage.sign(signer, Commit { view: View::ZERO, seq: seq(number), digest });
+    let pair = |one, other| Evidence::Commits(Box::new([one, other]));
+    let good = pair(vote(2, 1, A), vote(2, 1, B));
+    assert_eq!(judge(&good), Ok(()));
+    assert_eq!((good.culprit(), good.kind(), good.about()), (id(2), "commit", (View::ZERO, seq(1))));
+    let decoded: Evidence = wire::decode(&wire::encode(&good).unwrap()).unwrap();
+    assert_eq!(decoded, good);
+
+    assert_eq!(judge(&pair(vote(2, 1, A), vote(1, 1, B))), Err(WeakEvidence::TwoSigners));
+    assert_eq!(judge(&pair(vote(2, 1, A), vote(2, 1, A))), Err(WeakEvidence::NoContradiction));
+    assert_eq!(judge(&pair(vote(2, 1, A), vote(2, 2, B))), Err(WeakEvidence::NoContradiction));
+    let forged = Signed { signer: id(1), ..vote(2, 1, B) };
+    assert_eq!(judge(&pair(vote(1, 1, A), forged)), Err(WeakEvidence::BadSignature));
+    let stranger = |digest| Signed { signer: id(9), ..vote(2, 1, digest) };
+    assert_eq!(judge(&pair(stranger(A), stranger(B))), Err(WeakEvidence::UnknownSigner));
+
+    let result = |digest| stage.sign(1, Attestation { seq: seq(4), digest });
+    let results = Evidence::Attestations(Box::new([result(A), result(B)]));
+    assert_eq!((judge(&results), results.about()), (Ok(()), (View::ZERO, seq(4))));
+    let facts =
+        |stable| stage.sign(1, ViewChange { view: View::new(2), stable: seq(stable), prepared: vec![] });
+    let told = Evidence::ViewChanges(Box::new([facts(2), facts(4)]));
+    assert_eq!((judge(&told), told.about()), (Ok(()), (View::new(2), seq(0))));
 }

@@ -112,6 +112,14 @@ fn what_signatures_cover_is_frozen() {
     frozen.check();
 }
 
+/// What is exported for strangers.
+#[test]
+fn evidence_is_frozen() {
+    let mut frozen = Frozen::default();
+    frozen.value("evidence-commit", &values::evidence());
+    frozen.check();
+}
+
 /// The signing digest as docs/FORMATS.md has it, written out by hand.
 #[test]
 fn what_signatures_cover_is_as_documented() {

@@ -8,6 +8,7 @@ use pbft_core::{
     certificate::Certificate,
     config::ReplicaSet,
     crypto::P256Crypto,
+    evidence::Evidence,
     message::{
         Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, Handover, Membership, NewView,
         Operation, PrePrepare, Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange,
@@ -165,6 +166,12 @@ fn status() -> Status {
         known: Epoch::new(2),
         certified: Seq::new(1028),
     }
+}
+
+/// Replica 2 committed two batches.
+pub(crate) fn evidence() -> Evidence {
+    let other = Commit { digest: Batch::null().digest(), ..commit() };
+    Evidence::Commits(Box::new([sign(2, commit()), sign(2, other)]))
 }
 
 /// In the order of their numbers in the format.

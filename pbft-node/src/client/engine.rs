@@ -87,7 +87,9 @@ impl Engine {
         let links = dialers.into_iter().map(|dialer| {
             let expect =
                 Expect::Answers { from: dialer.peer, to: to.clone(), frame_limit: REPLICA_FRAME_BYTES };
-            Link::start(&mut tasks, dialer, expect, limits, connected.clone(), Arc::default())
+            let (link, task) = Link::new(dialer, expect, limits, connected.clone(), Arc::default());
+            tasks.spawn(task);
+            link
         });
         let links = links.collect();
         let engine = Self {

@@ -6,6 +6,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use pbft_core::{
     Input, Seq,
     certificate::Certificate,
+    evidence::Evidence,
     message::Attestation,
     service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
     storage::{Durable, LogPosition, Record},
@@ -91,6 +92,7 @@ pub(crate) enum ToService {
         checkpoint: bool,
     },
     Certified(Certificate<Attestation>),
+    Evidence(Evidence),
 }
 
 /// All channels between the threads of one node.

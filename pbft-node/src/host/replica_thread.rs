@@ -1,7 +1,6 @@
 //! The thread that owns the replica: inputs in, effects out, nothing that waits.
 
 use std::{
-    mem::discriminant,
     sync::{Arc, Mutex},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
@@ -218,15 +217,15 @@ impl ReplicaThread {
     }
 
     fn keep(&self, evidence: Evidence) {
-        self.metrics.evidence.inc();
+        self.metrics.evidence(evidence.kind());
         let mut kept = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let known = |other: &Evidence| {
-            other.culprit() == evidence.culprit() && discriminant(other) == discriminant(&evidence)
-        };
-        // One of each kind convicts; more of it would only push others out.
-        if kept.len() < MAX_EVIDENCE && !kept.iter().any(known) {
-            tracing::warn!(culprit = %evidence.culprit(), ?evidence, "a replica is provably faulty");
-            kept.push(evidence);
+        let name = |evidence: &Evidence| (evidence.culprit(), evidence.kind(), evidence.about());
+        // One for each kind and number convicts; a liar that repeats itself costs no more than this.
+        if kept.len() < MAX_EVIDENCE && !kept.iter().any(|other| name(other) == name(&evidence)) {
+            let (kind, about) = (evidence.kind(), evidence.about());
+            tracing::warn!(culprit = %evidence.culprit(), kind, ?about, "a replica is provably faulty");
+            kept.push(evidence.clone());
+            let _ = self.to_service.send(ToService::Evidence(evidence));
         }
     }
 

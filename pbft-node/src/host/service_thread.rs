@@ -42,6 +42,10 @@ fn carry_out<S: Service>(service: &mut S, order: ToService, metrics: &ReplicaMet
             service.certified(certificate);
             None
         }
+        ToService::Evidence(evidence) => {
+            service.evidence(evidence);
+            None
+        }
     }
 }
 

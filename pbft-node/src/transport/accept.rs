@@ -1,6 +1,6 @@
 //! Accepting: one loop that only accepts, and a task for each connection that does the rest.
 
-use core::time::Duration;
+use core::{pin::Pin, time::Duration};
 use std::{io, net::SocketAddr, sync::Arc};
 
 use pbft_crypto::PublicKey;
@@ -28,6 +28,9 @@ use crate::tls::{proved_key, tls_error};
 /// When the system has no sockets left, others must end first.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
+/// A task that keeps a link up.
+pub(crate) type LinkFuture = Pin<Box<dyn Future<Output = ()> + Send>>;
+
 /// All that a new connection needs.
 #[derive(Clone)]
 pub(crate) struct Acceptor {
@@ -41,16 +44,21 @@ pub(crate) struct Acceptor {
 }
 
 impl Acceptor {
-    /// Accepts until told to stop, or until whoever could tell is gone; then ends all `tasks`.
+    /// Accepts until told to stop, or until whoever could tell is gone; then ends all tasks, also those that came out of
+    /// `links`.
     pub(crate) async fn run(
         self,
         listener: TcpListener,
-        mut tasks: JoinSet<()>,
+        mut links: mpsc::UnboundedReceiver<LinkFuture>,
         mut stop: watch::Receiver<()>,
     ) {
+        let mut tasks = JoinSet::new();
         loop {
             tokio::select! {
                 _ = stop.changed() => break,
+                Some(link) = links.recv() => {
+                    tasks.spawn(link);
+                }
                 Some(ended) = tasks.join_next() => report_panic(ended),
                 accepted = listener.accept() => match accepted {
                     Ok((socket, address)) => self.receive(socket, address, &mut tasks),

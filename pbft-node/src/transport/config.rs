@@ -46,7 +46,8 @@ impl TransportConfig {
         if addresses != usize::from(count) {
             return Err(TransportError::Addresses { addresses, replicas: count });
         }
-        if self.replicas.key(self.id) != Some(key) {
+        // Who is to join is not in the first set.
+        if self.replicas.key(self.id).is_some_and(|own| own != key) {
             return Err(TransportError::NotThisReplica { id: self.id, key: *key });
         }
         Ok(())

@@ -10,10 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use pbft_core::ReplicaId;
-use tokio::{
-    sync::{Notify, mpsc, watch},
-    task::JoinSet,
-};
+use tokio::sync::{Notify, mpsc, watch};
 
 use self::task::LinkTask;
 use super::{
@@ -87,16 +84,15 @@ struct Phase {
 }
 
 impl Link {
-    /// Starts the link's task, which dials until it is aborted. `connected` counts the links that are; `seen` tells that
+    /// A link with its task, which dials until the link is dropped. `connected` counts the links that are; `seen` tells that
     /// the peer is alive, so that there is no need to wait before dialing it again.
-    pub(crate) fn start(
-        tasks: &mut JoinSet<()>,
+    pub(crate) fn new(
         dialer: Dialer,
         expect: Expect,
         limits: LinkLimits,
         connected: watch::Sender<usize>,
         seen: Arc<Notify>,
-    ) -> Self {
+    ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, receiver) = queue(limits.queue);
         let phase = Phase { connected: false, since: SystemTime::now(), last_error: None };
         let status = Arc::new(LinkStatus {
@@ -109,8 +105,7 @@ impl Link {
             connected,
         });
         let task = LinkTask { dialer, expect, limits, queue: receiver, status: status.clone(), seen };
-        tasks.spawn(task.run());
-        Self { queue: sender, status }
+        (Self { queue: sender, status }, task.run())
     }
 
     /// Queues a frame, or drops and counts it. Never waits.
@@ -118,10 +113,6 @@ impl Link {
         if !self.takes_frames() || self.queue.push(frame).is_err() {
             self.status.dropped_frames.fetch_add(1, Ordering::Relaxed);
         }
-    }
-
-    pub(crate) fn peer(&self) -> ReplicaId {
-        self.status.peer
     }
 
     /// Whether it is of any use to encode something for this link.

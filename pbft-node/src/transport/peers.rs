@@ -3,7 +3,7 @@
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock},
 };
 
 use pbft_core::ReplicaId;
@@ -17,11 +17,16 @@ use super::{
     protocol::{ClientAnswer, ConnectionId, Share},
     queue::{NotQueued, QueueReceiver, QueueSender, queue},
 };
+use crate::tls::{AllowedKeys, TlsError};
 
 /// All keys that are allowed here, and their connections.
 #[derive(Debug)]
 pub(crate) struct Peers {
-    known: BTreeMap<PublicKey, Known>,
+    id: ReplicaId,
+    clients: Vec<PublicKey>,
+    known: RwLock<BTreeMap<PublicKey, Arc<Known>>>,
+    /// The keys of `known`, as TLS looks at them.
+    allowed: AllowedKeys,
     seats: Mutex<Seats>,
     next: AtomicU64,
     limits: TransportLimits,
@@ -75,47 +80,80 @@ pub(crate) enum SeatedAs {
 }
 
 impl Peers {
-    pub(crate) fn new(config: &TransportConfig) -> Arc<Self> {
-        let limits = config.limits;
-        let replica_keys = config.replicas.ids().filter_map(|id| config.replicas.key(id));
-        let known = |key: &PublicKey| {
-            let replica = config.replicas.replica_with(key);
-            Known {
-                // Nobody else is this replica.
-                replica: replica.filter(|id| *id != config.id),
-                as_replica: Share::new(limits.replica_inbound_bytes, REPLICA_FRAME_BYTES),
-                as_client: Share::new(limits.client_inbound_bytes, limits.client_frame_bytes),
-                seen: Arc::default(),
-            }
-        };
-        Arc::new(Self {
-            known: replica_keys.chain(&config.clients).map(|key| (*key, known(key))).collect(),
+    pub(crate) fn new(config: &TransportConfig) -> Result<Arc<Self>, TlsError> {
+        let peers = Self {
+            id: config.id,
+            clients: config.clients.clone(),
+            known: RwLock::default(),
+            allowed: AllowedKeys::default(),
             seats: Mutex::default(),
             next: AtomicU64::new(0),
-            limits,
+            limits: config.limits,
             cut_offs: CutOffCounts::default(),
-        })
+        };
+        peers.let_in(config.replicas.members().iter().copied())?;
+        Ok(Arc::new(peers))
+    }
+
+    /// These replicas may connect from now on, and the clients as before. Who keeps key and id keeps all else.
+    pub(crate) fn let_in(
+        &self,
+        replicas: impl IntoIterator<Item = (ReplicaId, PublicKey)>,
+    ) -> Result<(), TlsError> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let replicas = replicas.into_iter().map(|(id, key)| (key, Some(id)));
+        let wanted: BTreeMap<_, _> = self.clients.iter().map(|key| (*key, None)).chain(replicas).collect();
+        self.allowed.replace(wanted.keys().copied())?;
+        let mut seats = self.lock();
+        for (key, before) in known.iter() {
+            let after = wanted.get(key).copied().flatten().filter(|id| *id != self.id);
+            if let Some(gone) = before.replica.filter(|id| Some(*id) != after) {
+                seats.replicas.remove(&gone);
+            }
+        }
+        let keep = |(key, id): (PublicKey, Option<ReplicaId>)| {
+            // Nobody else is this replica.
+            let replica = id.filter(|id| *id != self.id);
+            let before = known.get(&key).filter(|before| before.replica == replica).cloned();
+            (key, before.unwrap_or_else(|| Arc::new(self.newcomer(replica))))
+        };
+        let next = wanted.into_iter().map(keep).collect();
+        *known = next;
+        Ok(())
+    }
+
+    fn newcomer(&self, replica: Option<ReplicaId>) -> Known {
+        Known {
+            replica,
+            as_replica: Share::new(self.limits.replica_inbound_bytes, REPLICA_FRAME_BYTES),
+            as_client: Share::new(self.limits.client_inbound_bytes, self.limits.client_frame_bytes),
+            seen: Arc::default(),
+        }
     }
 
     /// The keys that may connect at all.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = PublicKey> {
-        self.known.keys().copied()
+    pub(crate) const fn allowed(&self) -> &AllowedKeys {
+        &self.allowed
+    }
+
+    fn owner(&self, key: &PublicKey) -> Option<Arc<Known>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
 
     /// Frames and bytes received from the replica with this key.
     pub(crate) fn received(&self, key: &PublicKey) -> (u64, u64) {
-        self.known.get(key).map_or((0, 0), |known| known.as_replica.taken())
+        self.owner(key).map_or((0, 0), |known| known.as_replica.taken())
     }
 
     /// What is told when a replica with this key connects.
-    pub(crate) fn seen(&self, key: Option<&PublicKey>) -> Arc<Notify> {
-        key.and_then(|key| self.known.get(key)).map_or_else(Arc::default, |known| known.seen.clone())
+    pub(crate) fn seen(&self, key: &PublicKey) -> Arc<Notify> {
+        self.owner(key).map_or_else(Arc::default, |known| known.seen.clone())
     }
 
     /// Lets the owner of `key` in, in that role. A replica that is in already is replaced: the older connection is dead,
     /// or will be.
     pub(crate) fn seat(self: &Arc<Self>, key: PublicKey, role: Role) -> Result<Seated, CutOff> {
-        let known = self.known.get(&key).ok_or(CutOff::UnknownKey)?;
+        let known = self.owner(&key).ok_or(CutOff::UnknownKey)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (stop, stopped) = oneshot::channel();
         let mut seats = self.lock();

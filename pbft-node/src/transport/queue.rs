@@ -103,6 +103,11 @@ impl<T: Weight> QueueReceiver<T> {
         count
     }
 
+    /// Whether all senders are gone.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.items.is_closed()
+    }
+
     /// Throws away what is there, and says how much it was.
     pub(crate) fn clear(&mut self) -> usize {
         let mut count = 0;

@@ -14,7 +14,7 @@ use pbft_core::{
 };
 use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    tls::TlsIdentity,
+    tls::{AllowedKeys, TlsIdentity},
     transport::{
         Hello, Inbound, LinkState, QueueLimits, Role, TRANSPORT_VERSION, Transport, TransportConfig,
         TransportLimits, Welcome,
@@ -126,7 +126,10 @@ impl Cluster {
         listener.set_nonblocking(true).unwrap();
         let listener = tokio::net::TcpListener::from_std(listener).unwrap();
         let keys = self.keys.iter().map(KeyPair::public_key);
-        let acceptor = TlsIdentity::new(&self.keys[index_usize]).unwrap().acceptor(keys).unwrap();
+        let acceptor = TlsIdentity::new(&self.keys[index_usize])
+            .unwrap()
+            .acceptor(AllowedKeys::new(keys).unwrap())
+            .unwrap();
         let (socket, _) = soon(listener.accept()).await.unwrap();
         let stream = soon(acceptor.accept(socket)).await.unwrap();
         let mut peer = RawPeer { stream: stream.into() };

@@ -8,7 +8,7 @@ use pbft_core::{
 };
 use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    tls::TlsIdentity,
+    tls::{AllowedKeys, TlsIdentity},
     transport::{
         ClientAnswer, ClientRequest, CutOff, Hello, Inbound, LinkError, Refusal, Role, TRANSPORT_VERSION,
         TransportError, Welcome,
@@ -130,7 +130,9 @@ async fn a_certificate_without_its_secret_key_makes_no_replica() {
     let second = cluster.start(1);
     let certificate = certificate_of(&cluster, 1).await;
     second.transport.shutdown().await;
-    let acceptor = TlsIdentity::new(&cluster.keys[1]).unwrap().acceptor([cluster.keys[0].public_key()]);
+    let acceptor = TlsIdentity::new(&cluster.keys[1])
+        .unwrap()
+        .acceptor(AllowedKeys::new([cluster.keys[0].public_key()]).unwrap());
     let mut config = (**acceptor.unwrap().config()).clone();
     config.cert_resolver = Arc::new(Shown::stolen(certificate));
     let impostor = TcpListener::bind(cluster.addresses[1]).await.unwrap();

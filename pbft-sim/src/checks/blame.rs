@@ -22,6 +22,8 @@ pub fn check(
     liars: &dyn Fn(ReplicaId) -> bool,
 ) -> Result<(), Violation> {
     let culprit = evidence.culprit();
+    // The judge that strangers are given must not be milder, nor stricter.
+    let convicted = roster.configs().any(|config| evidence.verify(config, crypto).is_ok());
     let sound = match evidence {
         Evidence::PrePrepares(pair) => contradict(roster, crypto, pair, |a, b| {
             (a.view, a.seq) == (b.view, b.seq) && a.digest != b.digest
@@ -41,7 +43,7 @@ pub fn check(
         }
         Evidence::NewViews(pair) => contradict(roster, crypto, pair, |a, b| a.view == b.view && a != b),
     };
-    if !sound {
+    if !sound || !convicted {
         return Err(Violation::WeakEvidence { accuser, culprit });
     }
     if !liars(culprit) {

@@ -77,7 +77,9 @@ rules! {
     Anyone Read     GET    "/v1/transactions";
     Anyone Write    POST   "/v1/transactions";
     Anyone Read     GET    "/v1/transactions/{tx_id}";
+    Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
+    Anyone Read     GET    "/v1/network/evidence";
     Anyone Read     GET    "/v1/events";
     Anyone Read     GET    "/healthz";
     Anyone Read     GET    "/readyz";
@@ -110,6 +112,7 @@ rules! {
     Admin  Write    POST   "/admin/charges/{id}/reject";
     Anyone Read     GET    "/blocks";
     Anyone Read     GET    "/blocks/{id}";
+    Anyone Read     GET    "/transactions/{id}";
     Anyone Read     GET    "/network";
 }
 

@@ -77,6 +77,7 @@ codes! {
     // Looking things up.
     UNKNOWN_BLOCK = NOT_FOUND: "There is no such block.";
     UNKNOWN_TRANSACTION = NOT_FOUND: "There is no such transaction.";
+    NOT_CERTIFIED = CONFLICT, retryable: "The replicas have not signed for the block yet.";
     UNKNOWN_PAYMENT = NOT_FOUND: "There is no such payment.";
 
     // Transactions that are refused: nothing is recorded.

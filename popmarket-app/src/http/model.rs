@@ -23,13 +23,14 @@ pub use account::{
 pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
 pub use event::EventView;
 pub use explorer::{
-    BlockDetails, BlockList, BlockView, OutcomeView, SignedTransaction, TransactionList, TransactionView,
+    BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionList,
+    TransactionView,
 };
 pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
-pub use network::{NetworkReport, ReplicaReport, ReplicaStatus};
+pub use network::{EvidenceList, EvidenceView, NetworkReport, ReplicaReport, ReplicaStatus};
 pub use payment::{NewPayment, PaymentView};
-pub use privacy::Viewer;
+pub use privacy::{Viewer, sees_all};
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
 

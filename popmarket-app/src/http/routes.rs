@@ -8,6 +8,7 @@ mod listings;
 mod members;
 mod network;
 mod payments;
+mod receipts;
 mod sessions;
 mod trades;
 mod transactions;
@@ -24,6 +25,8 @@ pub(crate) use blobs::store_photo;
 pub(crate) use blocks::{BlockId, find as find_block};
 pub(crate) use listings::purchase;
 pub(crate) use members::{Who, enrol};
+pub(crate) use network::evidence_from;
+pub(crate) use receipts::certificate_of;
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::details as trade_details;
 pub(crate) use wallets::wallet;
@@ -61,7 +64,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(blocks::show))
         .routes(routes!(transactions::list, transactions::create))
         .routes(routes!(transactions::show))
+        .routes(routes!(receipts::show))
         .routes(routes!(network::show))
+        .routes(routes!(network::evidence))
         .routes(routes!(events::stream))
         .routes(routes!(network::health))
         .routes(routes!(network::ready))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use ledger::{BasisPoints, UnixMillis};
+use pbft_core::config::ReplicaSet;
 use pbft_crypto::Digest;
 use tokio::sync::{Semaphore, watch};
 
@@ -34,6 +35,8 @@ pub struct AppState {
     pub metrics: Arc<dyn MetricsText>,
     /// The chain that all this is about.
     pub chain: ChainInfo,
+    /// Who the replicas are.
+    pub replicas: Arc<ReplicaSet>,
     /// What the operator chose.
     pub options: HttpOptions,
     /// What requests share: counts of them, mostly.

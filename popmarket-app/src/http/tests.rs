@@ -3,12 +3,14 @@
 mod access;
 mod bad_input;
 mod events;
+mod evidence;
 mod headers;
 mod idempotency;
 mod lists;
 mod pages;
 mod privacy;
 mod purchase;
+mod receipts;
 mod server;
 mod sessions;
 mod signed;

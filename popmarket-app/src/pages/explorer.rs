@@ -4,16 +4,17 @@ use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ledger::Height;
+use ledger::{Height, TxId};
 
 use super::links::{Links, Part};
 use super::page;
 use super::ui::{Ui, Visitor};
 use super::words::{Line, Writer};
-use crate::http::model::{BlockView, NetworkReport};
-use crate::http::routes::{BlockId, find_block, read_problem};
-use crate::http::{Answer, AppState, Id, Query};
-use crate::read_model::{BlockRecord, PageRequest, PageStart};
+use crate::http::model::{BlockView, CertificateView, EvidenceView, NetworkReport, Viewer, sees_all};
+use crate::http::routes::{BlockId, certificate_of, evidence_from, find_block, read_problem};
+use crate::http::timestamp::rfc3339;
+use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
+use crate::read_model::{BlockRecord, PageLimit, PageRequest, PageStart};
 
 #[derive(Template)]
 #[template(path = "blocks.html")]
@@ -50,6 +51,7 @@ struct Block {
     older: Option<u64>,
     newer: Option<u64>,
     lines: Vec<Line>,
+    signers: String,
 }
 
 pub(super) async fn block(
@@ -67,8 +69,43 @@ pub(super) async fn block(
     let height = block.header.height.value();
     let older = height.checked_sub(1);
     let newer = Some(height.saturating_add(1)).filter(|newer| *newer <= ui.height);
+    let signers = signers(&state, block.header.seq)?;
     let block = BlockView::from(block);
-    Ok(page(StatusCode::OK, &Block { ui, height: height.to_string(), block, older, newer, lines }))
+    Ok(page(StatusCode::OK, &Block { ui, height: height.to_string(), block, older, newer, lines, signers }))
+}
+
+/// Who has signed for the block of a batch; empty if nobody has yet.
+fn signers(state: &AppState, seq: u64) -> Answer<String> {
+    let certificate = certificate_of(state, seq)?.map(CertificateView::from);
+    Ok(certificate.as_ref().map(CertificateView::signers).unwrap_or_default())
+}
+
+#[derive(Template)]
+#[template(path = "transaction.html")]
+struct Transaction {
+    ui: Ui,
+    line: Line,
+    time: String,
+    height: String,
+    signers: String,
+    may_download: bool,
+}
+
+pub(super) async fn transaction(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    caller: Caller,
+    Id(id): Id<TxId>,
+) -> Answer<Response> {
+    let record = state.read.transaction(&id).await.map_err(read_problem)?;
+    let record = record.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
+    let (block, _) = find_block(&state, &BlockId::Height(record.height)).await?;
+    let ui = visitor.ui(&state);
+    let line = Writer::new(&state.read, ui.lang).line(&ui, &record).await.map_err(read_problem)?;
+    let signers = signers(&state, block.header.seq)?;
+    let may_download = !signers.is_empty() && sees_all(&record, &Viewer::from(&caller));
+    let (time, height) = (rfc3339(record.time), record.height.to_string());
+    Ok(page(StatusCode::OK, &Transaction { ui, line, time, height, signers, may_download }))
 }
 
 #[derive(Template)]
@@ -76,9 +113,12 @@ pub(super) async fn block(
 struct Network {
     ui: Ui,
     report: NetworkReport,
+    evidence: Vec<EvidenceView>,
 }
 
-pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Response {
+pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Answer<Response> {
     let report = state.network.network().await;
-    page(StatusCode::OK, &Network { ui: visitor.ui(&state), report })
+    let first = PageRequest { limit: PageLimit::DEFAULT, start: PageStart::First };
+    let evidence = evidence_from(&state, first)?.data;
+    Ok(page(StatusCode::OK, &Network { ui: visitor.ui(&state), report, evidence }))
 }

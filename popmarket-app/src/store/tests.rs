@@ -88,3 +88,30 @@ fn a_changed_entry_is_noticed() {
     let opened = LedgerStore::open(folder.path(), &genesis(), &StoreOptions::default());
     assert!(matches!(opened.err(), Some(StoreError::State(_))));
 }
+
+/// What convicts a replica, and what proves a block, is there after the process was killed.
+#[test]
+fn evidence_and_certificates_outlive_the_process() {
+    use pbft_core::{ReplicaId, Seq, View, crypto::P256Crypto, evidence::Evidence, message};
+    let folder = tempfile::tempdir().unwrap();
+    let (service, _) = busy_market(folder.path(), 8, 3);
+    let store = service.view().store().clone();
+    let config = pbft_core::Config::new(genesis().chain_id(), crate::testing::replicas()).validate().unwrap();
+    let crypto = P256Crypto::new(crate::testing::key(102));
+    let sign = |byte| {
+        let statement = message::Attestation { seq: Seq::new(2), digest: Digest::from_bytes([byte; 32]) };
+        message::Signed::sign(statement, ReplicaId::new(1), &config, &crypto)
+    };
+    let evidence = Evidence::Attestations(Box::new([sign(1), sign(2)]));
+    assert!(store.keep_evidence(&evidence).unwrap());
+    let certificate = Certificate::from_votes(&[sign(1)]).unwrap();
+    store.keep_certificate(&certificate).unwrap();
+    let image = tempfile::tempdir().unwrap();
+    copy(folder.path(), image.path());
+    let (store, _) = LedgerStore::open(image.path(), &genesis(), &StoreOptions::default()).unwrap();
+    let kept = store.evidence_after(None, 10).unwrap();
+    assert_eq!(kept.iter().map(|(_, kept)| kept).collect::<Vec<_>>(), [&evidence]);
+    assert_eq!(evidence.about(), (View::ZERO, Seq::new(2)));
+    assert!(!store.keep_evidence(&evidence).unwrap());
+    assert_eq!(store.certificate(Seq::new(2)).unwrap(), Some(certificate));
+}

@@ -44,7 +44,7 @@ impl LinkTask {
                     self.status.up();
                     let since = Instant::now();
                     match self.serve(connection).await {
-                        LinkError::ShutDown => return,
+                        LinkError::ShutDown => return self.status.down(LinkError::ShutDown),
                         error => self.status.down(error),
                     }
                     backoff.was_up(since.elapsed());
@@ -56,6 +56,9 @@ impl LinkTask {
                 }
             }
             self.pause(&mut backoff).await;
+            if self.queue.is_closed() {
+                return;
+            }
         }
     }
 

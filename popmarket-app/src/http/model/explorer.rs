@@ -1,4 +1,5 @@
 use ledger::{Height, Operation, Outcome, TxId};
+use pbft_core::{ReplicaId, certificate::Certificate, message::Attestation};
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -72,12 +73,54 @@ impl From<BlockRecord> for BlockView {
     }
 }
 
+/// Who has signed for a block: enough replicas that one of them at least is correct.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct CertificateView {
+    /// The sequence number of the batch that made the block.
+    pub seq: u64,
+    /// The hash of the block.
+    #[schema(value_type = String)]
+    pub hash: Digest,
+    /// The signatures of both, for this chain.
+    pub signatures: Vec<SignerView>,
+}
+
+/// One replica's signature.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SignerView {
+    /// Which replica.
+    pub replica: u16,
+    /// Its signature.
+    #[schema(value_type = String)]
+    pub signature: Signature,
+}
+
+impl From<Certificate<Attestation>> for CertificateView {
+    fn from(certificate: Certificate<Attestation>) -> Self {
+        let Attestation { seq, digest } = certificate.statement;
+        let signer =
+            |(replica, signature): (ReplicaId, Signature)| SignerView { replica: replica.value(), signature };
+        let signatures = certificate.signatures.into_iter().map(signer).collect();
+        Self { seq: seq.value(), hash: digest, signatures }
+    }
+}
+
+impl CertificateView {
+    /// The replicas that have signed, for people.
+    pub fn signers(&self) -> String {
+        let ids: Vec<_> = self.signatures.iter().map(|signer| signer.replica.to_string()).collect();
+        ids.join(", ")
+    }
+}
+
 /// A block with its transactions.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct BlockDetails {
     /// The block.
     #[serde(flatten)]
     pub block: BlockView,
+    /// Who has signed for it; null in the moment before they have, and for the first block, which needs none.
+    pub certificate: Option<CertificateView>,
     /// Its transactions, in the order in which they were carried out.
     pub transactions: Vec<TransactionView>,
 }

@@ -1,9 +1,11 @@
 use ledger::{Height, UnixMillis};
+use pbft_core::{evidence::Evidence, wire};
 use pbft_crypto::Digest;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::timestamp::rfc3339;
+use crate::store::EvidenceId;
 
 /// How a replica is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -83,3 +85,40 @@ pub struct NetworkReport {
 fn optional_rfc3339<S: Serializer>(at: &Option<UnixMillis>, to: S) -> Result<S::Ok, S::Error> {
     at.map(rfc3339).serialize(to)
 }
+
+/// Two statements that one replica has signed, of which a correct replica signs one at most.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EvidenceView {
+    /// What names it.
+    pub id: String,
+    /// The replica that signed both.
+    pub replica: u16,
+    /// What kind of statement.
+    #[schema(example = "commit")]
+    pub kind: &'static str,
+    /// The view that both are about; 0 if they are about none.
+    pub view: u64,
+    /// The sequence number that both are about; 0 if they are about none.
+    pub seq: u64,
+    /// Both with their signatures, in hex: what `Evidence::verify` of the library judges.
+    pub statements: String,
+}
+
+impl EvidenceView {
+    /// As strangers get it.
+    pub fn new(id: EvidenceId, evidence: &Evidence) -> Self {
+        let (view, seq) = evidence.about();
+        Self {
+            id: id.to_string(),
+            replica: evidence.culprit().value(),
+            kind: evidence.kind(),
+            view: view.value(),
+            seq: seq.value(),
+            // What was read from the store can be written.
+            statements: wire::encode(evidence).map(hex::encode).unwrap_or_default(),
+        }
+    }
+}
+
+/// Evidence, by replica, kind, view and number.
+pub type EvidenceList = super::List<EvidenceView>;

@@ -9,6 +9,7 @@ use pbft_crypto::Address;
 use serde_json::Value;
 
 use crate::http::caller::Caller;
+use crate::read_model::TransactionRecord;
 
 /// Who looks.
 #[derive(Clone, Copy, Debug, Default)]
@@ -61,6 +62,15 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
             (None, &[])
         }
     }
+}
+
+/// Whether all of a transaction and of what came of it may be seen: nothing can be left out of a receipt.
+pub fn sees_all(record: &TransactionRecord, viewer: &Viewer) -> bool {
+    let body = record.transaction.body();
+    let (other, private) = of_operation(&body.operation);
+    let operation = private.is_empty() || viewer.may_see(&[&body.sender, other.unwrap_or(&body.sender)]);
+    // Why it failed may say how much money the sender has.
+    operation && (record.outcome.is_applied() || viewer.may_see(&[&body.sender]))
 }
 
 /// Puts null in the place of fields, however deep they are.

@@ -7,12 +7,14 @@ use axum::extract::State;
 use ledger::Height;
 use pbft_crypto::Digest;
 
-use super::read_problem;
+use super::{certificate_of, read_problem};
 use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::cursor::{ListQuery, page, parsed};
 use crate::http::extract::{Id, Query};
-use crate::http::model::{BlockDetails, BlockList, BlockView, List, TransactionView, Viewer};
+use crate::http::model::{
+    BlockDetails, BlockList, BlockView, CertificateView, List, TransactionView, Viewer,
+};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::read_model::{BlockRecord, TransactionRecord};
@@ -63,7 +65,8 @@ pub(super) async fn show(
     let (block, transactions) = find(&state, &id).await?;
     let viewer = Viewer::from(&caller);
     let transactions = transactions.iter().map(|record| TransactionView::new(record, &viewer)).collect();
-    Ok(Json(BlockDetails { block: block.into(), transactions }))
+    let certificate = certificate_of(&state, block.header.seq)?.map(CertificateView::from);
+    Ok(Json(BlockDetails { block: block.into(), certificate, transactions }))
 }
 
 /// A block and its transactions.

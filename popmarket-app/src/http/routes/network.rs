@@ -7,13 +7,17 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use ledger::Ledger;
-use serde::Serialize;
-use utoipa::ToSchema;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use crate::http::code::Code;
-use crate::http::model::NetworkReport;
-use crate::http::problem::{Answer, Problem};
+use crate::http::cursor::{page, parsed};
+use crate::http::extract::Query;
+use crate::http::model::{EvidenceList, EvidenceView, List, NetworkReport};
+use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
+use crate::read_model::{PageRequest, PageStart};
+use crate::store::EvidenceId;
 
 /// How long what is on the chain may take to be read.
 const READ_WITHIN: Duration = Duration::from_millis(500);
@@ -24,6 +28,48 @@ const READ_WITHIN: Duration = Duration::from_millis(500);
 ))]
 pub(super) async fn show(State(state): State<AppState>) -> Json<NetworkReport> {
     Json(state.network.network().await)
+}
+
+/// Which evidence.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct EvidenceQuery {
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    starting_after: Option<String>,
+}
+
+/// Replicas that are provably faulty, with the proof: two signed statements that contradict each other.
+#[utoipa::path(get, path = "/v1/network/evidence", tag = "network", params(EvidenceQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<EvidenceView>),
+))]
+pub(super) async fn evidence(
+    State(state): State<AppState>,
+    Query(query): Query<EvidenceQuery>,
+) -> Answer<Json<EvidenceList>> {
+    let start = page::<EvidenceId>(query.limit, parsed("starting_after", query.starting_after)?, None)?;
+    Ok(Json(evidence_from(&state, start)?))
+}
+
+/// A part of the evidence that the replica nearby keeps.
+pub(crate) fn evidence_from(
+    state: &AppState,
+    start: PageRequest<EvidenceId>,
+) -> Result<EvidenceList, Failure> {
+    let after = match start.start {
+        PageStart::After(id) => Some(id),
+        PageStart::First | PageStart::Before(_) => None,
+    };
+    let limit = usize::try_from(start.limit.value()).unwrap_or(1);
+    let found = state.gateway.view().store().evidence_after(after, limit.saturating_add(1));
+    let mut found = found.map_err(|error| Problem::internal(&error))?;
+    let has_more = found.len() > limit;
+    found.truncate(limit);
+    let data = found.iter().map(|(id, evidence)| EvidenceView::new(*id, evidence)).collect();
+    Ok(EvidenceList { data, has_more })
 }
 
 /// That something works.

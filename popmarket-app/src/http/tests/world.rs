@@ -11,6 +11,12 @@ use axum::http::{HeaderMap, Method, Request, StatusCode};
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use ledger::{Name, UnixMillis};
+use pbft_core::{
+    Config, ReplicaId, Seq,
+    certificate::Certificate,
+    crypto::P256Crypto,
+    message::{Attestation, Signed},
+};
 use pbft_crypto::{Address, Digest};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -31,7 +37,7 @@ use crate::http::{
 use crate::projector::Projector;
 use crate::read_model::ReadModel;
 use crate::service::LedgerView;
-use crate::testing::{START, address, genesis, key, service};
+use crate::testing::{START, address, genesis, key, replicas, service};
 
 /// The accounts of the world, by the numbers of their keys.
 pub(super) const ADMIN: u8 = 1;
@@ -154,6 +160,7 @@ impl World {
             network: Arc::new(LonelyNetwork(view)),
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
+            replicas: Arc::new(replicas()),
             options,
             shared: Shared::new(&options),
         };
@@ -195,6 +202,21 @@ impl World {
     pub(super) fn available(&self, who: u8) -> u64 {
         let balance = |ledger: &ledger::Ledger| ledger.balance(&account(who), ledger::AssetId::Pop);
         self.state.gateway.view().read(balance).available.value()
+    }
+
+    /// Replicas 0 and 2 sign for a block.
+    pub(super) fn certify(&self, height: u64) {
+        let store = self.state.gateway.view().store();
+        let header = store.block(ledger::Height::new(height)).unwrap().unwrap().header;
+        let statement = Attestation { seq: Seq::new(header.seq), digest: header.hash() };
+        let config = Config::new(self.state.chain.id, replicas()).validate().unwrap();
+        let sign = |replica: u8| {
+            let crypto = P256Crypto::new(key(101 + replica));
+            let vote = Signed::sign(statement, ReplicaId::new(replica.into()), &config, &crypto);
+            (vote.signer, vote.signature)
+        };
+        let certificate = Certificate { statement, signatures: [0, 2].map(sign).to_vec() };
+        store.keep_certificate(&certificate).unwrap();
     }
 
     /// A session of an account of the world, without the cost of a password.
