@@ -278,7 +278,8 @@ impl Service for Sum {
             self.total += u64::from(request.operation.as_bytes().first().copied().unwrap_or(0));
             self.hidden += 1;
             let mut answer = [self.total.to_le_bytes(), self.hidden.to_le_bytes()].concat();
-            answer.push(self.salt);
+            // `NamesNothing` answers alike and names its state otherwise.
+            answer.push(if self.way == BadService::NamesNothing { 0 } else { self.salt });
             Outcome::Applied(answer)
         };
         let mut outcomes: Vec<_> = batch.requests.iter().map(add).collect();
@@ -319,7 +320,6 @@ fn service_verdict(way: BadService) -> Verdict {
     let make = || {
         *made.borrow_mut() += 1;
         let differs = matches!(way, BadService::Random | BadService::NamesNothing);
-        // `NamesNothing` answers alike and names its state otherwise.
         let salt = if differs { *made.borrow() } else { 0 };
         Sum { total: 0, hidden: 0, salt: if way == BadService::NamesNothing { 0 } else { salt }, way }
     };

@@ -159,7 +159,7 @@ impl Kind {
             Self::Selective => Box::new(selective::Selective::new(rng)),
             Self::Replayer => Box::new(replayer::Replayer::default()),
             Self::Garbler => Box::new(garbler::Garbler),
-            Self::Liar => Box::new(liar::Liar),
+            Self::Liar => Box::new(liar::Liar::new(rng)),
             Self::Mutator => Box::new(mutator::Mutator),
             Self::TwoFaced => Box::new(two_faced::TwoFaced),
             Self::Forger => Box::new(forger::Forger),

@@ -7,15 +7,28 @@ use pbft_core::{
 };
 
 use super::{Behaviour, Kit};
+use crate::rng::Rng;
 
-pub(super) struct Liar;
+pub(super) struct Liar {
+    /// Always claims to be farther than anyone.
+    boasts: bool,
+}
+
+impl Liar {
+    pub(super) const fn new(rng: &mut Rng) -> Self {
+        Self { boasts: rng.chance(500_000) }
+    }
+}
 
 impl Behaviour for Liar {
     fn on_send(&mut self, kit: &mut Kit<'_>, to: ReplicaId, message: &Message) {
         match message {
             Message::Committed(_) => {}
             Message::Status(status) => {
-                let lie = wild(kit, status);
+                let mut lie = wild(kit, status);
+                if self.boasts {
+                    lie.executed = Seq::new(u64::MAX);
+                }
                 kit.send(to, &Message::Status(lie));
                 if kit.rng.chance(200_000) {
                     let after = Seq::new(kit.rng.below(20));
