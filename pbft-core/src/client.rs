@@ -5,13 +5,14 @@
 //! answer it and to notice a primary that leaves it out, and signatures are checked before the proposal arrives.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
+    config::ReplicaSet,
     ids::{ReplicaId, RequestId, Seq},
     message::{DeclineReason, Reply, Request},
     quorum::QuorumSizes,
@@ -21,7 +22,7 @@ use crate::{
 /// A client's bounds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientConfig {
-    /// The number of replicas.
+    /// The number of replicas at first; their ids are those below it.
     pub replicas: u16,
     /// How long to wait before a request is sent again; doubles each time, up to eight times as long.
     pub retry_after: Duration,
@@ -112,6 +113,8 @@ struct Outstanding {
 pub struct Client {
     config: ClientConfig,
     sizes: QuorumSizes,
+    /// Whose answers count.
+    members: BTreeSet<ReplicaId>,
     outstanding: BTreeMap<RequestId, Outstanding>,
     armed: Option<Duration>,
 }
@@ -119,9 +122,20 @@ pub struct Client {
 impl Client {
     /// A client without requests.
     #[must_use]
-    pub const fn new(config: ClientConfig) -> Self {
+    pub fn new(config: ClientConfig) -> Self {
         let sizes = QuorumSizes::of(config.replicas);
-        Self { config, sizes, outstanding: BTreeMap::new(), armed: None }
+        let members = (0..config.replicas).map(ReplicaId::new).collect();
+        Self { config, sizes, members, outstanding: BTreeMap::new(), armed: None }
+    }
+
+    /// Others took over ([`crate::roster`]): from now on the answers of these replicas count, and what others said of
+    /// requests that are on their way is forgotten.
+    pub fn follow(&mut self, replicas: &ReplicaSet) {
+        self.sizes = replicas.sizes();
+        self.members = replicas.ids().collect();
+        for outstanding in self.outstanding.values_mut() {
+            outstanding.answers.retain(|replica, _| self.members.contains(replica));
+        }
     }
 
     /// Sends a request. The same request again only sends it once more.
@@ -175,7 +189,7 @@ impl Client {
 
     /// A replica's last word counts; `f + 1` equal ones include a correct replica's.
     fn on_answer(&mut self, from: ReplicaId, id: RequestId, answer: Answer, effects: &mut Vec<ClientEffect>) {
-        if from.value() >= self.config.replicas {
+        if !self.members.contains(&from) {
             return;
         }
         let Some(outstanding) = self.outstanding.get_mut(&id) else { return };
@@ -268,6 +282,19 @@ mod tests {
         let [ClientEffect::Accepted(accepted)] = &effects[..] else { panic!("{effects:?}") };
         assert_eq!(accepted.outcome, Outcome::Applied(vec![5]));
         assert_eq!(client.outstanding(), 0);
+    }
+
+    #[test]
+    fn after_a_change_the_new_replicas_are_believed() {
+        let (mut client, mut effects) = client();
+        client.on_reply(ReplicaId::new(0), reply(5), &mut effects);
+        let key = pbft_crypto::KeyPair::generate().public_key();
+        client.follow(&ReplicaSet::of([1, 2, 3, 9].map(|id| (ReplicaId::new(id), key))));
+        client.on_reply(ReplicaId::new(0), reply(5), &mut effects);
+        client.on_reply(ReplicaId::new(1), reply(5), &mut effects);
+        assert_eq!(effects, [], "replica 0 has left");
+        client.on_reply(ReplicaId::new(9), reply(5), &mut effects);
+        assert!(matches!(effects[..], [ClientEffect::Accepted(_)]));
     }
 
     #[test]

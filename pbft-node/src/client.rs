@@ -17,11 +17,13 @@ use tokio::{
     sync::{mpsc, oneshot, watch},
 };
 
+pub use self::engine::Reports;
 use self::engine::{Command, Engine};
 pub use self::session::Session;
 use crate::{
+    node::AddressBook,
     tls::TlsError,
-    transport::{LinkLimits, LinkState, ReplicaReport},
+    transport::{LinkLimits, LinkState},
 };
 
 /// So many calls may wait for the client's task; past that, callers wait.
@@ -137,12 +139,18 @@ impl Client {
         answer.await.unwrap_or(Err(SubmitError::Stopped))
     }
 
-    /// What each replica says about itself, by id: nothing for those that do not answer in time, and no
+    /// Others took over: believes these replicas from now on, and dials them where they are said to be.
+    pub async fn follow(&self, replicas: ReplicaSet, addresses: AddressBook) {
+        // A client that has stopped follows nobody.
+        let _ = self.commands.send(Command::Follow(replicas, addresses)).await;
+    }
+
+    /// What each replica says about itself: nothing for those that do not answer in time, and no
     /// entries at all once the client has stopped.
-    pub async fn reports(&self) -> Vec<Option<ReplicaReport>> {
+    pub async fn reports(&self) -> Reports {
         let (to, answer) = oneshot::channel();
         if self.commands.send(Command::Reports(to)).await.is_err() {
-            return Vec::new();
+            return Reports::new();
         }
         answer.await.unwrap_or_default()
     }

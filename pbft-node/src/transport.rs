@@ -269,19 +269,3 @@ fn encode(message: &Message) -> Option<Bytes> {
         }
     }
 }
-
-/// How to reach each replica, by id.
-pub(crate) fn dialers(
-    replicas: &ReplicaSet,
-    addresses: &[SocketAddr],
-    identity: &TlsIdentity,
-    hello: Hello,
-    limits: &LinkLimits,
-) -> Result<Vec<Dialer>, crate::tls::TlsError> {
-    let dialer = |(peer, address): (ReplicaId, &SocketAddr)| {
-        let key = *replicas.key(peer)?;
-        let dialer = |tls| Dialer { peer, address: *address, tls, hello, handshake: limits.handshake };
-        Some(identity.connector(key).map(dialer))
-    };
-    replicas.ids().zip(addresses).filter_map(dialer).collect()
-}

@@ -282,6 +282,7 @@ async fn reports_come_from_all_that_live() {
     let played = play(&[Some(silent), Some(silent), None, Some(silent)]);
     let client = played.client(3).await;
     let reports = soon(client.reports()).await;
+    let reports: Vec<_> = reports.into_values().collect();
     assert_eq!(reports, [Some(report(0)), Some(report(1)), None, Some(report(3))]);
     let links = soon(client.links()).await;
     assert_eq!(links.iter().map(|link| link.connected).collect::<Vec<_>>(), [true, true, false, true]);

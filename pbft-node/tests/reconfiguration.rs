@@ -104,9 +104,12 @@ impl Cluster {
         let listener = self.listeners[index].take().unwrap();
         let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
         let node = Node::start(config, &self.keys[index], listener, application, &metrics).unwrap();
-        let ids = (0..).map(ReplicaId::new);
-        node.set_addresses(ids.zip(self.addresses.iter().copied()).collect::<AddressBook>());
+        node.set_addresses(self.book());
         node
+    }
+
+    fn book(&self) -> AddressBook {
+        (0..).map(ReplicaId::new).zip(self.addresses.iter().copied()).collect()
     }
 
     fn client(&self) -> Client {
@@ -163,6 +166,10 @@ async fn two_replicas_are_gone_and_two_others_take_their_places() {
     for node in &nodes {
         reach(node, 1, after).await;
     }
+    let newest = nodes[0].roster().borrow().newest().replicas.clone();
+    client.follow(newest.clone(), cluster.book()).await;
+    let peers: Vec<_> = client.links().await.iter().map(|link| link.peer).collect();
+    assert_eq!(peers, newest.ids().collect::<Vec<_>>(), "the client has followed");
     // The new ones vote: two more of the old ones may be gone.
     nodes.remove(0).shutdown().await;
     nodes.remove(0).shutdown().await;

@@ -1,14 +1,16 @@
 //! The client's task: the protocol's client with sockets and a clock around it.
 
-use core::time::Duration;
+use core::{net::SocketAddr, time::Duration};
 use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use pbft_core::{
     ReplicaId, Request, RequestId,
     client::{Client as Protocol, ClientEffect, ClientError},
+    config::ReplicaSet,
     wire,
 };
+use pbft_crypto::PublicKey;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     task::JoinSet,
@@ -17,10 +19,11 @@ use tokio::{
 
 use super::{ClientOptions, ClientStartError, Receipt, SubmitError};
 use crate::{
-    tls::TlsIdentity,
+    node::AddressBook,
+    tls::{TlsError, TlsIdentity},
     transport::{
         ClientAnswer, ClientRequest, Hello, LinkLimits, LinkState, REPLICA_FRAME_BYTES, ReplicaReport, Role,
-        dialers,
+        dial::Dialer,
         link::{Expect, FromReplica, Link},
     },
 };
@@ -46,23 +49,28 @@ type SubmitAnswer = oneshot::Sender<Result<Receipt, SubmitError>>;
 #[derive(Debug)]
 pub(crate) enum Command {
     Submit(Request, SubmitAnswer),
-    Reports(oneshot::Sender<Vec<Option<ReplicaReport>>>),
+    Reports(oneshot::Sender<Reports>),
     Links(oneshot::Sender<Vec<LinkState>>),
+    Follow(ReplicaSet, AddressBook),
 }
+
+/// What each replica says, or nothing if it did not answer in time.
+pub type Reports = BTreeMap<ReplicaId, Option<ReplicaReport>>;
 
 /// Someone waits for reports.
 struct Inquiry {
-    reports: Vec<Option<ReplicaReport>>,
+    reports: Reports,
     missing: usize,
     until: Instant,
-    to: oneshot::Sender<Vec<Option<ReplicaReport>>>,
+    to: oneshot::Sender<Reports>,
 }
 
 pub(crate) struct Engine {
     protocol: Protocol,
-    links: Vec<Link>,
-    /// The links' tasks. They end with the engine.
-    _tasks: JoinSet<()>,
+    dialing: Dialing,
+    links: BTreeMap<ReplicaId, (Dialed, Link)>,
+    /// The links' tasks. They end with the engine, or when their link is dropped.
+    tasks: JoinSet<()>,
     waiting: BTreeMap<RequestId, Vec<SubmitAnswer>>,
     inquiries: Vec<Inquiry>,
     effects: Vec<ClientEffect>,
@@ -72,30 +80,54 @@ pub(crate) struct Engine {
     report_timeout: Duration,
 }
 
+/// Where a link leads.
+type Dialed = (PublicKey, SocketAddr);
+
+/// What it takes to reach replicas.
+struct Dialing {
+    identity: TlsIdentity,
+    hello: Hello,
+    limits: LinkLimits,
+    answers: mpsc::Sender<FromReplica>,
+    connected: watch::Sender<usize>,
+}
+
+impl Dialing {
+    fn dial(
+        &self,
+        peer: ReplicaId,
+        (key, address): Dialed,
+        tasks: &mut JoinSet<()>,
+    ) -> Result<Link, TlsError> {
+        let (tls, hello, handshake) = (self.identity.connector(key)?, self.hello, self.limits.handshake);
+        let dialer = Dialer { peer, address, tls, hello, handshake };
+        let expect =
+            Expect::Answers { from: peer, to: self.answers.clone(), frame_limit: REPLICA_FRAME_BYTES };
+        let (link, task) = Link::new(dialer, expect, self.limits, self.connected.clone(), Arc::default());
+        tasks.spawn(task);
+        Ok(link)
+    }
+}
+
 impl Engine {
     /// Starts the links. What replicas answer comes out of the receiver.
     pub(crate) fn new(
         options: &ClientOptions,
         connected: &watch::Sender<usize>,
     ) -> Result<(Self, mpsc::Receiver<FromReplica>), ClientStartError> {
-        let identity = TlsIdentity::new(&options.key)?;
-        let hello = Hello::new(options.cluster, Role::Client);
-        let dialers = dialers(&options.replicas, &options.addresses, &identity, hello, &options.limits)?;
         let (to, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
-        let mut tasks = JoinSet::new();
-        let limits: LinkLimits = options.limits;
-        let links = dialers.into_iter().map(|dialer| {
-            let expect =
-                Expect::Answers { from: dialer.peer, to: to.clone(), frame_limit: REPLICA_FRAME_BYTES };
-            let (link, task) = Link::new(dialer, expect, limits, connected.clone(), Arc::default());
-            tasks.spawn(task);
-            link
-        });
-        let links = links.collect();
-        let engine = Self {
+        let dialing = Dialing {
+            identity: TlsIdentity::new(&options.key)?,
+            hello: Hello::new(options.cluster, Role::Client),
+            limits: options.limits,
+            answers: to,
+            connected: connected.clone(),
+        };
+        let mut engine = Self {
             protocol: Protocol::new(options.config.clone()),
-            links,
-            _tasks: tasks,
+            dialing,
+            links: BTreeMap::new(),
+            tasks: JoinSet::new(),
             waiting: BTreeMap::new(),
             inquiries: Vec::new(),
             effects: Vec::new(),
@@ -104,7 +136,35 @@ impl Engine {
             timer: None,
             report_timeout: options.report_timeout,
         };
+        let addresses = options.replicas.ids().zip(options.addresses.iter().copied()).collect();
+        engine.connect(&options.replicas, &addresses)?;
         Ok((engine, answers))
+    }
+
+    /// Dials these replicas and no others. Who keeps key and address keeps its connection; who has no address is left out.
+    fn connect(&mut self, replicas: &ReplicaSet, addresses: &AddressBook) -> Result<(), TlsError> {
+        let mut before = core::mem::take(&mut self.links);
+        for (peer, key) in replicas.members() {
+            let Some(address) = addresses.get(peer) else { continue };
+            let dialed = (*key, *address);
+            let link = match before.remove(peer).filter(|(known, _)| *known == dialed) {
+                Some((_, link)) => link,
+                None => self.dialing.dial(*peer, dialed, &mut self.tasks)?,
+            };
+            self.links.insert(*peer, (dialed, link));
+        }
+        Ok(())
+    }
+
+    fn follow(&mut self, replicas: &ReplicaSet, addresses: &AddressBook) {
+        self.protocol.follow(replicas);
+        if let Err(error) = self.connect(replicas, addresses) {
+            tracing::error!(%error, "a replica cannot be dialed");
+        }
+    }
+
+    fn links(&self) -> impl Iterator<Item = &Link> {
+        self.links.values().map(|(_, link)| link)
     }
 
     /// Runs until all handles are gone.
@@ -142,7 +202,8 @@ impl Engine {
                 }
             }
             Command::Reports(to) => self.inquire(to),
-            Command::Links(to) => drop(to.send(self.links.iter().map(|link| link.state(0, 0)).collect())),
+            Command::Links(to) => drop(to.send(self.links().map(|link| link.state(0, 0)).collect())),
+            Command::Follow(replicas, addresses) => self.follow(&replicas, &addresses),
         }
     }
 
@@ -225,15 +286,15 @@ impl Engine {
         match wire::encode(request) {
             Ok(bytes) => {
                 let frame = Bytes::from(bytes);
-                self.links.iter().for_each(|link| link.send(frame.clone()));
+                self.links().for_each(|link| link.send(frame.clone()));
             }
             Err(error) => tracing::error!(%error, "a request cannot be sent"),
         }
     }
 
-    fn inquire(&mut self, to: oneshot::Sender<Vec<Option<ReplicaReport>>>) {
-        let reports = vec![None; self.links.len()];
-        let missing = self.links.iter().filter(|link| link.is_connected()).count();
+    fn inquire(&mut self, to: oneshot::Sender<Reports>) {
+        let reports = self.links.keys().map(|replica| (*replica, None)).collect();
+        let missing = self.links().filter(|link| link.is_connected()).count();
         if missing == 0 || self.inquiries.len() >= MAX_INQUIRIES {
             return drop(to.send(reports));
         }
@@ -244,7 +305,7 @@ impl Engine {
 
     fn on_report(&mut self, from: ReplicaId, report: &ReplicaReport) {
         for inquiry in &mut self.inquiries {
-            if let Some(place @ None) = inquiry.reports.get_mut(from.index()) {
+            if let Some(place @ None) = inquiry.reports.get_mut(&from) {
                 *place = Some(report.clone());
                 inquiry.missing = inquiry.missing.saturating_sub(1);
             }

@@ -146,8 +146,10 @@ pub(super) async fn settle(client: &Client, within: Duration) -> Result<(StateNa
     loop {
         tick.tick().await;
         let reports = client.reports().await;
-        let states: Vec<_> =
-            reports.iter().map(|report| Some(Report::decode(&report.as_ref()?.application)?.state)).collect();
+        let states: Vec<_> = reports
+            .values()
+            .map(|report| Some(Report::decode(&report.as_ref()?.application)?.state))
+            .collect();
         if let Some(Some(first)) = states.first()
             && states.iter().all(|state| state.as_ref() == Some(first))
         {

@@ -17,7 +17,7 @@ const RESUMES_WITHIN: Duration = Duration::from_secs(60);
 async fn primary(client: &Client) -> usize {
     let reports = client.reports().await;
     let active =
-        reports.iter().flatten().map(|report| &report.progress).filter(|progress| progress.view_active);
+        reports.values().flatten().map(|report| &report.progress).filter(|progress| progress.view_active);
     let latest = active.max_by_key(|progress| progress.view);
     latest.map_or(0, |progress| progress.primary.index())
 }

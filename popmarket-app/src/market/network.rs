@@ -12,7 +12,7 @@ use futures_util::{FutureExt, future::BoxFuture};
 use ledger::{Height, UnixMillis};
 use pbft_core::{quorum::QuorumSizes, replica::WaitsFor};
 use pbft_crypto::Digest;
-use pbft_node::{Client, transport::ReplicaReport as NodeReport};
+use pbft_node::{Client, client::Reports, transport::ReplicaReport as NodeReport};
 
 use self::shared::Shared;
 use crate::{
@@ -47,7 +47,7 @@ impl ClusterStatus {
         let reports = self.client.reports().await;
         // A replica that waits for a view which the others do not want says nothing about who is primary.
         let views = reports
-            .iter()
+            .values()
             .flatten()
             .map(|report| report.progress)
             .map(|progress| (progress.view_active, progress.view.value(), progress.primary.value()));
@@ -68,11 +68,11 @@ impl ClusterStatus {
     }
 
     /// What each replica says now, or said last.
-    fn remember(&self, reports: &[Option<NodeReport>]) -> Vec<ReplicaReport> {
-        let tallest = reports.iter().flatten().filter_map(state_of).map(|report| report.state.height).max();
+    fn remember(&self, reports: &Reports) -> Vec<ReplicaReport> {
+        let tallest = reports.values().flatten().filter_map(state_of).map(|report| report.state.height).max();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         for ((slot, report), (address, id)) in
-            last.iter_mut().zip(reports).zip(self.addresses.iter().zip(0..))
+            last.iter_mut().zip(reports.values()).zip(self.addresses.iter().zip(0..))
         {
             match report.as_ref().and_then(|report| Some((report, state_of(report)?))) {
                 Some((report, state)) => {
