@@ -13,7 +13,7 @@ use pbft_core::{
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
-    replica::{Progress, WaitsFor},
+    replica::{EmptyLog, Progress, WaitsFor},
     request_buffer::FairBuffer,
     roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
@@ -28,6 +28,7 @@ pub use crate::host::Failure;
 use crate::{
     config::NodeConfig,
     disk::{OpenError, RealDisk},
+    founder::Founder,
     host::{
         Channels, Internal, log_thread,
         replica_thread::{Clock, ReplicaThread},
@@ -120,7 +121,8 @@ impl Node {
         let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key.clone()));
         let disk = RealDisk::open(&config.log_folder)?;
         let mut log = DurableLog::open(disk, config.log.clone())?;
-        let replica = recover(&config, &crypto, log.load()?, &mut application.service)?;
+        let founder = Founder::of(&config.log_folder);
+        let replica = recover(&config, &crypto, log.load()?, founder.empty_log(), &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
         let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
 
@@ -172,7 +174,9 @@ impl Node {
             threads.spawn("verify", format!("pbft-verify-{index}"), move || thread.run())?;
         }
         let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
-        threads.spawn("log", "pbft-log".into(), move || log_thread::run(log, &orders, &replies, &of_log))?;
+        threads.spawn("log", "pbft-log".into(), move || {
+            log_thread::run(log, founder, &orders, &replies, &of_log);
+        })?;
         let (orders, replies) = (channels.to_service.1, channels.internal.0.clone());
         let (service, failure) = (application.service, application.failure);
         threads.spawn("service", "pbft-service".into(), move || {
@@ -258,10 +262,12 @@ fn recover<S: Service>(
     config: &NodeConfig,
     crypto: &Arc<dyn Crypto>,
     records: Vec<(pbft_core::storage::LogPosition, pbft_core::storage::Record)>,
+    empty: EmptyLog,
     service: &mut S,
 ) -> Result<Replica, StartError> {
     let buffer = Box::new(FairBuffer::new(config.protocol.buffer.clone()));
-    let recovered = Replica::recover(config.id, config.protocol.clone(), crypto.clone(), buffer, records)?;
+    let (protocol, crypto) = (config.protocol.clone(), crypto.clone());
+    let recovered = Replica::recover(config.id, protocol, crypto, buffer, records, empty)?;
     if let Some(checkpoint) = recovered.checkpoint {
         service.restore(checkpoint.seq, checkpoint.snapshot.as_deref())?;
     }

@@ -94,6 +94,11 @@ impl Disk {
         self.synced
     }
 
+    /// A new disk.
+    pub fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
     /// A broken disk: the last `lost` records vanish although they were synced.
     pub fn forget_synced(&mut self, lost: usize) {
         let Ok(records) = self.log.load();

@@ -6,7 +6,7 @@ use pbft_core::{
     ClientId, Request, RequestNumber, Seq, UnixMillis,
     message::Operation,
     request_buffer::Lane,
-    service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
+    service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost, WrongPart},
     wire,
 };
 use pbft_crypto::{Digest, Domain, Hasher};
@@ -142,13 +142,58 @@ pub struct RecordingService {
     /// What a service that keeps its own durable state remembers: each batch with its outcomes and the state after it.
     kept: Option<BTreeMap<Seq, (Executed, State)>>,
     at: Seq,
+    parts: Parts,
+}
+
+/// What a durable one hands on, and takes over.
+#[derive(Debug, Default)]
+struct Parts {
+    /// Its checkpoints that peers may fetch.
+    served: BTreeMap<Seq, Vec<u8>>,
+    install: Option<Install>,
+    /// The last state that was taken over.
+    installed: Option<(Seq, State)>,
+}
+
+/// A state on its way. It survives crashes.
+#[derive(Debug)]
+struct Install {
+    seq: Seq,
+    manifest: Vec<Digest>,
+    parts: BTreeMap<u32, Vec<u8>>,
+}
+
+/// How large a part is: small, so that there are several.
+const PART_BYTES: usize = 24;
+const PART_DOMAIN: Domain = Domain::new("pbft-sim/part/v1");
+const MANIFEST_DOMAIN: Domain = Domain::new("pbft-sim/manifest/v1");
+
+fn part_digest(part: &[u8]) -> Digest {
+    pbft_crypto::digest(PART_DOMAIN, part)
+}
+
+fn manifest_of(state: &[u8]) -> Vec<Digest> {
+    state.chunks(PART_BYTES).map(part_digest).collect()
+}
+
+fn manifest_digest(manifest: &[Digest]) -> Digest {
+    let mut hasher = Hasher::new(MANIFEST_DOMAIN);
+    for part in manifest {
+        hasher.update(part.as_bytes());
+    }
+    hasher.finish()
 }
 
 impl RecordingService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
     pub fn new(durable: bool) -> Self {
-        Self { state: State::new(), kept: durable.then(BTreeMap::new), at: Seq::ZERO }
+        Self {
+            state: State::new(),
+            kept: durable.then(BTreeMap::new),
+            at: Seq::ZERO,
+            parts: Parts::default(),
+        }
     }
 
     /// What is left of it after a crash.
@@ -190,18 +235,78 @@ impl Service for RecordingService {
 
     fn checkpoint(&mut self) -> ServiceCheckpoint {
         let bytes = wire::encode(&self.state).expect("a small state");
-        let named = ServiceCheckpoint::from_snapshot(bytes);
-        if self.kept.is_some() { ServiceCheckpoint::durable(named.digest) } else { named }
+        if self.kept.is_none() {
+            return ServiceCheckpoint::from_snapshot(bytes);
+        }
+        let digest = manifest_digest(&manifest_of(&bytes));
+        self.parts.served.insert(self.at, bytes);
+        ServiceCheckpoint::durable(digest)
     }
 
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost> {
         let lost = |why: &str| StateLost { seq, why: why.into() };
+        if let Some((_, state)) = self.parts.installed.as_ref().filter(|(at, _)| *at == seq) {
+            (self.state, self.at) = (state.clone(), seq);
+            return Ok(());
+        }
         self.state = match (&self.kept, snapshot) {
             (Some(kept), None) => kept.get(&seq).ok_or_else(|| lost("never executed"))?.1.clone(),
             (None, Some(bytes)) => wire::decode(bytes).map_err(|_| lost("unreadable snapshot"))?,
             _ => return Err(lost("a snapshot where none belongs, or none where one does")),
         };
         self.at = seq;
+        Ok(())
+    }
+
+    fn keep_checkpoints(&mut self, needed: &[Seq]) {
+        let newest = self.at;
+        self.parts.served.retain(|seq, _| needed.contains(seq) || *seq >= newest);
+    }
+
+    fn manifest(&mut self, seq: Seq) -> Option<Vec<u8>> {
+        wire::encode(&manifest_of(self.parts.served.get(&seq)?)).ok()
+    }
+
+    fn part(&mut self, seq: Seq, index: u32) -> Option<Vec<u8>> {
+        let mut chunks = self.parts.served.get(&seq)?.chunks(PART_BYTES);
+        chunks.nth(usize::try_from(index).ok()?).map(<[u8]>::to_vec)
+    }
+
+    fn begin_install(&mut self, seq: Seq, digest: &Digest, manifest: &[u8]) -> Result<Vec<u32>, WrongPart> {
+        let manifest: Vec<Digest> = wire::decode(manifest).map_err(|_| WrongPart)?;
+        if self.kept.is_none() || manifest_digest(&manifest) != *digest {
+            return Err(WrongPart);
+        }
+        let before = self.parts.install.take().filter(|install| install.manifest == manifest);
+        let parts = before.map(|install| install.parts).unwrap_or_default();
+        let all = 0..u32::try_from(manifest.len()).map_err(|_| WrongPart)?;
+        let missing = all.filter(|index| !parts.contains_key(index)).collect();
+        self.parts.install = Some(Install { seq, manifest, parts });
+        Ok(missing)
+    }
+
+    fn accept_part(&mut self, index: u32, part: &[u8]) -> Result<(), WrongPart> {
+        let install = self.parts.install.as_mut().ok_or(WrongPart)?;
+        let expected = usize::try_from(index).ok().and_then(|index| install.manifest.get(index));
+        if expected != Some(&part_digest(part)) {
+            return Err(WrongPart);
+        }
+        install.parts.insert(index, part.to_vec());
+        Ok(())
+    }
+
+    fn complete_install(&mut self) -> Result<(), StateLost> {
+        let Some(install) = self.parts.install.take() else {
+            return Err(StateLost { seq: self.at, why: "nothing was begun".into() });
+        };
+        let lost = |why: &str| StateLost { seq: install.seq, why: why.into() };
+        if install.parts.len() != install.manifest.len() {
+            return Err(lost("a part is missing"));
+        }
+        let bytes: Vec<u8> = install.parts.values().flatten().copied().collect();
+        let state = wire::decode(&bytes).map_err(|_| lost("unreadable parts"))?;
+        self.parts.served.insert(install.seq, bytes);
+        self.parts.installed = Some((install.seq, state));
         Ok(())
     }
 }

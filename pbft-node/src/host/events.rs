@@ -7,7 +7,7 @@ use pbft_core::{
     Input, Seq,
     certificate::Certificate,
     message::Attestation,
-    service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
+    service::{Executed, OrderedBatch, ServiceAnswer, ServiceCheckpoint, ServiceQuestion, StateLost},
     storage::{Durable, LogPosition, Record},
 };
 use pbft_crypto::Digest;
@@ -63,6 +63,7 @@ pub(crate) enum Internal {
     Start,
     Durable(Durable),
     Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
+    Answered(ServiceAnswer),
     Failed(Failure),
     Stop,
 }
@@ -91,6 +92,8 @@ pub(crate) enum ToService {
         checkpoint: bool,
     },
     Certified(Certificate<Attestation>),
+    /// Answered by [`Internal::Answered`].
+    Ask(ServiceQuestion),
 }
 
 /// All channels between the threads of one node.
@@ -100,7 +103,7 @@ pub(crate) struct Channels {
     pub(crate) inputs: (Sender<External>, Receiver<External>),
     /// Unbounded, but the protocol's window bounds what can be in it.
     pub(crate) to_log: (Sender<ToLog>, Receiver<ToLog>),
-    /// As above: one batch at a time, and the certificates of those in the window.
+    /// As above: one batch and one question at a time, and the certificates of those in the window.
     pub(crate) to_service: (Sender<ToService>, Receiver<ToService>),
 }
 

@@ -56,7 +56,7 @@ impl Agreement {
                 let statement = proposal.pre_prepare.statement;
                 self.keep(replica, statement.seq, statement.digest, &proposal.batch)
             }
-            Record::Prepare(_) => Ok(()),
+            Record::Prepare(_) | Record::Returned(_) => Ok(()),
             Record::Commit { commit, prepares } => look.prepared(commit, prepares),
             Record::Committed(certificate) => self.decide(&look, certificate),
             Record::CaughtUp(committed) => {

@@ -102,7 +102,11 @@ fn votes_in(message: &Message) -> Vec<Vote> {
         | Message::Committed(_)
         | Message::Stable(_)
         | Message::Handover(_)
-        | Message::Certified(_) => vec![],
+        | Message::Certified(_)
+        | Message::FetchState(_)
+        | Message::State(_)
+        | Message::Returned(_)
+        | Message::Standing(_) => vec![],
     }
 }
 
@@ -125,6 +129,10 @@ fn votes_in_record(record: &Record) -> Vec<Vote> {
         Record::Checkpoint(record) => votes_in(&Message::Checkpoint(record.checkpoint.clone())),
         Record::ViewChange(proven) => votes_in(&Message::ViewChange(proven.clone())),
         Record::NewView(proven) => votes_in(&Message::NewView(proven.clone())),
-        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) | Record::Handover(_) => vec![],
+        Record::Committed(_)
+        | Record::CaughtUp(_)
+        | Record::Stable(_)
+        | Record::Handover(_)
+        | Record::Returned(_) => vec![],
     }
 }

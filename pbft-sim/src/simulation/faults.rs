@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use pbft_core::{Input, ReplicaId, RequestNumber, storage::LogPosition};
+use pbft_core::{Input, ReplicaId, RequestNumber, quorum::QuorumSizes, storage::LogPosition};
 
 use super::{Event, Simulation};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     counters::{Fault, Sometimes},
     customer::client_id,
     network::Partition,
+    rng::Rng,
     sabotage::Sabotage,
     service::Verb,
 };
@@ -42,6 +43,50 @@ impl Simulation {
             let replica = ReplicaId::new(u16::try_from(replica).unwrap_or(0));
             self.agenda.at(at, Event::SetClock { replica });
         }
+        self.plan_absences();
+    }
+
+    /// Replicas that are away for long, and those whose disks are lost.
+    fn plan_absences(&mut self) {
+        let mut chance = Rng::stream(self.plan.seed, "absences");
+        let span = (Duration::from_millis(5), self.plan.heal_at);
+        for _ in 0..self.plan.faults.away {
+            let replica = self.anyone(&mut chance);
+            self.agenda.at(chance.span(span), Event::Away { replica });
+        }
+        for _ in 0..self.plan.faults.wipes {
+            let replica = self.anyone(&mut chance);
+            self.agenda.at(chance.span(span), Event::Wipe { replica });
+        }
+    }
+
+    fn anyone(&self, chance: &mut Rng) -> ReplicaId {
+        ReplicaId::new(u16::try_from(chance.below(u64::from(self.plan.n))).unwrap_or(0))
+    }
+
+    pub(super) fn send_away(&mut self, replica: ReplicaId) {
+        if self.healed || self.plan.is_byzantine(replica) || self.node(replica).life.is_none() {
+            return;
+        }
+        self.counters.fault(Fault::Away);
+        let back = self.now + self.crashes.span((Duration::from_millis(600), Duration::from_secs(3)));
+        self.crash_until(replica, back);
+    }
+
+    /// A replica without its memory is one of the `f` that the cluster can bear.
+    pub(super) fn wipe(&mut self, replica: ReplicaId) {
+        let returning = self.nodes.iter().filter(|node| node.is_returning()).count();
+        let faulty = returning + self.plan.byzantine.len();
+        let f = QuorumSizes::of(self.plan.n).f();
+        let alive = self.node(replica).life.is_some();
+        if self.healed || faulty >= f || !alive || self.plan.is_byzantine(replica) {
+            return;
+        }
+        self.counters.fault(Fault::Wiped);
+        self.crash(replica);
+        self.node(replica).lose_disk();
+        self.checks.on_crash(replica, LogPosition::START);
+        self.note(15, replica, 0, &[], || format!("replica {replica}: its disk is lost"));
     }
 
     /// Somebody sets a wall clock: no replica may rely on it.
@@ -95,6 +140,11 @@ impl Simulation {
     }
 
     pub(super) fn crash(&mut self, replica: ReplicaId) {
+        let back = self.now + self.crashes.span(self.plan.faults.down);
+        self.crash_until(replica, back);
+    }
+
+    fn crash_until(&mut self, replica: ReplicaId, back: Duration) {
         let kept = self.nodes[replica.index()].disk.at_risk();
         let kept = self.crashes.index(kept + 1);
         let node = &mut self.nodes[replica.index()];
@@ -115,7 +165,6 @@ impl Simulation {
             self.counters.saw(Sometimes::UnsyncedLoss);
         }
         self.note(10, replica, lost as u64, &[], || format!("replica {replica}: crash, {lost} records lost"));
-        let back = self.now + self.crashes.span(self.plan.faults.down);
         self.agenda.at(back, Event::Restart { replica });
     }
 
@@ -176,7 +225,10 @@ impl Simulation {
             let life = node.life.as_ref()?;
             let progress = life.replica.progress();
             let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
-            let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;
+            let quiet = progress.proposed == progress.executed
+                && !life.service.waits()
+                && certified
+                && !node.is_returning();
             quiet.then_some(progress.executed)
         });
         let first = ends.next().flatten();
