@@ -196,6 +196,12 @@ impl Plan {
         self
     }
 
+    /// Whether archives hold everything that is ever decided.
+    #[must_use]
+    pub const fn has_archive(&self) -> bool {
+        self.tuning.archive_bytes > SMALL_ARCHIVE
+    }
+
     /// Whether a replica lies.
     #[must_use]
     pub fn is_byzantine(&self, replica: ReplicaId) -> bool {

@@ -49,6 +49,8 @@ struct Asked {
 impl CatchUp {
     pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
         self.claims.retain(|peer, _| members.contains(*peer));
+        self.firsts.retain(|peer, _| members.contains(*peer));
+        self.needs.retain(|peer, _| members.contains(*peer));
         self.standing.retain(|peer, _| members.contains(*peer));
         self.asked = self.asked.filter(|asked| members.contains(asked.peer));
     }

@@ -163,6 +163,9 @@ impl Replica {
 
     /// SX-11: a peer needs the others to get on, also if nobody asks for anything. A primary that does not vote cannot.
     pub(super) fn note_need(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
+        if !self.roster().newest().replicas.contains(from) {
+            return;
+        }
         let now = step.now.elapsed;
         if !status.votes && from == self.primary() && self.views.active && self.hears_quorum(now) {
             return self.start_view_change(step, self.view.next());
