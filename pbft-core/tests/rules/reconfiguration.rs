@@ -301,7 +301,7 @@ fn sx_6_re_4_a_joiner_takes_over_a_state_of_a_later_epoch() {
         cluster.complete(&requests(9));
         let joiner = cluster.join();
         cluster.down = vec![joiner];
-        cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, joiner]));
+        cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
         reach(&mut cluster, &[0, 1, 2, 3], 1);
         cluster.complete(&requests(30));
         cluster.down.clear();
@@ -325,7 +325,7 @@ fn sx_6_re_4_a_joiner_takes_over_a_state_of_a_later_epoch() {
 fn sx_8_a_replica_that_lost_its_disk_learns_who_the_others_are() {
     let mut cluster = cluster();
     let joiner = cluster.join();
-    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, joiner]));
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
     reach(&mut cluster, &[0, 1, 2, 3, joiner], 1);
     cluster.complete(&(0..6).map(|number| request(7, number)).collect::<Vec<_>>());
     cluster.lose_disk(3, false);
