@@ -8,7 +8,7 @@
 use std::{
     error::Error,
     net::{SocketAddr, TcpListener},
-    path::Path,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -24,7 +24,7 @@ use pbft_core::{
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
 };
 use pbft_crypto::{Digest, KeyPair};
-use pbft_node::{Application, Client, Node, NodeConfig, client::ClientOptions, metrics::Metrics};
+use pbft_node::{Application, Client, Founder, Node, NodeConfig, client::ClientOptions, metrics::Metrics};
 
 const REPLICAS: u16 = 4;
 
@@ -80,8 +80,12 @@ struct Cluster {
 }
 
 impl Cluster {
+    fn log_folder(&self, id: ReplicaId) -> PathBuf {
+        self.folder.path().join(format!("replica-{id}"))
+    }
+
     fn start(&self, id: ReplicaId, listener: TcpListener) -> Result<(Node, Arc<AtomicU64>), Box<dyn Error>> {
-        let log_folder = self.folder.path().join(format!("replica-{id}"));
+        let log_folder = self.log_folder(id);
         let mut config = NodeConfig::new(id, self.protocol.clone(), self.addresses.clone(), log_folder);
         config.clients = vec![self.client_key.public_key()];
         let seen = Arc::new(AtomicU64::new(0));
@@ -114,6 +118,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     };
     let mut nodes = Vec::new();
     for (id, listener) in replicas.ids().zip(listeners) {
+        Founder::of(&cluster.log_folder(id)).mark()?;
         nodes.push(Some(cluster.start(id, listener)?));
     }
     let client_key = KeyPair::from_secret_bytes(&client_key.secret_bytes())?;

@@ -22,6 +22,7 @@ use pbft_core::{
     crypto::{Crypto, P256Crypto},
     message::{Operation, Reply},
     network::Network,
+    replica::EmptyLog,
     request_buffer::FairBuffer,
     service::{AdmitAll, Outcome},
     storage::{Log, MemoryLog},
@@ -76,7 +77,7 @@ fn run(
 ) {
     let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key));
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
-    let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
+    let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new(), EmptyLog::New);
     let mut replica = recovered.expect("an empty log is valid").replica;
     let verifier = Verifier::new(config, crypto, Arc::new(AdmitAll));
     let (started, mut log, mut timer, mut total) =
@@ -116,7 +117,11 @@ fn run(
                     | Effect::Evidence(_)
                     | Effect::Reconfigured(_)
                     | Effect::CheckpointTooLarge { .. }
-                    | Effect::Diverged { .. } => {}
+                    | Effect::Diverged { .. }
+                    | Effect::Transfer(_)
+                    | Effect::StateLost(_)
+                    // Nothing is kept for peers here: no checkpoint is ever made.
+                    | Effect::Ask(_) => {}
                 }
             }
         }

@@ -219,12 +219,21 @@ struct Snapshot {
     replies: Vec<(RequestId, StoredReply)>,
 }
 
-const TABLE_DOMAIN: Domain = Domain::new("pbft/clients/v1");
+/// An encoded table is handed on, and named, in chunks of this size.
+pub const CHUNK_BYTES: usize = 256 << 10;
 
-/// The name of an encoded table.
+const CHUNK_DOMAIN: Domain = Domain::new("pbft/clients-chunk/v1");
+
+/// The names of an encoded table's chunks, in order. All but the last have [`CHUNK_BYTES`].
 #[must_use]
-pub fn digest_of(encoded: &[u8]) -> Digest {
-    pbft_crypto::digest(TABLE_DOMAIN, encoded)
+pub fn chunk_digests(encoded: &[u8]) -> Vec<Digest> {
+    encoded.chunks(CHUNK_BYTES).map(chunk_digest).collect()
+}
+
+/// The name of one chunk.
+#[must_use]
+pub fn chunk_digest(chunk: &[u8]) -> Digest {
+    pbft_crypto::digest(CHUNK_DOMAIN, chunk)
 }
 
 #[cfg(test)]

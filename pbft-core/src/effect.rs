@@ -10,6 +10,8 @@
 //!   once.
 //! * [`Effect::Execute`] is answered by exactly one [`Input::Executed`](crate::Input::Executed); the next one comes only
 //!   after it.
+//! * [`Effect::Ask`] is answered by exactly one [`Input::Answered`](crate::Input::Answered); the next one comes only after
+//!   it. The service does what it is asked to, and executes, in the order of the effects.
 
 use core::time::Duration;
 use std::sync::Arc;
@@ -21,9 +23,9 @@ use crate::{
     certificate::Certificate,
     evidence::Evidence,
     ids::{ReplicaId, RequestId, Seq},
-    message::{Attestation, DeclineReason, Message, Reply},
+    message::{Attestation, DeclineReason, Message, Reply, StatePart},
     roster::Roster,
-    service::OrderedBatch,
+    service::{OrderedBatch, ServiceQuestion, StateLost},
     storage::{LogPosition, Record},
 };
 
@@ -84,5 +86,41 @@ pub enum Effect {
         own: Digest,
         /// What is certified.
         certified: Digest,
+    },
+    /// Ask the service something: [`ServiceQuestion::put_to`].
+    Ask(ServiceQuestion),
+    /// For metrics and logs: how the transfer of a state goes.
+    Transfer(TransferEvent),
+    /// The service cannot go to the checkpoint that was installed: the replica must stop.
+    StateLost(StateLost),
+}
+
+/// What happens in a transfer of state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub enum TransferEvent {
+    /// It begins.
+    Begun {
+        /// The checkpoint.
+        seq: Seq,
+    },
+    /// The replica stands at the checkpoint.
+    Done {
+        /// The checkpoint.
+        seq: Seq,
+    },
+    /// A peer sent something that is no part of the checkpoint. It is asked no more in this transfer; parts are not
+    /// signed, so this convinces nobody else.
+    BadPart {
+        /// Who.
+        peer: ReplicaId,
+        /// Of which checkpoint.
+        seq: Seq,
+        /// Which part.
+        part: StatePart,
+    },
+    /// The transfer goes on with a later checkpoint, or begins anew.
+    Abandoned {
+        /// The checkpoint.
+        seq: Seq,
     },
 }

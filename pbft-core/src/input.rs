@@ -4,7 +4,7 @@ use crate::{
     ids::ReplicaId,
     message::{Message, Request},
     request_buffer::Lane,
-    service::{Executed, ServiceCheckpoint},
+    service::{Executed, ServiceAnswer, ServiceCheckpoint},
     storage::Durable,
     verify::Verified,
 };
@@ -37,6 +37,8 @@ pub enum Input {
         /// The service's state after it, if the effect asked for it.
         checkpoint: Option<ServiceCheckpoint>,
     },
+    /// The service's answer to [`Effect::Ask`](crate::Effect::Ask).
+    Answered(ServiceAnswer),
     /// The time of the last [`Effect::SetTimer`](crate::Effect::SetTimer) has come.
     Timer,
 }

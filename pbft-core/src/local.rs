@@ -20,7 +20,7 @@ use crate::{
     input::Input,
     message::{Message, Operation, Reply, Request},
     network::Network,
-    replica::Replica,
+    replica::{EmptyLog, Replica},
     request_buffer::{FairBuffer, RequestBuffer},
     service::{AdmitAll, Service},
     storage::{Log, MemoryLog},
@@ -92,7 +92,8 @@ impl<S: Service> Node<S> {
         service: S,
     ) -> Self {
         let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key));
-        let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
+        let recovered =
+            Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new(), EmptyLog::New);
         Self {
             replica: recovered.expect("an empty log is a valid one").replica,
             network: MemoryNetwork::new(id, config.replicas.ids()),
@@ -142,7 +143,10 @@ impl<S: Service> Node<S> {
             Effect::Decline { .. }
             | Effect::Reconfigured(_)
             | Effect::CheckpointTooLarge { .. }
-            | Effect::Diverged { .. } => {}
+            | Effect::Diverged { .. }
+            | Effect::Transfer(_)
+            | Effect::StateLost(_) => {}
+            Effect::Ask(question) => return Some(Input::Answered(question.put_to(&mut self.service))),
         }
         None
     }

@@ -116,6 +116,16 @@ impl MessageLog {
             }
         }
         self.low = low;
+        // The replica jumped over what lies between: what it has of it is of no use to a peer.
+        if self.archive.last() != Some(low) {
+            self.archive.clear();
+        }
+    }
+
+    /// The oldest batch that can be handed out, given how far this replica executed.
+    #[must_use]
+    pub fn first_available(&self, executed: Seq) -> Seq {
+        self.archive.first().unwrap_or(self.low.next()).min(executed.next())
     }
 
     /// The place of the oldest record that is still of use, if there is any.

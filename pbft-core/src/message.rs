@@ -11,6 +11,7 @@ pub mod prepare;
 pub mod reply;
 pub mod request;
 pub mod signed;
+pub mod state_transfer;
 pub mod status;
 pub mod view_change;
 
@@ -26,6 +27,7 @@ pub use reply::{DeclineReason, Reply};
 pub use request::{Operation, Request};
 use serde::{Deserialize, Serialize};
 pub use signed::{Signed, Statement, StatementKind};
+pub use state_transfer::{FetchState, PartBytes, Returned, Standing, State, StatePart};
 pub use status::{SlotStatus, Status};
 pub use view_change::{PreparedCertificate, ProvenViewChange, ViewChange};
 
@@ -62,6 +64,14 @@ pub enum Message {
     Attestation(Signed<Attestation>),
     /// The proof of a result.
     Certified(Certificate<Attestation>),
+    /// A request for a part of the state at a checkpoint.
+    FetchState(FetchState),
+    /// A part of the state.
+    State(State),
+    /// A replica is back without its log.
+    Returned(Returned),
+    /// Where a replica is, for one that is back.
+    Standing(Standing),
 }
 
 impl Message {
@@ -92,6 +102,10 @@ impl Message {
             Self::Handover(_) => "handover",
             Self::Attestation(_) => "attestation",
             Self::Certified(_) => "certified",
+            Self::FetchState(_) => "fetch-state",
+            Self::State(_) => "state",
+            Self::Returned(_) => "returned",
+            Self::Standing(_) => "standing",
         }
     }
 }

@@ -28,9 +28,9 @@ use crate::{
     ids::ReplicaId,
     input::Input,
     message::{Message, Request},
-    replica::Replica,
+    replica::{EmptyLog, Replica},
     request_buffer::{FairBuffer, Lane},
-    service::{Executed, ServiceCheckpoint},
+    service::{Executed, ServiceAnswer, ServiceCheckpoint},
     storage::{Durable, LogPosition, Record},
     time::{Now, UnixMillis},
     verify::Verified,
@@ -44,6 +44,8 @@ pub struct Beginning {
     pub id: ReplicaId,
     /// Its configuration.
     pub config: Config,
+    /// What it means if that is none.
+    pub empty_log: EmptyLog,
     /// How many records its log holds; each is in a frame of its own, right behind.
     pub records: u64,
 }
@@ -71,6 +73,7 @@ pub enum RecordedInput {
     Durable(LogPosition),
     Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
     Timer,
+    Answered(ServiceAnswer),
 }
 
 impl From<&Input> for RecordedInput {
@@ -82,6 +85,7 @@ impl From<&Input> for RecordedInput {
             Input::Durable(durable) => Self::Durable(durable.position()),
             Input::Executed { executed, checkpoint } => Self::Executed { executed, checkpoint },
             Input::Timer => Self::Timer,
+            Input::Answered(answer) => Self::Answered(answer),
         }
     }
 }
@@ -99,6 +103,7 @@ impl RecordedInput {
             Self::Durable(position) => Input::Durable(Durable::through(position)),
             Self::Executed { executed, checkpoint } => Input::Executed { executed, checkpoint },
             Self::Timer => Input::Timer,
+            Self::Answered(answer) => Input::Answered(answer),
         }
     }
 }
@@ -186,7 +191,8 @@ pub fn replay(recording: &[u8]) -> Result<Replayed, ReplayError> {
     let config = Arc::new(beginning.config.validate()?);
     let crypto = Arc::new(Remembered::default());
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
-    let recovered = Replica::recover(beginning.id, config, crypto.clone(), buffer, records)?;
+    let empty = beginning.empty_log;
+    let recovered = Replica::recover(beginning.id, config, crypto.clone(), buffer, records, empty)?;
     let (mut replica, mut steps) = (recovered.replica, 0u64);
     while let Some(moment) = frames.read::<Moment>()? {
         steps = steps.saturating_add(1);

@@ -14,6 +14,9 @@ mod outbox;
 mod reconfiguration;
 mod recovery;
 mod retransmission;
+mod returning;
+mod state_serving;
+mod state_transfer;
 mod suspicion;
 mod timers;
 mod view_change;
@@ -28,8 +31,11 @@ use execution::Execution;
 pub use invariants::InvariantViolation;
 use outbox::Vote;
 use reconfiguration::Reconfiguration;
-pub use recovery::{Recovered, RecoveredCheckpoint};
+pub use recovery::{EmptyLog, Recovered, RecoveredCheckpoint};
 use retransmission::CatchUp;
+use returning::Returning;
+use state_serving::StateServing;
+use state_transfer::StateTransfer;
 use suspicion::Suspicion;
 use timers::Timers;
 use view_change::Views;
@@ -69,6 +75,12 @@ pub struct Replica {
     held: VecDeque<Held<Vote>>,
     attesting: Attesting,
     catch_up: CatchUp,
+    transfer: StateTransfer,
+    serving: StateServing,
+    /// Set while something is forbidden to it since it lost its log.
+    returning: Option<Returning>,
+    /// Whether it was one that votes at the end of the last step.
+    voted: bool,
     timers: Timers,
 }
 
@@ -96,8 +108,10 @@ impl Replica {
             Input::Request { lane, request } => self.on_request(&mut step, lane, request.into_inner()),
             Input::Durable(durable) => self.on_durable(&mut step, durable),
             Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
+            Input::Answered(answer) => self.on_answered(&mut step, answer),
             Input::Timer => self.on_timer(&mut step),
         }
+        self.try_vote_again(&mut step);
         self.observe(step.now);
         self.update_timer(&mut step);
     }
@@ -126,6 +140,10 @@ impl Replica {
             Message::Handover(handover) => self.on_handover(step, *handover),
             Message::Attestation(vote) => self.on_attestation(step, vote),
             Message::Certified(certificate) => self.on_certified(step, certificate),
+            Message::FetchState(fetch) => self.on_fetch_state(step, from, fetch),
+            Message::State(state) => self.on_state(step, from, state),
+            Message::Returned(returned) => self.on_returned(step, from, returned),
+            Message::Standing(standing) => self.on_standing(step, from, standing),
         }
     }
 
@@ -157,6 +175,20 @@ impl Replica {
     #[must_use]
     pub const fn config(&self) -> &Arc<ValidConfig> {
         &self.config
+    }
+
+    /// SX-9: what was held back while this replica did not vote is taken up.
+    fn try_vote_again(&mut self, step: &mut Step<'_>) {
+        let votes = !self.is_returning();
+        let voted = core::mem::replace(&mut self.voted, votes);
+        if voted || !votes {
+            return;
+        }
+        self.resume_votes(step);
+        self.try_join(step);
+        self.try_new_view(step);
+        self.try_propose(step);
+        self.send_status(step);
     }
 
     fn quorum(&self) -> usize {

@@ -34,6 +34,8 @@ pub trait Service: Send {
     /// After a restart: goes back to the checkpoint made after `seq`, from the snapshot if it left one to the log.
     /// A service that keeps its own durable state may have applied more than that already.
     ///
+    /// It is also how an install ends: the checkpoint that [`Service::complete_install`] made whole becomes the state.
+    ///
     /// # Errors
     /// If it can do neither: its state is lost.
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost>;
@@ -50,6 +52,56 @@ pub trait Service: Send {
     /// A member is provably faulty. The same may come again; whoever keeps it needs one of each kind and number.
     fn evidence(&mut self, evidence: Evidence) {
         drop(evidence);
+    }
+
+    // --- State transfer: for a service that keeps its state durable by itself. Snapshots are the core's business. ----
+
+    /// Of the checkpoints before the newest, only these are still needed. Until it is told so a service keeps what
+    /// [`Service::manifest`] and [`Service::part`] need of each one that it made, while it goes on executing, and also
+    /// through a restart: if all replicas restart and then nobody can hand out the last checkpoint, those that lag may be
+    /// the ones without which there is no next one.
+    fn keep_checkpoints(&mut self, _needed: &[Seq]) {}
+
+    /// What a peer must know of the parts of a checkpoint before it can check them; nothing if that is not kept.
+    fn manifest(&mut self, _seq: Seq) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// One part of a checkpoint, well below [`MAX_ENCODED_BYTES`](crate::wire::MAX_ENCODED_BYTES) (1 MiB is a good
+    /// size); nothing if that is not kept.
+    fn part(&mut self, _seq: Seq, _index: u32) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Begins to take over a checkpoint of others, in place of any other that was begun. Says which parts are missing:
+    /// what came before a restart need not come again. The present state stays as it is.
+    ///
+    /// # Errors
+    /// If the manifest is not one of a state that `digest` names. Nothing was begun then.
+    fn begin_install(
+        &mut self,
+        _seq: Seq,
+        _digest: &Digest,
+        _manifest: &[u8],
+    ) -> Result<Vec<u32>, WrongPart> {
+        Err(WrongPart)
+    }
+
+    /// Takes in part `index` of what was begun. The same part may come twice.
+    ///
+    /// # Errors
+    /// If it is not this part of this checkpoint: the peer that sent it is at fault.
+    fn accept_part(&mut self, _index: u32, _part: &[u8]) -> Result<(), WrongPart> {
+        Err(WrongPart)
+    }
+
+    /// All parts are there: makes them durable, beside the present state. From now on [`Service::restore`] can go to
+    /// that checkpoint, also after a crash; until it does, the present state is the state.
+    ///
+    /// # Errors
+    /// If it cannot. The install is over then, and may begin anew.
+    fn complete_install(&mut self) -> Result<(), StateLost> {
+        Ok(())
     }
 }
 
@@ -133,13 +185,89 @@ impl Outcome {
 }
 
 /// A service cannot go back to a checkpoint, and this is why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("the service's state at {seq} is lost: {why}")]
 pub struct StateLost {
     /// The checkpoint.
     pub seq: Seq,
     /// In words for the operator.
     pub why: String,
+}
+
+/// A part is not what it should be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("not a part of this checkpoint")]
+pub struct WrongPart;
+
+/// Something that the core wants to know of the service, or wants it to do, besides executing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub enum ServiceQuestion {
+    /// See [`Service::keep_checkpoints`].
+    Keep(Vec<Seq>),
+    /// See [`Service::manifest`].
+    Manifest(Seq),
+    /// See [`Service::part`].
+    Part(Seq, u32),
+    /// See [`Service::begin_install`].
+    Begin {
+        /// Which checkpoint.
+        seq: Seq,
+        /// The certified name of its state.
+        digest: Digest,
+        /// What its parts are.
+        manifest: Vec<u8>,
+    },
+    /// See [`Service::accept_part`].
+    Accept {
+        /// Which part.
+        index: u32,
+        /// The part.
+        part: Vec<u8>,
+    },
+    /// See [`Service::complete_install`].
+    Complete,
+    /// See [`Service::restore`].
+    Restore {
+        /// Which checkpoint.
+        seq: Seq,
+        /// The state, if it is left to the log.
+        snapshot: Option<Vec<u8>>,
+    },
+}
+
+/// What the service says to a [`ServiceQuestion`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ServiceAnswer {
+    /// It knows what to keep.
+    Kept,
+    /// A manifest or a part, if it is there.
+    Part(Option<Vec<u8>>),
+    /// An install has begun, and these parts are missing.
+    Begun(Result<Vec<u32>, WrongPart>),
+    /// A part was looked at.
+    Accepted(Result<(), WrongPart>),
+    /// The install, or the way back, is done.
+    Done(Result<(), StateLost>),
+}
+
+impl ServiceQuestion {
+    /// Has the service answer: all that a host does with [`Effect::Ask`](crate::Effect::Ask).
+    pub fn put_to<S: Service + ?Sized>(self, service: &mut S) -> ServiceAnswer {
+        match self {
+            Self::Keep(needed) => {
+                service.keep_checkpoints(&needed);
+                ServiceAnswer::Kept
+            }
+            Self::Manifest(seq) => ServiceAnswer::Part(service.manifest(seq)),
+            Self::Part(seq, index) => ServiceAnswer::Part(service.part(seq, index)),
+            Self::Begin { seq, digest, manifest } => {
+                ServiceAnswer::Begun(service.begin_install(seq, &digest, &manifest))
+            }
+            Self::Accept { index, part } => ServiceAnswer::Accepted(service.accept_part(index, &part)),
+            Self::Complete => ServiceAnswer::Done(service.complete_install()),
+            Self::Restore { seq, snapshot } => ServiceAnswer::Done(service.restore(seq, snapshot.as_deref())),
+        }
+    }
 }
 
 /// A name for the service's state, and perhaps the state itself.

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     certificate::Certificate,
-    ids::Seq,
+    ids::{Epoch, Seq, View},
     message::{
         Attestation, Checkpoint, Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView,
         ProvenViewChange, Signed, StateSummary,
@@ -67,6 +67,8 @@ pub enum Record {
     NewView(Box<ProvenNewView>),
     /// The next epoch began.
     Handover(Box<Handover>),
+    /// It came back without its log.
+    Returned(ReturnRecord),
 }
 
 impl Record {
@@ -84,6 +86,7 @@ impl Record {
             Self::ViewChange(_) => "view-change",
             Self::NewView(_) => "new-view",
             Self::Handover(_) => "handover",
+            Self::Returned(_) => "returned",
         }
     }
 }
@@ -106,6 +109,17 @@ pub struct CheckpointRecord {
     pub certified: Seq,
     /// The results of the batches since then, or since the checkpoint before: nobody executes them again.
     pub results: Vec<Attestation>,
+}
+
+/// What a replica that lost its log may not do yet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReturnRecord {
+    /// It votes again from this stable checkpoint on; nothing until it has heard a quorum.
+    pub votes_from: Option<Seq>,
+    /// It asks for no view up to this one: it may have before.
+    pub last_view: View,
+    /// Of this epoch.
+    pub epoch: Epoch,
 }
 
 /// Keeps records through crashes and power cuts.
@@ -266,6 +280,6 @@ pub const fn seq_of(record: &Record) -> Seq {
         Record::CaughtUp(committed) => committed.certificate.statement.seq,
         Record::Checkpoint(record) => record.checkpoint.statement.seq,
         Record::Stable(certificate) => certificate.statement.seq,
-        Record::ViewChange(_) | Record::NewView(_) | Record::Handover(_) => Seq::ZERO,
+        Record::ViewChange(_) | Record::NewView(_) | Record::Handover(_) | Record::Returned(_) => Seq::ZERO,
     }
 }

@@ -18,7 +18,8 @@ pub struct NodeConfig {
     pub addresses: Vec<SocketAddr>,
     /// Keys of clients that may connect, besides the replicas' own.
     pub clients: Vec<PublicKey>,
-    /// The folder of the durable log. Made if need be; used by one node only.
+    /// The folder of the durable log. Made if need be; used by one node only. A node of a new cluster is laid out with
+    /// [`Founder::mark`](crate::founder::Founder::mark); without it an empty folder is a lost log.
     pub log_folder: PathBuf,
     /// How the log is laid out.
     pub log: LogOptions,

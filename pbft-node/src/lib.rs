@@ -11,6 +11,7 @@
 pub mod client;
 pub mod config;
 pub mod disk;
+pub mod founder;
 mod host;
 pub mod log;
 pub mod metrics;
@@ -21,4 +22,5 @@ pub mod transport;
 
 pub use client::Client;
 pub use config::NodeConfig;
+pub use founder::Founder;
 pub use node::{Application, Node, StartError};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pbft_core::{ReplicaId, replica::Progress};
+use pbft_core::{ReplicaId, effect::TransferEvent, replica::Progress};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -43,6 +43,8 @@ pub struct Metrics {
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     invalid: Family<ReplicaLabel, Counter>,
+    transfers: Family<ReplicaLabel, Counter>,
+    bad_parts: Family<ReplicaLabel, Counter>,
     sync_seconds: Histograms,
     records_per_sync: Histograms,
     batch_requests: Histograms,
@@ -76,6 +78,8 @@ impl Metrics {
             evidence: Family::default(),
             messages: Family::default(),
             invalid: Family::default(),
+            transfers: Family::default(),
+            bad_parts: Family::default(),
             sync_seconds: histograms(seconds),
             records_per_sync: histograms(counts),
             batch_requests: histograms(counts),
@@ -94,6 +98,8 @@ impl Metrics {
         registry.register("evidence", "Provable faults seen, by what was said twice", m.evidence);
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
+        registry.register("state_transfers", "States taken over from other replicas", m.transfers);
+        registry.register("bad_state_parts", "Wrong parts of a state that others sent", m.bad_parts);
         let unit = Unit::Seconds;
         registry.register_with_unit("log_sync", "Time of one fsync of the log", unit.clone(), m.sync_seconds);
         registry.register("log_records_per_sync", "Records that share an fsync", m.records_per_sync);
@@ -119,6 +125,8 @@ impl Metrics {
             evidence: self.evidence.clone(),
             messages: self.messages.clone(),
             invalid: self.invalid.get_or_create_owned(&label),
+            transfers: self.transfers.get_or_create_owned(&label),
+            bad_parts: self.bad_parts.get_or_create_owned(&label),
             sync_seconds: self.sync_seconds.get_or_create_owned(&label),
             records_per_sync: self.records_per_sync.get_or_create_owned(&label),
             batch_requests: self.batch_requests.get_or_create_owned(&label),
@@ -142,6 +150,8 @@ pub(crate) struct ReplicaMetrics {
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     pub(crate) invalid: Counter,
+    transfers: Counter,
+    bad_parts: Counter,
     sync_seconds: Histogram,
     records_per_sync: Histogram,
     batch_requests: Histogram,
@@ -155,6 +165,14 @@ impl ReplicaMetrics {
 
     pub(crate) fn evidence(&self, kind: &'static str) {
         self.evidence.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
+    }
+
+    pub(crate) fn transfer(&self, event: TransferEvent) {
+        match event {
+            TransferEvent::Done { .. } => drop(self.transfers.inc()),
+            TransferEvent::BadPart { .. } => drop(self.bad_parts.inc()),
+            TransferEvent::Begun { .. } | TransferEvent::Abandoned { .. } => {}
+        }
     }
 
     pub(crate) fn synced(&self, records: usize, took: Duration) {

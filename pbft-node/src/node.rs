@@ -15,7 +15,7 @@ use pbft_core::{
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
-    replica::{Progress, WaitsFor},
+    replica::{EmptyLog, Progress, WaitsFor},
     request_buffer::FairBuffer,
     roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
@@ -30,6 +30,7 @@ pub use crate::host::Failure;
 use crate::{
     config::NodeConfig,
     disk::{OpenError, RealDisk},
+    founder::Founder,
     host::{
         Channels, Internal, log_thread,
         replica_thread::{Clock, ReplicaThread},
@@ -131,14 +132,15 @@ impl Node {
         let disk = RealDisk::open(&config.log_folder)?;
         let mut log = DurableLog::open(disk, config.log.clone())?;
         let records = log.load()?;
-        let record = config.record.as_ref();
+        let founder = Founder::of(&config.log_folder);
+        let (record, empty_log) = (config.record.as_ref(), founder.empty_log());
         let recorder = record.map(|options| {
-            Recorder::begin(options, config.id, &config.protocol, &records, crypto.clone())
+            Recorder::begin(options, config.id, &config.protocol, (&records, empty_log), crypto.clone())
                 .map_err(StartError::Recording)
         });
         let recorder = recorder.transpose()?;
         let signer = recorder.as_ref().map_or_else(|| crypto.clone(), Recorder::crypto);
-        let replica = recover(&config, &signer, records, &mut application.service)?;
+        let replica = recover(&config, &signer, records, empty_log, &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
         let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
 
@@ -191,7 +193,9 @@ impl Node {
             threads.spawn("verify", format!("pbft-verify-{index}"), move || thread.run())?;
         }
         let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
-        threads.spawn("log", "pbft-log".into(), move || log_thread::run(log, &orders, &replies, &of_log))?;
+        threads.spawn("log", "pbft-log".into(), move || {
+            log_thread::run(log, founder, &orders, &replies, &of_log);
+        })?;
         let (orders, replies) = (channels.to_service.1, channels.internal.0.clone());
         let (service, failure) = (application.service, application.failure);
         threads.spawn("service", "pbft-service".into(), move || {
@@ -320,10 +324,12 @@ fn recover<S: Service>(
     config: &NodeConfig,
     crypto: &Arc<dyn Crypto>,
     records: Vec<(pbft_core::storage::LogPosition, pbft_core::storage::Record)>,
+    empty: EmptyLog,
     service: &mut S,
 ) -> Result<Replica, StartError> {
     let buffer = Box::new(FairBuffer::new(config.protocol.buffer.clone()));
-    let recovered = Replica::recover(config.id, config.protocol.clone(), crypto.clone(), buffer, records)?;
+    let (protocol, crypto) = (config.protocol.clone(), crypto.clone());
+    let recovered = Replica::recover(config.id, protocol, crypto, buffer, records, empty)?;
     if let Some(checkpoint) = recovered.checkpoint {
         service.restore(checkpoint.seq, checkpoint.snapshot.as_deref())?;
     }

@@ -12,6 +12,7 @@ use pbft_core::{
     Effect, Now, ReplicaId, ValidConfig,
     crypto::Crypto,
     recording::{Beginning, Moment, RecordedInput, TakesDown, digest_of, frame},
+    replica::EmptyLog,
     storage::{LogPosition, Record},
 };
 
@@ -46,7 +47,7 @@ impl Recorder {
         options: &RecordOptions,
         id: ReplicaId,
         config: &ValidConfig,
-        records: &[(LogPosition, Record)],
+        (records, empty_log): (&[(LogPosition, Record)], EmptyLog),
         crypto: Arc<dyn Crypto>,
     ) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&options.file)?;
@@ -54,7 +55,8 @@ impl Recorder {
         let mut recorder = Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto };
         let config = pbft_core::Config::clone(config);
         recorder.write(
-            &frame(&Beginning { id, config, records: records.len() as u64 }).map_err(io::Error::other)?,
+            &frame(&Beginning { id, config, empty_log, records: records.len() as u64 })
+                .map_err(io::Error::other)?,
         )?;
         for record in records {
             recorder.write(&frame(record).map_err(io::Error::other)?)?;

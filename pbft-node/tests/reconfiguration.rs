@@ -16,6 +16,7 @@ use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
     NodeConfig,
     client::{Client, ClientOptions, Session},
+    founder::Founder,
     metrics::Metrics,
     node::{AddressBook, Application, Node},
 };
@@ -98,6 +99,7 @@ impl Cluster {
         let members = usize::from(self.protocol.replicas.count());
         let first = self.addresses[..members].to_vec();
         let folder = self.folder.path().join(format!("replica-{index}"));
+        Founder::of(&folder).mark().unwrap();
         let mut config = NodeConfig::new(id, self.protocol.clone(), first, folder);
         config.clients = vec![self.client_key.public_key()];
         let application = Application::open(Count { requests: 0, members: None, everyone: self.everyone() });

@@ -7,6 +7,7 @@ mod checkpoint_liar;
 mod clock_liar;
 mod equivocator;
 mod false_new_view;
+mod false_returner;
 mod false_witness;
 mod fetch_flooder;
 mod forger;
@@ -26,6 +27,7 @@ mod signature_flooder;
 mod silent;
 mod silent_primary;
 mod slow_primary;
+mod state_liar;
 mod status_flooder;
 mod twin;
 mod two_faced;
@@ -113,11 +115,15 @@ pub enum Kind {
     Usurper,
     /// Attests false results.
     FalseWitness,
+    /// Hands out wrong states.
+    StateLiar,
+    /// Says that it lost its log, and tells wrong things to who did.
+    FalseReturner,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 33] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -149,6 +155,8 @@ impl Kind {
         Self::GarbageRelay,
         Self::Usurper,
         Self::FalseWitness,
+        Self::StateLiar,
+        Self::FalseReturner,
     ];
 
     /// A replica that lies in this way.
@@ -186,6 +194,8 @@ impl Kind {
             Self::GarbageRelay => Box::new(garbage_relay::GarbageRelay),
             Self::Usurper => Box::new(usurper::Usurper),
             Self::FalseWitness => Box::new(false_witness::FalseWitness),
+            Self::StateLiar => Box::new(state_liar::StateLiar),
+            Self::FalseReturner => Box::new(false_returner::FalseReturner::default()),
         }
     }
 

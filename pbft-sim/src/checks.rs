@@ -149,6 +149,12 @@ impl Checks {
         self.results.on_recovered(replica, executed);
     }
 
+    /// A correct replica took over the state at a checkpoint.
+    pub fn on_taken_over(&mut self, replica: ReplicaId, seq: Seq) {
+        self.execution.on_recovered(replica, seq);
+        self.results.on_taken_over(replica, seq);
+    }
+
     /// A correct replica hands a batch to its service.
     ///
     /// # Errors
@@ -226,6 +232,7 @@ impl Checks {
             Effect::CheckpointTooLarge { seq, .. } | Effect::Diverged { seq, .. } => {
                 Err(Violation::Diverged { replica, seq: *seq })
             }
+            Effect::StateLost(error) => Err(Violation::CannotRestore { replica, error: error.clone() }),
             _ => Ok(()),
         }
     }

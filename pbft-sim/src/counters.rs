@@ -50,6 +50,10 @@ named! {
         ClockSet => "wall clock set to another time",
         /// A slow link held it up.
         Slow => "message on a slow link",
+        /// A disk was replaced by an empty one.
+        Wiped => "disk wiped",
+        /// A replica was away for long.
+        Away => "long absence",
         /// A Byzantine replica was at work.
         Liar => "Byzantine replica",
     }
@@ -114,6 +118,18 @@ named! {
         NullRequest => "null request",
         /// A replica stopped because of its disk, and came back.
         DiskFailure => "stop for a failing disk",
+        /// A replica began to take over a state.
+        TransferBegun => "state transfer begun",
+        /// It stands at the checkpoint.
+        TransferDone => "state transfer done",
+        /// The same, of a service that hands its state on in parts.
+        PartsInstalled => "state transfer of a durable service",
+        /// A peer sent a wrong part.
+        BadPart => "wrong part of a state refused",
+        /// The transfer went on with a later checkpoint.
+        TransferRenewed => "state transfer begun anew",
+        /// A replica that lost its disk votes again.
+        VotesAgain => "vote after a wiped disk",
         /// Nobody heard a quorum.
         Ring => "partition into a ring",
         /// A link worked one way only.

@@ -169,6 +169,11 @@ impl Disk {
         self.look_again()
     }
 
+    /// A new disk.
+    pub fn wipe(&mut self) {
+        *self = Self::default();
+    }
+
     /// A broken disk: the last `lost` records vanish although they were synced.
     pub fn forget_synced(&mut self, lost: usize) {
         self.log.forget_synced(lost);

@@ -77,6 +77,22 @@ pub enum Mishap {
         /// By how much.
         millis: u64,
     },
+    /// A replica goes away for long.
+    Away {
+        /// When.
+        at: Duration,
+        /// Which.
+        replica: ReplicaId,
+        /// For how long.
+        away: Duration,
+    },
+    /// A replica's disk is lost, if the cluster can bear another faulty one then.
+    Wiped {
+        /// When.
+        at: Duration,
+        /// Which.
+        replica: ReplicaId,
+    },
     /// A message is lost.
     Lost(Link, u64),
     /// A message arrives twice.
@@ -120,7 +136,11 @@ impl Script {
                 Mishap::Lost(link, nth) => script.fate_of(link, nth).lost = true,
                 Mishap::Repeated(link, nth) => script.fate_of(link, nth).repeated = true,
                 Mishap::Late(link, nth) => script.fate_of(link, nth).late = true,
-                Mishap::Blackout { .. } | Mishap::Partition { .. } | Mishap::ClockSet { .. } => {}
+                Mishap::Blackout { .. }
+                | Mishap::Partition { .. }
+                | Mishap::ClockSet { .. }
+                | Mishap::Away { .. }
+                | Mishap::Wiped { .. } => {}
             }
         }
         script

@@ -63,6 +63,10 @@ pub struct FaultPlan {
     pub disk_full: Ppm,
     /// How often a replica's wall clock is set to another time.
     pub clock_jumps: u64,
+    /// How often a replica is away for long.
+    pub away: u64,
+    /// How often a disk is lost.
+    pub wipes: u64,
 }
 
 /// What clients ask for.
@@ -168,8 +172,9 @@ impl Plan {
         let byzantine = if calm { Vec::new() } else { byzantine(&mut rng, n) };
         let tuning = tuning(&mut rng);
         let (spares, changes) = changes(seed);
-        // A replica that finds no peer's archive long enough stays behind until there is state transfer.
-        let live = tuning.archive_bytes > SMALL_ARCHIVE;
+        let mut states = Rng::stream(seed, "states");
+        let state_liar = !calm && tuning.archive_bytes <= SMALL_ARCHIVE && states.chance(200_000);
+        let byzantine = if state_liar { state_liars(&mut states, n) } else { byzantine };
         Self {
             seed,
             n,
@@ -177,7 +182,11 @@ impl Plan {
             changes,
             signatures: if rng.chance(20_000) { Signatures::P256 } else { Signatures::Ideal },
             network: if calm { network(&mut rng, seed).calm() } else { network(&mut rng, seed) },
-            faults: if calm { faults(&mut rng, seed).calm() } else { faults(&mut rng, seed) },
+            faults: if calm {
+                faults(&mut rng, seed).calm()
+            } else {
+                faults(&mut rng, seed).with(state_liar)
+            },
             workload: workload(&mut rng, n),
             sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
             execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
@@ -185,8 +194,8 @@ impl Plan {
             service: service(seed),
             skew: rng.pick(&[us(0), ms(20), ms(700)]),
             heal_at: ms(rng.between(1_500, 4_000)),
-            patience: if live { patience(&byzantine, &tuning) } else { ms(1_000) },
-            live,
+            patience: patience(&byzantine, &tuning),
+            live: true,
             sabotage: None,
             outside: if calm { Vec::new() } else { outside(seed, n, &byzantine) },
             byzantine,
@@ -244,6 +253,12 @@ impl Plan {
         u16::try_from(members | joining << self.n).unwrap_or(u16::MAX)
     }
 
+    /// Whether archives hold everything that is ever decided.
+    #[must_use]
+    pub const fn has_archive(&self) -> bool {
+        self.tuning.archive_bytes > SMALL_ARCHIVE
+    }
+
     /// Whether a replica lies.
     #[must_use]
     pub fn is_byzantine(&self, replica: ReplicaId) -> bool {
@@ -282,8 +297,23 @@ impl NetworkPlan {
 }
 
 impl FaultPlan {
+    /// Someone must be away for states to be handed out.
+    fn with(self, state_liar: bool) -> Self {
+        Self { away: if state_liar { self.away.max(2) } else { self.away }, ..self }
+    }
+
     const fn calm(self) -> Self {
-        Self { crash: 0, blackouts: 0, partitions: 0, sync_fails: 0, disk_full: 0, clock_jumps: 0, ..self }
+        Self {
+            crash: 0,
+            blackouts: 0,
+            partitions: 0,
+            sync_fails: 0,
+            disk_full: 0,
+            clock_jumps: 0,
+            away: 0,
+            wipes: 0,
+            ..self
+        }
     }
 }
 
@@ -311,6 +341,7 @@ fn network(rng: &mut Rng, seed: u64) -> NetworkPlan {
 
 fn faults(rng: &mut Rng, seed: u64) -> FaultPlan {
     let mut hosts = Rng::stream(seed, "hosts");
+    let mut absences = Rng::stream(seed, "absent");
     FaultPlan {
         crash: rng.pick(&[0, 0, 500, 2_000, 6_000]),
         blackouts: rng.pick(&[0, 0, 0, 1, 3]),
@@ -321,6 +352,8 @@ fn faults(rng: &mut Rng, seed: u64) -> FaultPlan {
         sync_fails: hosts.pick(&[0, 0, 0, 2_000]),
         disk_full: hosts.pick(&[0, 0, 0, 2_000]),
         clock_jumps: hosts.pick(&[0, 0, 4]),
+        away: absences.pick(&[0, 0, 1, 3]),
+        wipes: absences.pick(&[0, 0, 1, 3]),
     }
 }
 
@@ -346,7 +379,7 @@ fn tuning(rng: &mut Rng) -> Tuning {
         max_in_flight: rng.between(1, window / 2),
         eager_in_flight: rng.pick(&[1, 2, 4]),
         max_batch_requests: rng.pick(&[1, 2, 5, 50]),
-        archive_bytes: rng.pick(&[0, SMALL_ARCHIVE, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20, 1 << 20]),
+        archive_bytes: rng.pick(&[0, 0, SMALL_ARCHIVE, SMALL_ARCHIVE, 1 << 20, 1 << 20, 1 << 20, 1 << 20]),
         status_period: rng.pick(&[ms(30), ms(80), ms(200)]),
         request_timeout: rng.pick(&[ms(250), ms(700), ms(2_000)]),
         rotation_period: rng.pick(&[0, 0, 0, 0, 1, 4]),
@@ -358,6 +391,13 @@ fn tuning(rng: &mut Rng) -> Tuning {
 fn patience(byzantine: &[(ReplicaId, Kind)], tuning: &Tuning) -> Duration {
     let dawdler = byzantine.iter().any(|(_, kind)| kind.dawdles());
     Duration::from_secs(60) + if dawdler { tuning.request_timeout * 120 } else { Duration::ZERO }
+}
+
+/// As many liars as there may be, all about states.
+fn state_liars(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
+    let f = u16::try_from(QuorumSizes::of(n).f()).unwrap_or(0);
+    let first = u16::try_from(rng.below(u64::from(n))).unwrap_or(0);
+    (0..f).map(|next| (ReplicaId::new((first + next) % n), Kind::StateLiar)).collect()
 }
 
 /// At most `f` liars; usually none.

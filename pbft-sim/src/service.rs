@@ -13,7 +13,7 @@ use pbft_core::{
     config::ReplicaSet,
     message::Operation,
     request_buffer::Lane,
-    service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
+    service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost, WrongPart},
     wire,
 };
 use pbft_crypto::{Digest, Domain, Hasher};
@@ -156,6 +156,39 @@ impl PopDue for BTreeSet<(UnixMillis, u64)> {
     }
 }
 
+/// What a durable one hands on, and takes over.
+#[derive(Debug, Default)]
+struct Parts {
+    /// Its checkpoints that peers may fetch.
+    served: BTreeMap<Seq, Vec<u8>>,
+    install: Option<Install>,
+    /// The last state that was taken over.
+    installed: Option<(Seq, Vec<u8>)>,
+}
+
+/// A state on its way. It survives crashes.
+#[derive(Debug)]
+struct Install {
+    seq: Seq,
+    manifest: Vec<Digest>,
+    parts: BTreeMap<u32, Vec<u8>>,
+}
+
+const PART_DOMAIN: Domain = Domain::new("pbft-sim/part/v1");
+const MANIFEST_DOMAIN: Domain = Domain::new("pbft-sim/manifest/v1");
+
+fn part_digest(part: &[u8]) -> Digest {
+    pbft_crypto::digest(PART_DOMAIN, part)
+}
+
+fn manifest_digest(manifest: &[Digest]) -> Digest {
+    let mut hasher = Hasher::new(MANIFEST_DOMAIN);
+    for part in manifest {
+        hasher.update(part.as_bytes());
+    }
+    hasher.finish()
+}
+
 /// Which service a run has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ServiceKind {
@@ -208,19 +241,34 @@ pub struct SimulatedService {
     kept: Option<BTreeMap<Seq, (Executed, Vec<u8>)>>,
     /// Everyone who may be a replica.
     everyone: Arc<ReplicaSet>,
+    at: Seq,
+    parts: Parts,
 }
 
 impl SimulatedService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
     pub fn new(kind: ServiceKind, durable: bool, everyone: Arc<ReplicaSet>) -> Self {
-        Self { kind, machine: Machine::new(kind), kept: durable.then(BTreeMap::new), everyone }
+        let (kept, parts) = (durable.then(BTreeMap::new), Parts::default());
+        Self { kind, machine: Machine::new(kind), kept, everyone, at: Seq::ZERO, parts }
     }
 
     /// What is left of it after a crash.
     #[must_use]
     pub fn after_crash(self) -> Self {
-        Self { machine: Machine::new(self.kind), ..self }
+        Self { machine: Machine::new(self.kind), at: Seq::ZERO, ..self }
+    }
+
+    /// How large a part is: small, so that there are several.
+    const fn part_bytes(&self) -> usize {
+        match self.kind {
+            ServiceKind::Recording => 24,
+            ServiceKind::Ledger => 512,
+        }
+    }
+
+    fn manifest_of(&self, state: &[u8]) -> Vec<Digest> {
+        state.chunks(self.part_bytes()).map(part_digest).collect()
     }
 
     fn members(&self, bits: u16) -> ReplicaSet {
@@ -260,6 +308,7 @@ impl SimulatedService {
 
 impl Service for SimulatedService {
     fn execute(&mut self, batch: &OrderedBatch) -> Executed {
+        self.at = batch.seq;
         let known = self.kept.as_ref().and_then(|kept| kept.get(&batch.seq));
         if let Some((executed, state)) = known
             && let Some(machine) = Machine::decode(self.kind, state)
@@ -279,18 +328,78 @@ impl Service for SimulatedService {
     }
 
     fn checkpoint(&mut self) -> ServiceCheckpoint {
-        let named = ServiceCheckpoint::from_snapshot(self.machine.encode());
-        if self.kept.is_some() { ServiceCheckpoint::durable(named.digest) } else { named }
+        let bytes = self.machine.encode();
+        if self.kept.is_none() {
+            return ServiceCheckpoint::from_snapshot(bytes);
+        }
+        let digest = manifest_digest(&self.manifest_of(&bytes));
+        self.parts.served.insert(self.at, bytes);
+        ServiceCheckpoint::durable(digest)
     }
 
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost> {
         let lost = |why: &str| StateLost { seq, why: why.into() };
+        let installed = self.parts.installed.as_ref().filter(|(at, _)| *at == seq);
         let bytes = match (&self.kept, snapshot) {
+            (Some(_), None) if installed.is_some() => &installed.ok_or_else(|| lost("never installed"))?.1,
             (Some(kept), None) => &kept.get(&seq).ok_or_else(|| lost("never executed"))?.1,
             (None, Some(bytes)) => bytes,
             _ => return Err(lost("a snapshot where none belongs, or none where one does")),
         };
         self.machine = Machine::decode(self.kind, bytes).ok_or_else(|| lost("unreadable snapshot"))?;
+        self.at = seq;
+        Ok(())
+    }
+
+    fn keep_checkpoints(&mut self, needed: &[Seq]) {
+        let newest = self.at;
+        self.parts.served.retain(|seq, _| needed.contains(seq) || *seq >= newest);
+    }
+
+    fn manifest(&mut self, seq: Seq) -> Option<Vec<u8>> {
+        wire::encode(&self.manifest_of(self.parts.served.get(&seq)?)).ok()
+    }
+
+    fn part(&mut self, seq: Seq, index: u32) -> Option<Vec<u8>> {
+        let mut chunks = self.parts.served.get(&seq)?.chunks(self.part_bytes());
+        chunks.nth(usize::try_from(index).ok()?).map(<[u8]>::to_vec)
+    }
+
+    fn begin_install(&mut self, seq: Seq, digest: &Digest, manifest: &[u8]) -> Result<Vec<u32>, WrongPart> {
+        let manifest: Vec<Digest> = wire::decode(manifest).map_err(|_| WrongPart)?;
+        if self.kept.is_none() || manifest_digest(&manifest) != *digest {
+            return Err(WrongPart);
+        }
+        let before = self.parts.install.take().filter(|install| install.manifest == manifest);
+        let parts = before.map(|install| install.parts).unwrap_or_default();
+        let all = 0..u32::try_from(manifest.len()).map_err(|_| WrongPart)?;
+        let missing = all.filter(|index| !parts.contains_key(index)).collect();
+        self.parts.install = Some(Install { seq, manifest, parts });
+        Ok(missing)
+    }
+
+    fn accept_part(&mut self, index: u32, part: &[u8]) -> Result<(), WrongPart> {
+        let install = self.parts.install.as_mut().ok_or(WrongPart)?;
+        let expected = usize::try_from(index).ok().and_then(|index| install.manifest.get(index));
+        if expected != Some(&part_digest(part)) {
+            return Err(WrongPart);
+        }
+        install.parts.insert(index, part.to_vec());
+        Ok(())
+    }
+
+    fn complete_install(&mut self) -> Result<(), StateLost> {
+        let Some(install) = self.parts.install.take() else {
+            return Err(StateLost { seq: self.at, why: "nothing was begun".into() });
+        };
+        let lost = |why: &str| StateLost { seq: install.seq, why: why.into() };
+        if install.parts.len() != install.manifest.len() {
+            return Err(lost("a part is missing"));
+        }
+        let bytes: Vec<u8> = install.parts.values().flatten().copied().collect();
+        Machine::decode(self.kind, &bytes).ok_or_else(|| lost("unreadable parts"))?;
+        self.parts.served.insert(install.seq, bytes.clone());
+        self.parts.installed = Some((install.seq, bytes));
         Ok(())
     }
 }

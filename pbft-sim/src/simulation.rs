@@ -43,6 +43,8 @@ enum Event {
     Answer { from: ReplicaId, client: usize, answer: Answer },
     /// A sync is done.
     Synced { replica: ReplicaId, life: u64 },
+    /// The service answers.
+    Answered { replica: ReplicaId, life: u64 },
     /// The service is done with a batch.
     Executed { replica: ReplicaId, life: u64 },
     /// A replica's timer.
@@ -55,6 +57,10 @@ enum Event {
     AskAgain { client: usize, request: Request },
     /// A crashed replica comes back.
     Restart { replica: ReplicaId },
+    /// A replica crashes and stays away for long.
+    Away { replica: ReplicaId, away: Duration },
+    /// A replica crashes, and its disk is lost.
+    Wipe { replica: ReplicaId },
     /// All replicas crash.
     Blackout,
     /// A wall clock is set.
@@ -287,12 +293,21 @@ impl Simulation {
             Event::Request { to, request } => self.deliver_request(to, request),
             Event::Answer { from, client, answer } => self.deliver_answer(from, client, answer),
             Event::Synced { replica, life } => self.on_synced(replica, life),
+            Event::Answered { replica, life } => self.on_answered(replica, life),
             Event::Executed { replica, life } => self.on_executed(replica, life),
             Event::Timer { replica, life, at } => self.on_timer(replica, life, at),
             Event::ClientTimer { client, at } => self.on_client_timer(client, at),
             Event::Ask { client } => self.ask(client),
             Event::AskAgain { client, request } => self.ask_again(client, request),
             Event::Restart { replica } => self.restart(replica),
+            Event::Away { replica, away } => {
+                self.send_away(replica, away);
+                Ok(())
+            }
+            Event::Wipe { replica } => {
+                self.wipe(replica);
+                Ok(())
+            }
             Event::Blackout => {
                 self.blackout();
                 Ok(())

@@ -105,5 +105,22 @@ pub fn timed(plan: &Plan) -> Vec<Mishap> {
         let (back, millis) = (rng.chance(500_000), rng.between(1, 400));
         mishaps.push(Mishap::ClockSet { at, replica, back, millis });
     }
+    absences(plan, &mut mishaps);
     mishaps
+}
+
+/// Replicas that are away for long, and those whose disks are lost.
+fn absences(plan: &Plan, mishaps: &mut Vec<Mishap>) {
+    let mut rng = Rng::stream(plan.seed, "absences");
+    let span = (Duration::from_millis(5), plan.heal_at);
+    let anyone = |rng: &mut Rng| ReplicaId::new(u16::try_from(rng.below(u64::from(plan.n))).unwrap_or(0));
+    for _ in 0..plan.faults.away {
+        let (at, replica) = (rng.span(span), anyone(&mut rng));
+        let away = rng.span((Duration::from_millis(600), Duration::from_secs(3)));
+        mishaps.push(Mishap::Away { at, replica, away });
+    }
+    for _ in 0..plan.faults.wipes {
+        let (at, replica) = (rng.span(span), anyone(&mut rng));
+        mishaps.push(Mishap::Wiped { at, replica });
+    }
 }

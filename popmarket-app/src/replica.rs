@@ -2,7 +2,7 @@
 
 use std::{
     net::{SocketAddr, TcpListener},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -38,6 +38,12 @@ pub struct ReplicaPlan<'a> {
     pub record: Option<PathBuf>,
 }
 
+/// Where the replica's votes are, below its data.
+#[must_use]
+pub fn log_folder(data: &Path) -> PathBuf {
+    data.join("log")
+}
+
 /// A running replica.
 pub struct Replica {
     /// Its node.
@@ -69,7 +75,7 @@ impl ReplicaPlan<'_> {
         let chain_id = self.genesis.chain_id();
         let service = LedgerService::open(&self.data.join("ledger"), self.genesis, &StoreOptions::default())?;
         let protocol = self.cluster.protocol(chain_id)?;
-        let mut config = NodeConfig::new(self.id, protocol, self.addresses, self.data.join("log"));
+        let mut config = NodeConfig::new(self.id, protocol, self.addresses, log_folder(&self.data));
         config.clients.clone_from(&self.cluster.clients);
         config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
         config.record = self.record.map(RecordOptions::new);

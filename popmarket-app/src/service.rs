@@ -83,7 +83,8 @@ impl LedgerService {
                 None => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
             });
             let (outcomes, made_block) = (outcomes.collect(), applied.block.is_some());
-            let record = BatchRecord { outcomes, after: StateName::of(ledger), made_block };
+            let wake_at = ledger.next_deadline().map(|at| pbft_core::UnixMillis::new(at.value()));
+            let record = BatchRecord { outcomes, after: StateName::of(ledger), made_block, wake_at };
             store.append(batch.seq, &applied, &record)?;
             Ok(record)
         })
@@ -121,9 +122,12 @@ impl Service for LedgerService {
             return Executed::default();
         };
         self.cursor = batch.seq;
-        let wake_at = self.view.read(Ledger::next_deadline);
-        let wake_at = wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
-        Executed { result: record.result(), outcomes: record.outcomes, wake_at, replicas: None }
+        Executed {
+            result: record.result(),
+            wake_at: record.wake_at,
+            outcomes: record.outcomes,
+            replicas: None,
+        }
     }
 
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is

@@ -34,7 +34,7 @@ use codec::{decode, encode};
 pub use evidence::{EvidenceId, MAX_EVIDENCE_EACH};
 pub use records::{BatchRecord, StateName, StoredBlock, TxPlace};
 
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,7 +142,12 @@ impl LedgerStore {
     /// The genesis block counts as the work of batch 0, the state before the first batch.
     fn begin(&self, genesis: &Genesis) -> Result<Ledger, StoreError> {
         let (ledger, applied) = Ledger::begin(genesis)?;
-        let record = BatchRecord { outcomes: Vec::new(), after: StateName::of(&ledger), made_block: true };
+        let record = BatchRecord {
+            outcomes: Vec::new(),
+            after: StateName::of(&ledger),
+            made_block: true,
+            wake_at: None,
+        };
         let mut batch = self.batch_of(Seq::ZERO, &applied, &record);
         batch.insert(&self.meta, "format", encode(&FORMAT));
         batch.insert(&self.meta, "chain", encode(&genesis.chain_id()));

@@ -10,10 +10,18 @@ use std::{
 use ledger::{Amount, Genesis, GenesisAccount, Name, Params, Role, UnixMillis};
 use pbft_crypto::{Address, KeyPair, PublicKey};
 
-use crate::config::{
-    ClusterFile, ConfigFileError, NodeFile, OfficialEntry, ReplicaEntry, write_json, write_key,
-    write_password, write_toml,
+use pbft_node::Founder;
+
+use crate::{
+    config::{
+        ClusterFile, ConfigFileError, NodeFile, OfficialEntry, ReplicaEntry, write_json, write_key,
+        write_password, write_toml,
+    },
+    replica::log_folder,
 };
+
+/// Where a node keeps everything, beside its file.
+const DATA: &str = "data";
 
 /// What to lay out.
 #[derive(Clone, Debug)]
@@ -132,13 +140,17 @@ impl TestnetPlan {
             cluster: "../cluster.toml".into(),
             genesis: "../genesis.json".into(),
             key: "replica.key".into(),
-            data: "data".into(),
+            data: DATA.into(),
             http: self.http_port.map(|port| loopback(port, index)),
             behind_tls: false,
             custody_key: None,
             officials: officials.collect(),
         };
         write_toml(&path, &file)?;
+        let data = folder.join(DATA);
+        let as_error = |source| ConfigFileError::Io { path: data.clone(), source };
+        // The replica has never voted. Who loses its data folder later finds no such mark.
+        Founder::of(&log_folder(&data)).mark().map_err(as_error)?;
         Ok(path)
     }
 }

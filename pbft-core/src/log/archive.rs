@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{ids::Seq, message::CommittedBatch, storage::LogPosition};
 
-/// The most recent final batches, up to a number of bytes.
+/// The most recent final batches, without a gap, up to a number of bytes.
 #[derive(Clone, Debug)]
 pub struct Archive {
     limit: usize,
@@ -37,6 +37,9 @@ impl Archive {
 
     /// Adds a final batch; the oldest make room.
     pub fn push(&mut self, seq: Seq, position: LogPosition, batch: CommittedBatch) {
+        if self.last().is_some_and(|last| last.next() != seq) {
+            self.clear();
+        }
         self.bytes = self.bytes.saturating_add(cost(&batch));
         self.batches.insert(seq, Archived { position, batch });
         while self.bytes > self.limit
@@ -62,6 +65,18 @@ impl Archive {
     #[must_use]
     pub fn first(&self) -> Option<Seq> {
         self.batches.keys().next().copied()
+    }
+
+    /// The newest number that is here.
+    #[must_use]
+    pub fn last(&self) -> Option<Seq> {
+        self.batches.keys().next_back().copied()
+    }
+
+    /// Gives up all of it.
+    pub fn clear(&mut self) {
+        self.batches.clear();
+        self.bytes = 0;
     }
 
     /// The memory in use.

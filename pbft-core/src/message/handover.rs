@@ -46,26 +46,32 @@ pub struct StateSummary {
     pub wake_at: Option<UnixMillis>,
     /// The name of the service's state.
     pub service: Digest,
-    /// The name of the client table.
-    pub clients: Digest,
+    /// Whether that state is a snapshot, left to the log.
+    pub snapshot: bool,
+    /// The names of the encoded client table's chunks ([`crate::client_table::chunk_digests`]).
+    pub clients: Vec<Digest>,
     /// Who decides.
     pub membership: Membership,
 }
 
-const STATE_DOMAIN: Domain = Domain::new("pbft/state/v2");
+const STATE_DOMAIN: Domain = Domain::new("pbft/state/v3");
 
 impl StateSummary {
     /// CK-1: what a checkpoint vote is about.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let Self { seq, time, wake_at, service, clients, membership } = self;
+        let Self { seq, time, wake_at, service, snapshot, clients, membership } = self;
         let mut hasher = Hasher::new(STATE_DOMAIN);
         hasher.update_u64(seq.value());
         hasher.update_u64(time.value());
         hasher.update(&[u8::from(wake_at.is_some())]);
         hasher.update_u64(wake_at.unwrap_or_default().value());
         hasher.update(service.as_bytes());
-        hasher.update(clients.as_bytes());
+        hasher.update(&[u8::from(*snapshot)]);
+        hasher.update_u64(clients.len() as u64);
+        for chunk in clients {
+            hasher.update(chunk.as_bytes());
+        }
         hasher.update_u64(membership.epoch.value());
         hasher.update(membership.replicas.as_bytes());
         // Numbers after which sets take over are never 0.

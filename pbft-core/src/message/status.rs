@@ -23,6 +23,12 @@ pub struct Status {
     pub known: Epoch,
     /// The results of all batches that it executed are certified up to this number.
     pub certified: Seq,
+    /// The oldest batch that it can hand out; past `executed` if there is none.
+    pub first: Seq,
+    /// Whether it votes; not while it does not know what it voted for before it lost its log.
+    pub votes: bool,
+    /// It can go on only once the others have got here.
+    pub needs: Option<Seq>,
 }
 
 /// How far one number got at a replica.

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 
 use pbft_crypto::Digest;
 
-use super::{Replica, Step, outbox::Vote};
+use super::{Replica, Returning, Step, outbox::Vote};
 use crate::{
     certificate::Certificate,
-    client_table,
+    client_table::chunk_digests,
     config::MAX_SNAPSHOT_BYTES,
     effect::Effect,
     evidence::Evidence,
@@ -57,17 +57,18 @@ impl Replica {
             let bytes = MAX_ENCODED_BYTES.saturating_add(1);
             return step.push(Effect::CheckpointTooLarge { seq, bytes, limit: MAX_ENCODED_BYTES });
         };
-        let (time, wake_at) = (self.execution.time, self.execution.wake_at);
         let summary = StateSummary {
             seq,
-            time,
-            wake_at,
+            time: self.execution.time,
+            wake_at: self.execution.wake_at,
             service: service.digest,
-            clients: client_table::digest_of(&clients),
+            snapshot: service.snapshot.is_some(),
+            clients: chunk_digests(&clients),
             membership: self.membership(),
         };
         let digest = summary.digest();
         self.note_summary(&summary);
+        self.keep_state(&summary, &clients, service.snapshot.as_deref());
         let checkpoint = self.sign(Checkpoint { seq, digest });
         let record = Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: checkpoint.clone(),
@@ -87,6 +88,7 @@ impl Replica {
             self.persist_proof(step, proven);
         }
         self.persist_view(step);
+        self.persist_return(step);
         self.try_stabilize(step);
         self.try_hand_over(step);
         self.try_rotate(step);
@@ -121,8 +123,7 @@ impl Replica {
     /// when it moves the low water mark: a replica that is far behind must not fill its log with proofs of others.
     pub(super) fn on_stable(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
         let seq = certificate.statement.seq;
-        let proven = self.checkpoints.proven.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq);
-        if !self.is_checkpoint(seq) || seq <= proven {
+        if !self.is_checkpoint(seq) || seq <= self.proven_seq() {
             return;
         }
         if self.checkpoints.own.is_empty() {
@@ -136,7 +137,7 @@ impl Replica {
         self.try_propose(step);
     }
 
-    fn persist_proof(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
+    pub(super) fn persist_proof(&mut self, step: &mut Step<'_>, certificate: Certificate<Checkpoint>) {
         let position = self.persist(step, Record::Stable(certificate.clone()));
         self.checkpoints.proven = Some(certificate);
         self.checkpoints.proven_position = Some(position);
@@ -168,6 +169,7 @@ impl Replica {
         self.checkpoints.own = self.checkpoints.own.split_off(&low.next());
         self.plan_truncation();
         self.forget_results();
+        self.give_up_old_states(step);
     }
 
     /// CK-6: keeps the newest own checkpoint and the newest proof, everything after them, what is in the window, and
@@ -179,6 +181,7 @@ impl Replica {
             self.checkpoints.proven_position,
             self.views.position,
             self.reconfiguration.position,
+            self.returning.as_ref().and_then(Returning::position),
             self.log.first_needed(),
         ];
         let Some(first) = kept.into_iter().flatten().min() else { return };
@@ -193,6 +196,11 @@ impl Replica {
             Some(Err(held)) => self.checkpoints.truncation = Some(held),
             None => {}
         }
+    }
+
+    /// The newest checkpoint that a quorum is known to have reached.
+    pub(super) fn proven_seq(&self) -> Seq {
+        self.checkpoints.proven.as_ref().map_or(Seq::ZERO, |proven| proven.statement.seq)
     }
 
     /// The newest stable checkpoint that this replica has reached.

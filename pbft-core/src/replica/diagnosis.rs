@@ -113,6 +113,24 @@ pub enum WaitsFor {
         /// The epoch whose replicas are others.
         epoch: Epoch,
     },
+    /// Parts of a state that it takes over.
+    State {
+        /// The checkpoint.
+        seq: Seq,
+        /// How many parts are there.
+        done: u64,
+        /// How many there are, as far as it knows.
+        parts: u64,
+        /// Who was asked.
+        asked: Vec<ReplicaId>,
+    },
+    /// It lost its log: a point from which on it may vote again.
+    Return {
+        /// The stable checkpoint; nothing while it asks the others where they are.
+        votes_from: Option<Seq>,
+        /// Where it is.
+        executed: Seq,
+    },
 }
 
 impl fmt::Display for WaitsFor {
@@ -147,6 +165,19 @@ impl fmt::Display for WaitsFor {
             }
             Self::NewView { view, primary } => {
                 write!(f, "waits for replica {primary} to begin view {view}")
+            }
+            Self::State { seq, done, parts, asked } => {
+                write!(
+                    f,
+                    "is rebuilding: has {done} of {parts} parts of checkpoint {seq}; asked: {}",
+                    List(asked)
+                )
+            }
+            Self::Return { votes_from: Some(from), executed } => {
+                write!(f, "returned without its log: votes again from {from} on, is at {executed}")
+            }
+            Self::Return { votes_from: None, .. } => {
+                f.write_str("returned without its log: asks the others where they are")
             }
         }
     }
@@ -191,6 +222,9 @@ impl Replica {
     pub fn diagnose(&self) -> WaitsFor {
         let executed = self.execution.executed;
         let seq = executed.next();
+        if let Some((seq, done, parts, asked)) = self.transfer.describe() {
+            return WaitsFor::State { seq, done, parts, asked };
+        }
         if !self.execution.is_idle() {
             return WaitsFor::Execution { seq };
         }
@@ -200,6 +234,10 @@ impl Replica {
         }
         if !self.is_member() {
             return WaitsFor::Membership { epoch: self.epoch() };
+        }
+        if let Some(from) = self.votes_from() {
+            let votes_from = Some(from).filter(|from| *from > Seq::ZERO);
+            return WaitsFor::Return { votes_from, executed };
         }
         if !self.views.active {
             return self.diagnose_view();

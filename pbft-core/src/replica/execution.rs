@@ -51,10 +51,10 @@ impl Execution {
 }
 
 impl Replica {
-    /// E-1: the next number, if it is final and the service is free.
+    /// E-1: the next number, if it is final and the service is free. SX-7: not while a state is taken over.
     pub(super) fn try_execute(&mut self, step: &mut Step<'_>) {
         let seq = self.execution.executed.next();
-        if !self.execution.is_idle() {
+        if !self.execution.is_idle() || self.transfer.is_running() {
             return;
         }
         let Some(committed) = self.log.slot(seq).and_then(crate::log::Slot::committed_batch) else { return };

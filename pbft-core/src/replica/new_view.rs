@@ -64,7 +64,7 @@ impl Carried {
 impl Replica {
     /// NV-1: the primary of a view that a quorum wants begins it.
     pub(super) fn try_new_view(&mut self, step: &mut Step<'_>) {
-        if self.views.active || !self.is_primary() {
+        if self.views.active || !self.is_primary() || self.is_returning() {
             return;
         }
         let Some(new_view) = self.make_new_view() else { return };
@@ -78,7 +78,9 @@ impl Replica {
 
     fn make_new_view(&self) -> Option<Box<ProvenNewView>> {
         let votes: Vec<_> = self.views.votes_for(self.view).collect();
-        if votes.len() < self.quorum() {
+        // With its own vote the view begins no earlier than what this replica knows to be stable: SX-10.
+        let own = votes.iter().any(|proven| proven.vote.signer == self.id);
+        if votes.len() < self.quorum() || !own {
             return None;
         }
         let carried = Carried::from_quorum(votes.iter().map(|proven| &proven.vote.statement));
@@ -209,6 +211,9 @@ impl Replica {
     }
 
     pub(super) fn vote_prepare(&mut self, step: &mut Step<'_>, seq: Seq, digest: pbft_crypto::Digest) {
+        if self.is_returning() {
+            return;
+        }
         let prepare = self.sign(Prepare { view: self.view, seq, digest });
         let record = Record::Prepare(prepare.clone());
         let position = self.persist_then_vote(step, record, Vote::Prepare(prepare));

@@ -48,6 +48,11 @@ impl Replica {
 
     /// B-1: proposes at once while few batches are in flight; past that, only full batches.
     pub(super) fn try_propose(&mut self, step: &mut Step<'_>) {
+        self.propose_waiting(step);
+        self.try_fill(step);
+    }
+
+    fn propose_waiting(&mut self, step: &mut Step<'_>) {
         while self.may_propose() {
             let waiting = self.buffer.waiting();
             let full = waiting.requests >= self.config.max_batch_requests
@@ -66,10 +71,19 @@ impl Replica {
         }
     }
 
-    /// B-2: never past half the window, so that no backup's window is overrun.
+    /// SX-11: without anything else to do the primary moves numbers on for a peer that may vote again only later.
+    fn try_fill(&mut self, step: &mut Step<'_>) {
+        while self.may_propose() && self.in_flight() == 0 && self.proposed < self.serving.fill_until {
+            self.propose(step, Vec::new());
+        }
+    }
+
+    /// B-2: never past half the window, so that no backup's window is overrun. SX-7: nor while a state is taken over.
     pub(super) fn may_propose(&self) -> bool {
         let limit = self.log.low().plus(self.config.window / 2).min(self.log.high());
         self.is_primary()
+            && !self.is_returning()
+            && !self.transfer.is_running()
             && self.views.active
             && self.in_flight() < self.config.max_in_flight
             && self.proposed < limit
@@ -179,6 +193,9 @@ impl Replica {
     /// P-3: a quorum agrees, the primary's pre-prepare counted in. Commits, once.
     pub(super) fn try_prepare_quorum(&mut self, step: &mut Step<'_>, seq: Seq) {
         let (view, quorum) = (self.view, self.quorum());
+        if self.is_returning() {
+            return;
+        }
         let Some(slot) = self.log.slot_mut(seq) else { return };
         if slot.prepared || !slot.has_prepare_quorum(view, quorum) {
             return;

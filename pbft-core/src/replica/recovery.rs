@@ -2,8 +2,11 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use serde::{Deserialize, Serialize};
+
 use super::{
-    Attesting, CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Step, Suspicion, Timers, Views,
+    Attesting, CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Returning, StateServing,
+    StateTransfer, Step, Suspicion, Timers, Views,
 };
 use crate::{
     client_table::ClientTable,
@@ -39,8 +42,17 @@ pub struct RecoveredCheckpoint {
     pub snapshot: Option<Vec<u8>>,
 }
 
+/// What it means that a log is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum EmptyLog {
+    /// The replica never wrote to it, so it never voted.
+    New,
+    /// It may have been lost: nobody knows what the replica voted for. It votes again once that does not matter (SX-9).
+    Lost,
+}
+
 impl Replica {
-    /// Rebuilds a replica from its log.
+    /// Rebuilds a replica from its log. What `empty` says counts only if there are no records.
     ///
     /// # Errors
     /// If the log contradicts itself.
@@ -50,6 +62,7 @@ impl Replica {
         crypto: Arc<dyn Crypto>,
         buffer: Box<dyn RequestBuffer>,
         records: Vec<(LogPosition, Record)>,
+        empty: EmptyLog,
     ) -> Result<Recovered, RecoverError> {
         let mut replica = Self {
             id,
@@ -67,6 +80,10 @@ impl Replica {
             held: VecDeque::new(),
             attesting: Attesting::default(),
             catch_up: CatchUp::default(),
+            transfer: StateTransfer::default(),
+            serving: StateServing::default(),
+            returning: (records.is_empty() && empty == EmptyLog::Lost).then(Returning::default),
+            voted: false,
             timers: Timers::default(),
             config,
             crypto,
@@ -76,6 +93,8 @@ impl Replica {
         replica.log.set_window(replica.config.window);
         replica.checkpoints.truncation = None;
         replica.forget_results();
+        replica.serving.clear_desk();
+        replica.voted = !replica.is_returning();
         Ok(Recovered { replica, checkpoint })
     }
 
@@ -118,6 +137,7 @@ impl Replica {
             | Record::Stable(_)
             | Record::NewView(_)
             | Record::Handover(_) => self.id,
+            Record::Returned(_) => self.id,
         };
         let what = "the vote is another replica's";
         if voter == self.id { Ok(()) } else { Err(RecoverError::Contradiction { position, what }) }
@@ -139,6 +159,7 @@ impl Replica {
                 self.checkpoints.proven_position = Some(position);
                 self.replay_stability(position)?;
             }
+            Record::Returned(record) => self.returning = Some(Returning::recorded(record, position)),
             Record::ViewChange(proven) => self.replay_view_change(position, proven),
             Record::NewView(new_view) => self.replay_new_view(position, new_view),
             Record::Handover(handover) => {
@@ -246,17 +267,22 @@ impl Replica {
         self.replay_epoch(record.handovers, &record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
         self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
-        self.checkpoints.own_vote = Some(record.checkpoint);
+        self.checkpoints.own_vote = Some(record.checkpoint.clone());
         self.checkpoints.own_position = Some(position);
         self.attesting.replay(record.certified, &record.results, statement.seq);
+        self.keep_recovered(&record.clients, record.snapshot.as_deref(), &record.summary);
         self.replay_stability(position)?;
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
     }
 
     /// The replicas that decide at a checkpoint, and those that will.
-    fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: &StateSummary) {
+    pub(super) fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: &StateSummary) {
         for handover in handovers {
             self.reconfiguration.learn(handover);
+        }
+        // A state that was taken over may be one of a later epoch.
+        if summary.membership.epoch > self.epoch() {
+            self.enter_epoch(summary.membership.epoch);
         }
         self.reconfiguration.position = None;
         let next = summary.membership.next.clone();

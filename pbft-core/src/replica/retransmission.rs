@@ -25,6 +25,10 @@ const MAX_BYTES_PER_ANSWER: usize = 1 << 20;
 pub(super) struct CatchUp {
     /// How far each peer says it got. Claims only: they cost a question, no more.
     claims: BTreeMap<ReplicaId, Seq>,
+    /// The oldest batch that each peer says it can hand out.
+    firsts: BTreeMap<ReplicaId, Seq>,
+    /// Where a peer needs the others to get, and since when: a need is believed for a while, and then another one.
+    pub(super) needs: BTreeMap<ReplicaId, (Seq, Duration)>,
     /// How often each peer said the same again: who relays what to it changes each time.
     standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
@@ -45,6 +49,8 @@ struct Asked {
 impl CatchUp {
     pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
         self.claims.retain(|peer, _| members.contains(*peer));
+        self.firsts.retain(|peer, _| members.contains(*peer));
+        self.needs.retain(|peer, _| members.contains(*peer));
         self.standing.retain(|peer, _| members.contains(*peer));
         self.asked = self.asked.filter(|asked| members.contains(asked.peer));
     }
@@ -57,6 +63,7 @@ impl CatchUp {
 
 impl Replica {
     pub(super) fn on_start(&mut self, step: &mut Step<'_>) {
+        self.start_return(step);
         self.suspicion.view_entered(step.now.elapsed);
         self.send_status(step);
         self.try_hand_over(step);
@@ -73,10 +80,20 @@ impl Replica {
     fn status(&self) -> Status {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
-        let (view, active, executed) = (self.view, self.views.active, self.execution.executed);
-        let (epoch, known) = (self.epoch(), self.roster().newest().epoch());
-        let (stable, certified) = (self.stable_seq(), self.certified());
-        Status { view, active, executed, stable, slots, epoch, known, certified }
+        let executed = self.execution.executed;
+        Status {
+            view: self.view,
+            active: self.views.active,
+            executed,
+            stable: self.stable_seq(),
+            slots,
+            epoch: self.epoch(),
+            known: self.roster().newest().epoch(),
+            certified: self.certified(),
+            first: self.log.first_available(executed),
+            votes: !self.is_returning(),
+            needs: self.needs(),
+        }
     }
 
     pub(super) fn on_status(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
@@ -84,6 +101,8 @@ impl Replica {
             return;
         }
         let before = self.catch_up.claims.insert(from, status.executed);
+        self.catch_up.firsts.insert(from, status.first);
+        self.note_need(step, from, status);
         self.help_with_checkpoints(step, from, status);
         self.help_with_results(step, from, before, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.
@@ -212,13 +231,16 @@ impl Replica {
 
     /// CU-1: asks one peer that claims to be ahead, another one each time.
     pub(super) fn try_fetch(&mut self, step: &mut Step<'_>) {
+        if self.transfer.is_running() {
+            return;
+        }
         let executed = self.execution.executed;
         let last = self.catch_up.asked.map_or(self.id, |asked| asked.peer);
         let ahead: Vec<_> = self
             .catch_up
             .claims
             .iter()
-            .filter(|(_, claim)| **claim > executed)
+            .filter(|(peer, claim)| **claim > executed && self.hands_out(**peer, executed.next()))
             .map(|(peer, _)| *peer)
             .collect();
         let next = ahead.iter().find(|peer| **peer > last).or_else(|| ahead.first());
@@ -289,6 +311,27 @@ impl Replica {
             slot.recorded_at(position);
         }
         self.try_execute(step);
+    }
+
+    /// Whether a peer has not said that it cannot send this batch any more.
+    fn hands_out(&self, peer: ReplicaId, seq: Seq) -> bool {
+        self.catch_up.firsts.get(&peer).is_none_or(|first| *first <= seq)
+    }
+
+    /// SX-1: a quorum got further, and what lies between is not to be had: one correct peer at least has given it up.
+    pub(super) fn batches_are_gone(&self) -> bool {
+        let (executed, next) = (self.execution.executed, self.execution.executed.next());
+        let gone = |peer: &&ReplicaId| !self.hands_out(**peer, next);
+        let members = self.roster().newest();
+        let ahead = self.catch_up.claims.iter().filter(|(_, claim)| **claim > executed).map(|(peer, _)| peer);
+        let ahead = ahead.filter(|peer| members.replicas.contains(**peer));
+        self.proven_seq() > executed
+            && self.log.committed(next).is_none()
+            && ahead.filter(gone).count() >= members.sizes().weak()
+    }
+
+    pub(super) fn forget_asked(&mut self) {
+        self.catch_up.asked = None;
     }
 
     /// The farthest that a weak quorum of peers claims to have executed: one of them at least is correct.

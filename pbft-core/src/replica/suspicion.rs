@@ -116,6 +116,7 @@ impl Replica {
         // What falls due is work, too, though nobody asks for it: a primary must not hold up deadlines.
         let due = self.execution.wake_at.is_some_and(|at| at <= now.wall);
         let work = due
+            || self.is_needed()
             || self.last_of_epoch().is_some()
             || self.buffer.waiting().requests > 0
             || self.proposed > self.execution.executed;
@@ -129,7 +130,7 @@ impl Replica {
     }
 
     fn judges_primary(&self) -> bool {
-        self.views.active && !self.is_primary() && self.is_member()
+        self.views.active && !self.is_primary() && self.is_member() && !self.is_returning()
     }
 
     /// When to look at the primary next.
@@ -173,7 +174,7 @@ impl Replica {
     }
 
     /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one.
-    fn hears_quorum(&self, now: Duration) -> bool {
+    pub(super) fn hears_quorum(&self, now: Duration) -> bool {
         let limit = self.config.idle_status_period.saturating_mul(2);
         let recent = |(replica, at): &(&ReplicaId, &Duration)| {
             self.config.replicas.contains(**replica) && now.saturating_sub(**at) <= limit

@@ -15,6 +15,10 @@ pub(super) struct Timers {
 }
 
 impl Timers {
+    pub(super) const fn last_progress(&self) -> Option<Duration> {
+        self.last_progress
+    }
+
     pub(super) const fn progressed(&mut self, now: Duration) {
         self.last_progress = Some(now);
     }
@@ -34,6 +38,7 @@ impl Replica {
         self.on_view_change_timer(step);
         self.judge_primary(step);
         self.try_wake_service(step);
+        self.on_transfer_timer(step);
     }
 
     /// ST-1, and CU-1 when nothing has moved since the last time.
@@ -41,6 +46,8 @@ impl Replica {
         self.timers.status_at = step.now.elapsed.saturating_add(self.status_period());
         self.send_status(step);
         self.send_view_change_again(step);
+        self.ask_where_others_are(step);
+        self.watch_gap(step);
         self.judge_service(step);
         if self.is_stalled(step) {
             self.try_fetch(step);
@@ -59,6 +66,9 @@ impl Replica {
             || self.credible_claim() > executed
             || !self.views.active
             || self.last_of_epoch().is_some()
+            || self.is_returning()
+            || self.transfer.is_running()
+            || self.is_needed()
             || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
     }
 
@@ -105,6 +115,7 @@ impl Replica {
             self.timers.forward_at,
             self.wake_service_at(step),
             self.suspect_at(),
+            self.transfer_at(step),
         ];
         let Some(next) = deadlines.into_iter().flatten().min() else { return };
         // A little late is good enough: a deadline that moves by microseconds is not worth a system call.

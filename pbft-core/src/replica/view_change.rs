@@ -70,9 +70,10 @@ impl Views {
 impl Replica {
     /// VC-1: takes no further part in earlier views, and tells what the next primary must not forget.
     pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View) {
-        if !self.is_member() {
+        if !self.is_member() || self.is_returning() {
             return;
         }
+        let view = self.first_askable(view);
         self.suspicion.gave_up();
         self.leave_views_before(view);
         let proven = self.make_view_change();
@@ -138,7 +139,7 @@ impl Replica {
 
     /// VC-4: a weak quorum wants a later view than this replica does, so a correct one does. One replica alone moves
     /// nobody.
-    fn try_join(&mut self, step: &mut Step<'_>) {
+    pub(super) fn try_join(&mut self, step: &mut Step<'_>) {
         let mut wanted: Vec<_> = self.views.votes.values().map(|proven| proven.vote.statement.view).collect();
         wanted.sort_unstable_by(|left, right| right.cmp(left));
         let agreed = wanted.get(self.config.sizes().f()).copied();
@@ -161,9 +162,12 @@ impl Replica {
 
     /// VC-6: the new primary did not begin its view in time either.
     pub(super) fn on_view_change_timer(&mut self, step: &mut Step<'_>) {
-        if !self.views.active && self.views.deadline.is_some_and(|at| step.now.elapsed >= at) {
-            self.start_view_change(step, self.view.next());
+        if self.views.active || self.views.deadline.is_none_or(|at| step.now.elapsed < at) {
+            return;
         }
+        self.views.deadline = None;
+        self.start_view_change(step, self.view.next());
+        self.try_await_new_view(step);
     }
 
     /// VC-7: the network may lose anything, so votes are sent again as long as they are of use.

@@ -19,7 +19,16 @@ impl Verifier {
             Message::Status(status) if status.slots.len() as u64 > self.config.window => {
                 Err(InvalidMessage::LongStatus)
             }
-            Message::Forward(_) | Message::Status(_) | Message::Fetch(_) => Ok(Checks::default()),
+            Message::Forward(_)
+            | Message::Status(_)
+            | Message::Fetch(_)
+            | Message::FetchState(_)
+            | Message::State(_)
+            | Message::Returned(_) => Ok(Checks::default()),
+            Message::Standing(standing) => match &standing.stable {
+                None => Ok(Checks::default()),
+                Some(stable) => self.check_certificate(stable.statement.seq, stable),
+            },
             Message::PrePrepare(proposal) => self.check_proposal(proposal),
             Message::Prepare(prepare) => self.check_prepare(prepare),
             Message::Commit(commit) => self.check_signed(commit.statement.seq, commit),

@@ -8,12 +8,12 @@ use std::{
 
 use pbft_core::{
     Config, Effect, Input, Message, Now, Replica, Request, RequestId, Seq, ValidConfig,
-    config::ReplicaSet,
     crypto::Crypto,
+    effect::TransferEvent,
     message::Operation,
-    replica::Recovered,
+    replica::{EmptyLog, Recovered},
     request_buffer::FairBuffer,
-    service::{AdmitAll, Executed, OrderedBatch, Outcome, ServiceCheckpoint},
+    service::{AdmitAll, OrderedBatch, Outcome, Service},
     storage::{Log, LogPosition, MemoryLog, Record},
     verify::Verifier,
     wire,
@@ -21,13 +21,13 @@ use pbft_core::{
 
 use pbft_crypto::Digest;
 
-use crate::stage::{self, START, config, id, key, public_key};
-
-/// What the service remembers: the requests in the order of execution.
-type Journal = Vec<RequestId>;
+use crate::{
+    journal::{Journal, JournalService},
+    stage::{self, START, config, id, key},
+};
 
 /// The first byte of an operation that asks for other replicas; their ids follow.
-const CHANGE: u8 = 0xee;
+pub(crate) const CHANGE: u8 = 0xee;
 
 /// A request for these replicas.
 pub(crate) fn change_to(client: u8, number: u64, replicas: &[u8]) -> Request {
@@ -39,10 +39,9 @@ struct Node {
     replica: Replica,
     verifier: Verifier,
     log: MemoryLog,
-    journal: Journal,
-    wanted: Option<Arc<ReplicaSet>>,
     /// The results that it has proofs of; a crash takes them away, as an idle disk would.
     certified: BTreeMap<Seq, Digest>,
+    service: JournalService,
     timer: Option<Duration>,
 }
 
@@ -66,6 +65,10 @@ pub(crate) struct Cluster {
     pub(crate) down: Vec<u16>,
     /// Whether replicas are going to change.
     pub(crate) changes: bool,
+    /// How the transfers of states went.
+    pub(crate) transfers: Vec<(u16, TransferEvent)>,
+    /// What a faulty replica says instead.
+    pub(crate) lie: fn(u16, Message) -> Option<Message>,
 }
 
 impl Cluster {
@@ -74,7 +77,18 @@ impl Cluster {
     }
 
     pub(crate) fn from_logs(config: Arc<ValidConfig>, logs: Vec<MemoryLog>) -> Self {
-        let nodes = (0..).zip(logs).map(|(index, log)| node(index, &config, log)).collect();
+        Self::with_services(config, logs, false)
+    }
+
+    /// With services that keep their state durable by themselves.
+    pub(crate) fn durable(n: u16, tweak: impl FnOnce(&mut Config)) -> Self {
+        Self::with_services(config(n, tweak), (0..n).map(|_| MemoryLog::default()).collect(), true)
+    }
+
+    fn with_services(config: Arc<ValidConfig>, logs: Vec<MemoryLog>, durable: bool) -> Self {
+        let fresh = || JournalService::new(durable);
+        let nodes =
+            (0..).zip(logs).map(|(index, log)| node(index, &config, log, fresh(), EmptyLog::New)).collect();
         let mut cluster = Self {
             config,
             nodes,
@@ -88,6 +102,8 @@ impl Cluster {
             sent: Vec::new(),
             down: Vec::new(),
             changes: false,
+            transfers: Vec::new(),
+            lie: |_, message| Some(message),
         };
         for index in 0..u16::try_from(cluster.nodes.len()).unwrap() {
             cluster.step(index, Input::Start);
@@ -98,17 +114,33 @@ impl Cluster {
     /// A new replica, with an empty log. It must be told of the others, and they of it.
     pub(crate) fn join(&mut self) -> u16 {
         let index = u16::try_from(self.nodes.len()).unwrap();
-        self.nodes.push(node(index, &self.config, MemoryLog::default()));
+        let (log, service) = (MemoryLog::default(), JournalService::new(false));
+        self.nodes.push(node(index, &self.config, log, service, EmptyLog::New));
         self.step(index, Input::Start);
         index
     }
 
     /// A replica dies and comes back from its log.
     pub(crate) fn restart(&mut self, index: u16) {
-        let log = std::mem::take(&mut self.nodes[usize::from(index)].log);
-        self.nodes[usize::from(index)] = node(index, &self.config.clone(), log);
+        let seat = &mut self.nodes[usize::from(index)];
+        let (log, service) = (std::mem::take(&mut seat.log), std::mem::take(&mut seat.service));
+        *seat = node(index, &self.config, log, service, EmptyLog::New);
         self.down.retain(|down| *down != index);
         self.step(index, Input::Start);
+    }
+
+    /// A replica dies, and comes back with an empty disk.
+    pub(crate) fn lose_disk(&mut self, index: u16, durable: bool) {
+        let service = JournalService::new(durable);
+        let seat = &mut self.nodes[usize::from(index)];
+        *seat = node(index, &self.config, MemoryLog::default(), service, EmptyLog::Lost);
+        self.down.retain(|down| *down != index);
+        self.step(index, Input::Start);
+    }
+
+    /// Its service can hand out no checkpoint any more.
+    pub(crate) fn forget_served(&mut self, index: u16) {
+        self.nodes[usize::from(index)].service.forget_newest();
     }
 
     /// The view of a replica, and whether it takes part in it.
@@ -164,8 +196,8 @@ impl Cluster {
             self.elapsed += Duration::from_millis(50);
             for index in 0..u16::try_from(self.nodes.len()).unwrap() {
                 let now = self.elapsed;
-                let due = self.nodes[usize::from(index)].timer.take_if(|at| *at <= now).is_some();
-                if due && !self.down.contains(&index) {
+                let up = !self.down.contains(&index);
+                if up && self.nodes[usize::from(index)].timer.take_if(|at| *at <= now).is_some() {
                     self.step(index, Input::Timer);
                 }
             }
@@ -209,7 +241,11 @@ impl Cluster {
     }
 
     pub(crate) fn journal(&self, index: u16) -> &Journal {
-        &self.nodes[usize::from(index)].journal
+        &self.nodes[usize::from(index)].service.journal
+    }
+
+    pub(crate) fn service(&self, index: u16) -> &JournalService {
+        &self.nodes[usize::from(index)].service
     }
 
     /// The proofs of results that a replica got in its present life.
@@ -264,8 +300,13 @@ impl Cluster {
             Effect::Certified(certificate) => {
                 node.certified.insert(certificate.statement.seq, certificate.statement.digest);
             }
+            Effect::Ask(question) => return Some(Input::Answered(question.put_to(&mut node.service))),
+            Effect::Transfer(event) => self.transfers.push((index, event)),
             Effect::Decline { .. } => {}
-            Effect::Evidence(_) | Effect::CheckpointTooLarge { .. } | Effect::Diverged { .. } => {
+            Effect::Evidence(_)
+            | Effect::CheckpointTooLarge { .. }
+            | Effect::Diverged { .. }
+            | Effect::StateLost(_) => {
                 panic!("all replicas are correct: {effect:?}")
             }
         }
@@ -273,6 +314,7 @@ impl Cluster {
     }
 
     fn post(&mut self, from: u16, to: &[u16], message: Message) {
+        let Some(message) = (self.lie)(from, message) else { return };
         let bytes: Arc<[u8]> = wire::encode(&message).unwrap().into();
         self.queue.extend(to.iter().map(|to| (from, *to, bytes.clone())));
         self.sent.push((from, message));
@@ -281,42 +323,31 @@ impl Cluster {
     fn execute(&mut self, index: u16, batch: &OrderedBatch, checkpoint: bool) -> Input {
         let first = self.order.entry(batch.seq).or_insert_with(|| batch.clone());
         assert_eq!(first, batch, "one order for all");
-        let node = &mut self.nodes[usize::from(index)];
-        let mut outcomes = Vec::new();
-        for request in &batch.requests {
-            assert!(!node.journal.contains(&request.id()), "exactly once");
-            node.journal.push(request.id());
-            if let [CHANGE, ids @ ..] = request.operation.as_bytes() {
-                let member = |index: &u8| (id((*index).into()), public_key((*index).into()));
-                node.wanted = Some(Arc::new(ReplicaSet::of(ids.iter().map(member))));
-            }
-            outcomes.push(Outcome::Applied(node.journal.len().to_le_bytes().to_vec()));
-        }
-        let snapshot = || wire::encode(&(&node.journal, &node.wanted.as_deref())).unwrap();
-        let checkpoint = checkpoint.then(|| ServiceCheckpoint::from_snapshot(snapshot()));
-        let result = (!batch.requests.is_empty()).then(|| result_of(&node.journal));
-        let executed = Executed { outcomes, wake_at: None, replicas: node.wanted.clone(), result };
-        Input::Executed { executed, checkpoint }
+        let service = &mut self.nodes[usize::from(index)].service;
+        let executed = service.execute(batch);
+        Input::Executed { executed, checkpoint: checkpoint.then(|| service.checkpoint()) }
     }
 }
 
-fn node(index: u16, config: &Arc<ValidConfig>, mut log: MemoryLog) -> Node {
+fn node(
+    index: u16,
+    config: &Arc<ValidConfig>,
+    mut log: MemoryLog,
+    mut service: JournalService,
+    empty: EmptyLog,
+) -> Node {
     let crypto: Arc<dyn Crypto> = key(index);
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
     let records = log.load().unwrap();
-    let recovered = Replica::recover(id(index), config.clone(), crypto.clone(), buffer, records);
+    let recovered = Replica::recover(id(index), config.clone(), crypto.clone(), buffer, records, empty);
     let Recovered { replica, checkpoint } = recovered.unwrap();
-    let snapshot = checkpoint.and_then(|checkpoint| checkpoint.snapshot);
-    let (journal, wanted): (Journal, Option<ReplicaSet>) =
-        snapshot.map_or_else(Default::default, |bytes| wire::decode(&bytes).unwrap());
+    match checkpoint {
+        Some(checkpoint) => service.restore(checkpoint.seq, checkpoint.snapshot.as_deref()).unwrap(),
+        None => service = service.begun_anew(),
+    }
     let mut verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
     verifier.update(replica.roster().clone());
-    let (wanted, certified) = (wanted.map(Arc::new), BTreeMap::new());
-    Node { replica, verifier, log, journal, wanted, certified, timer: None }
-}
-
-fn result_of(journal: &Journal) -> Digest {
-    ServiceCheckpoint::from_snapshot(wire::encode(journal).unwrap()).digest
+    Node { replica, verifier, log, service, certified: BTreeMap::new(), timer: None }
 }
 
 /// A few requests of two clients.

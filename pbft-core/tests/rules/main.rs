@@ -4,6 +4,7 @@
 //! [`view_messages`]. [`cluster`] holds a whole cluster.
 
 mod cluster;
+mod journal;
 mod stage;
 mod view_messages;
 
@@ -20,6 +21,8 @@ mod reconfiguration;
 mod requests;
 mod restart;
 mod retransmission;
+mod returning;
+mod state_transfer;
 mod suspicion;
 mod verification;
 mod view_change;

@@ -316,6 +316,9 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
             epoch: Epoch::ZERO,
             known: Epoch::ZERO,
             certified: executed,
+            first: Seq::new(1),
+            votes: true,
+            needs: None,
         })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");

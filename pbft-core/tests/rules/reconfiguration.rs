@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use pbft_core::{Effect, Epoch, Message, config::ConfigError, error::InvalidMessage, message::Handover};
+use pbft_core::{
+    Effect, Epoch, Message, config::ConfigError, effect::TransferEvent, error::InvalidMessage,
+    message::Handover,
+};
 
 use crate::{
     cluster::{Cluster, change_to, requests},
@@ -284,4 +287,51 @@ fn a_replica_alone_learns_of_a_handover_and_tells_its_host() {
     assert_eq!(stage.replica.epoch(), Epoch::ZERO, "it has to get there first");
     let again = stage.hear(1, &Message::Handover(Box::new(handover())));
     assert!(!again.iter().any(|effect| matches!(effect, Effect::Reconfigured(_))));
+}
+
+/// A joiner that finds no batches takes over a state, and with it the epoch; the way there is in its log.
+#[test]
+fn sx_6_re_4_a_joiner_takes_over_a_state_of_a_later_epoch() {
+    for restart in [false, true] {
+        let mut cluster = Cluster::new(4, |config| {
+            config.archive_bytes = 0;
+            config.max_batch_requests = 1;
+        });
+        cluster.changes = true;
+        cluster.complete(&requests(9));
+        let joiner = cluster.join();
+        cluster.down = vec![joiner];
+        cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+        reach(&mut cluster, &[0, 1, 2, 3], 1);
+        cluster.complete(&requests(30));
+        cluster.down.clear();
+        reach(&mut cluster, &[0, 1, 2, 3, joiner], 1);
+        let done =
+            |(at, event): &(u16, TransferEvent)| *at == joiner && matches!(event, TransferEvent::Done { .. });
+        assert!(cluster.transfers.iter().any(done), "{:?}", cluster.transfers);
+        if restart {
+            cluster.restart(joiner);
+            assert_eq!(epochs(&cluster, &[joiner]), [1]);
+        }
+        // With the joiner's vote it takes four of five.
+        cluster.down = vec![1];
+        cluster.complete(&requests(40));
+        assert_eq!(cluster.journal(joiner), cluster.journal(0));
+    }
+}
+
+/// SX-8: who lost its log after others took over must hear of them before it can tell what it may have voted for.
+#[test]
+fn sx_8_a_replica_that_lost_its_disk_learns_who_the_others_are() {
+    let mut cluster = cluster();
+    let joiner = cluster.join();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3, joiner], 1);
+    cluster.complete(&(0..6).map(|number| request(7, number)).collect::<Vec<_>>());
+    cluster.lose_disk(3, false);
+    cluster.pass(Duration::from_secs(40));
+    reach(&mut cluster, &[0, 1, 2, 3, joiner], 1);
+    assert_eq!(cluster.replica(3).votes_from(), None, "{:?}", cluster.replica(3).diagnose());
+    cluster.down = vec![1];
+    cluster.complete(&(0..12).map(|number| request(7, number)).collect::<Vec<_>>());
 }

@@ -14,6 +14,7 @@ use pbft_core::{
         Batch, Checkpoint, Commit, CommittedBatch, Operation, PrePrepare, Prepare, Proposal, Signed,
         SlotStatus, Statement, Status,
     },
+    replica::EmptyLog,
     request_buffer::FairBuffer,
     service::{AdmitAll, Executed, Outcome, ServiceCheckpoint},
     storage::{Log, LogPosition, MemoryLog, Record},
@@ -256,7 +257,7 @@ pub(crate) fn recover_from(
 ) -> Result<Replica, pbft_core::error::RecoverError> {
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
     let crypto: Arc<dyn Crypto> = key(index);
-    Ok(Replica::recover(id(index), config.clone(), crypto, buffer, records)?.replica)
+    Ok(Replica::recover(id(index), config.clone(), crypto, buffer, records, EmptyLog::New)?.replica)
 }
 
 // --- What effects say ---------------------------------------------------------------------------------------------
@@ -324,5 +325,8 @@ pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Messag
         epoch: Epoch::ZERO,
         known: Epoch::ZERO,
         certified: seq(executed),
+        first: seq(1),
+        votes: true,
+        needs: None,
     })
 }

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    Input, Message, Now, Replica, UnixMillis, crypto::Crypto, request_buffer::FairBuffer, service::AdmitAll,
-    storage::Record, verify::Verifier, wire,
+    Input, Message, Now, Replica, UnixMillis, crypto::Crypto, replica::EmptyLog, request_buffer::FairBuffer,
+    service::AdmitAll, storage::Record, verify::Verifier, wire,
 };
 
 use crate::values::{self, config, id, key};
@@ -20,7 +20,8 @@ impl Target {
         let config = config();
         let crypto: Arc<dyn Crypto> = key(2);
         let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
-        let recovered = Replica::recover(id(2), config.clone(), crypto.clone(), buffer, Vec::new());
+        let recovered =
+            Replica::recover(id(2), config.clone(), crypto.clone(), buffer, Vec::new(), EmptyLog::New);
         let verifier = Verifier::new(config, crypto, Arc::new(AdmitAll));
         Self { replica: recovered.unwrap().replica, verifier }
     }
@@ -69,7 +70,7 @@ fn mistake_28_no_change_of_a_record_panics() {
             let position = pbft_core::storage::LogPosition::new(1);
             let buffer = Box::new(FairBuffer::new(config().buffer.clone()));
             let crypto: Arc<dyn Crypto> = key(2);
-            _ = Replica::recover(id(2), config(), crypto, buffer, vec![(position, record)]);
+            _ = Replica::recover(id(2), config(), crypto, buffer, vec![(position, record)], EmptyLog::New);
         }
     }
 }

@@ -94,9 +94,9 @@ fn kinds_are_numbered_from_zero_without_a_gap() {
     let tags = |encoded: Vec<Vec<u8>>| encoded.iter().map(|bytes| bytes[1]).collect::<Vec<_>>();
     let messages = tags(values::messages().iter().map(|m| wire::encode(m).unwrap()).collect());
     let records = tags(values::records().iter().map(|r| wire::encode(r).unwrap()).collect());
-    assert_eq!((messages, records), ((0..14).collect(), (0..10).collect()));
+    assert_eq!((messages, records), ((0..18).collect(), (0..11).collect()));
     let names: BTreeSet<_> = values::messages().iter().map(Message::kind).collect();
-    assert_eq!(names.len(), 14);
+    assert_eq!(names.len(), 18);
 }
 
 #[test]
@@ -148,7 +148,8 @@ fn digests_are_frozen() {
     let change = values::change();
     let successor = values::config().succeeded_by(change.replicas, change.after).unwrap();
     frozen.bytes("digest-epoch", successor.domain().as_bytes());
-    frozen.bytes("digest-clients", client_table::digest_of(b"table").as_bytes());
+    frozen.value("state-summary", &values::summary(None));
+    frozen.bytes("digest-clients-chunk", client_table::chunk_digest(b"table").as_bytes());
     let snapshot = ServiceCheckpoint::from_snapshot(b"state".to_vec());
     frozen.bytes("digest-snapshot", snapshot.digest.as_bytes());
     frozen.bytes("digest-replica-set", values::config().replicas.digest().as_bytes());

@@ -10,11 +10,12 @@ use pbft_core::{
     crypto::P256Crypto,
     evidence::Evidence,
     message::{
-        Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, Handover, Membership, NewView,
-        Operation, PrePrepare, Prepare, PreparedCertificate, Proposal, ProvenNewView, ProvenViewChange,
-        Signed, SlotStatus, StateSummary, Statement, Status, ViewChange,
+        Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, FetchState, Handover,
+        Membership, NewView, Operation, PartBytes, PrePrepare, Prepare, PreparedCertificate, Proposal,
+        ProvenNewView, ProvenViewChange, Returned, Signed, SlotStatus, Standing, State, StatePart,
+        StateSummary, Statement, Status, ViewChange,
     },
-    storage::{CheckpointRecord, Record},
+    storage::{CheckpointRecord, Record, ReturnRecord},
 };
 use pbft_crypto::{Digest, KeyPair};
 
@@ -132,7 +133,8 @@ pub(crate) fn summary(next: Option<Change>) -> StateSummary {
         time: TIME,
         wake_at: Some(TIME.next()),
         service: Digest::from_bytes([3; 32]),
-        clients: Digest::from_bytes([4; 32]),
+        snapshot: true,
+        clients: vec![Digest::from_bytes([4; 32]), Digest::from_bytes([5; 32])],
         membership: Membership {
             epoch: Epoch::ZERO,
             replicas: config().replicas.digest(),
@@ -165,6 +167,9 @@ fn status() -> Status {
         epoch: Epoch::new(1),
         known: Epoch::new(2),
         certified: Seq::new(1028),
+        first: Seq::new(3),
+        votes: true,
+        needs: Some(Seq::new(4)),
     }
 }
 
@@ -191,6 +196,19 @@ pub(crate) fn messages() -> Vec<Message> {
         Message::Handover(Box::new(handover())),
         Message::Attestation(sign(2, attestation())),
         Message::Certified(certificate(attestation())),
+        Message::FetchState(FetchState { seq: STABLE, part: StatePart::Service(5) }),
+        Message::State(State {
+            seq: STABLE,
+            part: StatePart::Clients(6),
+            content: Some(PartBytes(vec![7, 8])),
+        }),
+        Message::Returned(Returned { since: TIME }),
+        Message::Standing(Standing {
+            since: TIME,
+            epoch: Epoch::new(1),
+            view: VIEW,
+            stable: Some(certificate(checkpoint())),
+        }),
     ]
 }
 
@@ -215,5 +233,6 @@ pub(crate) fn records() -> Vec<Record> {
         Record::ViewChange(Box::new(view_change(2))),
         Record::NewView(Box::new(new_view())),
         Record::Handover(Box::new(handover())),
+        Record::Returned(ReturnRecord { votes_from: Some(STABLE), last_view: VIEW, epoch: Epoch::new(1) }),
     ]
 }

@@ -8,7 +8,7 @@ use pbft_core::{
     certificate::Certificate,
     evidence::Evidence,
     message::Attestation,
-    service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
+    service::{Executed, OrderedBatch, ServiceAnswer, ServiceCheckpoint, ServiceQuestion, StateLost},
     storage::{Durable, LogPosition, Record},
 };
 use pbft_crypto::Digest;
@@ -64,6 +64,7 @@ pub(crate) enum Internal {
     Start,
     Durable(Durable),
     Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
+    Answered(ServiceAnswer),
     Failed(Failure),
     Stop,
 }
@@ -93,6 +94,8 @@ pub(crate) enum ToService {
     },
     Certified(Certificate<Attestation>),
     Evidence(Evidence),
+    /// Answered by [`Internal::Answered`].
+    Ask(ServiceQuestion),
 }
 
 /// All channels between the threads of one node.
@@ -102,7 +105,7 @@ pub(crate) struct Channels {
     pub(crate) inputs: (Sender<External>, Receiver<External>),
     /// Unbounded, but the protocol's window bounds what can be in it.
     pub(crate) to_log: (Sender<ToLog>, Receiver<ToLog>),
-    /// As above: one batch at a time, and the certificates of those in the window.
+    /// As above: one batch and one question at a time, and the certificates of those in the window.
     pub(crate) to_service: (Sender<ToService>, Receiver<ToService>),
 }
 

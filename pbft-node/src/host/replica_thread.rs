@@ -8,6 +8,7 @@ use std::{
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use pbft_core::{
     Effect, Input, Now, Replica, UnixMillis,
+    effect::TransferEvent,
     evidence::Evidence,
     network::Network,
     recording::RecordedInput,
@@ -97,6 +98,7 @@ impl Event {
             Self::Internal(Internal::Executed { executed, checkpoint }) => {
                 Ok(Input::Executed { executed, checkpoint })
             }
+            Self::Internal(Internal::Answered(answer)) => Ok(Input::Answered(answer)),
             Self::Internal(Internal::Failed(failure)) => Err(End::Failed(failure)),
             Self::Internal(Internal::Stop) => Err(End::Stopped),
         }
@@ -190,6 +192,11 @@ impl ReplicaThread {
                 self.metrics.certified.inc();
                 let _ = self.to_service.send(ToService::Certified(certificate));
             }
+            Effect::Ask(question) => {
+                let _ = self.to_service.send(ToService::Ask(question));
+            }
+            Effect::Transfer(event) => self.report(event),
+            Effect::StateLost(lost) => return Err(End::Failed(Failure::Service(lost))),
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),
             Effect::Reconfigured(roster) => {
@@ -213,6 +220,20 @@ impl ReplicaThread {
         }
         if let Some(connection) = last {
             self.transport.answer(connection, answer);
+        }
+    }
+
+    fn report(&self, event: TransferEvent) {
+        self.metrics.transfer(event);
+        match event {
+            TransferEvent::Begun { seq } => {
+                tracing::info!(%seq, "takes over the state at a checkpoint of others")
+            }
+            TransferEvent::Done { seq } => tracing::info!(%seq, "has taken over the state at a checkpoint"),
+            TransferEvent::Abandoned { seq } => tracing::info!(%seq, "nobody has this checkpoint any more"),
+            TransferEvent::BadPart { peer, seq, part } => {
+                tracing::warn!(%peer, %seq, ?part, "a replica sent a wrong part of its state");
+            }
         }
     }
 

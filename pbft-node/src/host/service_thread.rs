@@ -1,4 +1,4 @@
-//! Executes batches, one after the other.
+//! Executes batches, one after the other, and answers the replica's questions.
 
 use std::time::Instant;
 
@@ -46,6 +46,7 @@ fn carry_out<S: Service>(service: &mut S, order: ToService, metrics: &ReplicaMet
             service.evidence(evidence);
             None
         }
+        ToService::Ask(question) => Some(Internal::Answered(question.put_to(service))),
     }
 }
 

@@ -220,6 +220,9 @@ pub(crate) fn message(number: u64) -> Message {
         epoch,
         known,
         certified: seq,
+        first: seq.next(),
+        votes: true,
+        needs: None,
     })
 }
 

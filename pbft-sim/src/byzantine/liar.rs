@@ -63,5 +63,8 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
         slots: (0..length).map(|_| kit.rng.pick(&slot)).collect(),
         epoch: kit.rng.pick(&[truth.epoch, truth.epoch, truth.epoch, Epoch::ZERO, truth.epoch.next()]),
         known: kit.rng.pick(&[truth.known, truth.known, Epoch::ZERO, Epoch::new(u64::MAX)]),
+        first: kit.rng.pick(&far),
+        votes: true,
+        needs: None,
     }
 }

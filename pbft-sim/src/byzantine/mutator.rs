@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use pbft_core::{
     Message, ReplicaId, Seq, View,
-    message::{Batch, Proposal, Signed, Statement},
+    message::{Batch, Proposal, Returned, Signed, Statement},
 };
 use pbft_crypto::Digest;
 
@@ -47,6 +47,19 @@ fn mutated(kit: &mut Kit<'_>, message: Message) -> Message {
             fetch.after = by_one(kit, fetch.after);
             Message::Fetch(fetch)
         }
+        Message::FetchState(mut fetch) => {
+            fetch.seq = by_one(kit, fetch.seq);
+            Message::FetchState(fetch)
+        }
+        Message::State(mut state) => {
+            state.seq = by_one(kit, state.seq);
+            Message::State(state)
+        }
+        Message::Standing(mut standing) => {
+            standing.view = View::new(by_one(kit, Seq::new(standing.view.value())).value());
+            Message::Standing(standing)
+        }
+        Message::Returned(returned) => Message::Returned(Returned { since: returned.since.next() }),
         Message::Committed(mut committed) => {
             let statement = &mut committed.certificate.statement;
             mutate(kit, &mut statement.view, &mut statement.seq, &mut statement.digest);

@@ -34,6 +34,9 @@ impl Behaviour for StatusFlooder {
                 slots: vec![SlotStatus::Empty; slots],
                 epoch: status.epoch,
                 known: kit.rng.pick(&[Epoch::ZERO, status.known]),
+                first: status.first,
+                votes: true,
+                needs: None,
             };
             self.left = self.left.saturating_sub(6);
             for _ in 0..6 {

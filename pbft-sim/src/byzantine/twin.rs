@@ -4,8 +4,8 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use pbft_core::{
-    Effect, Input, Message, Now, Replica, ReplicaId, request_buffer::FairBuffer, service::Service,
-    storage::Durable,
+    Effect, Input, Message, Now, Replica, ReplicaId, replica::EmptyLog, request_buffer::FairBuffer,
+    service::Service, storage::Durable,
 };
 
 use super::{Behaviour, Kit};
@@ -44,6 +44,9 @@ impl Twin {
                         let checkpoint = checkpoint.then(|| service.checkpoint());
                         inputs.push_back(Input::Executed { executed, checkpoint });
                     }
+                    Effect::Ask(question) => {
+                        inputs.push_back(Input::Answered(question.put_to(&mut service)));
+                    }
                     Effect::Send(to, message) if self.is_friend(to) => kit.send(to, &message),
                     Effect::Broadcast(message) => {
                         let all: Vec<_> = kit.config.replicas.ids().filter(|to| *to != kit.id).collect();
@@ -61,7 +64,8 @@ impl Twin {
 
 fn instance(kit: &Kit<'_>) -> Option<(Replica, SimulatedService)> {
     let buffer = Box::new(FairBuffer::new(kit.config.buffer.clone()));
-    let new = Replica::recover(kit.id, kit.config.clone(), kit.crypto.clone(), buffer, Vec::new());
+    let new =
+        Replica::recover(kit.id, kit.config.clone(), kit.crypto.clone(), buffer, Vec::new(), EmptyLog::New);
     let everyone = Arc::new(kit.config.replicas.clone());
     Some((new.ok()?.replica, SimulatedService::new(kit.service, false, everyone)))
 }
@@ -77,7 +81,7 @@ impl Behaviour for Twin {
         let (first, second) = match input {
             Input::Message { from, .. } => (!self.is_friend(*from), self.is_friend(*from)),
             Input::Request { .. } | Input::Timer => (true, true),
-            Input::Start | Input::Durable(_) | Input::Executed { .. } => (true, false),
+            Input::Start | Input::Durable(_) | Input::Executed { .. } | Input::Answered(_) => (true, false),
         };
         if second {
             self.step_second(kit, now, input.clone());

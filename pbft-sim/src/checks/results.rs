@@ -23,6 +23,8 @@ struct Kept {
     now: BTreeSet<Seq>,
     in_this_life: BTreeSet<Seq>,
     at_checkpoint: BTreeMap<Seq, BTreeSet<Seq>>,
+    /// It took over a state at this number: what came before is not its to keep.
+    floor: Seq,
 }
 
 impl Results {
@@ -35,8 +37,18 @@ impl Results {
     /// A correct replica is back, with a service that has what it had at that checkpoint.
     pub(super) fn on_recovered(&mut self, replica: ReplicaId, executed: Seq) {
         let kept = self.0.entry(replica).or_default();
-        kept.now = kept.at_checkpoint.get(&executed).cloned().unwrap_or_default();
+        let at_checkpoint = kept.at_checkpoint.get(&executed).cloned();
+        if at_checkpoint.is_none() && executed > Seq::ZERO {
+            kept.floor = kept.floor.max(executed);
+        }
+        kept.now = at_checkpoint.unwrap_or_default();
         kept.in_this_life.clear();
+    }
+
+    /// A correct replica took over a state.
+    pub(super) fn on_taken_over(&mut self, replica: ReplicaId, seq: Seq) {
+        let kept = self.0.entry(replica).or_default();
+        kept.floor = kept.floor.max(seq);
     }
 
     /// A correct replica hands a certificate to its service; the result of that number is known to be `result`.
@@ -60,7 +72,7 @@ impl Results {
     /// Whether the service of a replica has the certificates of all these numbers.
     pub(super) fn has_all(&self, replica: ReplicaId, mut numbers: impl Iterator<Item = Seq>) -> bool {
         let kept = self.0.get(&replica);
-        numbers.all(|seq| kept.is_some_and(|kept| kept.now.contains(&seq)))
+        numbers.all(|seq| kept.is_some_and(|kept| kept.now.contains(&seq) || seq <= kept.floor))
     }
 }
 

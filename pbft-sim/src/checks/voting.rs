@@ -127,7 +127,11 @@ fn votes_in(judge: &Judge<'_>, message: &Message) -> Vec<Vote> {
         | Message::Committed(_)
         | Message::Stable(_)
         | Message::Handover(_)
-        | Message::Certified(_) => vec![],
+        | Message::Certified(_)
+        | Message::FetchState(_)
+        | Message::State(_)
+        | Message::Returned(_)
+        | Message::Standing(_) => vec![],
     }
 }
 
@@ -150,6 +154,10 @@ fn votes_in_record(judge: &Judge<'_>, record: &Record) -> Vec<Vote> {
         Record::Checkpoint(record) => votes_in(judge, &Message::Checkpoint(record.checkpoint.clone())),
         Record::ViewChange(proven) => votes_in(judge, &Message::ViewChange(proven.clone())),
         Record::NewView(proven) => votes_in(judge, &Message::NewView(proven.clone())),
-        Record::Committed(_) | Record::CaughtUp(_) | Record::Stable(_) | Record::Handover(_) => vec![],
+        Record::Committed(_)
+        | Record::CaughtUp(_)
+        | Record::Stable(_)
+        | Record::Handover(_)
+        | Record::Returned(_) => vec![],
     }
 }

@@ -1,6 +1,8 @@
 //! Crashes, restarts, partitions; the end of faults, and what must be true some time after it.
 
-use pbft_core::{Input, ReplicaId, RequestNumber, storage::LogPosition};
+use core::time::Duration;
+
+use pbft_core::{Input, ReplicaId, RequestNumber, quorum::QuorumSizes, storage::LogPosition};
 
 use super::{Event, Simulation};
 use crate::{
@@ -26,9 +28,36 @@ impl Simulation {
                 Mishap::ClockSet { at, replica, back, millis } => {
                     self.agenda.at(at, Event::SetClock { replica, back, millis });
                 }
+                Mishap::Away { at, replica, away } => self.agenda.at(at, Event::Away { replica, away }),
+                Mishap::Wiped { at, replica } => self.agenda.at(at, Event::Wipe { replica }),
                 _ => {}
             }
         }
+    }
+
+    pub(super) fn send_away(&mut self, replica: ReplicaId, away: Duration) {
+        if self.healed || self.plan.is_byzantine(replica) || self.node(replica).life.is_none() {
+            return;
+        }
+        self.counters.fault(Fault::Away);
+        let back = self.now + away;
+        self.crash_until(replica, back);
+    }
+
+    /// A replica without its memory is one of the `f` that the cluster can bear.
+    pub(super) fn wipe(&mut self, replica: ReplicaId) {
+        let returning = self.nodes.iter().filter(|node| node.is_returning()).count();
+        let faulty = returning + self.plan.byzantine.len() + self.plan.outside.len();
+        let f = QuorumSizes::of(self.plan.n).f();
+        let alive = self.node(replica).life.is_some();
+        if self.healed || faulty >= f || !alive || self.plan.is_byzantine(replica) {
+            return;
+        }
+        self.counters.fault(Fault::Wiped);
+        self.crash(replica);
+        self.node(replica).lose_disk();
+        self.checks.on_crash(replica, LogPosition::START);
+        self.note(15, replica, 0, &[], || format!("replica {replica}: its disk is lost"));
     }
 
     /// Somebody sets a wall clock: no replica may rely on it.
@@ -109,6 +138,12 @@ impl Simulation {
     }
 
     pub(super) fn crash(&mut self, replica: ReplicaId) {
+        let mut chance = self.losses.of(u64::from(replica.value()), self.nodes[replica.index()].lives);
+        let back = self.now + chance.span(self.plan.faults.down);
+        self.crash_until(replica, back);
+    }
+
+    fn crash_until(&mut self, replica: ReplicaId, back: Duration) {
         let node = &mut self.nodes[replica.index()];
         let mut chance = self.losses.of(u64::from(replica.value()), node.lives);
         if node.life.is_none() {
@@ -129,7 +164,6 @@ impl Simulation {
             self.counters.saw(Sometimes::UnsyncedLoss);
         }
         self.note(10, replica, lost, &[], || format!("replica {replica}: crash, {lost} records lost"));
-        let back = self.now + chance.span(self.plan.faults.down);
         self.agenda.at(back, Event::Restart { replica });
     }
 
@@ -201,8 +235,13 @@ impl Simulation {
                 return None;
             }
             let progress = life.replica.progress();
-            let certified = !self.plan.live || self.checks.has_all_certificates(node.id, progress.executed);
-            let quiet = progress.proposed == progress.executed && !life.service.waits() && certified;
+            // What small archives have given up is no longer certified (AT-7).
+            let certified =
+                !self.plan.has_archive() || self.checks.has_all_certificates(node.id, progress.executed);
+            let quiet = progress.proposed == progress.executed
+                && !life.service.waits()
+                && certified
+                && !node.is_returning();
             // A primary that is gone must be noticed, too, without any request.
             let noticed = !(progress.view_active && outside.contains(&progress.primary));
             (quiet && noticed).then_some(progress.executed)

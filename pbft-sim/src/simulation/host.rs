@@ -5,8 +5,9 @@ use core::time::Duration;
 use pbft_core::{
     Effect, Input, ReplicaId, Seq,
     certificate::Certificate,
+    effect::TransferEvent,
     message::{Attestation, Reply},
-    service::{OrderedBatch, Outcome},
+    service::{OrderedBatch, Outcome, ServiceQuestion},
     storage::{Durable, LogPosition, Record},
 };
 
@@ -49,6 +50,11 @@ impl Simulation {
                 Ok(())
             }
             Effect::Execute { batch, checkpoint } => self.execute(replica, &batch, checkpoint),
+            Effect::Ask(question) => {
+                self.ask_service(replica, question);
+                Ok(())
+            }
+            Effect::Transfer(event) => self.on_transfer(replica, event),
             Effect::SetTimer(at) => {
                 self.set_timer(replica, at);
                 Ok(())
@@ -68,7 +74,8 @@ impl Simulation {
             Effect::Certified(certificate) => self.on_certified(replica, &certificate),
             accusation @ (Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }
-            | Effect::Diverged { .. }) => {
+            | Effect::Diverged { .. }
+            | Effect::StateLost(_)) => {
                 if self.plan.is_byzantine(replica) {
                     return Ok(());
                 }
@@ -261,6 +268,70 @@ impl Simulation {
         Ok(())
     }
 
+    fn ask_service(&mut self, replica: ReplicaId, question: ServiceQuestion) {
+        let node = self.node(replica);
+        let Some(life) = &mut node.life else { return };
+        life.answer = Some(question.put_to(&mut life.service));
+        let life = node.lives;
+        let at = self.now + self.schedule.span(self.plan.execute);
+        self.agenda.at(at, Event::Answered { replica, life });
+    }
+
+    pub(super) fn on_answered(&mut self, replica: ReplicaId, life: u64) -> Result<(), Violation> {
+        if !self.is_alive(replica, life) {
+            return Ok(());
+        }
+        let Some(answer) = self.node(replica).life.as_mut().and_then(|life| life.answer.take()) else {
+            return Ok(());
+        };
+        self.note(14, replica, 0, &[], || format!("replica {replica}: its service answers"));
+        self.step(replica, Input::Answered(answer))?;
+        self.try_finish();
+        Ok(())
+    }
+
+    fn on_transfer(&mut self, replica: ReplicaId, event: TransferEvent) -> Result<(), Violation> {
+        self.trace.note(self.now, || format!("  replica {replica}: {event:?}"));
+        if self.plan.is_byzantine(replica) {
+            if let TransferEvent::Done { seq } = event
+                && let Some(life) = &mut self.node(replica).life
+            {
+                life.cursor = seq;
+            }
+            return Ok(());
+        }
+        match event {
+            TransferEvent::Begun { .. } => self.counters.saw(Sometimes::TransferBegun),
+            TransferEvent::Abandoned { .. } => self.counters.saw(Sometimes::TransferRenewed),
+            TransferEvent::BadPart { peer, .. } => {
+                self.counters.saw(Sometimes::BadPart);
+                if !self.plan.is_byzantine(peer) {
+                    return Err(Violation::WronglyBlamed { accuser: replica, culprit: peer });
+                }
+            }
+            TransferEvent::Done { seq } => {
+                self.counters.saw(Sometimes::TransferDone);
+                if self.plan.durable_service {
+                    self.counters.saw(Sometimes::PartsInstalled);
+                }
+                return self.jump(replica, seq);
+            }
+        }
+        Ok(())
+    }
+
+    /// The cursor goes to a checkpoint: forward, and to a state that others have.
+    fn jump(&mut self, replica: ReplicaId, seq: Seq) -> Result<(), Violation> {
+        let Some(life) = &mut self.node(replica).life else { return Ok(()) };
+        let (before, after) = (life.cursor, seq);
+        if after <= before {
+            return Err(Violation::MovedBack { replica, what: "the cursor", before, after });
+        }
+        life.cursor = seq;
+        self.checks.on_taken_over(replica, seq);
+        Ok(())
+    }
+
     // --- Timers and replies ---------------------------------------------------------------------------------------
 
     fn set_timer(&mut self, replica: ReplicaId, at: Duration) {
@@ -326,6 +397,9 @@ impl Simulation {
         let Some(life) = &node.life else { return Ok(()) };
         life.replica.check_invariants().map_err(|broken| Violation::Invariant { replica, broken })?;
         let progress = life.replica.progress();
+        if node.wiped && !node.is_returning() {
+            self.counters.saw(Sometimes::VotesAgain);
+        }
         if progress.proposed > progress.executed.next() {
             self.counters.saw(Sometimes::SeveralInFlight);
         }

@@ -7,9 +7,9 @@ use pbft_core::{
     Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
     config::ReplicaSet,
     crypto::{Crypto, SignatureCheck},
-    replica::Recovered,
+    replica::{EmptyLog, Recovered},
     request_buffer::{FairBuffer, Lane},
-    service::{Admission, Executed, OrderedBatch, Service, ServiceCheckpoint},
+    service::{Admission, Executed, OrderedBatch, Service, ServiceAnswer, ServiceCheckpoint},
     storage::{LogPosition, Record},
     verify::Verifier,
 };
@@ -45,6 +45,8 @@ pub(super) struct Node {
     pub(super) behaviour: Option<Box<dyn Behaviour>>,
     pub(super) rng: Rng,
     pub(super) sabotage: Option<Sabotage>,
+    /// Its disk was lost some time.
+    pub(super) wiped: bool,
     /// Counts its lives.
     pub(super) lives: u64,
     /// Counts its steps.
@@ -65,6 +67,8 @@ pub(super) struct Life {
     pub(super) service: SimulatedService,
     /// What the service has done and not yet said.
     pub(super) executed: Option<(Executed, Option<ServiceCheckpoint>)>,
+    /// What it has answered and not yet said.
+    pub(super) answer: Option<ServiceAnswer>,
     pub(super) timer: Option<Duration>,
     /// The last number that it executed.
     pub(super) cursor: Seq,
@@ -102,6 +106,7 @@ impl Node {
             behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
             rng,
             sabotage: plan.sabotage,
+            wiped: false,
             lives: 0,
             steps: 0,
             disk_operations: 0,
@@ -131,7 +136,9 @@ impl Node {
         let records = self.load();
         let some = !records.is_empty();
         let buffer = Box::new(FairBuffer::new(self.config.buffer.clone()));
-        let recovered = Replica::recover(replica, self.config.clone(), self.crypto.clone(), buffer, records);
+        let empty = if self.wiped { EmptyLog::Lost } else { EmptyLog::New };
+        let (config, crypto) = (self.config.clone(), self.crypto.clone());
+        let recovered = Replica::recover(replica, config, crypto, buffer, records, empty);
         let Recovered { replica: core, checkpoint } =
             recovered.map_err(|error| Violation::CannotRecover { replica, error })?;
         let mut service = self.left.take().unwrap_or_else(|| {
@@ -153,7 +160,9 @@ impl Node {
         let cursor = checkpoint.map_or(Seq::ZERO, |checkpoint| checkpoint.seq);
         self.lives += 1;
         let (executed, timer, restored) = (None, None, cursor);
-        self.life = Some(Life { replica: core, verifier, service, executed, timer, cursor, restored });
+        let answer = None;
+        self.life =
+            Some(Life { replica: core, verifier, service, executed, answer, timer, cursor, restored });
         Ok((cursor, some))
     }
 
@@ -189,6 +198,20 @@ impl Node {
         if let Some(life) = self.life.take() {
             self.left = Some(life.service.after_crash());
         }
+    }
+
+    /// Its disk is gone, with what a service of its own had there.
+    pub(super) fn lose_disk(&mut self) {
+        self.disk.wipe();
+        self.left = None;
+        self.low = Seq::ZERO;
+        self.wiped = true;
+    }
+
+    /// Whether it may have forgotten what it voted for: it counts as faulty until that does not matter.
+    pub(super) fn is_returning(&self) -> bool {
+        let votes = |life: &Life| life.replica.votes_from().is_none();
+        self.wiped && !self.life.as_ref().is_some_and(votes)
     }
 
     /// Has the service execute.

@@ -216,8 +216,14 @@ fn brief(message: &Message) -> String {
         Message::Status(status) => {
             let view = if status.active { "in" } else { "waits for" };
             format!(
-                "{kind} {view} {} executed {} stable {} certified {} {:?}",
-                status.view, status.executed, status.stable, status.certified, status.slots
+                "{kind} {view} {} executed {} stable {} first {} votes {} needs {:?} {:?}",
+                status.view,
+                status.executed,
+                status.stable,
+                status.first,
+                status.votes,
+                status.needs,
+                status.slots
             )
         }
         Message::Fetch(fetch) => format!("{kind} after {}", fetch.after),
@@ -237,6 +243,16 @@ fn brief(message: &Message) -> String {
             format!("{kind} {}: {assigned:?}", proven.view())
         }
         Message::Handover(handover) => format!("{kind} of epoch {}", handover.epoch()),
+        Message::FetchState(fetch) => format!("{kind} {} {:?}", fetch.seq, fetch.part),
+        Message::State(state) => {
+            let bytes = state.content.as_ref().map(|content| content.0.len());
+            format!("{kind} {} {:?}: {bytes:?} bytes", state.seq, state.part)
+        }
+        Message::Returned(returned) => format!("{kind} at {}", returned.since),
+        Message::Standing(standing) => {
+            let stable = standing.stable.as_ref().map(|stable| stable.statement.seq.value());
+            format!("{kind} in {} stable {stable:?}", standing.view)
+        }
         Message::Forward(requests) => format!("{kind} {} requests", requests.len()),
     }
 }

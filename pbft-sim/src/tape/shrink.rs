@@ -200,7 +200,9 @@ fn keep_only(tape: &mut Tape, n: u16) {
     tape.mishaps.retain(|mishap| match mishap {
         Mishap::Crash { replica, .. }
         | Mishap::DiskFails { replica, .. }
-        | Mishap::ClockSet { replica, .. } => is_in(*replica),
+        | Mishap::ClockSet { replica, .. }
+        | Mishap::Away { replica, .. }
+        | Mishap::Wiped { replica, .. } => is_in(*replica),
         Mishap::Lost(link, _) | Mishap::Repeated(link, _) | Mishap::Late(link, _) => match *link {
             Link::Peers(from, to) => is_in(from) && is_in(to),
             Link::Ask(replica) | Link::Answer(replica) => is_in(replica),

@@ -246,7 +246,14 @@ impl Cast {
 impl Instance {
     fn new(id: ReplicaId, config: &Arc<ValidConfig>, crypto: &Arc<dyn pbft_core::crypto::Crypto>) -> Self {
         let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
-        let recovered = Replica::recover(id, config.clone(), crypto.clone(), buffer, Vec::new());
+        let recovered = Replica::recover(
+            id,
+            config.clone(),
+            crypto.clone(),
+            buffer,
+            Vec::new(),
+            pbft_core::replica::EmptyLog::New,
+        );
         Self {
             replica: recovered.expect("an empty log is a valid one").replica,
             verifier: Verifier::new(config.clone(), crypto.clone(), Arc::new(AdmitAll)),

@@ -41,6 +41,8 @@ pub struct BatchRecord {
     pub after: StateName,
     /// Whether it made a block.
     pub made_block: bool,
+    /// When the ledger fell due next, after it. What is asked for again must be answered as it was then.
+    pub wake_at: Option<pbft_core::UnixMillis>,
 }
 
 impl BatchRecord {

@@ -1,0 +1,204 @@
+//! A replica that lost its log does not know what it voted for. It follows the others, and votes again only where it
+//! cannot have voted before (SX-8 to SX-11).
+
+use std::collections::BTreeMap;
+
+use super::{Replica, Step};
+use crate::{
+    effect::Effect,
+    ids::{Epoch, ReplicaId, Seq, View},
+    message::{Message, Returned, Standing, Status},
+    storage::{LogPosition, Record, ReturnRecord},
+    time::UnixMillis,
+};
+
+/// What a replica that lost its log may not do yet.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Returning {
+    record: ReturnRecord,
+    position: Option<LogPosition>,
+    /// The name of this return: only answers to it count.
+    since: UnixMillis,
+    /// Who has said where it stands.
+    reports: BTreeMap<ReplicaId, (Epoch, View)>,
+}
+
+impl Returning {
+    pub(super) fn recorded(record: ReturnRecord, position: LogPosition) -> Self {
+        Self { record, position: Some(position), ..Self::default() }
+    }
+
+    pub(super) const fn position(&self) -> Option<LogPosition> {
+        self.position
+    }
+}
+
+impl Replica {
+    /// SX-9: whether it must not vote yet.
+    pub(super) fn is_returning(&self) -> bool {
+        let stable = self.stable_seq();
+        let waits = |returning: &Returning| returning.record.votes_from.is_none_or(|from| stable < from);
+        self.returning.as_ref().is_some_and(waits)
+    }
+
+    /// From which stable checkpoint on a replica that lost its log votes again: 0 if it does not know yet, nothing if it
+    /// votes.
+    #[must_use]
+    pub fn votes_from(&self) -> Option<Seq> {
+        let returning = self.returning.as_ref().filter(|_| self.is_returning())?;
+        Some(returning.record.votes_from.unwrap_or_default())
+    }
+
+    /// The first thing that such a replica does: the log must say that it was empty.
+    pub(super) fn start_return(&mut self, step: &mut Step<'_>) {
+        let Some(returning) = &mut self.returning else { return };
+        returning.since = step.now.wall;
+        if returning.position.is_none() {
+            self.persist_return_record(step);
+        }
+        self.ask_where_others_are(step);
+    }
+
+    fn persist_return_record(&mut self, step: &mut Step<'_>) {
+        let Some(record) = self.returning.as_ref().map(|returning| returning.record) else { return };
+        let position = self.persist(step, Record::Returned(record));
+        if let Some(returning) = &mut self.returning {
+            returning.position = Some(position);
+        }
+    }
+
+    /// At each checkpoint, so that the record does not keep the log from being truncated.
+    pub(super) fn persist_return(&mut self, step: &mut Step<'_>) {
+        let over = !self.is_returning();
+        let (epoch, view) = (self.epoch(), self.view);
+        let past = |record: &ReturnRecord| epoch > record.epoch || view > record.last_view;
+        if self.returning.take_if(|returning| over && past(&returning.record)).is_none() {
+            self.persist_return_record(step);
+        }
+    }
+
+    /// SX-8: asks until a quorum of the others has answered.
+    pub(super) fn ask_where_others_are(&self, step: &mut Step<'_>) {
+        if let Some(returning) = &self.returning
+            && returning.record.votes_from.is_none()
+        {
+            step.push(Effect::Broadcast(Message::Returned(Returned { since: returning.since })));
+        }
+    }
+
+    pub(super) fn on_returned(&mut self, step: &mut Step<'_>, from: ReplicaId, returned: Returned) {
+        // Who may lack a handover does not know where the others are.
+        let settled = self.epoch() == self.roster().newest().epoch()
+            && self.last_of_epoch().is_none_or(|last| self.execution.executed < last);
+        if from == self.id || !self.roster().knows(from) || !settled {
+            return;
+        }
+        let (now, pause) = (step.now.elapsed, self.answer_pause());
+        let before = self.serving.standings.get(&from);
+        if before.is_some_and(|before| now.saturating_sub(*before) < pause) {
+            return;
+        }
+        self.serving.standings.insert(from, now);
+        let stable = self.checkpoints.proven.clone();
+        let standing = Standing { since: returned.since, epoch: self.epoch(), view: self.view, stable };
+        step.push(Effect::Send(from, Message::Standing(standing)));
+    }
+
+    /// SX-8 and SX-9: what this replica may have voted for lies at most two windows past the newest checkpoint that a
+    /// quorum of the others can prove.
+    pub(super) fn on_standing(&mut self, step: &mut Step<'_>, from: ReplicaId, standing: Standing) {
+        let member = from != self.id && self.roster().knows(from);
+        let Some(returning) = &mut self.returning else { return };
+        let open = returning.record.votes_from.is_none() && standing.since == returning.since;
+        if !member || !open {
+            return;
+        }
+        returning.reports.insert(from, (standing.epoch, standing.view));
+        if let Some(stable) = standing.stable {
+            self.on_stable(step, stable);
+        }
+        self.try_set_return(step);
+    }
+
+    fn try_set_return(&mut self, step: &mut Step<'_>) {
+        let newest = self.roster().newest().clone();
+        let (quorum, f) = (newest.sizes().quorum(), newest.sizes().f());
+        let votes_from = self.past_all_votes();
+        let Some(returning) = &mut self.returning else { return };
+        // The handovers come with statuses; until this replica knows the epoch of the others it waits.
+        let counts = |(from, (epoch, view)): (&ReplicaId, &(Epoch, View))| {
+            (*epoch == newest.epoch() && newest.replicas.contains(*from)).then_some(*view)
+        };
+        let mut views: Vec<_> = returning.reports.iter().filter_map(counts).collect();
+        if views.len() < quorum {
+            return;
+        }
+        // At most f - 1 of the others lie, this one being among the f: one of the f farthest is true.
+        views.sort_unstable_by(|left, right| right.cmp(left));
+        let credible = views.get(f.saturating_sub(1)).copied().unwrap_or_default();
+        returning.record =
+            ReturnRecord { votes_from: Some(votes_from), last_view: credible.next(), epoch: newest.epoch() };
+        self.persist_return_record(step);
+    }
+
+    /// The first checkpoint at which nothing that this replica may have voted for is in flight any more.
+    fn past_all_votes(&self) -> Seq {
+        let past = self.proven_seq().plus(self.config.window.saturating_mul(2)).value();
+        let periods = past.div_ceil(self.config.checkpoint_period.max(1));
+        Seq::new(periods.saturating_mul(self.config.checkpoint_period))
+    }
+
+    /// SX-10: it may have asked for views up to this one before; it asks for a later one instead.
+    pub(super) fn first_askable(&self, view: View) -> View {
+        let record = self.returning.as_ref().map(|returning| returning.record);
+        let last = record.filter(|record| record.epoch >= self.epoch()).map(|record| record.last_view);
+        last.filter(|last| *last >= view).map_or(view, View::next)
+    }
+
+    /// SX-11: where the others must get before this replica can go on.
+    pub(super) fn needs(&self) -> Option<Seq> {
+        let returning = self.votes_from().filter(|from| *from > Seq::ZERO);
+        returning.into_iter().chain(self.transfer.stranded()).max()
+    }
+
+    /// SX-11: a peer needs the others to get on, also if nobody asks for anything. A primary that does not vote cannot.
+    pub(super) fn note_need(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
+        if !self.roster().newest().replicas.contains(from) {
+            return;
+        }
+        let now = step.now.elapsed;
+        if !status.votes && from == self.primary() && self.views.active && self.hears_quorum(now) {
+            return self.start_view_change(step, self.view.next());
+        }
+        let limit = self.proven_seq().plus(self.config.window.saturating_mul(3));
+        let Some(need) = status.needs.filter(|need| *need <= limit) else { return };
+        // Who needs something else all the time could have numbers pass without end.
+        let (known, since) = self.catch_up.needs.get(&from).copied().unwrap_or((need, now));
+        if need != known && now.saturating_sub(since) < self.config.max_timeout {
+            return;
+        }
+        let since = if need == known { since } else { now };
+        self.catch_up.needs.insert(from, (need, since));
+        self.grant(step, need);
+    }
+
+    /// The primary lets some numbers pass, once in a status period.
+    fn grant(&mut self, step: &mut Step<'_>, need: Seq) {
+        let now = step.now.elapsed;
+        let recently = |at| now.saturating_sub(at) < self.config.status_period;
+        if !self.is_primary() || self.serving.filled_at.is_some_and(recently) {
+            return;
+        }
+        let burst = self.config.checkpoint_period.max(self.config.max_in_flight);
+        let granted = need.min(self.execution.executed.plus(burst));
+        self.serving.filled_at = Some(now);
+        self.serving.fill_until = self.serving.fill_until.max(granted);
+        self.try_propose(step);
+    }
+
+    /// Whether a peer needs numbers to pass: that is work, and a primary has to do it.
+    pub(super) fn is_needed(&self) -> bool {
+        let executed = self.execution.executed;
+        self.catch_up.needs.values().any(|(need, _)| *need > executed)
+    }
+}

@@ -1,0 +1,506 @@
+//! State transfer: a replica for which the batches that it missed are gone takes over the state at a certified
+//! checkpoint, part by part, from several peers.
+
+use core::time::Duration;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Execution, Replica, Step, state_serving::Purpose};
+use crate::{
+    certificate::Certificate,
+    client_table::{ClientTable, Standing, chunk_digest},
+    effect::{Effect, TransferEvent},
+    ids::{ReplicaId, Seq},
+    message::{Checkpoint, FetchState, Message, Request, Signed, State, StatePart, StateSummary},
+    request_buffer::BatchLimits,
+    service::{ServiceCheckpoint, ServiceQuestion, StateLost, WrongPart},
+    storage::{CheckpointRecord, Durable, LogPosition, Record},
+};
+
+/// So many parts are asked for at once.
+const MAX_ASKED: usize = 8;
+
+/// The transfer that runs, if one does.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StateTransfer {
+    current: Option<Box<Transfer>>,
+    /// Since when the next batch is not to be had.
+    gone_since: Option<Duration>,
+    /// Nobody had the last checkpoint that was tried: the next one is waited for.
+    stranded: Option<Seq>,
+}
+
+#[derive(Clone, Debug)]
+struct Transfer {
+    target: Certificate<Checkpoint>,
+    summary: Option<StateSummary>,
+    /// What has not come yet, or is being checked.
+    missing: BTreeSet<StatePart>,
+    done: u64,
+    asked: BTreeMap<ReplicaId, AskedPart>,
+    peers: BTreeMap<ReplicaId, Peer>,
+    clients: BTreeMap<u32, Vec<u8>>,
+    snapshot: Option<Vec<u8>>,
+    stage: Stage,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct AskedPart {
+    part: StatePart,
+    /// When somebody else is asked; never, while the part is being checked.
+    until: Option<Duration>,
+    expired: bool,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Peer {
+    failures: u32,
+    /// It sent a wrong part.
+    avoided: bool,
+    /// It does not have this checkpoint.
+    lacks: bool,
+    /// Not asked before.
+    next_at: Duration,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    Fetching,
+    Completing,
+    /// The checkpoint is in the log, perhaps not durable yet.
+    Recorded {
+        position: LogPosition,
+        durable: bool,
+        clients: Box<ClientTable>,
+    },
+}
+
+impl StateTransfer {
+    pub(super) const fn is_running(&self) -> bool {
+        self.current.is_some()
+    }
+
+    /// The checkpoint that peers have to make before they can help.
+    pub(super) const fn stranded(&self) -> Option<Seq> {
+        self.stranded
+    }
+
+    /// Which checkpoint, how many parts are there and how many there are, and who is asked.
+    pub(super) fn describe(&self) -> Option<(Seq, u64, u64, Vec<ReplicaId>)> {
+        let transfer = self.current.as_ref()?;
+        let parts = transfer.done.saturating_add(transfer.missing.len() as u64);
+        let asked = transfer.asked.iter().filter(|(_, asked)| !asked.expired).map(|(peer, _)| *peer);
+        Some((transfer.target.statement.seq, transfer.done, parts, asked.collect()))
+    }
+}
+
+impl Transfer {
+    fn new(target: Certificate<Checkpoint>) -> Self {
+        Self {
+            target,
+            summary: None,
+            missing: BTreeSet::from([StatePart::Summary]),
+            done: 0,
+            asked: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            clients: BTreeMap::new(),
+            snapshot: None,
+            stage: Stage::Fetching,
+        }
+    }
+
+    const fn seq(&self) -> Seq {
+        self.target.statement.seq
+    }
+
+    /// A part that nobody was asked for.
+    fn next_part(&self) -> Option<StatePart> {
+        let asked =
+            |part: &&StatePart| self.asked.values().any(|asked| asked.part == **part && !asked.expired);
+        self.missing.iter().find(|part| !asked(part)).copied()
+    }
+
+    /// Who may be asked, the most helpful first.
+    fn candidates(&self, members: impl Iterator<Item = ReplicaId>) -> Vec<(ReplicaId, Peer)> {
+        let free = |peer: &ReplicaId| self.asked.get(peer).is_none_or(|asked| asked.expired);
+        let peer = |id: ReplicaId| (id, self.peers.get(&id).copied().unwrap_or_default());
+        let mut free: Vec<_> =
+            members.filter(free).map(peer).filter(|(_, peer)| !peer.avoided && !peer.lacks).collect();
+        free.sort_by_key(|(_, peer)| peer.failures);
+        free
+    }
+
+    fn got(&mut self, part: StatePart) {
+        if self.missing.remove(&part) {
+            self.done = self.done.saturating_add(1);
+        }
+    }
+
+    /// SX-3: a part that the core can check by itself. Nothing if the service has to.
+    fn check(&mut self, part: StatePart, bytes: &[u8]) -> Option<bool> {
+        match (part, &self.summary) {
+            (StatePart::Summary, _) => Some(self.take_summary(bytes)),
+            (_, None) => Some(false),
+            (StatePart::Clients(index), Some(summary)) => {
+                let expected = usize::try_from(index).ok().and_then(|index| summary.clients.get(index));
+                let good = expected == Some(&chunk_digest(bytes));
+                if good {
+                    self.clients.insert(index, bytes.to_vec());
+                }
+                Some(good)
+            }
+            (StatePart::Service(_), Some(summary)) if summary.snapshot => {
+                let named = ServiceCheckpoint::from_snapshot(bytes.to_vec());
+                let good = named.digest == summary.service;
+                self.snapshot = named.snapshot.filter(|_| good).or_else(|| self.snapshot.take());
+                Some(good)
+            }
+            _ => None,
+        }
+    }
+
+    /// SX-2: the summary proves itself: it has the certified digest.
+    fn take_summary(&mut self, bytes: &[u8]) -> bool {
+        let Ok(summary) = crate::wire::decode::<StateSummary>(bytes) else { return false };
+        let certified = self.target.statement;
+        if summary.seq != certified.seq || summary.digest() != certified.digest {
+            return false;
+        }
+        let chunks = u32::try_from(summary.clients.len()).unwrap_or(u32::MAX);
+        self.missing.extend((0..chunks).map(StatePart::Clients));
+        self.missing.insert(if summary.snapshot { StatePart::Service(0) } else { StatePart::Manifest });
+        self.summary = Some(summary);
+        true
+    }
+}
+
+impl Replica {
+    /// SX-1: once in a status period. Batches are better than a state: only if none came for a while.
+    pub(super) fn watch_gap(&mut self, step: &mut Step<'_>) {
+        if self.transfer.is_running() {
+            return self.renew_transfer(step);
+        }
+        if !self.batches_are_gone() || !self.execution.is_idle() {
+            self.transfer.gone_since = None;
+            return;
+        }
+        let now = step.now.elapsed;
+        let since = *self.transfer.gone_since.get_or_insert(now);
+        let quiet_since = since.max(self.timers.last_progress().unwrap_or_default());
+        if now.saturating_sub(quiet_since) >= self.config.status_period.saturating_mul(2) {
+            self.begin_transfer(step);
+        }
+    }
+
+    fn begin_transfer(&mut self, step: &mut Step<'_>) {
+        let Some(target) = self.checkpoints.proven.clone() else { return };
+        self.transfer.gone_since = None;
+        self.forget_asked();
+        step.push(Effect::Transfer(TransferEvent::Begun { seq: target.statement.seq }));
+        self.transfer.current = Some(Box::new(Transfer::new(target)));
+        self.ask_for_parts(step);
+    }
+
+    /// Nobody is left to ask: begins anew, with the newest certified checkpoint.
+    fn renew_transfer(&mut self, step: &mut Step<'_>) {
+        let Some(transfer) = &self.transfer.current else { return };
+        let idle = transfer.asked.values().all(|asked| asked.expired);
+        let nobody = transfer.candidates(self.peers()).is_empty();
+        if matches!(transfer.stage, Stage::Fetching) && idle && nobody {
+            // A peer that restarted may have its checkpoint no more, and makes another one only if something happens.
+            let next = transfer.seq().plus(self.config.checkpoint_period);
+            self.transfer.stranded = Some(next.max(self.proven_seq()));
+            self.restart_transfer(step);
+        }
+    }
+
+    fn restart_transfer(&mut self, step: &mut Step<'_>) {
+        if let Some(old) = self.transfer.current.take() {
+            step.push(Effect::Transfer(TransferEvent::Abandoned { seq: old.seq() }));
+        }
+        self.begin_transfer(step);
+    }
+
+    fn peers(&self) -> impl Iterator<Item = ReplicaId> + use<> {
+        let own = self.id;
+        let members: Vec<_> = self.roster().newest().replicas.ids().collect();
+        members.into_iter().filter(move |id| *id != own)
+    }
+
+    /// SX-4: one part from each peer at a time, at most so many in all.
+    fn ask_for_parts(&mut self, step: &mut Step<'_>) {
+        let (now, members) = (step.now.elapsed, self.peers());
+        let (pause, patience) = (self.part_pause(), self.part_patience());
+        let Some(transfer) = &mut self.transfer.current else { return };
+        if !matches!(transfer.stage, Stage::Fetching) {
+            return;
+        }
+        for (peer, state) in transfer.candidates(members).into_iter().filter(|(_, peer)| peer.next_at <= now)
+        {
+            let outstanding = transfer.asked.values().filter(|asked| !asked.expired).count();
+            let Some(part) = transfer.next_part().filter(|_| outstanding < MAX_ASKED) else { return };
+            let asked = AskedPart { part, until: Some(now.saturating_add(patience)), expired: false };
+            transfer.asked.insert(peer, asked);
+            transfer.peers.insert(peer, Peer { next_at: now.saturating_add(pause), ..state });
+            let seq = transfer.seq();
+            step.push(Effect::Send(peer, Message::FetchState(FetchState { seq, part })));
+        }
+    }
+
+    /// Slower than what peers answer: see [`super::state_serving`].
+    fn part_pause(&self) -> Duration {
+        self.answer_pause().checked_div(2).unwrap_or_default()
+    }
+
+    /// How long a peer has for a part before another one is asked.
+    fn part_patience(&self) -> Duration {
+        self.config.status_period.saturating_mul(5)
+    }
+
+    /// When to look at the transfer next.
+    pub(super) fn transfer_at(&self, step: &Step<'_>) -> Option<Duration> {
+        let transfer = self.transfer.current.as_ref()?;
+        if !matches!(transfer.stage, Stage::Fetching) {
+            return None;
+        }
+        let expiry =
+            transfer.asked.values().filter(|asked| !asked.expired).filter_map(|asked| asked.until).min();
+        let outstanding = transfer.asked.values().filter(|asked| !asked.expired).count();
+        let more = transfer.next_part().is_some() && outstanding < MAX_ASKED;
+        let free = transfer.candidates(self.peers()).into_iter().map(|(_, peer)| peer.next_at).min();
+        // What could be asked for now has been: a deadline now, and again now, would never end.
+        let free = free.filter(|at| more && *at > step.now.elapsed);
+        expiry.into_iter().chain(free).min()
+    }
+
+    /// SX-4: a part that did not come in time is asked of another peer.
+    pub(super) fn on_transfer_timer(&mut self, step: &mut Step<'_>) {
+        let now = step.now.elapsed;
+        let Some(transfer) = &mut self.transfer.current else { return };
+        for (peer, asked) in &mut transfer.asked {
+            if !asked.expired && asked.until.is_some_and(|until| now >= until) {
+                asked.expired = true;
+                let peer = transfer.peers.entry(*peer).or_default();
+                peer.failures = peer.failures.saturating_add(1);
+            }
+        }
+        self.ask_for_parts(step);
+    }
+
+    /// SX-3: only what this peer was asked for is looked at, as the part that it was asked for.
+    pub(super) fn on_state(&mut self, step: &mut Step<'_>, from: ReplicaId, state: State) {
+        let Some(transfer) = &mut self.transfer.current else { return };
+        let asked =
+            transfer.asked.get(&from).is_some_and(|asked| asked.part == state.part && asked.until.is_some());
+        let open = matches!(transfer.stage, Stage::Fetching) && transfer.missing.contains(&state.part);
+        if state.seq != transfer.seq() || !asked {
+            return;
+        }
+        transfer.asked.remove(&from);
+        let Some(content) = state.content else {
+            transfer.peers.entry(from).or_default().lacks = true;
+            return self.on_lacking(step);
+        };
+        if !open {
+            return self.ask_for_parts(step);
+        }
+        match transfer.check(state.part, &content.0) {
+            Some(good) => self.on_part_checked(step, from, state.seq, state.part, good),
+            None => self.have_part_checked(step, from, state.part, content.0),
+        }
+    }
+
+    /// A correct peer does not have the checkpoint any more: goes on to a later one, if there is one.
+    fn on_lacking(&mut self, step: &mut Step<'_>) {
+        let Some(transfer) = &self.transfer.current else { return };
+        let lacking = transfer.peers.values().filter(|peer| peer.lacks).count();
+        let later = self.proven_seq() > transfer.seq() && matches!(transfer.stage, Stage::Fetching);
+        if later && lacking >= self.roster().newest().sizes().weak() {
+            self.restart_transfer(step);
+        } else {
+            self.ask_for_parts(step);
+        }
+    }
+
+    /// SX-3: the service checks its own parts.
+    fn have_part_checked(&mut self, step: &mut Step<'_>, from: ReplicaId, part: StatePart, bytes: Vec<u8>) {
+        let Some(transfer) = &mut self.transfer.current else { return };
+        let Some(summary) = &transfer.summary else { return };
+        let question = match part {
+            StatePart::Service(index) => ServiceQuestion::Accept { index, part: bytes },
+            _ => ServiceQuestion::Begin { seq: summary.seq, digest: summary.service, manifest: bytes },
+        };
+        let seq = summary.seq;
+        transfer.asked.insert(from, AskedPart { part, until: None, expired: false });
+        self.ask_service(step, Purpose::Check { from, seq, part }, question);
+        self.ask_for_parts(step);
+    }
+
+    pub(super) fn on_manifest_checked(
+        &mut self,
+        step: &mut Step<'_>,
+        from: ReplicaId,
+        seq: Seq,
+        begun: Result<Vec<u32>, WrongPart>,
+    ) {
+        let part = StatePart::Manifest;
+        if let (Ok(missing), Some(transfer)) = (&begun, &mut self.transfer.current)
+            && transfer.seq() == seq
+            && transfer.missing.contains(&part)
+        {
+            transfer.missing.extend(missing.iter().copied().map(StatePart::Service));
+        }
+        self.on_part_checked(step, from, seq, part, begun.is_ok());
+    }
+
+    pub(super) fn on_part_checked(
+        &mut self,
+        step: &mut Step<'_>,
+        from: ReplicaId,
+        seq: Seq,
+        part: StatePart,
+        good: bool,
+    ) {
+        let Some(transfer) = &mut self.transfer.current else { return };
+        if transfer.seq() != seq {
+            return;
+        }
+        if transfer.asked.get(&from).is_some_and(|asked| asked.part == part) {
+            transfer.asked.remove(&from);
+        }
+        if good {
+            transfer.got(part);
+        } else {
+            transfer.peers.entry(from).or_default().avoided = true;
+            step.push(Effect::Transfer(TransferEvent::BadPart { peer: from, seq, part }));
+        }
+        self.try_complete(step);
+        self.ask_for_parts(step);
+    }
+
+    // --- The install ----------------------------------------------------------------------------------------------
+
+    fn try_complete(&mut self, step: &mut Step<'_>) {
+        let Some(transfer) = &mut self.transfer.current else { return };
+        let Some(summary) = &transfer.summary else { return };
+        if !transfer.missing.is_empty() || !matches!(transfer.stage, Stage::Fetching) {
+            return;
+        }
+        let (seq, snapshot) = (summary.seq, summary.snapshot);
+        transfer.stage = Stage::Completing;
+        if snapshot {
+            self.record_install(step);
+        } else {
+            self.ask_service(step, Purpose::Complete { seq }, ServiceQuestion::Complete);
+        }
+    }
+
+    pub(super) fn on_completed(&mut self, step: &mut Step<'_>, seq: Seq, good: bool) {
+        let current = self.transfer.current.as_ref().is_some_and(|transfer| transfer.seq() == seq);
+        match (current, good) {
+            (false, _) => {}
+            (true, true) => self.record_install(step),
+            (true, false) => self.restart_transfer(step),
+        }
+    }
+
+    /// SX-6: the state is whole and durable beside the present one, so the log may say that this replica has it: first
+    /// the proof, then the checkpoint. A crash leaves the one or the other.
+    fn record_install(&mut self, step: &mut Step<'_>) {
+        let Some(mut transfer) = self.transfer.current.take() else { return };
+        let encoded: Vec<u8> = transfer.clients.values().flatten().copied().collect();
+        let mut clients = ClientTable::new(self.config.max_clients, self.config.reply_cache_bytes);
+        let (Some(summary), Ok(())) = (transfer.summary.clone(), clients.restore(&encoded)) else {
+            // What a quorum certified can be read.
+            return self.restart_transfer(step);
+        };
+        self.serving.give_up_kept(summary.seq);
+        self.keep_state(&summary, &encoded, transfer.snapshot.as_deref());
+        if let Some(proven) = self.checkpoints.proven.clone() {
+            self.persist_proof(step, proven);
+        }
+        let epoch = summary.membership.epoch;
+        let before = self.reconfiguration.handovers.iter().filter(|handover| handover.epoch() < epoch);
+        let record = CheckpointRecord {
+            checkpoint: self.sign_checkpoint(transfer.target.statement),
+            clients: encoded,
+            snapshot: transfer.snapshot.clone(),
+            handovers: before.cloned().collect(),
+            certified: summary.seq,
+            results: Vec::new(),
+            summary,
+        };
+        let position = self.persist(step, Record::Checkpoint(Box::new(record)));
+        transfer.stage = Stage::Recorded { position, durable: false, clients: Box::new(clients) };
+        self.transfer.current = Some(transfer);
+    }
+
+    /// In the name of the epoch that certified it.
+    fn sign_checkpoint(&self, checkpoint: Checkpoint) -> Signed<Checkpoint> {
+        Signed::sign(checkpoint, self.id, self.roster().at(checkpoint.seq), &*self.crypto)
+    }
+
+    /// The log has it: the service goes there.
+    pub(super) fn on_install_durable(&mut self, step: &mut Step<'_>, through: Durable) {
+        let Some(transfer) = &mut self.transfer.current else { return };
+        let (seq, snapshot) = (transfer.seq(), transfer.snapshot.clone());
+        let Stage::Recorded { position, durable, .. } = &mut transfer.stage else { return };
+        if *durable || *position > through.position() {
+            return;
+        }
+        *durable = true;
+        self.ask_service(step, Purpose::Restore { seq }, ServiceQuestion::Restore { seq, snapshot });
+    }
+
+    pub(super) fn on_restored(&mut self, step: &mut Step<'_>, seq: Seq, done: Result<(), StateLost>) {
+        if let Err(lost) = done {
+            return step.push(Effect::StateLost(lost));
+        }
+        let Some(transfer) = self.transfer.current.take_if(|transfer| transfer.seq() == seq) else { return };
+        let Transfer { target, summary, stage, .. } = *transfer;
+        if let (Some(summary), Stage::Recorded { position, clients, .. }) = (summary, stage) {
+            self.stand_at(step, target, &summary, position, *clients);
+        }
+    }
+
+    /// SX-6: the one cursor goes forward.
+    fn stand_at(
+        &mut self,
+        step: &mut Step<'_>,
+        target: Certificate<Checkpoint>,
+        summary: &StateSummary,
+        position: LogPosition,
+        clients: ClientTable,
+    ) {
+        let Checkpoint { seq, digest } = target.statement;
+        self.clients = clients;
+        self.execution = Execution::after(seq, summary.time, summary.wake_at);
+        self.proposed = self.proposed.max(seq);
+        self.replay_epoch(Vec::new(), summary);
+        // What the results before were is for those to certify who executed them.
+        self.attesting.replay(seq, &[], seq);
+        self.checkpoints.own.insert(seq, digest);
+        self.checkpoints.own_vote = Some(self.sign_checkpoint(target.statement));
+        self.checkpoints.own_position = Some(position);
+        if self.stable_seq() < seq {
+            self.checkpoints.stable = Some(target);
+        }
+        self.transfer.stranded = None;
+        self.try_stabilize(step);
+        self.try_hand_over(step);
+        self.drop_executed_requests(step.now.elapsed);
+        self.timers.progressed(step.now.elapsed);
+        step.push(Effect::Transfer(TransferEvent::Done { seq }));
+        self.send_status(step);
+        self.try_execute(step);
+        self.try_propose(step);
+    }
+
+    /// What waits here and was executed meanwhile.
+    fn drop_executed_requests(&mut self, now: Duration) {
+        self.buffer.release();
+        let all = BatchLimits { requests: usize::MAX, bytes: usize::MAX };
+        let waiting = self.buffer.overdue(now, now, all);
+        let done = waiting.iter().map(Request::id).filter(|id| self.clients.standing(id) != Standing::Fresh);
+        self.buffer.settle(&done.collect::<Vec<_>>());
+    }
+}

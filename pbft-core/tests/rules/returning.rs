@@ -1,0 +1,187 @@
+//! SX-8 to SX-11: a replica that lost its disk.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use pbft_core::{
+    Config, Message, Seq, View,
+    message::{PrePrepare, Returned},
+    replica::WaitsFor,
+};
+
+use crate::cluster::{Cluster, requests};
+
+fn one_each(config: &mut Config) {
+    config.max_batch_requests = 1;
+}
+
+fn vote(message: &Message) -> Option<(&'static str, View, Seq, pbft_crypto::Digest)> {
+    let kind = message.kind();
+    match message {
+        Message::PrePrepare(proposal) => {
+            let PrePrepare { view, seq, digest } = proposal.pre_prepare.statement;
+            Some((kind, view, seq, digest))
+        }
+        Message::Prepare(vote) => {
+            Some((kind, vote.statement.view, vote.statement.seq, vote.statement.digest))
+        }
+        Message::Commit(vote) => Some((kind, vote.statement.view, vote.statement.seq, vote.statement.digest)),
+        _ => None,
+    }
+}
+
+/// No replica says two things, whatever it forgot.
+#[track_caller]
+fn assert_no_contradiction(cluster: &Cluster) {
+    let mut said = BTreeMap::new();
+    for (from, message) in &cluster.sent {
+        if let Some((kind, view, seq, digest)) = vote(message)
+            && !matches!(message, Message::PrePrepare(p) if p.pre_prepare.signer.value() != *from)
+        {
+            assert_eq!(
+                *said.entry((*from, kind, view, seq)).or_insert(digest),
+                digest,
+                "replica {from}, {seq}"
+            );
+        }
+    }
+}
+
+/// The first votes of a replica since `from`.
+fn votes_of(cluster: &Cluster, replica: u16, from: usize) -> Vec<Seq> {
+    let sent = cluster.sent[from..].iter().filter(|(by, _)| *by == replica);
+    sent.filter_map(|(_, message)| vote(message)).map(|(_, _, seq, _)| seq).collect()
+}
+
+#[test]
+fn sx_8_sx_9_mistake_30_a_replica_that_lost_its_disk_votes_only_past_all_that_it_may_have_voted_for() {
+    for (durable, archive) in [(false, 0), (true, 0), (false, 1 << 20)] {
+        let tweak = |config: &mut Config| {
+            one_each(config);
+            config.archive_bytes = archive;
+        };
+        let mut cluster = if durable { Cluster::durable(4, tweak) } else { Cluster::new(4, tweak) };
+        cluster.complete(&requests(21));
+        let (before, stable) = (cluster.sent.len(), 20);
+        cluster.lose_disk(3, durable);
+        cluster.run();
+        assert!(matches!(cluster.replica(3).diagnose(), WaitsFor::Return { votes_from: Some(_), .. }));
+        assert_eq!(votes_of(&cluster, 3, before), vec![], "not yet");
+        let all = requests(60);
+        for end in (25..=60).step_by(5) {
+            cluster.complete(&all[..end]);
+        }
+        let votes = votes_of(&cluster, 3, before);
+        assert!(!votes.is_empty(), "it votes again");
+        // The window is 8.
+        assert!(votes.iter().all(|seq| seq.value() > stable + 2 * 8), "{votes:?}");
+        assert_no_contradiction(&cluster);
+        assert_eq!(cluster.journal(3), cluster.journal(0));
+    }
+}
+
+/// SX-11: nobody asks for anything, and it gets there all the same.
+#[test]
+fn sx_11_an_idle_cluster_goes_on_for_a_replica_that_is_back() {
+    for lost in [0, 3] {
+        let mut cluster = Cluster::new(4, one_each);
+        cluster.complete(&requests(5));
+        let before = cluster.sent.len();
+        cluster.lose_disk(lost, false);
+        cluster.pass(Duration::from_secs(40));
+        assert_eq!(cluster.replica(lost).diagnose(), WaitsFor::Nothing, "replica {lost}");
+        let executed = cluster.executed(1);
+        assert!((4 + 16..100).contains(&executed), "bounded: {executed}");
+        cluster.pass(Duration::from_secs(10));
+        assert_eq!(cluster.executed(1), executed, "and then it rests");
+        cluster.complete(&requests(9));
+        assert!(!votes_of(&cluster, lost, before).is_empty());
+        assert_no_contradiction(&cluster);
+    }
+}
+
+/// A liar cannot have the primary fill the log for ever, nor name a far place.
+#[test]
+fn sx_11_a_false_return_costs_little() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 3 => {
+            status.needs = Some(Seq::new(1_000_000));
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(cluster.executed(1), 5);
+}
+
+/// SX-10: it may have asked for the view that comes next, so it asks for the one after.
+#[test]
+fn sx_10_no_view_is_asked_for_that_it_may_have_asked_for_before() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lose_disk(3, false);
+    cluster.complete(&requests(60));
+    assert!(cluster.replica(3).diagnose() == WaitsFor::Nothing);
+    let before = cluster.sent.len();
+    cluster.down = vec![0];
+    cluster.complete(&requests(64));
+    let own = |(from, message): &(u16, Message)| match message {
+        Message::ViewChange(proven) if *from == 3 && proven.vote.signer.value() == 3 => {
+            Some(proven.vote.statement.view.value())
+        }
+        _ => None,
+    };
+    let asked: Vec<_> = cluster.sent[before..].iter().filter_map(own).collect();
+    assert!(!asked.is_empty() && asked.iter().all(|view| *view >= 2), "{asked:?}");
+}
+
+/// What it remembers of its return survives a crash, at every record.
+#[test]
+fn sx_9_a_restart_does_not_end_the_return() {
+    for cut in 0..20 {
+        let mut cluster = Cluster::new(4, one_each);
+        cluster.complete(&requests(21));
+        let (before, sent) = (cluster.history.len(), cluster.sent.len());
+        cluster.lose_disk(3, false);
+        let all = requests(70);
+        for request in &all[21..] {
+            let written = cluster.history[before..].iter().filter(|(by, ..)| *by == 3).count();
+            if written >= cut {
+                break;
+            }
+            cluster.submit(request);
+            cluster.run();
+        }
+        cluster.restart(3);
+        cluster.complete(&all);
+        let votes = votes_of(&cluster, 3, sent);
+        assert!(votes.iter().all(|seq| seq.value() > 20 + 2 * 8), "{votes:?}");
+        assert_no_contradiction(&cluster);
+    }
+}
+
+/// SX-8: an answer to another question does not count, nor do fewer than a quorum.
+#[test]
+fn sx_8_only_answers_to_this_return_count() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lie = |from, message| match message {
+        Message::Standing(_) if from == 1 => None,
+        Message::Standing(mut standing) if from == 2 => {
+            standing.since = standing.since.next();
+            Some(Message::Standing(standing))
+        }
+        message => Some(message),
+    };
+    cluster.lose_disk(3, false);
+    cluster.pass(Duration::from_secs(5));
+    assert!(matches!(cluster.replica(3).diagnose(), WaitsFor::Return { votes_from: None, .. }));
+    let asked = |(from, message): &&(u16, Message)| {
+        *from == 3 && matches!(message, Message::Returned(Returned { .. }))
+    };
+    assert!(cluster.sent.iter().filter(asked).count() > 3, "it asks again");
+    cluster.lie = |_, message| Some(message);
+    cluster.pass(Duration::from_secs(5));
+    assert!(!matches!(cluster.replica(3).diagnose(), WaitsFor::Return { votes_from: None, .. }));
+}

@@ -1,0 +1,290 @@
+//! SX rules: a replica takes over the state at a certified checkpoint.
+
+use std::time::Duration;
+
+use pbft_core::{
+    Config, Message, Seq,
+    effect::TransferEvent,
+    message::{PartBytes, StatePart},
+};
+
+use crate::cluster::{Cluster, requests};
+
+/// Nobody keeps old batches.
+fn no_archive(config: &mut Config) {
+    config.archive_bytes = 0;
+    config.max_batch_requests = 1;
+}
+
+fn without_archive(durable: bool) -> Cluster {
+    if durable { Cluster::durable(4, no_archive) } else { Cluster::new(4, no_archive) }
+}
+
+/// Replica 3 was away while the others went on past all that they could send.
+fn left_behind(mut cluster: Cluster) -> Cluster {
+    let all = requests(40);
+    cluster.complete(&all[..5]);
+    cluster.down = vec![3];
+    cluster.complete(&all);
+    cluster.down.clear();
+    cluster
+}
+
+fn begun(cluster: &Cluster) -> Vec<u64> {
+    let begun = |(_, event): &(u16, TransferEvent)| match event {
+        TransferEvent::Begun { seq } => Some(seq.value()),
+        _ => None,
+    };
+    cluster.transfers.iter().filter_map(begun).collect()
+}
+
+fn bad_parts(cluster: &Cluster) -> Vec<(u16, StatePart)> {
+    let bad = |(_, event): &(u16, TransferEvent)| match event {
+        TransferEvent::BadPart { peer, part, .. } => Some((peer.value(), *part)),
+        _ => None,
+    };
+    cluster.transfers.iter().filter_map(bad).collect()
+}
+
+#[track_caller]
+fn assert_caught_up(cluster: &Cluster, index: u16) {
+    assert_eq!(cluster.journal(index), cluster.journal(0));
+    let done =
+        |(at, event): &(u16, TransferEvent)| *at == index && matches!(event, TransferEvent::Done { .. });
+    assert!(cluster.transfers.iter().any(done), "{:?}", cluster.transfers);
+}
+
+#[test]
+fn sx_1_sx_6_who_missed_more_than_peers_keep_takes_over_their_state() {
+    let mut cluster = left_behind(Cluster::new(4, no_archive));
+    cluster.pass(Duration::from_secs(5));
+    assert_caught_up(&cluster, 3);
+    cluster.complete(&requests(44));
+    assert_eq!(cluster.journal(3), cluster.journal(0));
+}
+
+#[test]
+fn sx_3_a_durable_service_hands_its_state_on_in_parts() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.pass(Duration::from_secs(5));
+    assert_caught_up(&cluster, 3);
+    cluster.complete(&requests(44));
+    assert_eq!(cluster.journal(3), cluster.journal(0));
+    assert!(cluster.service(0).keeps().len() <= 6, "{:?}", cluster.service(0).keeps());
+}
+
+/// Small gaps stay with CU rules.
+#[test]
+fn sx_1_batches_are_preferred_while_they_are_to_be_had() {
+    let mut cluster = left_behind(Cluster::new(4, |config| config.max_batch_requests = 1));
+    cluster.pass(Duration::from_secs(5));
+    assert_eq!(cluster.journal(3), cluster.journal(0));
+    assert_eq!(begun(&cluster), Vec::<u64>::new());
+}
+
+/// One liar for each kind of part: it is noted, and others are asked.
+#[test]
+fn sx_2_sx_3_mistake_29_a_part_that_is_not_what_was_certified_is_refused() {
+    fn bend(from: u16, message: Message) -> Option<Message> {
+        let Message::State(mut state) = message else { return Some(message) };
+        if let (0, Some(content)) = (from, &mut state.content) {
+            content.0[1] ^= 1;
+        }
+        Some(Message::State(state))
+    }
+    for durable in [false, true] {
+        let mut cluster = left_behind(without_archive(durable));
+        cluster.lie = bend;
+        cluster.pass(Duration::from_secs(10));
+        assert_caught_up(&cluster, 3);
+        let bad = bad_parts(&cluster);
+        assert!(!bad.is_empty() && bad.iter().all(|(peer, _)| *peer == 0), "{bad:?}");
+    }
+}
+
+/// A good part in another place: index and content belong together.
+#[test]
+fn sx_3_mistake_29_a_part_is_bound_to_its_index() {
+    fn shift(from: u16, message: Message) -> Option<Message> {
+        let Message::State(mut state) = message else { return Some(message) };
+        if from == 0 && state.part == StatePart::Service(1) {
+            state.part = StatePart::Service(0);
+        }
+        Some(Message::State(state))
+    }
+    fn swap(from: u16, message: Message) -> Option<Message> {
+        let Message::FetchState(mut fetch) = message else { return Some(message) };
+        // Has its peers look up another part than it will be asked about: the answer keeps that other name.
+        if from == 3 && fetch.part == StatePart::Service(0) {
+            fetch.part = StatePart::Service(2);
+        }
+        Some(Message::FetchState(fetch))
+    }
+    for lie in [shift as fn(u16, Message) -> Option<Message>, swap] {
+        let mut cluster = left_behind(Cluster::durable(4, no_archive));
+        cluster.lie = lie;
+        cluster.pass(Duration::from_secs(2));
+        cluster.lie = |_, message| Some(message);
+        cluster.pass(Duration::from_secs(8));
+        assert_caught_up(&cluster, 3);
+    }
+}
+
+#[test]
+fn sx_4_who_does_not_answer_is_passed_over() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.lie = |from, message| match message {
+        Message::State(_) if from == 1 => None,
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(20));
+    assert_caught_up(&cluster, 3);
+    let asked = |message: &&(u16, Message)| message.0 == 3 && matches!(message.1, Message::FetchState(_));
+    assert!(cluster.sent.iter().filter(asked).count() < 100, "not asked without end");
+}
+
+#[test]
+fn sx_4_parts_come_with_a_third_of_all_messages_lost() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.loss = 33;
+    cluster.pass(Duration::from_secs(60));
+    cluster.loss = 0;
+    cluster.pass(Duration::from_secs(10));
+    assert_caught_up(&cluster, 3);
+}
+
+/// Mistake 27: a claim moves nobody; only a certificate does.
+#[test]
+fn sx_1_mistake_27_claims_begin_no_transfer() {
+    let mut cluster = Cluster::new(4, no_archive);
+    cluster.complete(&requests(5));
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from < 3 => {
+            status.executed = Seq::new(1_000_000);
+            status.stable = Seq::new(1_000_000);
+            status.first = Seq::new(900_000);
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(begun(&cluster), Vec::<u64>::new());
+}
+
+/// The others go on all the time: what is being fetched is not taken away, or a later checkpoint is taken instead.
+#[test]
+fn sx_5_peers_go_on_while_they_hand_out_their_state() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    let all = requests(90);
+    for end in (41..90).step_by(3) {
+        for request in &all[end - 3..end] {
+            cluster.submit(request);
+        }
+        cluster.run();
+        cluster.pass(Duration::from_millis(100));
+    }
+    cluster.complete(&all);
+    assert_caught_up(&cluster, 3);
+}
+
+/// Mistake 26: who knows what it voted for may go on voting within its window while it takes over a state; it proposes
+/// nothing, makes no checkpoint, and executes nothing.
+#[test]
+fn sx_7_mistake_26_what_is_done_during_a_transfer() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.lie = |_, message| match message {
+        Message::State(_) => None,
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(3));
+    assert!(!begun(&cluster).is_empty());
+    let (before, executed) = (cluster.sent.len(), cluster.executed(3));
+    cluster.down = vec![0];
+    requests(50).iter().for_each(|request| cluster.submit(request));
+    cluster.pass(Duration::from_secs(3));
+    let kinds = |message: &Message| ["pre-prepare", "checkpoint", "new-view"].contains(&message.kind());
+    let old =
+        |message: &Message| matches!(message, Message::Checkpoint(vote) if vote.statement.seq.value() < 6);
+    let mut said =
+        cluster.sent[before..].iter().filter(|(from, message)| *from == 3 && kinds(message) && !old(message));
+    assert_eq!(said.next().map(|(_, message)| message.kind()), None);
+    assert_eq!(cluster.executed(3), executed);
+    (cluster.lie, cluster.down) = (|_, message| Some(message), vec![]);
+    cluster.complete(&requests(54));
+    assert_caught_up(&cluster, 3);
+}
+
+/// SX-11: nobody has the last checkpoint any more, since all restarted, and nothing happens: the next one is made.
+#[test]
+fn sx_11_a_checkpoint_is_made_for_who_finds_none() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    (0..3).for_each(|index| cluster.forget_served(index));
+    cluster.pass(Duration::from_secs(20));
+    assert_caught_up(&cluster, 3);
+    assert!(cluster.executed(0) > 40 && cluster.executed(0) < 60, "{}", cluster.executed(0));
+}
+
+/// SX-6: whatever record of the install is the last one that a crash leaves, the replica comes back and gets there.
+#[test]
+fn sx_6_a_crash_at_each_record_of_an_install() {
+    for durable in [false, true] {
+        for cut in 0..12 {
+            let mut cluster = left_behind(without_archive(durable));
+            let before = cluster.history.len();
+            for _ in 0..100 {
+                cluster.pass(Duration::from_millis(50));
+                let written = cluster.history[before..].iter().filter(|(by, ..)| *by == 3).count();
+                if written >= cut {
+                    break;
+                }
+            }
+            cluster.restart(3);
+            cluster.pass(Duration::from_secs(8));
+            assert_eq!(cluster.journal(3), cluster.journal(0), "cut at {cut}");
+            cluster.complete(&requests(44));
+        }
+    }
+}
+
+/// What reading the log leads to is not asked of the service: its answer would be waited for without end.
+#[test]
+fn sx_5_a_restart_leaves_no_question_open() {
+    let mut cluster = Cluster::durable(4, no_archive);
+    cluster.complete(&requests(13));
+    (0..4).for_each(|index| cluster.restart(index));
+    let mut cluster = left_behind(cluster);
+    cluster.restart(3);
+    cluster.pass(Duration::from_secs(8));
+    assert_caught_up(&cluster, 3);
+}
+
+/// Mistake 15: the view changed meanwhile, twice.
+#[test]
+fn sx_6_mistake_15_a_transfer_across_view_changes() {
+    let mut cluster = Cluster::durable(4, no_archive);
+    let all = requests(60);
+    cluster.complete(&all[..5]);
+    cluster.down = vec![3];
+    cluster.complete(&all[..30]);
+    cluster.down = vec![0];
+    // With replica 0 gone as well as behind, the rest needs replica 3 to get anywhere.
+    cluster.pass(Duration::from_secs(20));
+    cluster.complete(&all);
+    cluster.down.clear();
+    cluster.complete(&requests(64));
+    assert_eq!(cluster.journal(3), cluster.journal(1));
+    assert!(cluster.view(3).0 > 0 && cluster.view(3).1, "{:?}", cluster.view(3));
+}
+
+#[test]
+fn sx_5_unasked_and_wrong_answers_lead_nowhere() {
+    let mut cluster = left_behind(Cluster::new(4, no_archive));
+    let state = pbft_core::message::State {
+        seq: Seq::new(40),
+        part: StatePart::Summary,
+        content: Some(PartBytes(vec![1, 2, 3])),
+    };
+    cluster.say(0, Message::State(state));
+    cluster.run();
+    assert_eq!(bad_parts(&cluster), vec![], "nobody asked");
+}
