@@ -162,8 +162,8 @@ struct Parts {
     /// Its checkpoints that peers may fetch.
     served: BTreeMap<Seq, Vec<u8>>,
     install: Option<Install>,
-    /// The last state that was taken over.
-    installed: Option<(Seq, Vec<u8>)>,
+    /// The last states that were taken over: a crash may lead back to the one before.
+    installed: BTreeMap<Seq, Vec<u8>>,
 }
 
 /// A state on its way. It survives crashes.
@@ -339,9 +339,9 @@ impl Service for SimulatedService {
 
     fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost> {
         let lost = |why: &str| StateLost { seq, why: why.into() };
-        let installed = self.parts.installed.as_ref().filter(|(at, _)| *at == seq);
+        let installed = self.parts.installed.get(&seq);
         let bytes = match (&self.kept, snapshot) {
-            (Some(_), None) if installed.is_some() => &installed.ok_or_else(|| lost("never installed"))?.1,
+            (Some(_), None) if let Some(bytes) = installed => bytes,
             (Some(kept), None) => &kept.get(&seq).ok_or_else(|| lost("never executed"))?.1,
             (None, Some(bytes)) => bytes,
             _ => return Err(lost("a snapshot where none belongs, or none where one does")),
@@ -399,7 +399,10 @@ impl Service for SimulatedService {
         let bytes: Vec<u8> = install.parts.values().flatten().copied().collect();
         Machine::decode(self.kind, &bytes).ok_or_else(|| lost("unreadable parts"))?;
         self.parts.served.insert(install.seq, bytes.clone());
-        self.parts.installed = Some((install.seq, bytes));
+        self.parts.installed.insert(install.seq, bytes);
+        while self.parts.installed.len() > 2 {
+            self.parts.installed.pop_first();
+        }
         Ok(())
     }
 }

@@ -23,7 +23,8 @@ impl Views {
         let faulty = (n - 1) / 3;
         let quorum = (n + faulty + 1).div_ceil(2);
         // Who joins is told of the view, which no record of its own shows.
-        let liars = if plan.changes > 0 { n } else { plan.byzantine.len() };
+        // Nor does the record of a view survive a lost disk.
+        let liars = if plan.changes > 0 || plan.faults.wipes > 0 { n } else { plan.byzantine.len() };
         Self { liars, faulty, quorum, wants: vec![View::ZERO; seats], entered: vec![View::ZERO; seats] }
     }
 
