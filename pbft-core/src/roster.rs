@@ -34,13 +34,6 @@ impl Roster {
         core::iter::once(&self.first).chain(&self.later)
     }
 
-    /// The last number that the same configuration decides on, as far as is known.
-    #[must_use]
-    pub fn last_with(&self, seq: Seq) -> Seq {
-        let ends = self.later.iter().map(|config| config.after());
-        ends.filter(|after| *after >= seq).min().unwrap_or(Seq::new(u64::MAX))
-    }
-
     /// The configuration of the newest epoch that is known.
     #[must_use]
     pub fn newest(&self) -> &Arc<ValidConfig> {

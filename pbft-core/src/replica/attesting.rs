@@ -97,7 +97,7 @@ impl Replica {
         }
         match (self.attesting.certificates.get(&seq).cloned(), result) {
             (Some(certificate), _) => self.deliver(step, certificate),
-            (None, Some(digest)) if self.attests(seq) => {
+            (None, Some(digest)) if self.is_member_at(seq) => {
                 let vote = self.sign_result(Attestation { seq, digest });
                 step.push(Effect::Broadcast(Message::Attestation(vote.clone())));
                 self.on_attestation(step, vote);
@@ -146,11 +146,6 @@ impl Replica {
             self.deliver(step, certificate);
             self.attesting.advance(self.execution.executed);
         }
-    }
-
-    /// RE-3: whether this replica was a member when the number was decided.
-    fn attests(&self, seq: Seq) -> bool {
-        self.roster().at(seq).replicas.contains(self.id)
     }
 
     /// In the name of the epoch that decided the number, which may be over.
@@ -218,7 +213,7 @@ impl Replica {
     pub(super) fn send_result(&self, step: &mut Step<'_>, to: ReplicaId, seq: Seq) {
         if let Some(certificate) = self.attesting.certificates.get(&seq) {
             step.push(Effect::Send(to, Message::Certified(certificate.clone())));
-        } else if let Some(digest) = self.attesting.results.get(&seq).filter(|_| self.attests(seq)) {
+        } else if let Some(digest) = self.attesting.results.get(&seq).filter(|_| self.is_member_at(seq)) {
             let own = self.attesting.votes.get(&seq).and_then(|votes| votes.of(self.id)).cloned();
             let vote = own.unwrap_or_else(|| self.sign_result(Attestation { seq, digest: *digest }));
             step.push(Effect::Send(to, Message::Attestation(vote)));

@@ -68,6 +68,11 @@ impl Replica {
         self.config.replicas.contains(self.id)
     }
 
+    /// RE-3: whether it has one in what is decided about a number.
+    pub(super) fn is_member_at(&self, seq: Seq) -> bool {
+        self.roster().at(seq).replicas.contains(self.id)
+    }
+
     /// The replica sets that are known.
     #[must_use]
     pub const fn roster(&self) -> &Arc<Roster> {

@@ -266,7 +266,9 @@ impl Replica {
         self.execution = Execution::after(statement.seq, record.summary.time, record.summary.wake_at);
         self.replay_epoch(record.handovers, &record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
-        self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
+        if self.is_member_at(statement.seq) {
+            self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
+        }
         self.checkpoints.own_vote = Some(record.checkpoint.clone());
         self.checkpoints.own_position = Some(position);
         self.attesting.replay(record.certified, &record.results, statement.seq);

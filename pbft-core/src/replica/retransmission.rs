@@ -343,6 +343,11 @@ impl Replica {
         claims.get(config.sizes().f()).copied().unwrap_or_default()
     }
 
+    /// How far a peer claims to have executed.
+    pub(super) fn claim_of(&self, peer: ReplicaId) -> Seq {
+        self.catch_up.claims.get(&peer).copied().unwrap_or_default()
+    }
+
     /// The farthest that any peer claims to have executed.
     pub(super) fn farthest_claim(&self) -> Seq {
         self.catch_up.claims.values().copied().max().unwrap_or_default()

@@ -220,9 +220,11 @@ impl Replica {
         self.begin_transfer(step);
     }
 
+    /// All other members: first those that say that they got as far as the certified checkpoint.
     fn peers(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        let own = self.id;
-        let members: Vec<_> = self.roster().newest().replicas.ids().collect();
+        let (own, proven) = (self.id, self.proven_seq());
+        let mut members: Vec<_> = self.roster().newest().replicas.ids().collect();
+        members.sort_by_key(|peer| self.claim_of(*peer) < proven);
         members.into_iter().filter(move |id| *id != own)
     }
 

@@ -78,8 +78,11 @@ impl Replica {
         self.timers.last_progress.is_none_or(|progress| since(progress) >= self.config.status_period)
     }
 
-    /// what does not execute in time is handed to the primary (again).
+    /// what does not execute in time is handed to the primary (again). Who is behind cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
+        if self.credible_claim().since(self.execution.executed) > self.config.max_in_flight {
+            return;
+        }
         let now = step.now.elapsed;
         let since = now.saturating_sub(self.config.forward_after);
         let overdue = self.buffer.overdue(now, since, self.batch_limits());

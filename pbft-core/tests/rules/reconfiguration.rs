@@ -256,6 +256,29 @@ fn re_3_rc_5_a_change_survives_a_restart_at_every_record() {
     cluster.complete(&(4..8).map(|number| request(7, number)).collect::<Vec<_>>());
 }
 
+/// RE-5: who left follows, and its own word must not make a certificate where it counts no more.
+#[test]
+fn re_5_the_checkpoints_of_who_was_removed_count_nowhere() {
+    let mut cluster = cluster();
+    cluster.join();
+    cluster.submit(&change_to(9, 0, &[1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3, 4], 1);
+    let requests: Vec<_> = (0..8).map(|number| request(7, number)).collect();
+    cluster.complete(&requests);
+    for _ in 0..3 {
+        cluster.restart(0);
+        cluster.pass(A_WHILE);
+    }
+    let certified = cluster.sent.iter().filter_map(|(from, message)| match message {
+        Message::Stable(certificate) if *from == 0 => Some(certificate),
+        _ => None,
+    });
+    let after = cluster.replica(1).config().after();
+    for certificate in certified.filter(|certificate| certificate.statement.seq > after) {
+        assert!(certificate.signatures.iter().all(|(signer, _)| *signer != id(0)), "{certificate:?}");
+    }
+}
+
 /// RC-5: the log may begin in any epoch.
 #[test]
 fn rc_5_a_truncated_log_knows_its_epoch() {

@@ -8,7 +8,7 @@ use pbft_core::{
     service::{Executed, Outcome},
 };
 
-use crate::stage::{Stage, executions, messages, request, sent, seq};
+use crate::stage::{Stage, executions, messages, request, sent, seq, status};
 
 fn replies(effects: &[Effect]) -> Vec<(u64, Outcome)> {
     let reply = |effect: &Effect| match effect {
@@ -155,4 +155,18 @@ fn r_5_overdue_requests_are_forwarded() {
     primary.advance(primary.config.forward_after * 2);
     assert!(!sent(&primary.timer()).contains(&"forward"));
     assert_eq!(stage.replica.progress().executed, seq(0));
+}
+
+/// a request that the others executed, or refused, must not be proposed again because one replica is behind.
+#[test]
+fn r_5_who_is_behind_forwards_nothing() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(1, 0));
+    let ahead = stage.config.max_in_flight + 1;
+    for peer in [1, 2] {
+        stage.hear(peer, &status(ahead, 0, &[]));
+        stage.advance(stage.config.forward_after * 2);
+        let forwards = sent(&stage.timer()).contains(&"forward");
+        assert_eq!(forwards, peer == 1, "one alone may be lying");
+    }
 }

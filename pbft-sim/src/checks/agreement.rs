@@ -119,7 +119,7 @@ impl Agreement {
         counters: &mut Counters,
     ) -> Result<(), Violation> {
         let announced = &proven.announcement.statement;
-        look.wanted(proven)?;
+        let config = look.wanted(proven)?;
         proven.prepared.iter().try_for_each(|proof| look.proves(proof, announced.view))?;
         if let Some(stable) = &proven.stable {
             look.certified(stable.statement.seq, stable)?;
@@ -135,8 +135,9 @@ impl Agreement {
             counters.saw(Sometimes::NullRequest);
         }
         // What was decided in this view or a later one need not be known to it.
-        let last = look.roster.last_with(floor.next());
-        for (seq, (view, digest)) in self.decided_in.range(floor.next()..=last) {
+        let mine = |seq: Seq| look.roster.at(seq).epoch() == config.epoch();
+        for (seq, (view, digest)) in self.decided_in.range(floor.next()..).take_while(|(seq, _)| mine(**seq))
+        {
             if *view < announced.view && assigned.get(seq) != Some(digest) {
                 return Err(Violation::ForgottenByNewView { replica: look.replica, seq: *seq });
             }
@@ -239,16 +240,21 @@ impl Look<'_> {
         Ok(())
     }
 
-    /// A quorum of distinct members wanted the view.
-    fn wanted(&self, proven: &ProvenNewView) -> Result<(), Violation> {
-        let votes = &proven.announcement.statement.view_changes;
+    /// A quorum of distinct members wanted the view: of the epoch that goes on after its checkpoint, or, if that is the last
+    /// one of an epoch, of those who do not know yet that others took over. Nothing is left for them to decide.
+    fn wanted(&self, proven: &ProvenNewView) -> Result<&ValidConfig, Violation> {
         let floor = proven.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
-        let config = self.roster.at(floor.next());
+        let possible = [floor.next(), floor].map(|seq| &**self.roster.at(seq));
+        let found = possible.into_iter().find(|config| self.wanted_in(config, proven));
+        found.ok_or(Violation::Unwanted { replica: self.replica, view: proven.view() })
+    }
+
+    fn wanted_in(&self, config: &ValidConfig, proven: &ProvenNewView) -> bool {
+        let votes = &proven.announcement.statement.view_changes;
         let wants =
             |vote: &&Signed<ViewChange>| vote.statement.view == proven.view() && self.valid(config, vote);
         let signers: BTreeSet<_> = votes.iter().filter(wants).map(|vote| vote.signer).collect();
-        let enough = signers.len() >= quorum(config) && self.valid(config, &proven.announcement);
-        if enough { Ok(()) } else { Err(Violation::Unwanted { replica: self.replica, view: proven.view() }) }
+        signers.len() >= quorum(config) && self.valid(config, &proven.announcement)
     }
 
     fn valid<T: Statement>(&self, config: &ValidConfig, signed: &Signed<T>) -> bool {

@@ -418,7 +418,7 @@ impl Simulation {
         // more; what a lagging peer keeps from being truncated comes on top. An archived one weighs 1 KiB at least.
         let batches = tuning.archive_bytes / 1024 + usize::try_from(tuning.window).unwrap_or(0) * 2;
         let bounds = [
-            ("records", node.disk.len(), batches * 12 + 16),
+            ("records", node.disk.len(), batches * 12 + 32),
             (
                 "waiting requests",
                 usize::try_from(progress.waiting_requests).unwrap_or(usize::MAX),
