@@ -2,8 +2,8 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use ledger::{
-    Amount, AssetId, BatchInput, Body, Genesis, GenesisAccount, Ledger, Memo, Name, Params, PaymentOp, Role,
-    Transaction, UnixMillis,
+    Amount, AssetId, BatchInput, Body, Genesis, GenesisAccount, Ledger, Memo, Name, NewReplica, Params,
+    PaymentOp, Role, Transaction, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair};
 
@@ -30,10 +30,13 @@ impl Market {
         let genesis = Genesis {
             chain: Name::new("bench").expect("a short plain name"),
             time: UnixMillis::new(START),
-            replica_set_hash: Digest::ZERO,
             fee_account: Address::from_public_key(&keys[0].public_key()),
             params: Params::STANDARD,
             accounts: keys.iter().enumerate().map(account).collect(),
+            replicas: vec![NewReplica {
+                public_key: keys[0].public_key(),
+                address: "localhost:9000".parse().expect("an address"),
+            }],
         };
         let ledger = Ledger::from_genesis(&genesis).expect("this genesis is valid");
         Self { ledger, chain_id: genesis.chain_id(), keys, seq: 0 }
@@ -76,7 +79,8 @@ fn execute(c: &mut Criterion) {
             || market.borrow_mut().payments(),
             |(seq, transactions)| {
                 let time = UnixMillis::new(START + seq);
-                let batch = BatchInput { seq, view: 0, time, transactions: &transactions };
+                let batch =
+                    BatchInput { seq, view: 0, time, transactions: &transactions, replicas: Digest::ZERO };
                 let applied = market.borrow_mut().ledger.apply(batch);
                 assert_eq!(applied.block.map(|block| block.receipts.len()), Some(PAYMENTS));
             },

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use ledger::state_tree::StateTree;
 use ledger::{
     AccountOp, Amount, AssetId, Auth, BatchInput, Body, Genesis, GenesisAccount, Ledger, Memo, Name,
-    Operation, Params, PaymentOp, Role, StateChange, Transaction, UnixMillis,
+    NewReplica, Operation, Params, PaymentOp, Role, StateChange, Transaction, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair, PublicKey, Signature, sha256};
 
@@ -72,7 +72,6 @@ fn populate(accounts: u64) -> (Ledger, Vec<PublicKey>, StateTree) {
     let genesis = Genesis {
         chain: Name::new("measure").expect("a name"),
         time: UnixMillis::new(0),
-        replica_set_hash: Digest::ZERO,
         fee_account: Address::from_public_key(&bank),
         params: Params::STANDARD,
         accounts: vec![GenesisAccount {
@@ -80,6 +79,10 @@ fn populate(accounts: u64) -> (Ledger, Vec<PublicKey>, StateTree) {
             public_key: bank,
             role: Role::Admin,
             coins: Amount::new(u64::MAX),
+        }],
+        replicas: vec![NewReplica {
+            public_key: bank,
+            address: "localhost:9000".parse().expect("an address"),
         }],
     };
     let (mut ledger, begun) = Ledger::begin(&genesis).expect("a genesis");
@@ -102,7 +105,13 @@ fn populate(accounts: u64) -> (Ledger, Vec<PublicKey>, StateTree) {
             batch.push(Transaction::new(coins, Auth::P256 { public_key: bank, signature }));
         }
         let time = ledger.tip().time.next();
-        let applied = ledger.apply(BatchInput { seq: n as u64 + 1, view: 0, time, transactions: &batch });
+        let applied = ledger.apply(BatchInput {
+            seq: n as u64 + 1,
+            view: 0,
+            time,
+            transactions: &batch,
+            replicas: Digest::ZERO,
+        });
         assert_eq!(applied.block.expect("a block").transactions.len(), batch.len());
         update(&mut tree, &applied.changes);
     }
@@ -131,7 +140,13 @@ fn measure(
         *sequence += 1;
         let time = ledger.tip().time.next();
         let started = Instant::now();
-        let applied = ledger.apply(BatchInput { seq: *sequence, view: 0, time, transactions: &transactions });
+        let applied = ledger.apply(BatchInput {
+            seq: *sequence,
+            view: 0,
+            time,
+            transactions: &transactions,
+            replicas: Digest::ZERO,
+        });
         whole.push(started.elapsed());
         let block = applied.block.expect("a block");
         assert!(block.receipts.iter().filter(|receipt| !receipt.outcome.is_applied()).count() < batch / 10);

@@ -30,7 +30,7 @@ pub enum AccountOp {
 pub enum Role {
     /// Nothing.
     Member,
-    /// Decide on charges of others.
+    /// Decide on charges of others, and with another admin on who the replicas are.
     Admin,
 }
 

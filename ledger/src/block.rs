@@ -35,7 +35,7 @@ pub struct BlockHeader {
     pub receipts_root: Digest,
     /// The root of the state after it.
     pub state_root: Digest,
-    /// Who the replicas are.
+    /// What the set of replicas that decided on the batch is called: see [`replica_set_hash`](crate::replica_set_hash).
     pub replica_set_hash: Digest,
 }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
-use crate::{AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, TradeEvent};
+use crate::{AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, TradeEvent};
 
 /// Something that happened on the ledger. The events of a block come in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,6 +24,7 @@ impl Event {
             EventKind::Payment(event) => event.name(),
             EventKind::Listing(event) => event.name(),
             EventKind::Trade(event) => event.name(),
+            EventKind::Replica(event) => event.name(),
         }
     }
 }
@@ -44,6 +45,8 @@ pub enum EventKind {
     Listing(ListingEvent),
     /// Trades.
     Trade(TradeEvent),
+    /// Replicas.
+    Replica(ReplicaEvent),
 }
 
 macro_rules! kind_from {
@@ -62,5 +65,6 @@ kind_from!(
     Charge(ChargeEvent),
     Payment(PaymentEvent),
     Listing(ListingEvent),
-    Trade(TradeEvent)
+    Trade(TradeEvent),
+    Replica(ReplicaEvent)
 );

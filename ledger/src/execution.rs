@@ -23,13 +23,21 @@ pub struct BatchInput<'a> {
     pub time: UnixMillis,
     /// The transactions. **Their signatures were checked** when they were admitted; all else is checked again here.
     pub transactions: &'a [Transaction],
+    /// What the set of replicas that decided on it is called. The set that the state asks for comes later.
+    pub replicas: Digest,
 }
 
 impl<'a> BatchInput<'a> {
     /// The batch that leads to this block again, on a ledger that has the block's parent as its tip.
     pub fn of_block(block: &'a Block) -> Self {
         let header = &block.header;
-        Self { seq: header.seq, view: header.view, time: header.time, transactions: &block.transactions }
+        Self {
+            seq: header.seq,
+            view: header.view,
+            time: header.time,
+            transactions: &block.transactions,
+            replicas: header.replica_set_hash,
+        }
     }
 }
 

@@ -10,7 +10,9 @@ use crate::accounts::{Account, AccountRejection, Role};
 use crate::amount::{Amount, BasisPoints};
 use crate::codec::encode;
 use crate::event::EventKind;
+use crate::ids::ReplicaId;
 use crate::money::{MoneyRejection, Posting, Side};
+use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
 use crate::state::State;
 use crate::text::Name;
 use crate::time::{Millis, UnixMillis};
@@ -24,14 +26,14 @@ pub struct Genesis {
     pub chain: Name,
     /// The time of the first block.
     pub time: UnixMillis,
-    /// The digest of who the replicas are.
-    pub replica_set_hash: Digest,
     /// The account that fees go to: one of `accounts`.
     pub fee_account: Address,
     /// The rules that operators choose.
     pub params: Params,
     /// Who is there from the start. At least one is an admin.
     pub accounts: Vec<GenesisAccount>,
+    /// The first replicas. Their ids are their places in the list, from 0.
+    pub replicas: Vec<NewReplica>,
 }
 
 /// An account that is there from the start.
@@ -65,10 +67,12 @@ pub struct Params {
     pub confirm_within: Millis,
     /// How long a seller may take to answer a buyer who asks to cancel.
     pub cancel_answer_within: Millis,
+    /// How many replicas there may be, at most [`MAX_REPLICAS`].
+    pub max_replicas: u16,
 }
 
 impl Params {
-    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer.
+    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas.
     pub const STANDARD: Self = Self {
         fee: match BasisPoints::new(100) {
             Some(fee) => fee,
@@ -77,6 +81,7 @@ impl Params {
         ship_within: Millis::days(5),
         confirm_within: Millis::days(10),
         cancel_answer_within: Millis::hours(24),
+        max_replicas: MAX_REPLICAS,
     };
 }
 
@@ -100,6 +105,12 @@ pub enum GenesisError {
         /// What is wrong with it.
         rejection: AccountRejection,
     },
+    /// More replicas may join than the consensus can have.
+    #[error("{0} replicas are more than {MAX_REPLICAS}")]
+    MaxReplicas(u16),
+    /// Nobody would order transactions, or too many would, or two have the same key or address.
+    #[error("replicas: {0}")]
+    Replicas(#[from] ReplicaRejection),
     /// The coins are too many.
     #[error(transparent)]
     Coins(#[from] MoneyRejection),
@@ -109,6 +120,12 @@ impl Genesis {
     /// What names the chain in every transaction.
     pub fn chain_id(&self) -> Digest {
         digest(DOMAIN, &encode(self))
+    }
+
+    /// What the set of the first replicas is called.
+    pub fn replica_set_hash(&self) -> Digest {
+        let keys = self.replicas.iter().map(|replica| replica.public_key);
+        replica_set_hash((0..=u16::MAX).map(ReplicaId::new).zip(keys))
     }
 
     /// The state that the chain begins with, and how it came to be.
@@ -132,6 +149,7 @@ impl Genesis {
             let mint = Posting::new(*coins, Side::Issuer, Side::Available(account.address()));
             state.money.post(&[mint], &mut events)?;
         }
+        state.replicas.begin(&self.replicas, self.params.max_replicas, self.time, &mut events)?;
         Ok((state, events))
     }
 
@@ -142,6 +160,9 @@ impl Genesis {
         let addresses: BTreeSet<Address> = self.accounts.iter().map(GenesisAccount::address).collect();
         if !addresses.contains(&self.fee_account) {
             return Err(GenesisError::UnknownFeeAccount);
+        }
+        if self.params.max_replicas > MAX_REPLICAS {
+            return Err(GenesisError::MaxReplicas(self.params.max_replicas));
         }
         let is_bad =
             |account: &&GenesisAccount| PublicKey::from_sec1_bytes(account.public_key.as_bytes()).is_err();

@@ -83,6 +83,47 @@ object_id! {
     TradeId
 }
 
+object_id! {
+    /// A change of the replicas that an admin asked for.
+    ReplicaChangeId
+}
+
+/// Names a replica. No id is given twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReplicaId(u16);
+
+impl ReplicaId {
+    /// The replica with this number.
+    pub const fn new(id: u16) -> Self {
+        Self(id)
+    }
+
+    /// The number.
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// One above, if there is one.
+    pub(crate) fn next(self) -> Option<Self> {
+        self.0.checked_add(1).map(Self)
+    }
+
+    pub(crate) const fn to_bytes(self) -> [u8; 2] {
+        self.0.to_be_bytes()
+    }
+
+    pub(crate) const fn from_bytes(bytes: [u8; 2]) -> Self {
+        Self(u16::from_be_bytes(bytes))
+    }
+}
+
+impl fmt::Display for ReplicaId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// How many blocks come before a block. Not a sequence number: a batch that records nothing makes no block.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -45,6 +45,9 @@ pub enum InvariantViolation {
     /// Two accounts with one name.
     #[error("the names are not unique")]
     Names,
+    /// No replicas, too many, or two with something in common.
+    #[error("the replicas are not sound")]
+    Replicas,
     /// The running deadlines are not those of the objects.
     #[error("the deadlines are not those of the objects")]
     Deadlines,
@@ -65,6 +68,9 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     listings(state)?;
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);
+    }
+    if !state.replicas.are_sound(state.params.max_replicas) {
+        return Err(InvariantViolation::Replicas);
     }
     state_root(state, tree)
 }

@@ -20,7 +20,8 @@ use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::transaction::Transaction;
 use crate::{
-    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Supply, Trade, TradeId,
+    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Replica, ReplicaChange,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Supply, Trade, TradeId,
 };
 
 /// How many stored entries are read at once.
@@ -83,7 +84,7 @@ impl Ledger {
             tx_root: transaction_tree(&[]).root(),
             receipts_root: receipt_tree(&[]).root(),
             state_root: tree.root(),
-            replica_set_hash: genesis.replica_set_hash,
+            replica_set_hash: genesis.replica_set_hash(),
         };
         let block = Block { header: tip.clone(), transactions: Vec::new(), receipts: Vec::new() };
         let events = events.into_iter().map(|kind| Event { cause: Cause::Genesis, kind }).collect();
@@ -155,7 +156,7 @@ impl Ledger {
             tx_root: transaction_tree(&transactions).root(),
             receipts_root: receipt_tree(&receipts).root(),
             state_root: self.tree.root(),
-            replica_set_hash: self.tip.replica_set_hash,
+            replica_set_hash: batch.replicas,
         };
         self.tip_hash = header.hash();
         self.tip = header.clone();
@@ -268,6 +269,34 @@ impl Ledger {
     /// A trade.
     pub fn trade(&self, id: &TradeId) -> Option<&Trade> {
         self.state.trades.find(id)
+    }
+
+    /// All replicas that there ever were, ascending by id.
+    pub fn replicas(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
+        self.state.replicas.iter()
+    }
+
+    /// Those that the state asks for.
+    pub fn members(&self) -> impl Iterator<Item = (ReplicaId, &Replica)> {
+        self.state.replicas.members()
+    }
+
+    /// What the set of [`members`](Self::members) is called.
+    pub fn replica_set_hash(&self) -> Digest {
+        self.state.replicas.set_hash()
+    }
+
+    /// Whether a change of the replicas could be carried out now.
+    ///
+    /// # Errors
+    /// [`ReplicaRejection`].
+    pub fn check_replica_edit(&self, edit: &ReplicaEdit) -> Result<(), ReplicaRejection> {
+        self.state.replicas.check(edit, self.state.params.max_replicas)
+    }
+
+    /// A change of the replicas that an admin asked for.
+    pub fn replica_change(&self, id: &ReplicaChangeId) -> Option<&ReplicaChange> {
+        self.state.replicas.changes.find(id)
     }
 }
 

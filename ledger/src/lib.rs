@@ -1,5 +1,5 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings and escrow trades, as a
-//! deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades and replicas,
+//! as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
 //! the same blocks on every machine.
 //!
 //! ```text
@@ -13,8 +13,8 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades. All of them move money by postings, which can only be carried out in full and only move
-//!   what is there.
+//!   payments, listings, trades, replicas. Those that move money do so by postings, which can only be carried out in full
+//!   and only move what is there.
 //!
 //! # Buying something
 //! ```
@@ -32,7 +32,6 @@
 //! let genesis = Genesis {
 //!     chain: "example".parse()?,
 //!     time: UnixMillis::new(1_700_000_000_000),
-//!     replica_set_hash: Digest::ZERO,
 //!     fee_account: Address::from_public_key(&admin.public_key()),
 //!     params: Params::STANDARD,
 //!     accounts: vec![
@@ -40,6 +39,7 @@
 //!         account("seller", &seller, Role::Member, 0),
 //!         account("buyer", &buyer, Role::Member, 50_000),
 //!     ],
+//!     replicas: vec![NewReplica { public_key: admin.public_key(), address: "localhost:9000".parse()? }],
 //! };
 //! let mut ledger = Ledger::from_genesis(&genesis)?;
 //!
@@ -59,7 +59,7 @@
 //!     let time = ledger.tip().time.plus(Millis::new(60_000));
 //!     let seq = ledger.tip().seq + 1;
 //!     let applied =
-//!         ledger.apply(BatchInput { seq, view: 0, time, transactions: std::slice::from_ref(&transaction) });
+//!         ledger.apply(BatchInput { seq, view: 0, time, transactions: std::slice::from_ref(&transaction), replicas: Digest::ZERO });
 //!     let block = applied.block.expect("recorded");
 //!     assert!(block.receipts[0].outcome.is_applied());
 //!     transaction.id()
@@ -122,6 +122,7 @@ mod nonce;
 mod payments;
 mod refusal;
 mod rejection;
+mod replicas;
 mod state;
 mod state_key;
 pub mod state_tree;
@@ -140,7 +141,7 @@ pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
-pub use ids::{ChargeId, Height, ListingId, TradeId, TxId};
+pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, TradeId, TxId};
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
 pub use listings::{
@@ -152,9 +153,13 @@ pub use nonce::{NONCE_WINDOW, NonceWindow};
 pub use payments::{PaymentEvent, PaymentOp, PaymentRejection, ReferencedPayment};
 pub use refusal::Refusal;
 pub use rejection::Rejection;
+pub use replicas::{
+    MAX_REPLICAS, NewReplica, Replica, ReplicaChange, ReplicaChangeStatus, ReplicaEdit, ReplicaEvent,
+    ReplicaKey, ReplicaOp, ReplicaRejection, ReplicaStatus, replica_set_hash,
+};
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, Tracking};
 pub use time::{Millis, UnixMillis};
 pub use trades::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,

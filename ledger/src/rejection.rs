@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, TradeRejection,
+    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, ReplicaRejection,
+    TradeRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -30,6 +31,9 @@ pub enum Rejection {
     /// Trades.
     #[error(transparent)]
     Trade(#[from] TradeRejection),
+    /// Replicas.
+    #[error(transparent)]
+    Replica(#[from] ReplicaRejection),
 }
 
 impl Rejection {
@@ -42,6 +46,7 @@ impl Rejection {
             Self::Payment(rejection) => rejection.code(),
             Self::Listing(rejection) => rejection.code(),
             Self::Trade(rejection) => rejection.code(),
+            Self::Replica(rejection) => rejection.code(),
         }
     }
 }

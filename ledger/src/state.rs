@@ -16,6 +16,7 @@ use crate::nonce::NonceWindow;
 use crate::payments::{self, ReferencedPayment};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
+use crate::replicas::{self, Replicas};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
@@ -48,6 +49,7 @@ pub(crate) struct State {
     pub(crate) references: Table<ReferencedPayment>,
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
+    pub(crate) replicas: Replicas,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -65,6 +67,7 @@ impl State {
             references: Table::default(),
             listings: Table::default(),
             trades: Trades::default(),
+            replicas: Replicas::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -108,6 +111,7 @@ impl State {
             Operation::Payment(op) => payments::apply(self, context, op, events),
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
+            Operation::Replica(op) => replicas::apply(self, context, op, events),
         }
     }
 
@@ -143,6 +147,9 @@ impl State {
         self.references.drain_changes(&mut changes);
         self.listings.drain_changes(&mut changes);
         self.trades.rows.drain_changes(&mut changes);
+        self.replicas.rows.drain_changes(&mut changes);
+        self.replicas.keys.drain_changes(&mut changes);
+        self.replicas.changes.drain_changes(&mut changes);
         changes
     }
 
@@ -152,7 +159,9 @@ impl State {
         let money = self.money.balances.entries().chain(self.money.supplies.entries());
         let dealings = self.charges.entries().chain(self.references.entries());
         let goods = self.listings.entries().chain(self.trades.rows.entries());
-        parties.chain(money).chain(dealings).chain(goods)
+        let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
+        let network = members.chain(self.replicas.changes.entries());
+        parties.chain(money).chain(dealings).chain(goods).chain(network)
     }
 
     /// The encoded row of one entry.
@@ -168,6 +177,9 @@ impl State {
             }
             StateKey::Listing(id) => self.listings.find(id).map(encode),
             StateKey::Trade(id) => self.trades.find(id).map(encode),
+            StateKey::Replica(id) => self.replicas.find(*id).map(encode),
+            StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
+            StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
         }
     }
 
@@ -186,6 +198,9 @@ impl State {
             TableId::References => self.references.load(key, value).map(drop),
             TableId::Listings => self.listings.load(key, value).map(drop),
             TableId::Trades => self.trades.load(&mut self.deadlines, key, value),
+            TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
+            TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
+            TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
         }
     }
 }

@@ -1,16 +1,16 @@
 //! Names of the entries of the state, for those who want proof of one.
 
-use pbft_crypto::{Address, Digest};
+use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, TradeId};
+use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, TradeId};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
-use crate::{Account, Balance, Charge, Listing, Supply, Trade};
+use crate::{Account, Balance, Charge, Listing, Replica, ReplicaChange, ReplicaKey, Supply, Trade};
 
 /// An entry of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,12 @@ pub enum StateKey {
     Listing(ListingId),
     /// A [`Trade`].
     Trade(TradeId),
+    /// A [`Replica`].
+    Replica(ReplicaId),
+    /// A [`ReplicaKey`].
+    ReplicaKey(PublicKey),
+    /// A [`ReplicaChange`].
+    ReplicaChange(ReplicaChangeId),
 }
 
 impl StateKey {
@@ -45,6 +51,9 @@ impl StateKey {
             Self::Reference(payee, reference) => entry_key::<ReferencedPayment>(&(*payee, reference.clone())),
             Self::Listing(id) => entry_key::<Listing>(id),
             Self::Trade(id) => entry_key::<Trade>(id),
+            Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
+            Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
+            Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
         }
     }
 }

@@ -19,6 +19,9 @@ pub(crate) enum TableId {
     References = 6,
     Listings = 7,
     Trades = 8,
+    Replicas = 9,
+    ReplicaKeys = 10,
+    ReplicaChanges = 11,
 }
 
 impl TableId {
@@ -32,6 +35,9 @@ impl TableId {
             6 => Self::References,
             7 => Self::Listings,
             8 => Self::Trades,
+            9 => Self::Replicas,
+            10 => Self::ReplicaKeys,
+            11 => Self::ReplicaChanges,
             _ => return None,
         })
     }
@@ -101,6 +107,10 @@ impl<R: Row> Table<R> {
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&R::Key, &R)> {
         self.rows.iter()
+    }
+
+    pub(crate) fn last_key(&self) -> Option<&R::Key> {
+        self.rows.last_key_value().map(|(key, _)| key)
     }
 
     pub(crate) fn range(&self, from: R::Key) -> impl Iterator<Item = (&R::Key, &R)> {

@@ -27,6 +27,9 @@ pub enum TextError {
     /// A space at either end, or two of them together.
     #[error("spaces stand alone between other characters")]
     Spacing,
+    /// Not an address: a host and a port.
+    #[error("not of the form host:port")]
+    HostPort,
 }
 
 macro_rules! text {
@@ -112,6 +115,12 @@ text! {
     Tracking, max 200, check_line
 }
 
+text! {
+    /// Where a replica is reached: `host:port`, the host being a name, an IPv4 address, or an IPv6 address in brackets, all
+    /// in lower case. Whether anyone is there is not checked.
+    HostPort, max 259, check_host_port
+}
+
 impl Default for Memo {
     /// No note.
     fn default() -> Self {
@@ -145,6 +154,31 @@ fn check_reference(text: &str) -> Result<(), TextError> {
         return Err(TextError::Empty);
     }
     text.chars().find(|c| !matches!(c, '!'..='~')).map_or(Ok(()), |c| Err(TextError::Character(c)))
+}
+
+fn check_host_port(text: &str) -> Result<(), TextError> {
+    let (host, port) = text.rsplit_once(':').ok_or(TextError::HostPort)?;
+    let is_number = port.bytes().all(|c| c.is_ascii_digit()) && !port.starts_with('0');
+    let is_port = is_number && port.parse::<u16>().is_ok();
+    let is_host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(address) => is_ipv6(address),
+        None => host.len() <= 253 && host.split('.').all(is_label),
+    };
+    if is_port && is_host { Ok(()) } else { Err(TextError::HostPort) }
+}
+
+/// By its characters and colons only: compilers came to differ in what they take for an address.
+fn is_ipv6(text: &str) -> bool {
+    let known = |c| matches!(c, b'0'..=b'9' | b'a'..=b'f' | b':' | b'.');
+    text.len() <= 45 && text.bytes().all(known) && text.bytes().filter(|c| *c == b':').count() >= 2
+}
+
+fn is_label(label: &str) -> bool {
+    let known = |c| matches!(c, b'0'..=b'9' | b'a'..=b'z' | b'-');
+    (1..=63).contains(&label.len())
+        && label.bytes().all(known)
+        && !label.starts_with('-')
+        && !label.ends_with('-')
 }
 
 fn check_line(text: &str) -> Result<(), TextError> {
@@ -199,6 +233,22 @@ mod tests {
         assert_eq!(Description::new("a\rb"), Err(TextError::Character('\r')));
         assert_eq!(Reference::new("a b"), Err(TextError::Character(' ')));
         assert!(Reference::new("INV-2024/7").is_ok());
+    }
+
+    #[test]
+    fn addresses_have_a_host_and_a_port() {
+        let longest = format!("{0}.{0}.{0}.{1}:65535", "a".repeat(63), "b".repeat(61));
+        for good in ["localhost:1", "10.0.0.1:9000", "r-1.pop.example:443", "[::1]:80", &longest] {
+            assert_eq!(HostPort::new(good).unwrap().as_str(), good);
+        }
+        let too_long = format!("{0}.{0}.{0}.{1}:1", "a".repeat(63), "b".repeat(62));
+        let bad_ports = ["", "a", "a:", "a:0", "a:080", "a:65536", "a:+1", "a:1x", ":1"];
+        let bad_hosts =
+            ["A:1", "a b:1", "a..b:1", "-a:1", "a-:1", "::1:1", "[]:1", "[1]:1", "[::g]:1", &too_long];
+        for bad in bad_ports.into_iter().chain(bad_hosts) {
+            assert_eq!(HostPort::new(bad), Err(TextError::HostPort), "{bad:?}");
+        }
+        assert_eq!(HostPort::new("a".repeat(260)), Err(TextError::TooLong { max: 259 }));
     }
 
     #[test]

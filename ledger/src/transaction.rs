@@ -10,6 +10,7 @@ use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
 use crate::refusal::Refusal;
+use crate::replicas::ReplicaOp;
 use crate::time::UnixMillis;
 use crate::trades::TradeOp;
 
@@ -35,6 +36,8 @@ pub enum Operation {
     Listing(ListingOp),
     /// Purchases.
     Trade(TradeOp),
+    /// Who the replicas are.
+    Replica(ReplicaOp),
 }
 
 macro_rules! operation_from {
@@ -47,7 +50,14 @@ macro_rules! operation_from {
     };
 }
 
-operation_from!(Account(AccountOp), Charge(ChargeOp), Payment(PaymentOp), Listing(ListingOp), Trade(TradeOp));
+operation_from!(
+    Account(AccountOp),
+    Charge(ChargeOp),
+    Payment(PaymentOp),
+    Listing(ListingOp),
+    Trade(TradeOp),
+    Replica(ReplicaOp)
+);
 
 /// Everything that the sender signs.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -122,6 +122,9 @@ pub enum ConfigFileError {
     /// Its parts do not fit together.
     #[error("the cluster's configuration: {0}")]
     Protocol(#[from] ConfigError),
+    /// The chain begins with others.
+    #[error("the cluster's file and the genesis name other replicas, or in another order")]
+    OtherReplicas,
     /// The node is not in the cluster.
     #[error("replica {replica} has another key in the cluster's file, or is not in it")]
     NotAMember {
@@ -167,11 +170,16 @@ impl LoadedNode {
         if member.is_none_or(|member| member.public_key != key.public_key()) {
             return Err(ConfigFileError::NotAMember { replica: file.replica });
         }
+        let genesis = read_genesis(&folder.join(&file.genesis))?;
+        // Else the ledger would have these replaced by those.
+        if cluster.replica_set().digest() != genesis.replica_set_hash() {
+            return Err(ConfigFileError::OtherReplicas);
+        }
         Ok(Self {
             id: ReplicaId::new(file.replica),
             key: Arc::new(key),
             cluster,
-            genesis: read_genesis(&folder.join(&file.genesis))?,
+            genesis,
             data: folder.join(&file.data),
             behind_tls: file.behind_tls,
             custody_key: file.custody_key.map(|path| folder.join(path)),

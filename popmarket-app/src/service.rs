@@ -11,14 +11,20 @@ mod view;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
-use ledger::{BatchInput, Genesis, Ledger, Refusal, Transaction, TxOutcome, UnixMillis};
-use pbft_core::Seq;
+use ledger::{
+    Applied, BatchInput, EventKind, Genesis, Ledger, Refusal, ReplicaEvent, Transaction, TxOutcome,
+    UnixMillis,
+};
 use pbft_core::certificate::Certificate;
+use pbft_core::config::ReplicaSet;
 use pbft_core::evidence::Evidence;
 use pbft_core::message::Attestation;
 use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
+use pbft_core::{ReplicaId, Seq};
 use pbft_crypto::Digest;
 
 pub use admission::LedgerAdmission;
@@ -26,7 +32,7 @@ pub use outcome::{TxResult, UnknownOutcome, Verdict};
 pub use request::{request_of, transaction_of};
 pub use view::{LedgerView, Report};
 
-use crate::store::{BatchRecord, LedgerStore, StateName, StoreError, StoreOptions};
+use crate::store::{BatchRecord, LedgerStore, StoreError, StoreOptions};
 
 /// The ledger and its store as a service of the consensus.
 ///
@@ -39,6 +45,8 @@ pub struct LedgerService {
     applied: Seq,
     /// The batch that was asked for last. After a restart it is behind `applied` until the log is replayed.
     cursor: Seq,
+    /// Whom the state asked for after a batch, if others than before. A replayed batch asks for those of its time.
+    replicas: BTreeMap<Seq, Arc<ReplicaSet>>,
 }
 
 impl LedgerService {
@@ -49,7 +57,8 @@ impl LedgerService {
     pub fn open(folder: &Path, genesis: &Genesis, options: &StoreOptions) -> Result<Self, StoreError> {
         let (store, ledger) = LedgerStore::open(folder, genesis, options)?;
         let applied = store.last_batch()?;
-        Ok(Self { view: LedgerView::new(ledger, store), applied, cursor: Seq::ZERO })
+        let replicas = store.replica_sets()?;
+        Ok(Self { view: LedgerView::new(ledger, store), applied, cursor: Seq::ZERO, replicas })
     }
 
     /// For readers, while the service is at work.
@@ -72,8 +81,9 @@ impl LedgerService {
             view: batch.origin.value(),
             time: UnixMillis::new(batch.time.value()),
             transactions: &transactions,
+            replicas: batch.replicas,
         };
-        self.view.advance(|ledger, store| {
+        let (record, replicas) = self.view.advance(|ledger, store| {
             let applied = ledger.apply(input);
             let executed = transactions.iter().zip(&applied.outcomes);
             let mut outcomes =
@@ -83,11 +93,19 @@ impl LedgerService {
                 None => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
             });
             let (outcomes, made_block) = (outcomes.collect(), applied.block.is_some());
-            let wake_at = ledger.next_deadline().map(|at| pbft_core::UnixMillis::new(at.value()));
-            let record = BatchRecord { outcomes, after: StateName::of(ledger), made_block, wake_at };
-            store.append(batch.seq, &applied, &record)?;
-            Ok(record)
-        })
+            let record = BatchRecord::of(ledger, outcomes, made_block);
+            let replicas = changes_replicas(&applied).then(|| members(ledger));
+            store.append(batch.seq, &applied, &record, replicas.as_ref())?;
+            Ok::<_, StoreError>((record, replicas))
+        })?;
+        self.replicas.extend(replicas.map(|set| (batch.seq, Arc::new(set))));
+        Ok(record)
+    }
+
+    /// Whom the state asked for after a batch. Nothing while it never asked for others than the first ones: no set comes
+    /// back, as neither ids nor keys do.
+    fn replicas_after(&self, seq: Seq) -> Option<Arc<ReplicaSet>> {
+        self.replicas.range(..=seq).next_back().map(|(_, set)| set.clone())
     }
 
     /// What was answered to a batch that is applied.
@@ -122,12 +140,9 @@ impl Service for LedgerService {
             return Executed::default();
         };
         self.cursor = batch.seq;
-        Executed {
-            result: record.result(),
-            wake_at: record.wake_at,
-            outcomes: record.outcomes,
-            replicas: None,
-        }
+        let wake_at = record.wake_at.map(|at| pbft_core::UnixMillis::new(at.value()));
+        let replicas = self.replicas_after(batch.seq);
+        Executed { result: record.result(), outcomes: record.outcomes, wake_at, replicas }
     }
 
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is
@@ -158,6 +173,20 @@ impl Service for LedgerService {
     fn evidence(&mut self, evidence: Evidence) {
         self.unless_failed(|service| service.view.store().keep_evidence(&evidence));
     }
+}
+
+/// Whether the state asks for other replicas than before. Where they are reached is not part of the set.
+fn changes_replicas(applied: &Applied) -> bool {
+    let changes = |kind: &EventKind| {
+        use ReplicaEvent::{Joined, KeyRotated, Left};
+        matches!(kind, EventKind::Replica(Joined { .. } | Left { .. } | KeyRotated { .. }))
+    };
+    applied.events.iter().any(|event| changes(&event.kind))
+}
+
+/// The replicas that the state asks for, as the consensus has them.
+fn members(ledger: &Ledger) -> ReplicaSet {
+    ReplicaSet::of(ledger.members().map(|(id, row)| (ReplicaId::new(id.value()), row.public_key)))
 }
 
 fn outcome(ledger: &Ledger, transaction: &Transaction, outcome: &TxOutcome) -> Outcome {

@@ -10,6 +10,7 @@
 //! | `state` | key of an entry | the entry |
 //! | `certificates` | sequence number | the proof of the block that this batch made, once `f + 1` replicas have signed for it |
 //! | `evidence` | who, what kind, view and number | two signed statements that contradict each other |
+//! | `replica_sets` | sequence number of a batch that changed whom the state asks for | ids and keys after it |
 //! | `batches` | sequence number, 8 bytes, big endian | a [`BatchRecord`], of the last batches only |
 //!
 //! All that a batch changes is written in one step, so after a crash the store holds the work of whole batches, up to some
@@ -22,11 +23,13 @@ mod records;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use ledger::{Applied, Block, Event, Genesis, Height, Ledger, RestoreError, TxId};
-use pbft_core::{Seq, certificate::Certificate, message::Attestation};
+use pbft_core::{Seq, certificate::Certificate, config::ReplicaSet, message::Attestation};
 use pbft_crypto::Digest;
 use thiserror::Error;
 
@@ -93,6 +96,7 @@ pub struct LedgerStore {
     state: Keyspace,
     certificates: Keyspace,
     evidence: Keyspace,
+    replica_sets: Keyspace,
     batches: Keyspace,
     kept_batches: u64,
 }
@@ -133,6 +137,7 @@ impl LedgerStore {
             state: keyspace("state")?,
             certificates: keyspace("certificates")?,
             evidence: keyspace("evidence")?,
+            replica_sets: keyspace("replica_sets")?,
             batches: keyspace("batches")?,
             kept_batches: options.kept_batches,
             database,
@@ -142,13 +147,8 @@ impl LedgerStore {
     /// The genesis block counts as the work of batch 0, the state before the first batch.
     fn begin(&self, genesis: &Genesis) -> Result<Ledger, StoreError> {
         let (ledger, applied) = Ledger::begin(genesis)?;
-        let record = BatchRecord {
-            outcomes: Vec::new(),
-            after: StateName::of(&ledger),
-            made_block: true,
-            wake_at: None,
-        };
-        let mut batch = self.batch_of(Seq::ZERO, &applied, &record);
+        let record = BatchRecord::of(&ledger, Vec::new(), true);
+        let mut batch = self.batch_of(Seq::ZERO, &applied, &record, None);
         batch.insert(&self.meta, "format", encode(&FORMAT));
         batch.insert(&self.meta, "chain", encode(&genesis.chain_id()));
         batch.durability(Some(PersistMode::SyncAll)).commit()?;
@@ -181,16 +181,31 @@ impl LedgerStore {
         Ok(ledger)
     }
 
-    /// Writes all that a batch has changed, in one step.
+    /// Writes all that a batch has changed, in one step; the replicas only if they are others than before.
     ///
     /// # Errors
     /// [`StoreError::Database`]. Nothing may be written after that.
-    pub fn append(&self, seq: Seq, applied: &Applied, record: &BatchRecord) -> Result<(), StoreError> {
-        Ok(self.batch_of(seq, applied, record).commit()?)
+    pub fn append(
+        &self,
+        seq: Seq,
+        applied: &Applied,
+        record: &BatchRecord,
+        replicas: Option<&ReplicaSet>,
+    ) -> Result<(), StoreError> {
+        Ok(self.batch_of(seq, applied, record, replicas).commit()?)
     }
 
-    fn batch_of(&self, seq: Seq, applied: &Applied, record: &BatchRecord) -> fjall::OwnedWriteBatch {
+    fn batch_of(
+        &self,
+        seq: Seq,
+        applied: &Applied,
+        record: &BatchRecord,
+        replicas: Option<&ReplicaSet>,
+    ) -> fjall::OwnedWriteBatch {
         let mut batch = self.database.batch();
+        if let Some(replicas) = replicas {
+            batch.insert(&self.replica_sets, seq.value().to_be_bytes(), encode(replicas));
+        }
         batch.insert(&self.batches, seq.value().to_be_bytes(), encode(record));
         if let Some(outdated) = seq.value().checked_sub(self.kept_batches) {
             batch.remove(&self.batches, outdated.to_be_bytes());
@@ -213,6 +228,19 @@ impl LedgerStore {
         batch
     }
 
+    /// The sets of replicas that the state has asked for since the first one, by the batch that led to them.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn replica_sets(&self) -> Result<BTreeMap<Seq, Arc<ReplicaSet>>, StoreError> {
+        let read = |entry: fjall::Guard| {
+            let (key, value) = entry.into_inner()?;
+            let set = decode(&value, "a set of replicas")?;
+            Ok((seq_of(&key)?, Arc::new(set)))
+        };
+        self.replica_sets.iter().map(read).collect()
+    }
+
     /// Waits until all that was written is on the disk.
     ///
     /// # Errors
@@ -227,9 +255,7 @@ impl LedgerStore {
     /// [`StoreError`].
     pub fn last_batch(&self) -> Result<Seq, StoreError> {
         let last = self.batches.last_key_value().ok_or(StoreError::Damaged("there is no batch"))?;
-        let key = last.key()?;
-        let seq = key.as_ref().try_into().map_err(|_| StoreError::Damaged("the key of a batch"))?;
-        Ok(Seq::new(u64::from_be_bytes(seq)))
+        seq_of(&last.key()?)
     }
 
     /// What was answered to a batch, if it is one of the last ones.
@@ -304,4 +330,9 @@ impl LedgerStore {
         let place = self.transactions.get(id.as_bytes())?;
         place.map(|bytes| decode(&bytes, "the place of a transaction")).transpose()
     }
+}
+
+fn seq_of(key: &[u8]) -> Result<Seq, StoreError> {
+    let bytes = key.try_into().map_err(|_| StoreError::Damaged("the key of a batch"))?;
+    Ok(Seq::new(u64::from_be_bytes(bytes)))
 }

@@ -4,7 +4,9 @@ mod traffic;
 
 use std::path::Path;
 
-use ledger::{Amount, Body, Genesis, GenesisAccount, Name, Operation, Params, Role, Transaction, UnixMillis};
+use ledger::{
+    Amount, Body, Genesis, GenesisAccount, Name, NewReplica, Operation, Params, Role, Transaction, UnixMillis,
+};
 use pbft_core::Seq;
 use pbft_core::View;
 use pbft_core::config::ReplicaSet;
@@ -34,7 +36,14 @@ pub(crate) fn replicas() -> ReplicaSet {
     ReplicaSet::new((101..=104).map(|number| key(number).public_key()).collect())
 }
 
-/// Two admins, the fee account and three members with money. Their keys have the numbers 1 to 6.
+/// A replica whose key has a number, which is its port as well.
+pub(crate) fn replica(number: u8) -> NewReplica {
+    let address = format!("127.0.0.1:{number}").parse().unwrap();
+    NewReplica { public_key: key(number).public_key(), address }
+}
+
+/// Two admins, the fee account and three members with money. Their keys have the numbers 1 to 6, those of the four
+/// replicas 101 to 104.
 pub(crate) fn genesis() -> Genesis {
     let account = |number: u8, name: &str, role: Role, coins: u64| GenesisAccount {
         name: Name::new(name).unwrap(),
@@ -45,7 +54,6 @@ pub(crate) fn genesis() -> Genesis {
     Genesis {
         chain: Name::new("test").unwrap(),
         time: UnixMillis::new(START),
-        replica_set_hash: replicas().digest(),
         fee_account: address(&key(3)),
         params: Params::STANDARD,
         accounts: vec![
@@ -56,6 +64,7 @@ pub(crate) fn genesis() -> Genesis {
             account(5, "bob", Role::Member, 1_000_000),
             account(6, "carol", Role::Member, 1_000_000),
         ],
+        replicas: (101..=104).map(replica).collect(),
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use ledger::{Amount, Genesis, GenesisAccount, Name, Params, Role, UnixMillis};
+use ledger::{Amount, Genesis, GenesisAccount, Name, NewReplica, Params, Role, UnixMillis};
 use pbft_crypto::{Address, KeyPair, PublicKey};
 
 use pbft_node::Founder;
@@ -93,11 +93,11 @@ impl TestnetPlan {
     }
 
     fn name(&self, text: &str) -> Result<Name, ConfigFileError> {
-        let malformed = |error: ledger::TextError| ConfigFileError::Malformed {
-            path: self.folder.join("genesis.json"),
-            why: error.to_string(),
-        };
-        Name::new(text).map_err(malformed)
+        Name::new(text).map_err(|error| self.malformed(error))
+    }
+
+    fn malformed(&self, error: ledger::TextError) -> ConfigFileError {
+        ConfigFileError::Malformed { path: self.folder.join("genesis.json"), why: error.to_string() }
     }
 
     fn genesis(
@@ -113,13 +113,17 @@ impl TestnetPlan {
             role: Role::Member,
             coins: *coins,
         });
+        let replicas = cluster.replicas.iter().map(|replica| {
+            let address = replica.address.to_string().parse().map_err(|error| self.malformed(error))?;
+            Ok::<_, ConfigFileError>(NewReplica { public_key: replica.public_key, address })
+        });
         Ok(Genesis {
             chain: self.name("popmarket-testnet")?,
             time: UnixMillis::new(u64::try_from(now.as_millis()).unwrap_or(0)),
-            replica_set_hash: cluster.replica_set().digest(),
             fee_account: fee_account.unwrap_or(Address::from_bytes([0; 32])),
             params: Params::STANDARD,
             accounts: officials.iter().cloned().chain(members).collect(),
+            replicas: replicas.collect::<Result<_, _>>()?,
         })
     }
 

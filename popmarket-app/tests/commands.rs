@@ -160,7 +160,7 @@ fn a_receipt_of_a_running_cluster_verifies_offline() {
 
     let genesis: ledger::Genesis = serde_json::from_str(&fs::read_to_string(&genesis).unwrap()).unwrap();
     let trusted =
-        receipt::Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash };
+        receipt::Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash() };
     receipt::verify(receipt.as_bytes(), &trusted).unwrap();
     for place in 0..receipt.len() {
         for mask in [1, 2, 4, 8, 16, 32, 64, 128, 255] {

@@ -1,8 +1,8 @@
 //! A receipt shows what happened, and nothing that was changed shows anything.
 
 use ledger::{
-    Amount, AssetId, BatchInput, Block, Body, Genesis, GenesisAccount, Ledger, Millis, Operation, Outcome,
-    Params, PaymentOp, Role, Transaction, UnixMillis,
+    Amount, AssetId, BatchInput, Block, Body, Genesis, GenesisAccount, Ledger, Millis, NewReplica, Operation,
+    Outcome, Params, PaymentOp, Role, Transaction, UnixMillis,
 };
 use pbft_core::{
     Config, ReplicaId, Seq,
@@ -16,6 +16,11 @@ use receipt::{BuildError, InvalidReceipt, TransactionReceipt, Trusted, verify};
 
 fn key(number: u8) -> KeyPair {
     KeyPair::from_secret_bytes(&[number; 32]).unwrap()
+}
+
+fn replica(number: u8) -> NewReplica {
+    let address = format!("localhost:{number}").parse().unwrap();
+    NewReplica { public_key: key(number).public_key(), address }
 }
 
 fn replicas() -> ReplicaSet {
@@ -39,10 +44,10 @@ impl World {
         let genesis = Genesis {
             chain: "receipts".parse().unwrap(),
             time: UnixMillis::new(1_700_000_000_000),
-            replica_set_hash: replicas().digest(),
             fee_account: Address::from_public_key(&key(11).public_key()),
             params: Params::STANDARD,
             accounts: vec![account("admin", 11, Role::Admin, 0), account("payer", 12, Role::Member, 100)],
+            replicas: (1..=4).map(replica).collect(),
         };
         let mut ledger = Ledger::from_genesis(&genesis).unwrap();
         let pay = |nonce: u64| {
@@ -61,12 +66,18 @@ impl World {
         };
         let transactions: Vec<_> = (0..payments).map(pay).collect();
         let time = genesis.time.plus(Millis::new(60_000));
-        let applied = ledger.apply(BatchInput { seq: 9, view: 0, time, transactions: &transactions });
+        let applied = ledger.apply(BatchInput {
+            seq: 9,
+            view: 0,
+            time,
+            transactions: &transactions,
+            replicas: replicas().digest(),
+        });
         Self { block: applied.block.unwrap(), genesis }
     }
 
     fn trusted(&self) -> Trusted {
-        let replica_set_hash = self.genesis.replica_set_hash;
+        let replica_set_hash = self.genesis.replica_set_hash();
         Trusted { chain_id: self.genesis.chain_id(), replica_set_hash }
     }
 

@@ -9,7 +9,10 @@ use crate::listings::{Listing, ListingOp};
 use crate::state::Context;
 use crate::time::UnixMillis;
 use crate::trades::{TradeDeadline, TradeOp};
-use crate::{Account, Amount, Balance, DeadlineKind, ListingContent, Operation, Photos, Role, Supply};
+use crate::{
+    Account, Amount, Balance, DeadlineKind, ListingContent, NewReplica, Operation, Photos, Replica,
+    ReplicaId, ReplicaKey, ReplicaStatus, Role, Supply,
+};
 
 const SELLER: u8 = 1;
 const BUYER: u8 = 2;
@@ -24,6 +27,11 @@ fn address(byte: u8) -> Address {
     Address::from_public_key(&key(byte).public_key())
 }
 
+fn replica(byte: u8) -> NewReplica {
+    let address = format!("localhost:{byte}").parse().unwrap();
+    NewReplica { public_key: key(byte).public_key(), address }
+}
+
 /// One listing, and one trade of it with 100 held.
 fn sound() -> State {
     let account = |name: &str, byte: u8| GenesisAccount {
@@ -35,10 +43,10 @@ fn sound() -> State {
     let genesis = Genesis {
         chain: "test".parse().unwrap(),
         time: UnixMillis::new(0),
-        replica_set_hash: Digest::ZERO,
         fee_account: address(SELLER),
         params: Params::STANDARD,
         accounts: vec![account("seller", SELLER), account("buyer", BUYER)],
+        replicas: vec![replica(7), replica(8)],
     };
     let (mut state, _) = genesis.state().unwrap();
     let mut run = |sender: u8, tx: TxId, operation: Operation| {
@@ -162,6 +170,34 @@ fn two_accounts_of_one_name_are_found() {
         state.accounts.rows.put(address(9), Account { name: "SELLER".parse().unwrap(), ..account });
     });
     assert_eq!(names, InvariantViolation::Names);
+}
+
+fn change_replica(state: &mut State, id: u16, change: fn(&mut Replica)) {
+    let id = ReplicaId::new(id);
+    let mut row = state.replicas.find(id).unwrap().clone();
+    change(&mut row);
+    state.replicas.rows.put(id.to_bytes(), row);
+}
+
+#[test]
+fn replicas_with_something_in_common_are_found() {
+    let unsound: [fn(&mut State); 5] = [
+        |state| {
+            for id in [0, 1] {
+                change_replica(state, id, |row| row.status = ReplicaStatus::Left);
+            }
+        },
+        |state| state.params.max_replicas = 1,
+        |state| change_replica(state, 0, |row| row.address = replica(8).address),
+        |state| change_replica(state, 0, |row| row.public_key = replica(8).public_key),
+        |state| {
+            let key = ReplicaKey { replica: ReplicaId::new(5), since: UnixMillis::new(0) };
+            state.replicas.keys.put(replica(9).public_key, key);
+        },
+    ];
+    for damage in unsound {
+        assert_eq!(found(damage), InvariantViolation::Replicas);
+    }
 }
 
 #[test]

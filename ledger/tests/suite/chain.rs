@@ -5,7 +5,7 @@ use ledger::{
 use pbft_crypto::Digest;
 use proptest::prelude::*;
 
-use crate::world::{START, World, address, amount, content, genesis, key};
+use crate::world::{DECIDERS, START, World, address, amount, content, genesis, key};
 
 fn pay(to: &str, units: u64) -> PaymentOp {
     PaymentOp::Pay {
@@ -31,6 +31,7 @@ fn a_batch_becomes_a_block_of_what_was_recorded() {
     let block = applied.block.unwrap();
     let BlockHeader { height, time, view, seq, .. } = block.header.clone();
     assert_eq!((height, time, view, seq), (Height::new(1), world.now, 3, 1));
+    assert_eq!(block.header.replica_set_hash, DECIDERS);
     assert_eq!((block.header.parent, block.hash()), (parent, *world.ledger.tip_hash()));
     assert_eq!(block.transactions, [good.clone(), failing.clone(), last.clone()]);
     assert!(block.roots_match());

@@ -1,10 +1,10 @@
 use ledger::{
     AccountRejection, Amount, AssetId, BasisPoints, Cause, EventKind, Genesis, GenesisError, Height, Ledger,
-    Name, Params, Role,
+    MAX_REPLICAS, Name, Params, ReplicaId, ReplicaRejection, Role,
 };
-use pbft_crypto::{Digest, PublicKey};
+use pbft_crypto::PublicKey;
 
-use crate::world::{COINS, START, address, genesis};
+use crate::world::{COINS, START, address, genesis, replica};
 
 #[test]
 fn the_first_block_holds_what_the_genesis_says() {
@@ -14,7 +14,11 @@ fn the_first_block_holds_what_the_genesis_says() {
     assert_eq!(block.header.height, Height::GENESIS);
     assert_eq!(block.header.parent, genesis().chain_id());
     assert_eq!((block.header.time, block.header.view, block.header.seq), (START, 0, 0));
-    assert_eq!(block.header.replica_set_hash, genesis().replica_set_hash);
+    assert_eq!(block.header.replica_set_hash, genesis().replica_set_hash());
+    assert_eq!(ledger.replica_set_hash(), genesis().replica_set_hash());
+    let replicas: Vec<_> = ledger.members().map(|(id, row)| (id.value(), row.address.as_str())).collect();
+    let expected = ["r0", "r1", "r2", "r3"].map(|name| format!("{name}.example:9000"));
+    assert_eq!(replicas, (0..).zip(expected.iter().map(String::as_str)).collect::<Vec<_>>());
     assert!(block.roots_match() && block.transactions.is_empty() && block.receipts.is_empty());
     assert!(applied.events.iter().all(|event| event.cause == Cause::Genesis));
     let registered = applied.events.iter().filter(|event| matches!(event.kind, EventKind::Account(_)));
@@ -30,10 +34,11 @@ fn the_first_block_holds_what_the_genesis_says() {
 
 #[test]
 fn everything_in_it_names_the_chain() {
-    let changes: [fn(&mut Genesis); 6] = [
+    let changes: [fn(&mut Genesis); 7] = [
         |genesis| genesis.chain = Name::new("other").unwrap(),
         |genesis| genesis.time = genesis.time.next(),
-        |genesis| genesis.replica_set_hash = Digest::ZERO,
+        |genesis| genesis.replicas[0] = replica("other"),
+        |genesis| genesis.params.max_replicas = 8,
         |genesis| genesis.fee_account = address("ann"),
         |genesis| genesis.params.fee = BasisPoints::new(1).unwrap(),
         |genesis| genesis.accounts[0].role = Role::Member,
@@ -75,6 +80,16 @@ fn a_chain_cannot_begin_without_sense() {
     assert_eq!(no_point, GenesisError::BadKey(Name::new("ben").unwrap()));
     let too_rich = error(|genesis| genesis.accounts[0].coins = Amount::MAX);
     assert!(matches!(too_rich, GenesisError::Coins(_)));
+    assert_eq!(error(|genesis| genesis.params.max_replicas = 257), GenesisError::MaxReplicas(257));
+    let nobody = error(|genesis| genesis.replicas.clear());
+    assert_eq!(nobody, ReplicaRejection::NothingToChange.into());
+    let too_many = error(|genesis| genesis.params.max_replicas = 3);
+    assert_eq!(too_many, ReplicaRejection::TooMany { count: 4, max: 3 }.into());
+    let one_key = error(|genesis| genesis.replicas[3].public_key = genesis.replicas[1].public_key);
+    assert_eq!(one_key, ReplicaRejection::KeyUsed.into());
+    let one_address = error(|genesis| genesis.replicas[3].address = genesis.replicas[1].address.clone());
+    assert_eq!(one_address, ReplicaRejection::AddressInUse { id: ReplicaId::new(1) }.into());
+    assert_eq!(Params::STANDARD.max_replicas, MAX_REPLICAS);
 }
 
 #[test]

@@ -8,6 +8,8 @@ use ledger::{
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
+use crate::network_model::Network;
+
 #[derive(Clone, Debug)]
 pub(crate) struct MAccount {
     pub(crate) name: String,
@@ -74,6 +76,7 @@ pub(crate) struct Model {
     pub(crate) references: BTreeMap<(Address, String), Digest>,
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
+    pub(crate) network: Network,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -86,9 +89,9 @@ pub(crate) enum Verdict {
     Applied,
 }
 
-type Outcome = Result<(), &'static str>;
+pub(crate) type Outcome = Result<(), &'static str>;
 
-fn ensure(condition: bool, code: &'static str) -> Outcome {
+pub(crate) fn ensure(condition: bool, code: &'static str) -> Outcome {
     if condition { Ok(()) } else { Err(code) }
 }
 
@@ -109,6 +112,7 @@ impl Model {
             references: BTreeMap::new(),
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
+            network: Network::new(genesis),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -194,6 +198,10 @@ impl Model {
             Operation::Payment(op) => self.pay(who, id, op),
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
+            Operation::Replica(op) => {
+                let admin = self.accounts.get(&who).is_some_and(|account| account.admin);
+                self.network.apply(who, admin, id, op)
+            }
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }

@@ -4,13 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     AccountOp, AssetId, Auth, BatchInput, Body, ChargeId, ChargeOp, Genesis, Ledger, ListingContent,
-    ListingId, ListingOp, Memo, Name, Operation, Outcome, PaymentOp, Reason, Reference, Title, Tracking,
-    TradeId, TradeOp, Transaction, TxOutcome, UnixMillis,
+    ListingId, ListingOp, Memo, Name, NewReplica, Operation, Outcome, PaymentOp, Reason, Reference,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, ReplicaStatus, Title, Tracking, TradeId, TradeOp,
+    Transaction, TxOutcome, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
 use crate::model::{MTrade, Model, Verdict};
-use crate::world::{START, address, amount, content, genesis, key};
+use crate::world::{DECIDERS, START, address, amount, content, genesis, key, replica};
 
 /// SplitMix64: the same numbers everywhere, from a seed.
 struct Dice(u64);
@@ -121,6 +122,7 @@ impl Run {
             21..=40 => (who, self.pay()),
             41..=55 => self.listing(who),
             56..=72 => (who, self.open()),
+            73..=80 => self.replica(who),
             _ => self.move_trade(who),
         }
     }
@@ -152,6 +154,64 @@ impl Run {
         let reason = Reason::new("no").unwrap();
         let approve = self.dice.percent(70);
         (who, if approve { ChargeOp::Approve { charge } } else { ChargeOp::Reject { charge, reason } }.into())
+    }
+
+    fn replica(&mut self, who: Address) -> (Address, Operation) {
+        let admin = if self.dice.percent(50) { address("ann") } else { address("ben") };
+        let who = if self.dice.percent(5) { who } else { admin };
+        if self.dice.percent(50) {
+            return (who, ReplicaOp::Propose { edit: self.edit() }.into());
+        }
+        let changes = &self.model.network.changes;
+        let open: Vec<Digest> =
+            changes.iter().filter(|(_, row)| row.state == "PROPOSED").map(|(id, _)| *id).collect();
+        let all: Vec<Digest> = changes.iter().map(|(id, _)| *id).collect();
+        let of = if self.dice.percent(80) { open } else { all };
+        let nothing = Digest::from_bytes([0xee; 32]);
+        let change = ReplicaChangeId::new(self.dice.pick(&of).copied().unwrap_or(nothing));
+        let reason = Reason::new("no").unwrap();
+        let approve = self.dice.percent(70);
+        (
+            who,
+            if approve { ReplicaOp::Approve { change } } else { ReplicaOp::Reject { change, reason } }.into(),
+        )
+    }
+
+    fn edit(&mut self) -> ReplicaEdit {
+        match self.dice.below(12) {
+            0..=3 => ReplicaEdit::Add { replica: self.newcomer() },
+            4..=6 => ReplicaEdit::Remove { id: self.replica_id() },
+            7 => ReplicaEdit::Rotate { id: self.replica_id(), public_key: self.newcomer().public_key },
+            8 => ReplicaEdit::Move { id: self.replica_id(), address: self.newcomer().address },
+            _ => ReplicaEdit::Replace {
+                remove: (0..self.dice.below(4)).map(|_| self.replica_id()).collect(),
+                add: (0..self.dice.below(4)).map(|_| self.newcomer()).collect(),
+            },
+        }
+    }
+
+    /// Most are members; a few have left or never were.
+    fn replica_id(&mut self) -> ReplicaId {
+        let all = self.model.network.replicas.iter().zip(0..);
+        let active: Vec<u16> = all.filter(|(replica, _)| replica.active).map(|(_, id)| id).collect();
+        let n = u64::try_from(self.model.network.replicas.len()).unwrap();
+        let anyone = u16::try_from(self.dice.below(n + 2)).unwrap();
+        let member = self.dice.pick(&active).copied();
+        ReplicaId::new(if self.dice.percent(10) { anyone } else { member.unwrap_or(anyone) })
+    }
+
+    /// Mostly a key that nobody has, and an address out of a few.
+    fn newcomer(&mut self) -> NewReplica {
+        let address = replica(&format!("r{}", self.dice.below(40))).address;
+        let public_key = match self.dice.below(20) {
+            0 => postcard::from_bytes(&[[2; 1].as_slice(), &[0xff; 32]].concat()).unwrap(),
+            1 | 2 => replica(&format!("r{}", self.dice.below(4))).public_key,
+            _ => {
+                self.serial += 1;
+                key(&format!("replica {} {}", self.seed, self.serial)).public_key()
+            }
+        };
+        NewReplica { public_key, address }
     }
 
     fn pay(&mut self) -> Operation {
@@ -274,7 +334,13 @@ impl Run {
         }
         self.seq += 1;
         let time = UnixMillis::new(self.now);
-        let applied = self.ledger.apply(BatchInput { seq: self.seq, view: 0, time, transactions: &batch });
+        let applied = self.ledger.apply(BatchInput {
+            seq: self.seq,
+            view: 0,
+            time,
+            transactions: &batch,
+            replicas: DECIDERS,
+        });
         let (fired, expected) = self.model.apply(self.now, &batch);
         self.fired += fired;
         let got: Vec<Verdict> = applied.outcomes.iter().map(verdict).collect();
@@ -319,6 +385,7 @@ impl Run {
             let found = ledger.payment_by_reference(payee, &Reference::new(reference.as_str()).unwrap());
             assert_eq!(found.map(|id| *id.digest()), Some(*tx), "{at:?}");
         }
+        self.compare_network();
         for (id, listing) in &model.listings {
             let row = ledger.listing(&ListingId::new(*id)).unwrap();
             let (price, hash) = *listing.versions.last().unwrap();
@@ -335,13 +402,30 @@ impl Run {
         }
     }
 
+    fn compare_network(&self) {
+        let (network, at) = (&self.model.network, (self.seed, self.seq));
+        let got = self.ledger.replicas().map(|(id, row)| {
+            (id.value(), row.public_key, row.address.as_str(), row.status == ReplicaStatus::Active)
+        });
+        let expected = network.replicas.iter().zip(0..).map(|(replica, id)| {
+            (id, *replica.keys.last().unwrap(), replica.address.as_str(), replica.active)
+        });
+        assert!(got.eq(expected), "{at:?}: {:?}", network.replicas);
+        for (id, change) in &network.changes {
+            let row = self.ledger.replica_change(&ReplicaChangeId::new(*id)).unwrap();
+            let got = (row.proposer, &row.edit, row.status.code());
+            assert_eq!(got, (change.who, &change.edit, change.state), "{at:?}");
+        }
+    }
+
     /// A ledger from the entries goes on exactly like the live one.
     fn compare_restored(&mut self) {
         let tip = self.ledger.tip().clone();
         let mut restored = Ledger::restore(&self.genesis, tip, self.ledger.entries()).unwrap();
         let transactions: Vec<_> = (0..20).map(|_| self.transaction()).collect();
         let time = UnixMillis::new(self.now + 3 * 86_400_000);
-        let batch = BatchInput { seq: self.seq + 1, view: 1, time, transactions: &transactions };
+        let batch =
+            BatchInput { seq: self.seq + 1, view: 1, time, transactions: &transactions, replicas: DECIDERS };
         assert_eq!(restored.apply(batch), self.ledger.apply(batch), "seed {}", self.seed);
     }
 }
@@ -359,7 +443,7 @@ fn verdict(outcome: &TxOutcome) -> Verdict {
 const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-const REJECTIONS: [&str; 26] = [
+const REJECTIONS: [&str; 36] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -386,6 +470,16 @@ const REJECTIONS: [&str; 26] = [
     "NOT_A_PARTY",
     "WRONG_STATE",
     "CANCEL_ALREADY_REQUESTED",
+    "UNKNOWN_REPLICA_CHANGE",
+    "OWN_REPLICA_CHANGE",
+    "REPLICA_CHANGE_ALREADY_DECIDED",
+    "NOTHING_TO_CHANGE",
+    "UNKNOWN_REPLICA",
+    "BAD_REPLICA_KEY",
+    "REPLICA_KEY_USED",
+    "REPLICA_ADDRESS_IN_USE",
+    "TOO_FEW_REPLICAS",
+    "TOO_MANY_REPLICAS",
 ];
 
 /// Every line of the state table that leads out of a state.

@@ -1,9 +1,9 @@
 use ledger::{
-    BatchInput, ChargeOp, DecodeError, EntryError, GenesisError, Ledger, Memo, RestoreError, StateKey,
-    TradeOp,
+    BatchInput, ChargeOp, DecodeError, EntryError, GenesisError, Ledger, Memo, ReplicaEdit, ReplicaOp,
+    RestoreError, StateKey, TradeOp,
 };
 
-use crate::world::{World, address, amount, genesis};
+use crate::world::{DECIDERS, World, address, amount, genesis, replica};
 
 /// A ledger with something in every table, one trade of which still runs.
 fn lived_in() -> World {
@@ -16,6 +16,7 @@ fn lived_in() -> World {
     let second = world.list("eve", 10);
     let trade = world.buy("bea", second);
     world.ok("bea", TradeOp::Confirm { trade });
+    world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
     world
 }
 
@@ -46,7 +47,7 @@ fn a_restored_ledger_goes_on_like_the_live_one() {
     );
     let time = world.ledger.next_deadline().unwrap();
     let tx = world.tx("kim", ChargeOp::Request { amount: amount(1), memo: Memo::new("").unwrap() });
-    let batch = BatchInput { seq: 50, view: 9, time, transactions: &[tx] };
+    let batch = BatchInput { seq: 50, view: 9, time, transactions: &[tx], replicas: DECIDERS };
     let (live, other) = (world.ledger.apply(batch), restored.apply(batch));
     assert_eq!(live.block.as_ref().unwrap().receipts.len(), 2);
     assert_eq!(live, other);

@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use ledger::{
     AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, DeadlineKind, Height,
     Ledger, ListingId, ListingOp, Memo, MoneyRejection, Name, ObjectId, Operation, Outcome, PaymentOp,
-    Reason, Receipt, Reference, StateKey, Tracking, TradeId, TradeOp, TradeState, Transaction, UnixMillis,
+    Reason, Receipt, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking,
+    TradeId, TradeOp, TradeState, Transaction, UnixMillis,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
 
-use crate::world::{World, address, amount, content, genesis, key};
+use crate::world::{World, address, amount, content, genesis, key, replica};
 
 const FROZEN: &str = include_str!("../vectors/ledger.toml");
 
@@ -18,9 +19,14 @@ fn digest(byte: u8) -> Digest {
     Digest::from_bytes([byte; 32])
 }
 
+fn propose(edit: ReplicaEdit) -> Operation {
+    ReplicaOp::Propose { edit }.into()
+}
+
 fn operations() -> Vec<(&'static str, Operation)> {
     let (charge, listing, trade) =
         (ChargeId::new(digest(0xc1)), ListingId::new(digest(0xc2)), TradeId::new(digest(0xc3)));
+    let change = ReplicaChangeId::new(digest(0xc5));
     let pay = PaymentOp::Pay {
         to: address("sam"),
         asset: AssetId::Pop,
@@ -45,6 +51,25 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("trade_ship", TradeOp::Ship { trade, tracking: Tracking::new("CJ 1").unwrap() }.into()),
         ("trade_confirm", TradeOp::Confirm { trade }.into()),
         ("trade_cancel", TradeOp::Cancel { trade }.into()),
+        ("replica_add", propose(ReplicaEdit::Add { replica: replica("r9") })),
+        ("replica_remove", propose(ReplicaEdit::Remove { id: ReplicaId::new(300) })),
+        (
+            "replica_rotate",
+            propose(ReplicaEdit::Rotate { id: ReplicaId::new(1), public_key: key("r9").public_key() }),
+        ),
+        (
+            "replica_move",
+            propose(ReplicaEdit::Move { id: ReplicaId::new(1), address: "[::1]:9001".parse().unwrap() }),
+        ),
+        (
+            "replica_replace",
+            propose(ReplicaEdit::Replace {
+                remove: vec![ReplicaId::new(1), ReplicaId::new(2)],
+                add: vec![replica("r9")],
+            }),
+        ),
+        ("replica_approve", ReplicaOp::Approve { change }.into()),
+        ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ]
 }
 
@@ -104,6 +129,7 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     let charge = ChargeId::from(world.ok("bea", request).id);
     let Operation::Payment(pay) = operations().swap_remove(4).1 else { panic!("the fifth is a payment") };
     world.ok("bea", pay);
+    let change = ReplicaChangeId::from(world.ok("ann", operations().swap_remove(13).1).id);
     let bea = address("bea");
     let keys = vec![
         ("account", StateKey::Account(bea)),
@@ -114,6 +140,9 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("reference", StateKey::Reference(address("sam"), Reference::new("INV-1").unwrap())),
         ("listing", StateKey::Listing(listing)),
         ("trade", StateKey::Trade(trade)),
+        ("replica", StateKey::Replica(ReplicaId::new(1))),
+        ("replica_key", StateKey::ReplicaKey(key("r1").public_key())),
+        ("replica_change", StateKey::ReplicaChange(change)),
     ];
     (world, keys)
 }
@@ -135,6 +164,7 @@ fn written() -> String {
         .unwrap();
     let ledger = Ledger::from_genesis(&genesis()).unwrap();
     writeln!(text, "\n[genesis]\nbytes = \"{}\"", postcard_hex(&genesis())).unwrap();
+    writeln!(text, "replica_set_hash = \"{}\"", genesis().replica_set_hash()).unwrap();
     writeln!(text, "chain_id = \"{}\"\nblock = \"{}\"", ledger.chain_id(), ledger.tip_hash()).unwrap();
     let (world, keys) = chain();
     writeln!(text, "\n[chain]\ntip = \"{}\"", world.ledger.tip_hash()).unwrap();
@@ -151,6 +181,10 @@ fn written() -> String {
 #[test]
 fn the_bytes_are_the_frozen_ones() {
     let written = written();
+    if std::env::var_os("RENEW_VECTORS").is_some() {
+        std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/vectors/ledger.toml"), &written).unwrap();
+        return;
+    }
     assert!(written == FROZEN, "the vectors differ; this version writes:\n{written}");
 }
 
@@ -188,13 +222,14 @@ fn the_frozen_bytes_are_read() {
 fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&TradeState::Cancelled), "04");
     assert_eq!(postcard_hex(&DeadlineKind::ConfirmBy), "02");
-    let rejections: [(ledger::Rejection, &str); 6] = [
+    let rejections: [(ledger::Rejection, &str); 7] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
         (ledger::PaymentRejection::UnknownPayee.into(), "0302"),
         (ledger::ListingRejection::VersionLimit.into(), "0406"),
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
+        (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

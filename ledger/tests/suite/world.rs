@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ledger::{
     AccountOp, Amount, Applied, AssetId, BasisPoints, BatchInput, Body, Cause, ChargeId, Description, Event,
-    EventKind, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Name, Operation,
-    Outcome, Params, Photos, Refusal, Rejection, Role, StateChange, Title, TradeId, TradeOp, Transaction,
-    TxId, TxOutcome, UnixMillis,
+    EventKind, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Name, NewReplica,
+    Operation, Outcome, Params, Photos, Refusal, Rejection, Role, StateChange, Title, TradeId, TradeOp,
+    Transaction, TxId, TxOutcome, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair};
 
@@ -34,14 +34,22 @@ fn person(name: &str, role: Role, coins: u64) -> GenesisAccount {
     GenesisAccount { name: name_and_key.0, public_key: name_and_key.1, role, coins: amount(coins) }
 }
 
-/// Two admins, an account for fees, and three members with money. Fees are 2.5 %.
+/// A replica whose key and address follow from its name.
+pub(crate) fn replica(name: &str) -> NewReplica {
+    let address = format!("{name}.example:9000").parse().unwrap();
+    NewReplica { public_key: key(name).public_key(), address }
+}
+
+/// What the set of replicas of all blocks but the first one is called here.
+pub(crate) const DECIDERS: Digest = Digest::from_bytes([7; 32]);
+
+/// Two admins, an account for fees, and three members with money. Fees are 2.5 %. Four replicas, and seven at most.
 pub(crate) fn genesis() -> Genesis {
     Genesis {
         chain: Name::new("test chain").unwrap(),
         time: START,
-        replica_set_hash: Digest::from_bytes([7; 32]),
         fee_account: address("fees"),
-        params: Params { fee: BasisPoints::new(250).unwrap(), ..Params::STANDARD },
+        params: Params { fee: BasisPoints::new(250).unwrap(), max_replicas: 7, ..Params::STANDARD },
         accounts: vec![
             person("ann", Role::Admin, 0),
             person("ben", Role::Admin, 0),
@@ -50,6 +58,7 @@ pub(crate) fn genesis() -> Genesis {
             person("sam", Role::Member, COINS),
             person("eve", Role::Member, COINS),
         ],
+        replicas: ["r0", "r1", "r2", "r3"].map(replica).to_vec(),
     }
 }
 
@@ -70,10 +79,20 @@ pub(crate) struct Sent {
 
 impl World {
     pub(crate) fn new() -> Self {
-        let (ledger, begun) = Ledger::begin(&genesis()).unwrap();
+        Self::of(&genesis())
+    }
+
+    pub(crate) fn of(genesis: &Genesis) -> Self {
+        let (ledger, begun) = Ledger::begin(genesis).unwrap();
         let mut world = Self { ledger, now: START, seq: 0, stored: BTreeMap::new(), nonces: BTreeMap::new() };
         world.store(&begun);
         world
+    }
+
+    /// A world that goes on from a ledger.
+    pub(crate) fn with(ledger: Ledger) -> Self {
+        let (now, stored) = (ledger.tip().time, ledger.entries().collect());
+        Self { ledger, now, seq: 0, stored, nonces: BTreeMap::new() }
     }
 
     pub(crate) fn body(&self, who: &str, operation: impl Into<Operation>, nonce: u64) -> Body {
@@ -103,7 +122,8 @@ impl World {
     pub(crate) fn apply_at(&mut self, time: UnixMillis, transactions: &[Transaction]) -> Applied {
         self.now = time;
         self.seq += 1;
-        let applied = self.ledger.apply(BatchInput { seq: self.seq, view: 3, time, transactions });
+        let applied =
+            self.ledger.apply(BatchInput { seq: self.seq, view: 3, time, transactions, replicas: DECIDERS });
         self.ledger.check_invariants().unwrap();
         self.store(&applied);
         applied

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use ledger::{
     Amount, AssetId, Auth, BatchInput, BlockHeader, Body, ChargeId, ChargeOp, Genesis, GenesisAccount,
-    Ledger, ListingContent, ListingId, ListingOp, Millis, Operation, Params, PaymentOp, Photos, Role,
-    TradeId, TradeOp, Transaction, TxOutcome, UnixMillis,
+    Ledger, ListingContent, ListingId, ListingOp, Millis, NewReplica, Operation, Params, PaymentOp, Photos,
+    Role, TradeId, TradeOp, Transaction, TxOutcome, UnixMillis,
 };
 use pbft_core::{
     Request,
@@ -57,6 +57,7 @@ impl Market {
             view: batch.origin.value(),
             time: UnixMillis::new(batch.time.value()),
             transactions: &transactions,
+            replicas: batch.replicas,
         });
         for (transaction, outcome) in transactions.iter().zip(&applied.outcomes) {
             self.learn(transaction, outcome);
@@ -199,10 +200,14 @@ fn genesis() -> &'static Genesis {
             role: if place < 2 { Role::Admin } else { Role::Member },
             coins: Amount::new(100),
         };
+        // The simulator changes the replicas by itself: those of the ledger are for its tables only.
+        let replica = |(key, port): (&PublicKey, u16)| NewReplica {
+            public_key: *key,
+            address: text(&format!("localhost:{port}")),
+        };
         Genesis {
             chain: text("simulation"),
             time: UnixMillis::new(1_600_000_000_000),
-            replica_set_hash: Digest::ZERO,
             fee_account: address(0),
             params: Params {
                 ship_within: Millis::new(120),
@@ -211,6 +216,7 @@ fn genesis() -> &'static Genesis {
                 ..Params::STANDARD
             },
             accounts: keys().iter().enumerate().map(account).collect(),
+            replicas: keys().iter().zip(1..).map(replica).collect(),
         }
     })
 }

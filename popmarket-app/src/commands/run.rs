@@ -130,8 +130,8 @@ fn load_or_lay_out(folder: &Path, args: &RunArgs) -> Result<Vec<LoadedNode>, Com
         let plan = TestnetPlan {
             folder: folder.into(),
             replicas: args.replicas,
-            // Replicas within one process find their ports anew at each start.
-            port: 0,
+            // Replicas within one process find their ports anew at each start: these only tell them apart.
+            port: 1,
             http_port: Some(0),
             clients: Vec::new(),
             accounts: Vec::new(),

@@ -25,7 +25,7 @@ pub(super) struct VerifyReceiptArgs {
 
 pub(super) fn run(args: &VerifyReceiptArgs) -> Result<(), CommandError> {
     let genesis = read_genesis(&args.genesis)?;
-    let trusted = Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash };
+    let trusted = Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash() };
     let bytes = fs::read(&args.file);
     let bytes = bytes.map_err(|error| CommandError::Usage(format!("{}: {error}", args.file.display())))?;
     match verify(&bytes, &trusted) {

@@ -83,13 +83,9 @@ impl Replica {
 
     fn execute(&mut self, time: UnixMillis, requests: Vec<Request>) -> Option<pbft_core::service::Outcome> {
         self.last = self.last.next();
-        let batch = OrderedBatch {
-            seq: self.last,
-            origin: View::ZERO,
-            time,
-            requests,
-            replicas: pbft_crypto::Digest::ZERO,
-        };
+        // There is no consensus here that a change of the replicas could take effect in: the first ones go on.
+        let replicas = self.service.view().read(|ledger| ledger.tip().replica_set_hash);
+        let batch = OrderedBatch { seq: self.last, origin: View::ZERO, time, requests, replicas };
         self.service.execute(&batch).outcomes.pop()
     }
 }

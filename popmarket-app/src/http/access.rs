@@ -79,6 +79,12 @@ rules! {
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
+    Anyone Read     GET    "/v1/network/replicas";
+    Admin  Write    POST   "/v1/network/replicas";
+    Admin  Write    DELETE "/v1/network/replicas/{id}";
+    Anyone Read     GET    "/v1/network/replicas/changes/{id}";
+    Admin  Write    POST   "/v1/network/replicas/changes/{id}/approve";
+    Admin  Write    POST   "/v1/network/replicas/changes/{id}/reject";
     Anyone Read     GET    "/v1/network/evidence";
     Anyone Read     GET    "/v1/events";
     Anyone Read     GET    "/healthz";

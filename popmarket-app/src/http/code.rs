@@ -117,6 +117,17 @@ codes! {
     NOT_A_PARTY = FORBIDDEN: "Only buyer and seller may do this.";
     WRONG_STATE = CONFLICT: "Not possible in the state that the trade is in.";
     CANCEL_ALREADY_REQUESTED = CONFLICT: "The buyer has asked to cancel already.";
+    UNKNOWN_REPLICA_CHANGE = NOT_FOUND: "Nobody asked for such a change of the replicas.";
+    OWN_REPLICA_CHANGE = FORBIDDEN: "Another admin decides on this change of the replicas.";
+    REPLICA_CHANGE_ALREADY_DECIDED = CONFLICT: "The change of the replicas is decided.";
+    NOTHING_TO_CHANGE = UNPROCESSABLE_ENTITY: "Nobody would leave or join.";
+    UNKNOWN_REPLICA = NOT_FOUND: "No replica that takes part has this id.";
+    BAD_REPLICA_KEY = UNPROCESSABLE_ENTITY: "The key is not a point of the curve.";
+    REPLICA_KEY_USED = CONFLICT: "A replica has or had this key.";
+    REPLICA_ADDRESS_IN_USE = CONFLICT: "Another replica has this address.";
+    TOO_FEW_REPLICAS = CONFLICT: "Too few replicas would be left to tolerate a fault.";
+    TOO_MANY_REPLICAS = CONFLICT: "There would be more replicas than the chain allows.";
+    NO_REPLICA_ID_LEFT = CONFLICT: "All ids of replicas were given.";
     REJECTED = CONFLICT: "The transaction failed by the rules of the ledger.";
 
     // Ours.

@@ -9,6 +9,7 @@ mod listing;
 mod network;
 mod payment;
 mod privacy;
+mod replica;
 mod reply;
 mod trade;
 
@@ -31,6 +32,7 @@ pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, New
 pub use network::{EvidenceList, EvidenceView, NetworkReport, ReplicaReport, ReplicaStatus};
 pub use payment::{NewPayment, PaymentView};
 pub use privacy::{Viewer, sees_all};
+pub use replica::{AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeView};
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
 

@@ -7,7 +7,8 @@
 use ledger::{Amount, AssetId, ListingId};
 use ledger::{
     ChargeOp, ChargeRejection, ChargeStatus, Ledger, Listing, ListingOp, ListingRejection, ListingStatus,
-    MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, TradeOp, TradeRejection, TradeState,
+    MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp,
+    ReplicaRejection, TradeOp, TradeRejection, TradeState,
 };
 use pbft_crypto::Address;
 
@@ -25,6 +26,7 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
         Operation::Payment(op) => payment(ledger, sender, op),
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
+        Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
     }
 }
 
@@ -43,6 +45,23 @@ fn charge(ledger: &Ledger, sender: &Address, op: &ChargeOp) -> Result<(), Reject
     match charge.status {
         ChargeStatus::Requested => Ok(()),
         status => Err(ChargeRejection::AlreadyDecided { status }.into()),
+    }
+}
+
+fn replica(ledger: &Ledger, sender: &Address, op: &ReplicaOp) -> Result<(), ReplicaRejection> {
+    let (id, approves) = match op {
+        ReplicaOp::Propose { edit } => return ledger.check_replica_edit(edit),
+        ReplicaOp::Approve { change } => (change, true),
+        ReplicaOp::Reject { change, .. } => (change, false),
+    };
+    let change = ledger.replica_change(id).ok_or(ReplicaRejection::UnknownChange)?;
+    if change.proposer == *sender {
+        return Err(ReplicaRejection::OwnChange);
+    }
+    match change.status {
+        ReplicaChangeStatus::Proposed if approves => ledger.check_replica_edit(&change.edit),
+        ReplicaChangeStatus::Proposed => Ok(()),
+        status => Err(ReplicaRejection::AlreadyDecided { status }),
     }
 }
 

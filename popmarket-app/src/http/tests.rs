@@ -11,6 +11,7 @@ mod pages;
 mod privacy;
 mod purchase;
 mod receipts;
+mod replicas;
 mod server;
 mod sessions;
 mod signed;

@@ -10,8 +10,10 @@ use super::links::{Links, Part};
 use super::page;
 use super::ui::{Ui, Visitor};
 use super::words::{Line, Writer};
-use crate::http::model::{BlockView, CertificateView, EvidenceView, NetworkReport, Viewer, sees_all};
-use crate::http::routes::{BlockId, certificate_of, evidence_from, find_block, read_problem};
+use crate::http::model::{
+    BlockView, BookEntry, CertificateView, EvidenceView, NetworkReport, Viewer, sees_all,
+};
+use crate::http::routes::{BlockId, address_book, certificate_of, evidence_from, find_block, read_problem};
 use crate::http::timestamp::rfc3339;
 use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
 use crate::read_model::{BlockRecord, PageLimit, PageRequest, PageStart};
@@ -113,6 +115,7 @@ pub(super) async fn transaction(
 struct Network {
     ui: Ui,
     report: NetworkReport,
+    book: Vec<BookEntry>,
     evidence: Vec<EvidenceView>,
 }
 
@@ -120,5 +123,6 @@ pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> 
     let report = state.network.network().await;
     let first = PageRequest { limit: PageLimit::DEFAULT, start: PageStart::First };
     let evidence = evidence_from(&state, first)?.data;
-    Ok(page(StatusCode::OK, &Network { ui: visitor.ui(&state), report, evidence }))
+    let book = address_book(&state);
+    Ok(page(StatusCode::OK, &Network { ui: visitor.ui(&state), report, book, evidence }))
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ledger::{AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, TradeOp};
+use ledger::{AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp};
 use pbft_crypto::Address;
 
 use super::Lang;
@@ -85,6 +85,9 @@ impl<'a> Writer<'a> {
             Operation::Trade(TradeOp::Ship { .. }) => say("words.ship", &[]),
             Operation::Trade(TradeOp::Confirm { .. }) => say("words.confirm", &[]),
             Operation::Trade(TradeOp::Cancel { .. }) => say("words.cancel", &[]),
+            Operation::Replica(ReplicaOp::Propose { .. }) => say("words.replica_propose", &[]),
+            Operation::Replica(ReplicaOp::Approve { .. }) => say("words.replica_approve", &[]),
+            Operation::Replica(ReplicaOp::Reject { .. }) => say("words.replica_reject", &[]),
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     AccountEvent, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height, ListingEvent,
-    MoneyEvent, Outcome, PaymentEvent, TradeId, TxId, UnixMillis,
+    MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -126,19 +126,29 @@ fn position(height: Height, index: u32) -> Result<Position, ProjectorError> {
 /// Whom an event is about.
 fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
     let (one, other) = match event {
-        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (*account, None),
-        EventKind::Account(AccountEvent::Registered { address, .. }) => (*address, None),
-        EventKind::Charge(ChargeEvent::Requested { requester, .. }) => (*requester, None),
+        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (Some(*account), None),
+        EventKind::Account(AccountEvent::Registered { address, .. }) => (Some(*address), None),
+        EventKind::Charge(ChargeEvent::Requested { requester, .. }) => (Some(*requester), None),
         EventKind::Charge(
             ChargeEvent::Approved { requester, by, .. } | ChargeEvent::Rejected { requester, by, .. },
-        ) => (*requester, Some(*by)),
-        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (*from, Some(*to)),
+        ) => (Some(*requester), Some(*by)),
+        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (Some(*from), Some(*to)),
         EventKind::Listing(
             ListingEvent::Created { seller, .. }
             | ListingEvent::Updated { seller, .. }
             | ListingEvent::StatusChanged { seller, .. },
-        ) => (*seller, None),
-        EventKind::Trade(trade) => (trade.buyer, Some(trade.seller)),
+        ) => (Some(*seller), None),
+        EventKind::Trade(trade) => (Some(trade.buyer), Some(trade.seller)),
+        EventKind::Replica(ReplicaEvent::Proposed { proposer, .. }) => (Some(*proposer), None),
+        EventKind::Replica(
+            ReplicaEvent::Approved { proposer, by, .. } | ReplicaEvent::Rejected { proposer, by, .. },
+        ) => (Some(*proposer), Some(*by)),
+        EventKind::Replica(
+            ReplicaEvent::Joined { .. }
+            | ReplicaEvent::Left { .. }
+            | ReplicaEvent::KeyRotated { .. }
+            | ReplicaEvent::Moved { .. },
+        ) => (None, None),
     };
-    std::iter::once(one).chain(other)
+    one.into_iter().chain(other)
 }

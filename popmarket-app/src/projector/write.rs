@@ -127,6 +127,8 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
     match kind {
         // Written together with others of their kind.
         EventKind::Money(_) | EventKind::Payment(_) => Ok(()),
+        // Few and small: who asks for them asks the ledger.
+        EventKind::Replica(_) => Ok(()),
         EventKind::Account(event) => account(to, event).await,
         EventKind::Charge(event) => charge(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,

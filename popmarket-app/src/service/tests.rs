@@ -5,7 +5,7 @@ use pbft_core::{ClientId, RequestNumber};
 use pbft_crypto::Digest;
 
 use super::*;
-use crate::testing::{address, batch, busy_market, genesis, key, service, sign};
+use crate::testing::{address, batch, busy_market, genesis, key, replica, service, sign};
 
 fn pay(amount: u64) -> ledger::PaymentOp {
     ledger::PaymentOp::Pay {
@@ -52,12 +52,7 @@ fn a_restart_at_any_point_changes_nothing() {
             assert_eq!(service.checkpoint(), said[checkpoint - 1].1);
         }
         for index in checkpoint..end {
-            assert_eq!(
-                service.execute(&batches[index]).outcomes,
-                said[index].0.outcomes,
-                "batch {}",
-                index + 1
-            );
+            assert_eq!(service.execute(&batches[index]), said[index].0, "batch {}", index + 1);
             assert_eq!(service.checkpoint(), said[index].1, "after batch {}", index + 1);
         }
         assert_eq!(service.execute(&batches[end - 1]), said[end - 1].0, "asked again");
@@ -129,6 +124,72 @@ fn another_genesis_is_not_taken_for_this_one() {
     other.time = ledger::UnixMillis::new(7);
     let opened = LedgerService::open(folder.path(), &other, &StoreOptions::default());
     assert!(matches!(opened.err(), Some(StoreError::OtherChain { .. })));
+}
+
+/// The members of the genesis whose keys have these numbers, and after them others.
+fn set(members: &[(u16, u8)]) -> ReplicaSet {
+    ReplicaSet::of(members.iter().map(|(id, number)| (ReplicaId::new(*id), key(*number).public_key())))
+}
+
+#[test]
+fn the_ledger_names_a_set_of_replicas_as_the_consensus_does() {
+    let set = set(&[(0, 101), (1, 102), (2, 103), (3, 104)]);
+    assert_eq!(genesis().replica_set_hash(), set.digest());
+    assert_eq!(Ledger::from_genesis(&genesis()).unwrap().replica_set_hash(), set.digest());
+    // Ids past one byte.
+    let members = [(7, 1), (256, 2), (300, 3)];
+    let named = members.map(|(id, number)| (ledger::ReplicaId::new(id), key(number).public_key()));
+    assert_eq!(ledger::replica_set_hash(named), self::set(&members).digest());
+    assert_eq!(usize::from(ledger::MAX_REPLICAS), pbft_core::config::MAX_REPLICAS);
+}
+
+#[test]
+fn the_state_asks_for_its_replicas_from_the_batch_on_that_changed_them() {
+    use ledger::{ReplicaChangeId, ReplicaEdit, ReplicaOp};
+    let edits = [
+        ReplicaEdit::Add { replica: replica(105) },
+        ReplicaEdit::Move { id: ledger::ReplicaId::new(4), address: "elsewhere:1".parse().unwrap() },
+        ReplicaEdit::Rotate { id: ledger::ReplicaId::new(1), public_key: key(106).public_key() },
+        ReplicaEdit::Replace { remove: vec![ledger::ReplicaId::new(0)], add: vec![replica(107)] },
+    ];
+    let first = set(&[(0, 101), (1, 102), (2, 103), (3, 104), (4, 105)]);
+    let second = set(&[(0, 101), (1, 106), (2, 103), (3, 104), (4, 105)]);
+    let third = set(&[(1, 106), (2, 103), (3, 104), (4, 105), (5, 107)]);
+    let wanted = [Some(&first), Some(&first), Some(&second), Some(&third)];
+    let deciders = Digest::from_bytes([7; 32]);
+
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let (mut batches, mut said, mut before) = (Vec::new(), Vec::new(), None);
+    for (nonce, (edit, after)) in edits.into_iter().zip(wanted).enumerate() {
+        let nonce = nonce as u64;
+        let propose = sign(&key(1), nonce, ReplicaOp::Propose { edit });
+        let approve =
+            sign(&key(2), nonce, ReplicaOp::Approve { change: ReplicaChangeId::from(propose.id()) });
+        for (transactions, expected) in [(vec![propose], before), (vec![approve], after), (Vec::new(), after)]
+        {
+            let seq = batches.len() as u64 + 1;
+            let requests = transactions.iter().map(request_of).collect();
+            let batch = OrderedBatch { replicas: deciders, ..batch(seq, seq, requests) };
+            let executed = service.execute(&batch);
+            assert_eq!(executed.replicas.as_deref(), expected, "batch {seq}");
+            assert!(executed.outcomes.iter().all(|outcome| matches!(outcome, Outcome::Applied(_))));
+            batches.push(batch);
+            said.push(executed);
+        }
+        before = after;
+    }
+    service.view().read(|ledger| {
+        assert_eq!(ledger.replica_set_hash(), third.digest());
+        assert_eq!(ledger.tip().replica_set_hash, deciders, "who decided, not who is asked for");
+    });
+    drop(service);
+
+    let mut service = crate::testing::service(folder.path());
+    service.restore(Seq::ZERO, None).unwrap();
+    for (batch, said) in batches.iter().zip(said) {
+        assert_eq!(service.execute(batch), said, "replayed batch {} asks for those of its time", batch.seq);
+    }
 }
 
 #[test]

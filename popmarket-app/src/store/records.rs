@@ -1,6 +1,6 @@
 //! What the store holds besides blocks.
 
-use ledger::{Block, Event, Height, Ledger};
+use ledger::{Block, Event, Height, Ledger, UnixMillis};
 use pbft_core::service::Outcome;
 use pbft_crypto::{Digest, Domain, digest};
 use serde::{Deserialize, Serialize};
@@ -41,11 +41,16 @@ pub struct BatchRecord {
     pub after: StateName,
     /// Whether it made a block.
     pub made_block: bool,
-    /// When the ledger fell due next, after it. What is asked for again must be answered as it was then.
-    pub wake_at: Option<pbft_core::UnixMillis>,
+    /// The ledger's next deadline after it.
+    pub wake_at: Option<UnixMillis>,
 }
 
 impl BatchRecord {
+    /// Of a batch that led to the ledger as it is now.
+    pub fn of(ledger: &Ledger, outcomes: Vec<Outcome>, made_block: bool) -> Self {
+        Self { outcomes, after: StateName::of(ledger), made_block, wake_at: ledger.next_deadline() }
+    }
+
     /// What of it is certified: the hash of its block.
     pub fn result(&self) -> Option<Digest> {
         self.made_block.then_some(self.after.tip_hash)

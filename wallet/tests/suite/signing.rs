@@ -3,8 +3,8 @@
 use std::num::NonZeroUsize;
 
 use ledger::{
-    AccountOp, Amount, AssetId, BatchInput, Genesis, GenesisAccount, Ledger, Operation, Params, PaymentOp,
-    Refusal, Role, TxOutcome, UnixMillis,
+    AccountOp, Amount, AssetId, BatchInput, Genesis, GenesisAccount, Ledger, NewReplica, Operation, Params,
+    PaymentOp, Refusal, Role, TxOutcome, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair};
 use tempfile::tempdir;
@@ -38,10 +38,13 @@ impl Chain {
         let genesis = Genesis {
             chain: "test".parse().unwrap(),
             time: UnixMillis::new(START),
-            replica_set_hash: Digest::ZERO,
             fee_account: address(2),
             params: Params::STANDARD,
             accounts: vec![account(1, 1_000_000), account(2, 0)],
+            replicas: vec![NewReplica {
+                public_key: key(3).public_key(),
+                address: "localhost:9000".parse().unwrap(),
+            }],
         };
         Self { id: genesis.chain_id(), ledger: Ledger::from_genesis(&genesis).unwrap(), time: START }
     }
@@ -60,6 +63,7 @@ impl Chain {
             view: 0,
             time: UnixMillis::new(time),
             transactions: &transactions,
+            replicas: Digest::ZERO,
         };
         let applied = self.ledger.apply(input);
         if applied.block.is_some() {

@@ -47,7 +47,7 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
         ) => (vec![requester], &["amount", "memo", "reason"]),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
         EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
-        EventKind::Account(_) | EventKind::Listing(_) => (Vec::new(), &[]),
+        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) => (Vec::new(), &[]),
     }
 }
 
@@ -58,9 +58,11 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
         Operation::Charge(ChargeOp::Reject { .. }) => (None, &["reason"]),
         Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
         Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
-        Operation::Account(_) | Operation::Charge(_) | Operation::Listing(_) | Operation::Trade(_) => {
-            (None, &[])
-        }
+        Operation::Account(_)
+        | Operation::Charge(_)
+        | Operation::Listing(_)
+        | Operation::Trade(_)
+        | Operation::Replica(_) => (None, &[]),
     }
 }
 

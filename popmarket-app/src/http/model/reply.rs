@@ -26,6 +26,8 @@ pub enum Kind {
     Payment,
     /// An account.
     Account,
+    /// A change of the replicas.
+    ReplicaChange,
     /// Only the transaction itself.
     Transaction,
 }
@@ -39,6 +41,7 @@ impl Kind {
             Self::Trade => "trades",
             Self::Payment => "payments",
             Self::Account => "accounts",
+            Self::ReplicaChange => "network/replicas/changes",
             Self::Transaction => "transactions",
         };
         format!("/v1/{room}/{id}")

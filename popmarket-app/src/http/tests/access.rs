@@ -9,6 +9,10 @@ use crate::http::access::{self, Access, Rule};
 
 /// The path with its parameters filled in by what is named nowhere.
 pub(super) fn unknown_path(rule: &Rule) -> String {
+    // The one name that is a number.
+    if rule.path == "/v1/network/replicas/{id}" {
+        return rule.path.replace("{id}", "65535");
+    }
     let nobody = pbft_crypto::Address::from_bytes([9; 32]).to_string();
     rule.path.replace("{address}", &nobody).replace("{file}", "none.css").replace(
         ["{id}", "{tx_id}", "{hash}"].iter().find(|name| rule.path.contains(**name)).copied().unwrap_or("{}"),

@@ -9,7 +9,7 @@ use crate::testing::genesis;
 
 fn trusted() -> Trusted {
     let genesis = genesis();
-    Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash }
+    Trusted { chain_id: genesis.chain_id(), replica_set_hash: genesis.replica_set_hash() }
 }
 
 #[tokio::test]
