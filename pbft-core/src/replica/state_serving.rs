@@ -195,13 +195,13 @@ impl Replica {
         match (purpose, answer) {
             (Purpose::Serve { to, fetch }, ServiceAnswer::Part(part)) => send_part(step, to, fetch, part),
             (Purpose::Check { from, seq, .. }, ServiceAnswer::Begun(begun)) => {
-                self.on_manifest_checked(step, from, seq, begun);
+                self.on_manifest_checked(step, from, seq, begun.ok());
             }
             (Purpose::Check { from, seq, part }, ServiceAnswer::Accepted(accepted)) => {
                 self.on_part_checked(step, from, seq, part, accepted.is_ok());
             }
             (Purpose::Complete { seq }, ServiceAnswer::Done(done)) => {
-                self.on_completed(step, seq, done.is_ok())
+                self.on_completed(step, seq, done.is_ok());
             }
             (Purpose::Restore { seq }, ServiceAnswer::Done(done)) => self.on_restored(step, seq, done),
             // The host answers what was asked.

@@ -12,7 +12,7 @@ use crate::{
     ids::{ReplicaId, Seq},
     message::{Checkpoint, FetchState, Message, Request, Signed, State, StatePart, StateSummary},
     request_buffer::BatchLimits,
-    service::{ServiceCheckpoint, ServiceQuestion, StateLost, WrongPart},
+    service::{ServiceCheckpoint, ServiceQuestion, StateLost},
     storage::{CheckpointRecord, Durable, LogPosition, Record},
 };
 
@@ -342,16 +342,16 @@ impl Replica {
         step: &mut Step<'_>,
         from: ReplicaId,
         seq: Seq,
-        begun: Result<Vec<u32>, WrongPart>,
+        missing: Option<Vec<u32>>,
     ) {
-        let part = StatePart::Manifest;
-        if let (Ok(missing), Some(transfer)) = (&begun, &mut self.transfer.current)
+        let (part, good) = (StatePart::Manifest, missing.is_some());
+        if let (Some(missing), Some(transfer)) = (missing, &mut self.transfer.current)
             && transfer.seq() == seq
             && transfer.missing.contains(&part)
         {
-            transfer.missing.extend(missing.iter().copied().map(StatePart::Service));
+            transfer.missing.extend(missing.into_iter().map(StatePart::Service));
         }
-        self.on_part_checked(step, from, seq, part, begun.is_ok());
+        self.on_part_checked(step, from, seq, part, good);
     }
 
     pub(super) fn on_part_checked(

@@ -60,6 +60,7 @@ fn carry_out<L: Log>(
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it is handed to `map_err`")]
 fn said(error: impl ToString) -> String {
     error.to_string()
 }

@@ -227,7 +227,7 @@ impl ReplicaThread {
         self.metrics.transfer(event);
         match event {
             TransferEvent::Begun { seq } => {
-                tracing::info!(%seq, "takes over the state at a checkpoint of others")
+                tracing::info!(%seq, "takes over the state at a checkpoint of others");
             }
             TransferEvent::Done { seq } => tracing::info!(%seq, "has taken over the state at a checkpoint"),
             TransferEvent::Abandoned { seq } => tracing::info!(%seq, "nobody has this checkpoint any more"),
