@@ -11,7 +11,8 @@ use pbft_core::{
 };
 use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    Application, Client, Node, NodeConfig, client::ClientOptions, metrics::Metrics, recorder::RecordOptions,
+    Application, Client, Founder, Node, NodeConfig, client::ClientOptions, metrics::Metrics,
+    recorder::RecordOptions,
 };
 
 const REQUESTS: u8 = 40;
@@ -71,6 +72,7 @@ impl Cluster {
         let mut nodes = Vec::new();
         for (id, listener) in replicas.ids().zip(&self.listeners) {
             let folder = self.folder.path().join(format!("log-{id}"));
+            Founder::of(&folder).mark().unwrap();
             let mut config = NodeConfig::new(id, protocol.clone(), addresses.clone(), folder);
             config.clients = vec![self.client_key.public_key()];
             let file = self.recording(id.value());

@@ -10,5 +10,5 @@ fn a_sample_of_all_partitions_agrees() {
     assert_eq!(summary.cases, SAMPLE);
     assert!(summary.failures.is_empty(), "{:#?}", &summary.failures[..summary.failures.len().min(5)]);
     // Else the partitions let nothing through, or the twins say the same.
-    assert!(summary.decided_apart > SAMPLE / 4 && summary.evidence > SAMPLE / 20, "{summary:?}");
+    assert!(summary.decided_apart > SAMPLE / 4 && summary.evidence > SAMPLE / 50, "{summary:?}");
 }
