@@ -21,7 +21,7 @@ pub use audit::Audit;
 pub use ceiling::Ceiling;
 use clap::ValueEnum;
 pub use drive::Latencies;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use pbft_core::client::ClientConfig;
 use pbft_crypto::KeyPair;
 use pbft_node::client::{Client, ClientOptions};
@@ -193,7 +193,9 @@ impl LoadPlan {
 
     fn bar(&self, length: usize, what: &'static str) -> ProgressBar {
         if !self.progress {
-            return ProgressBar::hidden().with_finish(indicatif::ProgressFinish::Abandon);
+            // With its length: whoever watches it must know when it is full.
+            let hidden = ProgressBar::with_draw_target(Some(length as u64), ProgressDrawTarget::hidden());
+            return hidden.with_finish(indicatif::ProgressFinish::Abandon);
         }
         let style = "{msg:20} [{bar:32}] {human_pos}/{human_len} {per_sec} {eta}";
         let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());

@@ -11,7 +11,7 @@ use crate::ids::Seq;
 pub struct Checkpoint {
     /// The last number executed.
     pub seq: Seq,
-    /// See [`crate::replica::checkpointing::state_digest`].
+    /// See [`StateSummary::digest`](super::StateSummary::digest).
     pub digest: Digest,
 }
 
