@@ -31,7 +31,7 @@ pub use state_transfer::{FetchState, PartBytes, Returned, Standing, State, State
 pub use status::{SlotStatus, Status};
 pub use view_change::{PreparedCertificate, ProvenViewChange, ViewChange};
 
-use crate::certificate::Certificate;
+use crate::{certificate::Certificate, ids::ReplicaId};
 
 /// Anything that one replica sends to another. New kinds are added at the end: the tag is part of the format.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +82,18 @@ impl Message {
             self,
             Self::PrePrepare(_) | Self::Prepare(_) | Self::Commit(_) | Self::ViewChange(_) | Self::NewView(_)
         )
+    }
+
+    /// Whose vote it is, if it is one vote and no more. (A proposal also brings a batch, which any peer may relay.)
+    #[must_use]
+    pub fn voter(&self) -> Option<ReplicaId> {
+        match self {
+            Self::Prepare(vote) => Some(vote.signer),
+            Self::Commit(vote) => Some(vote.signer),
+            Self::Checkpoint(vote) => Some(vote.signer),
+            Self::ViewChange(proven) => Some(proven.vote.signer),
+            _ => None,
+        }
     }
 
     /// A short name, for metrics and logs.

@@ -120,6 +120,10 @@ impl Replica {
         if self.config.replicas.contains(from) {
             self.suspicion.heard(from, step.now.elapsed);
         }
+        // L-1: what a peer brings back of this replica's own votes may be on no disk any more.
+        if message.voter() == Some(self.id) {
+            return;
+        }
         // RE-5: votes are the members' business.
         if message.is_of_view() && !self.is_member() {
             return;

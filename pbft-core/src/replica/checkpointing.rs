@@ -97,9 +97,7 @@ impl Replica {
     /// CK-2: at most one vote for each signer, and only for numbers in the window.
     pub(super) fn on_checkpoint(&mut self, step: &mut Step<'_>, vote: Signed<Checkpoint>) {
         let seq = vote.statement.seq;
-        // An old vote of our own may come back from a peer.
-        let newest = self.checkpoints.own_vote.as_ref().is_none_or(|own| own.statement.seq < seq);
-        if vote.signer == self.id && newest {
+        if vote.signer == self.id {
             self.checkpoints.own_vote = Some(vote.clone());
         }
         if !self.is_checkpoint(seq) || seq <= self.log.low() || seq > self.log.high() {

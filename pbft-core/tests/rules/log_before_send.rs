@@ -1,8 +1,8 @@
 //! L-1: a vote leaves, and counts, only when its record is durable.
 
-use pbft_core::{Effect, Message};
+use pbft_core::{Effect, Message, message::SlotStatus};
 
-use crate::stage::{Stage, messages, request, seq, votes};
+use crate::stage::{Stage, messages, request, seq, status, votes};
 
 fn records(effects: &[Effect]) -> Vec<&'static str> {
     let kind = |effect: &Effect| match effect {
@@ -76,4 +76,23 @@ fn l_1_a_checkpoint_leaves_after_the_sync() {
     let effects = stage.executed(1, true);
     assert_eq!((records(&effects), votes(&effects)), (vec!["checkpoint"], vec![]));
     assert_eq!(votes(&stage.sync()), ["checkpoint"]);
+}
+
+/// L-1: after a loss a peer may bring back votes that are on no disk any more: they neither count nor leave again.
+#[test]
+fn l_1_own_votes_that_a_peer_brings_back_are_ignored() {
+    let mut stage = Stage::new(3);
+    let proposal = stage.proposal(1, vec![request(1, 0)]);
+    stage.hear(0, &Message::PrePrepare(proposal.clone()));
+    for kind in [stage.prepare(3, &proposal), stage.commit(3, &proposal)] {
+        stage.hear(1, &kind);
+    }
+    let lacking = status(0, 0, &[SlotStatus::PrePrepared]);
+    let answers: Vec<_> = (0..4)
+        .flat_map(|_| {
+            stage.advance(stage.config.status_period);
+            stage.hear(1, &lacking)
+        })
+        .collect();
+    assert_eq!(votes(&answers), Vec::<&str>::new(), "nothing was synced, so it has said nothing yet");
 }
