@@ -190,6 +190,8 @@ impl Replica {
         self.log.end_at(None);
         // A wish that had to wait.
         self.consider_change(self.config.after());
+        // Votes in the name of the epoch before would count at this replica alone.
+        self.held.clear();
         self.log.leave_view();
         self.view = crate::ids::View::ZERO;
         self.views = Views::default();
