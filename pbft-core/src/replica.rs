@@ -15,6 +15,7 @@ mod reconfiguration;
 mod recovery;
 mod retransmission;
 mod returning;
+mod state_install;
 mod state_serving;
 mod state_transfer;
 mod suspicion;

@@ -94,7 +94,7 @@ pub struct Hasher(Sha256);
 
 impl Hasher {
     /// Starts a digest for `domain`.
-    #[allow(clippy::cast_possible_truncation)] // `Domain::new` refuses tags above 255 bytes.
+    #[expect(clippy::cast_possible_truncation, reason = "`Domain::new` refuses tags above 255 bytes")]
     pub fn new(domain: Domain) -> Self {
         let mut state = Sha256::new();
         state.update([domain.0.len() as u8]);

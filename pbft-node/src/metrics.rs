@@ -36,6 +36,7 @@ pub struct Metrics {
     stable: Family<ReplicaLabel, Gauge>,
     view: Family<ReplicaLabel, Gauge>,
     waiting: Family<ReplicaLabel, Gauge>,
+    waits_for: Family<KindLabel, Gauge>,
     requests: Family<ReplicaLabel, Counter>,
     replies: Family<ReplicaLabel, Counter>,
     declined: Family<ReplicaLabel, Counter>,
@@ -71,6 +72,7 @@ impl Metrics {
             stable: Family::default(),
             view: Family::default(),
             waiting: Family::default(),
+            waits_for: Family::default(),
             requests: Family::default(),
             replies: Family::default(),
             declined: Family::default(),
@@ -91,6 +93,7 @@ impl Metrics {
         registry.register("stable_checkpoint_seq", "Stable checkpoint", m.stable);
         registry.register("view", "Current view", m.view);
         registry.register("waiting_requests", "Requests that wait for a proposal", m.waiting);
+        registry.register("waits_for", "1 for the kind of thing that it waits for", m.waits_for);
         registry.register("requests", "Requests admitted", m.requests);
         registry.register("replies", "Replies given", m.replies);
         registry.register("declined", "Requests declined", m.declined);
@@ -118,6 +121,8 @@ impl Metrics {
             stable: self.stable.get_or_create_owned(&label),
             view: self.view.get_or_create_owned(&label),
             waiting: self.waiting.get_or_create_owned(&label),
+            waits_for: self.waits_for.clone(),
+            waited_for: None,
             requests: self.requests.get_or_create_owned(&label),
             replies: self.replies.get_or_create_owned(&label),
             declined: self.declined.get_or_create_owned(&label),
@@ -143,6 +148,8 @@ pub(crate) struct ReplicaMetrics {
     stable: Gauge,
     view: Gauge,
     waiting: Gauge,
+    waits_for: Family<KindLabel, Gauge>,
+    waited_for: Option<&'static str>,
     pub(crate) requests: Counter,
     pub(crate) replies: Counter,
     pub(crate) declined: Counter,
@@ -165,6 +172,15 @@ impl ReplicaMetrics {
 
     pub(crate) fn evidence(&self, kind: &'static str) {
         self.evidence.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
+    }
+
+    /// What the replica waits for: of all kinds that it ever waited for, one is 1.
+    pub(crate) fn waits_for(&mut self, kind: &'static str) {
+        let replica = self.replica;
+        if let Some(before) = self.waited_for.replace(kind).filter(|before| *before != kind) {
+            self.waits_for.get_or_create(&KindLabel { replica, kind: before }).set(0);
+        }
+        self.waits_for.get_or_create(&KindLabel { replica, kind }).set(1);
     }
 
     pub(crate) fn transfer(&self, event: TransferEvent) {

@@ -1,9 +1,11 @@
 //! The command line.
 
 mod bench;
+mod diagnose;
 mod failure;
 mod node;
 mod run;
+mod status;
 mod testnet;
 mod verify_receipt;
 mod web;
@@ -35,6 +37,14 @@ enum Command {
     Testnet(testnet::TestnetArgs),
     /// Run one node of a cluster
     Node(node::NodeArgs),
+    /// Show how a market is: its replicas, how far each is, what each waits for
+    ///
+    /// Exits with 0 if enough replicas answer for it to go on, and with 1 if not.
+    Status(status::StatusArgs),
+    /// Say in a sentence what is wrong with a market, if anything is, and what to do
+    ///
+    /// Exits with 0 if all is well, and with 1 if not.
+    Diagnose(diagnose::DiagnoseArgs),
     /// Measure a cluster of real processes under load
     Bench(bench::BenchArgs),
     /// Check a receipt for a transaction, without any network
@@ -51,6 +61,8 @@ impl Cli {
             None => block_on(run::run(self.run)),
             Some(Command::Testnet(args)) => testnet::run(&args),
             Some(Command::Node(args)) => block_on(node::run(args)),
+            Some(Command::Status(args)) => block_on(status::run(args)),
+            Some(Command::Diagnose(args)) => block_on(diagnose::run(args)),
             Some(Command::VerifyReceipt(args)) => verify_receipt::run(&args),
             Some(Command::Bench(args)) => block_on(bench::run(args)),
         };

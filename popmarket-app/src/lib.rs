@@ -13,9 +13,11 @@
 //! | [`gateway`] | signs for members, submits, waits for what came of it |
 //! | [`accounts_db`] | what does not belong on a chain: passwords, sessions, idempotency keys |
 //! | [`blobs`] | photos, by the hash that is on the chain |
+//! | [`api`] | the web of a running market, for the commands that ask one |
 //! | [`demo`] | a small market to try things with |
 
 pub mod accounts_db;
+pub mod api;
 pub mod blobs;
 pub mod clock;
 pub mod commands;

@@ -22,6 +22,7 @@ pub use ceiling::Ceiling;
 use clap::ValueEnum;
 pub use drive::Latencies;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use outage::Silence;
 use pbft_core::client::ClientConfig;
 use pbft_crypto::KeyPair;
 use pbft_node::client::{Client, ClientOptions};
@@ -46,6 +47,8 @@ pub enum Scenario {
     KillAll,
     /// Whoever is primary is killed and started again, once or several times.
     KillPrimary,
+    /// Whoever is primary is stopped with its connections open, and goes on later, once or several times.
+    PausePrimary,
 }
 
 /// What to run.
@@ -63,8 +66,10 @@ pub struct LoadPlan {
     pub in_flight: usize,
     /// What happens meanwhile.
     pub scenario: Scenario,
-    /// How often the primary is killed, if that is the scenario.
+    /// How often the primary is killed or stopped, if that is the scenario.
     pub kills: u32,
+    /// How many primaries in a row are, each time: those who would take over as well.
+    pub in_a_row: u16,
     /// Where the cluster lives. Must not exist or be empty.
     pub folder: PathBuf,
     /// The program that runs a replica.
@@ -105,6 +110,16 @@ pub enum LoadError {
         limit: Duration,
         /// What they report.
         seen: String,
+    },
+    /// The payments came to their end before the primaries did.
+    #[error(
+        "the payments were over after {done} of {kills} kills: give more --payments, about 20000 for each"
+    )]
+    TooFewPayments {
+        /// How often a primary fell silent.
+        done: u64,
+        /// How often it should have.
+        kills: u32,
     },
     /// Something that was acknowledged is missing, or something was executed twice.
     #[error("the chain is wrong: {0}")]
@@ -230,10 +245,21 @@ impl LoadPlan {
                     processes.restart(replica).await?;
                 }
             }
-            Scenario::KillPrimary => {
+            Scenario::KillPrimary | Scenario::PausePrimary => {
+                let silence = match self.scenario {
+                    Scenario::PausePrimary => Silence::Stopped,
+                    _ => Silence::Killed,
+                };
+                let in_a_row = usize::from(self.in_a_row);
                 for kill in 1..=u64::from(self.kills) {
                     drive::reaches(done, payments * kill / (u64::from(self.kills) + 1)).await;
-                    outages.push(outage::kill_primary(client, processes, done).await?);
+                    // The load goes on while a pause is watched, so it may be over before the last one.
+                    if Some(done.position()) == done.length() {
+                        return Err(LoadError::TooFewPayments { done: kill - 1, kills: self.kills });
+                    }
+                    let outage =
+                        outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
+                    outages.push(outage);
                 }
             }
         }

@@ -174,6 +174,47 @@ fn a_receipt_of_a_running_cluster_verifies_offline() {
     assert_eq!(run(&changed, &folder.path().join("genesis.json")).0, Some(1));
 }
 
+/// An operator asks how a market is; scripts go by the exit code.
+#[test]
+fn a_market_says_how_it_is() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let market = Market::start(folder.path(), &[]);
+    let (_, rest) = market.said.split_once("http://").unwrap();
+    let url = format!("http://{}", rest.split('/').next().unwrap());
+    let run = |arguments: &[&str]| {
+        let output = ended(&mut popmarket(arguments));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, said, _) = run(&["status", "--url", &url]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("all 4 replicas agree") && said.contains("checkpoint"), "{said}");
+    let (code, said, _) = run(&["status", "--json", "--url", &url]);
+    let status: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, status["replicas"].as_array().unwrap().len()), (Some(0), 4));
+    let (code, said, _) = run(&["diagnose", "--url", &url]);
+    assert_eq!((code, said.trim()), (Some(0), "all 4 replicas agree"));
+    let (code, said, _) = run(&["diagnose", "--json", "--url", &url]);
+    let found: serde_json::Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, &found["well"]), (Some(0), &true.into()));
+    let metrics = market.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+    for replica in 0..4 {
+        let line = format!("pbft_waits_for{{replica=\"{replica}\",kind=\"");
+        assert!(
+            body(&metrics).lines().any(|found| found.starts_with(&line) && found.ends_with(" 1")),
+            "{metrics}"
+        );
+    }
+
+    let (code, _, why) = run(&["diagnose", "--url", "ftp://nowhere"]);
+    assert!(code == Some(2) && why.contains("no address of a market"), "{why}");
+    let (code, _, why) = run(&["status", "--url", &format!("{url}/no/such/path")]);
+    assert!(code == Some(1) && why.contains("NOT_FOUND"), "{why}");
+    market.stop();
+    let (code, _, why) = run(&["status", "--url", &url]);
+    assert!(code == Some(1) && why.contains("no market answers"), "{why}");
+}
+
 #[test]
 fn a_market_that_others_can_reach_has_no_known_password() {
     let folder = TemporaryFolder::new("popmarket-test").unwrap();

@@ -50,7 +50,7 @@ impl Custody {
     ///
     /// # Errors
     /// [`CustodyError::WrongMasterKey`], [`CustodyError::CheckMissing`] or [`CustodyError::Io`].
-    #[allow(clippy::needless_pass_by_value)] // So that the master key is wiped afterwards.
+    #[expect(clippy::needless_pass_by_value, reason = "so that the master key is wiped afterwards")]
     pub fn open(
         folder: impl Into<PathBuf>,
         master_key: MasterKey,

@@ -109,14 +109,14 @@ impl NonceAllocator {
     }
 
     /// The transaction is recorded: the nonce is used up, whatever an older view says.
-    #[allow(clippy::needless_pass_by_value)] // A lease ends once.
+    #[expect(clippy::needless_pass_by_value, reason = "a lease ends once")]
     pub fn confirm(&self, lease: NonceLease) {
         self.end(&lease, Some(Taken::Recorded));
     }
 
     /// The transaction was never submitted, or was refused before it was recorded: the nonce can be handed out again.
     /// Not for one whose fate is unknown.
-    #[allow(clippy::needless_pass_by_value)] // A lease ends once.
+    #[expect(clippy::needless_pass_by_value, reason = "a lease ends once")]
     pub fn release(&self, lease: NonceLease) {
         self.end(&lease, None);
     }

@@ -1,5 +1,6 @@
 //! Chores of this workspace, in Rust, so that they need nothing but the toolchain.
 
+mod programs;
 mod test;
 mod walk_through;
 

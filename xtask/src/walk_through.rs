@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::workspace_root;
+use crate::{programs, workspace_root};
 
 const FENCE: &str = "```sh";
 const CHECK: &str = include_str!("walk_through_check.sh");
@@ -53,7 +53,7 @@ fn blocks(readme: &str) -> String {
 fn run(root: &Path) -> Result<(), String> {
     let script = script(root).ok_or_else(|| format!("README.md has no block that starts with {FENCE}"))?;
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
-    succeed(Command::new(cargo).current_dir(root).args(["build", "--workspace", "--bin", "popmarket"]))?;
+    succeed(Command::new(cargo).current_dir(root).args(programs::BUILD))?;
     let address = free_address().map_err(|error| format!("no free port: {error}"))?;
     let mut market = Market::start(address)?;
     market.wait_until_ready(address)?;
@@ -80,10 +80,7 @@ struct Market(Child);
 
 impl Market {
     fn start(address: SocketAddr) -> Result<Self, String> {
-        let here = std::env::current_exe().map_err(|error| format!("where am I: {error}"))?;
-        // This program is in target/debug or the like.
-        let target = here.ancestors().nth(2).ok_or("this program is in no target folder")?;
-        let program = target.join("debug").join("popmarket");
+        let program = programs::program("popmarket");
         let mut command = Command::new(&program);
         command.args(["--ephemeral", "--listen", &address.to_string()]).stdout(Stdio::null());
         command.spawn().map(Self).map_err(|error| format!("{}: {error}", program.display()))

@@ -133,6 +133,27 @@ pub enum WaitsFor {
     },
 }
 
+impl WaitsFor {
+    /// One word for it, for metrics.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Proposal { .. } => "proposal",
+            Self::Batch { .. } => "batch",
+            Self::Prepares { .. } => "prepares",
+            Self::Commits { .. } => "commits",
+            Self::Execution { .. } => "execution",
+            Self::CatchUp { .. } => "catch_up",
+            Self::ViewChanges { .. } => "view_changes",
+            Self::NewView { .. } => "new_view",
+            Self::Membership { .. } => "membership",
+            Self::State { .. } => "state",
+            Self::Return { .. } => "return",
+        }
+    }
+}
+
 impl fmt::Display for WaitsFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -4,16 +4,15 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Execution, Replica, Step, state_serving::Purpose};
+use super::{Replica, Step, state_serving::Purpose};
 use crate::{
     certificate::Certificate,
-    client_table::{ClientTable, Standing, chunk_digest},
+    client_table::{ClientTable, chunk_digest},
     effect::{Effect, TransferEvent},
     ids::{ReplicaId, Seq},
-    message::{Checkpoint, FetchState, Message, Request, Signed, State, StatePart, StateSummary},
-    request_buffer::BatchLimits,
-    service::{ServiceCheckpoint, ServiceQuestion, StateLost},
-    storage::{CheckpointRecord, Durable, LogPosition, Record},
+    message::{Checkpoint, FetchState, Message, State, StatePart, StateSummary},
+    service::{ServiceCheckpoint, ServiceQuestion},
+    storage::LogPosition,
 };
 
 /// So many parts are asked for at once.
@@ -22,25 +21,25 @@ const MAX_ASKED: usize = 8;
 /// The transfer that runs, if one does.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StateTransfer {
-    current: Option<Box<Transfer>>,
+    pub(super) current: Option<Box<Transfer>>,
     /// Since when the next batch is not to be had.
     gone_since: Option<Duration>,
     /// Nobody had the last checkpoint that was tried: the next one is waited for.
-    stranded: Option<Seq>,
+    pub(super) stranded: Option<Seq>,
 }
 
 #[derive(Clone, Debug)]
-struct Transfer {
-    target: Certificate<Checkpoint>,
-    summary: Option<StateSummary>,
+pub(super) struct Transfer {
+    pub(super) target: Certificate<Checkpoint>,
+    pub(super) summary: Option<StateSummary>,
     /// What has not come yet, or is being checked.
-    missing: BTreeSet<StatePart>,
+    pub(super) missing: BTreeSet<StatePart>,
     done: u64,
     asked: BTreeMap<ReplicaId, AskedPart>,
     peers: BTreeMap<ReplicaId, Peer>,
-    clients: BTreeMap<u32, Vec<u8>>,
-    snapshot: Option<Vec<u8>>,
-    stage: Stage,
+    pub(super) clients: BTreeMap<u32, Vec<u8>>,
+    pub(super) snapshot: Option<Vec<u8>>,
+    pub(super) stage: Stage,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -63,7 +62,7 @@ struct Peer {
 }
 
 #[derive(Clone, Debug)]
-enum Stage {
+pub(super) enum Stage {
     Fetching,
     Completing,
     /// The checkpoint is in the log, perhaps not durable yet.
@@ -108,7 +107,7 @@ impl Transfer {
         }
     }
 
-    const fn seq(&self) -> Seq {
+    pub(super) const fn seq(&self) -> Seq {
         self.target.statement.seq
     }
 
@@ -213,7 +212,7 @@ impl Replica {
         }
     }
 
-    fn restart_transfer(&mut self, step: &mut Step<'_>) {
+    pub(super) fn restart_transfer(&mut self, step: &mut Step<'_>) {
         if let Some(old) = self.transfer.current.take() {
             step.push(Effect::Transfer(TransferEvent::Abandoned { seq: old.seq() }));
         }
@@ -229,7 +228,7 @@ impl Replica {
     }
 
     /// SX-4: one part from each peer at a time, at most so many in all.
-    fn ask_for_parts(&mut self, step: &mut Step<'_>) {
+    pub(super) fn ask_for_parts(&mut self, step: &mut Step<'_>) {
         let (now, members) = (step.now.elapsed, self.peers());
         let (pause, patience) = (self.part_pause(), self.part_patience());
         let Some(transfer) = &mut self.transfer.current else { return };
@@ -377,132 +376,5 @@ impl Replica {
         }
         self.try_complete(step);
         self.ask_for_parts(step);
-    }
-
-    // --- The install ----------------------------------------------------------------------------------------------
-
-    fn try_complete(&mut self, step: &mut Step<'_>) {
-        let Some(transfer) = &mut self.transfer.current else { return };
-        let Some(summary) = &transfer.summary else { return };
-        if !transfer.missing.is_empty() || !matches!(transfer.stage, Stage::Fetching) {
-            return;
-        }
-        let (seq, snapshot) = (summary.seq, summary.snapshot);
-        transfer.stage = Stage::Completing;
-        if snapshot {
-            self.record_install(step);
-        } else {
-            self.ask_service(step, Purpose::Complete { seq }, ServiceQuestion::Complete);
-        }
-    }
-
-    pub(super) fn on_completed(&mut self, step: &mut Step<'_>, seq: Seq, good: bool) {
-        let current = self.transfer.current.as_ref().is_some_and(|transfer| transfer.seq() == seq);
-        match (current, good) {
-            (false, _) => {}
-            (true, true) => self.record_install(step),
-            (true, false) => self.restart_transfer(step),
-        }
-    }
-
-    /// SX-6: the state is whole and durable beside the present one, so the log may say that this replica has it: first
-    /// the proof, then the checkpoint. A crash leaves the one or the other.
-    fn record_install(&mut self, step: &mut Step<'_>) {
-        let Some(mut transfer) = self.transfer.current.take() else { return };
-        let encoded: Vec<u8> = transfer.clients.values().flatten().copied().collect();
-        let mut clients = ClientTable::new(self.config.max_clients, self.config.reply_cache_bytes);
-        let (Some(summary), Ok(())) = (transfer.summary.clone(), clients.restore(&encoded)) else {
-            // What a quorum certified can be read.
-            return self.restart_transfer(step);
-        };
-        self.serving.give_up_kept(summary.seq);
-        self.keep_state(&summary, &encoded, transfer.snapshot.as_deref());
-        if let Some(proven) = self.checkpoints.proven.clone() {
-            self.persist_proof(step, proven);
-        }
-        let epoch = summary.membership.epoch;
-        let before = self.reconfiguration.handovers.iter().filter(|handover| handover.epoch() < epoch);
-        let record = CheckpointRecord {
-            checkpoint: self.sign_checkpoint(transfer.target.statement),
-            clients: encoded,
-            snapshot: transfer.snapshot.clone(),
-            handovers: before.cloned().collect(),
-            certified: summary.seq,
-            results: Vec::new(),
-            summary,
-        };
-        let position = self.persist(step, Record::Checkpoint(Box::new(record)));
-        transfer.stage = Stage::Recorded { position, durable: false, clients: Box::new(clients) };
-        self.transfer.current = Some(transfer);
-    }
-
-    /// In the name of the epoch that certified it.
-    fn sign_checkpoint(&self, checkpoint: Checkpoint) -> Signed<Checkpoint> {
-        Signed::sign(checkpoint, self.id, self.roster().at(checkpoint.seq), &*self.crypto)
-    }
-
-    /// The log has it: the service goes there.
-    pub(super) fn on_install_durable(&mut self, step: &mut Step<'_>, through: Durable) {
-        let Some(transfer) = &mut self.transfer.current else { return };
-        let (seq, snapshot) = (transfer.seq(), transfer.snapshot.clone());
-        let Stage::Recorded { position, durable, .. } = &mut transfer.stage else { return };
-        if *durable || *position > through.position() {
-            return;
-        }
-        *durable = true;
-        self.ask_service(step, Purpose::Restore { seq }, ServiceQuestion::Restore { seq, snapshot });
-    }
-
-    pub(super) fn on_restored(&mut self, step: &mut Step<'_>, seq: Seq, done: Result<(), StateLost>) {
-        if let Err(lost) = done {
-            return step.push(Effect::StateLost(lost));
-        }
-        let Some(transfer) = self.transfer.current.take_if(|transfer| transfer.seq() == seq) else { return };
-        let Transfer { target, summary, stage, .. } = *transfer;
-        if let (Some(summary), Stage::Recorded { position, clients, .. }) = (summary, stage) {
-            self.stand_at(step, target, &summary, position, *clients);
-        }
-    }
-
-    /// SX-6: the one cursor goes forward.
-    fn stand_at(
-        &mut self,
-        step: &mut Step<'_>,
-        target: Certificate<Checkpoint>,
-        summary: &StateSummary,
-        position: LogPosition,
-        clients: ClientTable,
-    ) {
-        let Checkpoint { seq, digest } = target.statement;
-        self.clients = clients;
-        self.execution = Execution::after(seq, summary.time, summary.wake_at);
-        self.proposed = self.proposed.max(seq);
-        self.replay_epoch(Vec::new(), summary);
-        // What the results before were is for those to certify who executed them.
-        self.attesting.replay(seq, &[], seq);
-        self.checkpoints.own.insert(seq, digest);
-        self.checkpoints.own_vote = Some(self.sign_checkpoint(target.statement));
-        self.checkpoints.own_position = Some(position);
-        if self.stable_seq() < seq {
-            self.checkpoints.stable = Some(target);
-        }
-        self.transfer.stranded = None;
-        self.try_stabilize(step);
-        self.try_hand_over(step);
-        self.drop_executed_requests(step.now.elapsed);
-        self.timers.progressed(step.now.elapsed);
-        step.push(Effect::Transfer(TransferEvent::Done { seq }));
-        self.send_status(step);
-        self.try_execute(step);
-        self.try_propose(step);
-    }
-
-    /// What waits here and was executed meanwhile.
-    fn drop_executed_requests(&mut self, now: Duration) {
-        self.buffer.release();
-        let all = BatchLimits { requests: usize::MAX, bytes: usize::MAX };
-        let waiting = self.buffer.overdue(now, now, all);
-        let done = waiting.iter().map(Request::id).filter(|id| self.clients.standing(id) != Standing::Fresh);
-        self.buffer.settle(&done.collect::<Vec<_>>());
     }
 }

@@ -257,7 +257,9 @@ impl ReplicaThread {
         let elapsed = self.clock.started.elapsed();
         if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
             self.diagnosed = elapsed;
-            self.waits_for.send_replace(self.replica.diagnose());
+            let diagnosis = self.replica.diagnose();
+            self.metrics.waits_for(diagnosis.kind());
+            self.waits_for.send_replace(diagnosis);
         }
         let progress = self.replica.progress();
         self.metrics.progress(&progress);

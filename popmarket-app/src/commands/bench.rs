@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{CommandError, start_logging};
-use crate::load::{LoadPlan, Scenario, TemporaryFolder};
+use crate::load::{LoadError, LoadPlan, Scenario, TemporaryFolder};
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -28,9 +28,12 @@ pub(super) struct BenchArgs {
     /// What happens to the replicas meanwhile
     #[arg(long, value_enum, default_value_t)]
     scenario: Scenario,
-    /// How often the primary is killed, if that is the scenario
+    /// How often the primary is killed or paused, if that is the scenario
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1000))]
     kills: u32,
+    /// How many primaries in a row are killed or paused at once: up to a third of the replicas
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=33))]
+    in_a_row: u16,
     /// Where the replicas keep their data; a temporary folder by default
     #[arg(long)]
     dir: Option<PathBuf>,
@@ -44,6 +47,12 @@ pub(super) struct BenchArgs {
 
 pub(super) async fn run(args: BenchArgs) -> Result<(), CommandError> {
     start_logging("error");
+    let tolerated = args.replicas.saturating_sub(1) / 3;
+    if args.in_a_row > 1 && args.in_a_row > tolerated {
+        let why =
+            format!("of {} replicas no more than {tolerated} may fail at once: --in-a-row", args.replicas);
+        return Err(CommandError::Usage(why));
+    }
     let temporary = TemporaryFolder::new("popmarket-bench");
     let temporary = temporary.map_err(|error| CommandError::failed("no temporary folder", error))?;
     let program = std::env::current_exe();
@@ -55,11 +64,15 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CommandError> {
         in_flight: usize::from(args.in_flight),
         scenario: args.scenario,
         kills: args.kills,
+        in_a_row: args.in_a_row,
         folder: args.dir.unwrap_or_else(|| temporary.path().into()),
         program: program.map_err(|error| CommandError::failed("this program cannot find itself", error))?,
         progress: !args.json,
     };
-    let report = plan.run().await.map_err(|error| CommandError::Failed(error.to_string()))?;
+    let report = plan.run().await.map_err(|error| match error {
+        LoadError::TooFewPayments { .. } => CommandError::Usage(error.to_string()),
+        error => CommandError::Failed(error.to_string()),
+    })?;
     let json = serde_json::to_string_pretty(&report).map_err(|error| CommandError::failed("JSON", error))?;
     if let Some(out) = &args.out {
         let write = |path: PathBuf, text: &str| {

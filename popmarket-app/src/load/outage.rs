@@ -1,4 +1,5 @@
-//! The primary is killed under load: how long nothing is acknowledged, until the next one has taken over.
+//! The primary falls silent under load, killed or stopped, perhaps with those that would take over from it: how long nothing
+//! is acknowledged.
 
 use std::time::{Duration, Instant};
 
@@ -22,17 +23,39 @@ async fn primary(client: &Client) -> usize {
     latest.map_or(0, |progress| progress.primary.index())
 }
 
-/// Kills the primary, watches the payments until they are acknowledged again, and starts it again. Returns the longest time
-/// without any acknowledgement.
-pub(super) async fn kill_primary(
+/// How a primary falls silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Silence {
+    /// `kill -9`; later it is started again from its log.
+    Killed,
+    /// It keeps its connections and all that it knows, and does nothing for a while.
+    Stopped,
+}
+
+/// Silences the primary and those after it, `in_a_row` in all, watches the payments until they are acknowledged again, and
+/// has them go on. Returns the longest time without any acknowledgement.
+pub(super) async fn silence_primaries(
     client: &Client,
     processes: &mut Processes,
+    silence: Silence,
+    in_a_row: usize,
     done: &ProgressBar,
 ) -> Result<Duration, LoadError> {
-    let victim = primary(client).await;
-    processes.kill(victim).await?;
+    let first = primary(client).await;
+    let victims: Vec<_> = (0..in_a_row).map(|next| (first + next) % processes.len()).collect();
+    for victim in &victims {
+        match silence {
+            Silence::Killed => processes.kill(*victim).await?,
+            Silence::Stopped => processes.pause(*victim)?,
+        }
+    }
     let pause = longest_pause(done).await;
-    processes.restart(victim).await?;
+    for victim in &victims {
+        match silence {
+            Silence::Killed => processes.restart(*victim).await?,
+            Silence::Stopped => processes.resume(*victim)?,
+        }
+    }
     Ok(pause)
 }
 

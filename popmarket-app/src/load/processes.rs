@@ -114,6 +114,41 @@ impl Processes {
         child.kill().await.map_err(|error| failed(format!("cannot be killed: {error}")))
     }
 
+    /// Stops one where it is, with its connections open.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn pause(&mut self, replica: usize) -> Result<(), LoadError> {
+        self.signal(replica, Signal::STOP)
+    }
+
+    /// Lets one go on that was stopped.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn resume(&mut self, replica: usize) -> Result<(), LoadError> {
+        self.signal(replica, Signal::CONT)
+    }
+
+    fn signal(&mut self, replica: usize, signal: Signal) -> Result<(), LoadError> {
+        let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
+        let child = self.node(replica)?.child.as_ref();
+        let pid = child.and_then(pid_of).ok_or_else(|| failed("does not run".into()))?;
+        kill_process(pid, signal).map_err(|error| failed(format!("takes no signal: {error}")))
+    }
+
+    /// How many there are, running or not.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
     /// Ends all in good order.
     ///
     /// # Errors
@@ -122,7 +157,7 @@ impl Processes {
         for (replica, node) in self.nodes.iter_mut().enumerate() {
             let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
             let Some(mut child) = node.child.take() else { continue };
-            if let Some(pid) = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?)) {
+            if let Some(pid) = pid_of(&child) {
                 kill_process(pid, Signal::TERM)
                     .map_err(|error| failed(format!("cannot be told to end: {error}")))?;
             }
@@ -195,6 +230,10 @@ fn cpu_seconds(process: u32) -> Option<f64> {
     let fields: Vec<_> = stat.rsplit_once(')')?.1.split_whitespace().collect();
     let ticks = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some(ticks / TICKS_PER_SECOND)
+}
+
+fn pid_of(child: &Child) -> Option<Pid> {
+    Pid::from_raw(i32::try_from(child.id()?).ok()?)
 }
 
 fn as_id(replica: usize) -> u16 {

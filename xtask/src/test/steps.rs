@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use super::invocation::Invocation;
-use crate::walk_through;
+use crate::{programs, walk_through};
 
 /// One check.
 pub(super) struct Step {
@@ -42,7 +42,7 @@ pub(super) const STEPS: &[Step] = &[
     Step {
         name: "simulator",
         about: "whole clusters with faults, one for each seed",
-        plan: |_| cargo(&["run", "-p", "pbft-sim", "--", "run", "--seeds", SIMULATOR_SEEDS]),
+        plan: |_| Plan::Run(after_build([program("pbft-sim", &["run", "--seeds", SIMULATOR_SEEDS])])),
     },
     Step { name: "examples", about: "each example runs to its end", plan: examples },
     Step { name: "benches", about: "each bench runs once", plan: benches },
@@ -52,6 +52,15 @@ pub(super) const STEPS: &[Step] = &[
 
 fn cargo(arguments: &[&str]) -> Plan {
     Plan::Run(vec![Invocation::cargo(arguments)])
+}
+
+fn program(name: &str, arguments: &[&str]) -> Invocation {
+    Invocation::program(&programs::program(name).to_string_lossy(), arguments)
+}
+
+/// Programs of this workspace.
+fn after_build(programs: impl IntoIterator<Item = Invocation>) -> Vec<Invocation> {
+    [Invocation::cargo(&programs::BUILD)].into_iter().chain(programs).collect()
 }
 
 fn tests(_: &Path) -> Plan {
@@ -68,15 +77,14 @@ fn docs(_: &Path) -> Plan {
 }
 
 fn examples(root: &Path) -> Plan {
-    let run = |name: String| {
-        Invocation::cargo(&["run", "-p", "pbft-examples", "--example", &name, "--", "--quick"])
-    };
-    each_or_skip(rust_files(&root.join("examples")), "examples", |names| names.into_iter().map(run).collect())
+    let run = |name: String| Invocation::program(&programs::example(&name).to_string_lossy(), &["--quick"]);
+    let all = |names: Vec<String>| after_build(names.into_iter().map(run));
+    each_or_skip(rust_files(&root.join("examples")), "examples", all)
 }
 
 fn benches(root: &Path) -> Plan {
     let all = |names: Vec<String>| {
-        let mut arguments = vec!["test", "-p", "popmarket-benches"];
+        let mut arguments = vec!["test", "--workspace"];
         arguments.extend(names.iter().flat_map(|name| ["--bench", name]));
         vec![Invocation::cargo(&arguments)]
     };
@@ -133,8 +141,7 @@ mod tests {
         let root = crate::workspace_root();
         let Plan::Run(invocations) = examples(root) else { panic!("there are no examples") };
         let lines: Vec<_> = invocations.iter().map(ToString::to_string).collect();
-        let counter = "cargo run -p pbft-examples --example counter -- --quick";
-        assert!(lines.iter().any(|line| line == counter), "{lines:?}");
+        assert!(lines.iter().any(|line| line.ends_with("/examples/counter --quick")), "{lines:?}");
         let Plan::Run(invocations) = benches(root) else { panic!("there are no benches") };
         let [only] = invocations.as_slice() else { panic!("benches run in one go") };
         assert!(only.to_string().contains("--bench crypto") && only.to_string().contains(" test "));

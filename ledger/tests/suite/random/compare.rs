@@ -1,0 +1,80 @@
+//! The ledger and the model, side by side.
+
+use ledger::{
+    AssetId, BatchInput, ChargeId, Ledger, ListingId, Reference, ReplicaChangeId, ReplicaStatus, TradeId,
+    UnixMillis,
+};
+
+use super::Run;
+use crate::world::DECIDERS;
+
+impl Run {
+    pub(super) fn compare(&self) {
+        let (ledger, model, at) = (&self.ledger, &self.model, (self.seed, self.seq));
+        for (who, _) in &self.people {
+            let balance = ledger.balance(who, AssetId::Pop);
+            let funds = [balance.available, balance.held].map(|part| i128::from(part.value()));
+            assert_eq!(funds, [model.available(who), model.held(who)], "{at:?}");
+            assert!(funds[0] >= 0);
+            let account = ledger.account(who).map(|a| (a.name.as_str(), a.key, a.charge_count));
+            let expected = model.accounts.get(who).map(|a| (a.name.as_str(), a.key, a.charges));
+            assert_eq!(account, expected, "{at:?}");
+            let used = model.nonces.get(who).cloned().unwrap_or_default();
+            let base = (0..).find(|nonce| !used.contains(nonce)).unwrap();
+            assert_eq!(ledger.nonces(who).base(), base, "{at:?}");
+        }
+        assert_eq!(u128::from(ledger.supply(AssetId::Pop).minted.value()), model.minted, "{at:?}");
+        assert_eq!(ledger.next_deadline().map(UnixMillis::value), model.next_deadline(), "{at:?}");
+        for (id, charge) in &model.charges {
+            let row = ledger.charge(&ChargeId::new(*id)).unwrap();
+            let got = (row.requester, row.amount.value(), row.status.code());
+            assert_eq!(got, (charge.who, charge.amount, charge.state), "{at:?}");
+        }
+        for ((payee, reference), tx) in &model.references {
+            let found = ledger.payment_by_reference(payee, &Reference::new(reference.as_str()).unwrap());
+            assert_eq!(found.map(|id| *id.digest()), Some(*tx), "{at:?}");
+        }
+        self.compare_network();
+        for (id, listing) in &model.listings {
+            let row = ledger.listing(&ListingId::new(*id)).unwrap();
+            let (price, hash) = *listing.versions.last().unwrap();
+            let got = (row.seller, row.status.code(), row.price.value(), row.content_hash);
+            assert_eq!(got, (listing.seller, model.listing_state(id), price, hash), "{at:?}");
+            assert_eq!(usize::try_from(row.version).unwrap(), listing.versions.len(), "{at:?}");
+        }
+        for (id, trade) in &model.trades {
+            let row = ledger.trade(&TradeId::new(*id)).unwrap();
+            let got = (row.buyer, row.seller, row.amount.value(), row.state.code());
+            assert_eq!(got, (trade.buyer, trade.seller, trade.price, trade.state), "{at:?}");
+            assert_eq!(row.deadline.map(|deadline| deadline.at.value()), trade.due(), "{at:?}");
+            assert_eq!(i128::from(row.fee.value()), model.fee(trade.price), "{at:?}");
+        }
+    }
+
+    fn compare_network(&self) {
+        let (network, at) = (&self.model.network, (self.seed, self.seq));
+        let got = self.ledger.replicas().map(|(id, row)| {
+            (id.value(), row.public_key, row.address.as_str(), row.status == ReplicaStatus::Active)
+        });
+        let expected = network.replicas.iter().zip(0..).map(|(replica, id)| {
+            (id, *replica.keys.last().unwrap(), replica.address.as_str(), replica.active)
+        });
+        assert!(got.eq(expected), "{at:?}: {:?}", network.replicas);
+        for (id, change) in &network.changes {
+            let row = self.ledger.replica_change(&ReplicaChangeId::new(*id)).unwrap();
+            let got = (row.proposer, &row.edit, row.status.code());
+            assert_eq!(got, (change.who, &change.edit, change.state), "{at:?}");
+        }
+    }
+
+    /// A ledger from the entries goes on exactly like the live one.
+    pub(super) fn compare_restored(&mut self) {
+        let tip = self.ledger.tip().clone();
+        let mut restored = Ledger::restore(&self.genesis, tip, self.ledger.entries()).unwrap();
+        let transactions: Vec<_> = (0..20).map(|_| self.transaction()).collect();
+        let time = UnixMillis::new(self.now + 3 * 86_400_000);
+        let batch =
+            BatchInput { seq: self.seq + 1, view: 1, time, transactions: &transactions, replicas: DECIDERS };
+        assert_eq!(restored.apply(batch), self.ledger.apply(batch), "seed {}", self.seed);
+    }
+}

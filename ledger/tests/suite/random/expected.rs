@@ -1,0 +1,59 @@
+//! What must come about in a long run, all of it.
+
+pub(super) const REFUSALS: [&str; 6] =
+    ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
+
+pub(super) const REJECTIONS: [&str; 36] = [
+    "INSUFFICIENT_FUNDS",
+    "SUPPLY_EXCEEDED",
+    "ALREADY_REGISTERED",
+    "NAME_TAKEN",
+    "ZERO_AMOUNT",
+    "UNKNOWN_CHARGE",
+    "NOT_ADMIN",
+    "OWN_CHARGE",
+    "CHARGE_ALREADY_DECIDED",
+    "SELF_PAYMENT",
+    "UNKNOWN_PAYEE",
+    "REFERENCE_USED",
+    "ZERO_PRICE",
+    "UNKNOWN_LISTING",
+    "NOT_LISTING_OWNER",
+    "LISTING_NOT_OPEN",
+    "STALE_VERSION",
+    "CONTENT_MISMATCH",
+    "VERSION_LIMIT",
+    "UNKNOWN_TRADE",
+    "OWN_LISTING",
+    "NOT_BUYER",
+    "NOT_SELLER",
+    "NOT_A_PARTY",
+    "WRONG_STATE",
+    "CANCEL_ALREADY_REQUESTED",
+    "UNKNOWN_REPLICA_CHANGE",
+    "OWN_REPLICA_CHANGE",
+    "REPLICA_CHANGE_ALREADY_DECIDED",
+    "NOTHING_TO_CHANGE",
+    "UNKNOWN_REPLICA",
+    "BAD_REPLICA_KEY",
+    "REPLICA_KEY_USED",
+    "REPLICA_ADDRESS_IN_USE",
+    "TOO_FEW_REPLICAS",
+    "TOO_MANY_REPLICAS",
+];
+
+/// Every line of the state table that leads out of a state.
+pub(super) const MOVES: [(&str, &str, &str); 12] = [
+    ("ACCEPTED", "CANCELLED", "SELLER"),
+    ("ACCEPTED", "CANCELLED", "TIME"),
+    ("ACCEPTED", "RELEASED", "BUYER"),
+    ("ACCEPTED", "SHIPPED", "SELLER"),
+    ("FUNDED", "ACCEPTED", "SELLER"),
+    ("FUNDED", "CANCELLED", "BUYER"),
+    ("FUNDED", "CANCELLED", "SELLER"),
+    ("FUNDED", "CANCELLED", "TIME"),
+    ("FUNDED", "RELEASED", "BUYER"),
+    ("FUNDED", "SHIPPED", "SELLER"),
+    ("SHIPPED", "RELEASED", "BUYER"),
+    ("SHIPPED", "RELEASED", "TIME"),
+];
