@@ -209,7 +209,7 @@ fn a_market_says_how_it_is() {
     let (code, _, why) = run(&["diagnose", "--url", "ftp://nowhere"]);
     assert!(code == Some(2) && why.contains("no address of a market"), "{why}");
     let (code, _, why) = run(&["status", "--url", &format!("{url}/no/such/path")]);
-    assert!(code == Some(1) && why.contains("NOT_FOUND"), "{why}");
+    assert!(code == Some(1) && why.contains("404"), "{why}");
     market.stop();
     let (code, _, why) = run(&["status", "--url", &url]);
     assert!(code == Some(1) && why.contains("no market answers"), "{why}");
