@@ -8,10 +8,11 @@ use p256::elliptic_curve::sec1::ToSec1Point;
 use p256::pkcs8::EncodePrivateKey;
 use zeroize::Zeroizing;
 
+use crate::backend::times_generator;
 use crate::digest::Digest;
 use crate::error::KeyError;
 use crate::fixed::{from_hex, serde_as_bytes_or_text, show_as_hex};
-use crate::sign::{sign, times_generator};
+use crate::sign::sign;
 use crate::signature::Signature;
 
 /// A public key: a point of P-256 in compressed SEC 1 form, 33 bytes.
@@ -99,6 +100,7 @@ impl KeyPair {
     ///
     /// # Panics
     /// If the operating system has none: then no key is safe.
+    #[cfg(feature = "native")]
     pub fn generate() -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         loop {

@@ -30,12 +30,17 @@
 //! assert_eq!(address.to_string().parse(), Ok(address));
 //! ```
 //!
+//! # Features
+//! `native` (default): the curve by `aws-lc-rs`, which needs a C compiler, and random keys from the operating system. Without
+//! it everything is pure Rust and several times slower, builds for wherever Rust does, and keys come from secrets only.
+//!
 //! # One verdict
 //! Every door accepts the same signatures: `r` in 1..n, `s` in 1..=n/2, a key on the curve. The hint, the parity of the
 //! y coordinate of the signature's point R, is there so that many signatures can be checked in one sum. It never changes
 //! a verdict, and as anyone can flip it, it must not be part of what identifies a message.
 
 mod address;
+mod backend;
 mod digest;
 mod error;
 mod fixed;

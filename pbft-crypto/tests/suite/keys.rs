@@ -24,6 +24,7 @@ proptest! {
     }
 }
 
+#[cfg(feature = "native")]
 #[test]
 fn generated_keys_differ() {
     assert_ne!(KeyPair::generate().public_key(), KeyPair::generate().public_key());

@@ -22,7 +22,7 @@ fn key(seed: u8) -> KeyPair {
 /// The verdict, which must be the same from each of the three ways to get it.
 fn verdict(key: &PublicKey, digest: &Digest, signature: &Signature) -> Result<(), SignatureError> {
     let fast = pbft_crypto::verify(key, digest, signature);
-    assert_eq!(fast, pbft_crypto::verify_with_p256(key, digest, signature), "aws-lc and p256 disagree");
+    assert_eq!(fast, pbft_crypto::verify_with_p256(key, digest, signature), "the backends disagree");
     match VerifyingKey::new(key) {
         Ok(ready) => assert_eq!(fast, ready.verify(digest, signature), "the cached key disagrees"),
         Err(e) => assert_eq!(e, SignatureError::BadKey),

@@ -38,6 +38,11 @@ pub(super) const STEPS: &[Step] = &[
         about: "examples in the documentation",
         plan: |_| cargo(&["test", "--doc", "--workspace"]),
     },
+    Step {
+        name: "portable",
+        about: "without C: the same verdicts, and receipts can be checked",
+        plan: portable,
+    },
     Step { name: "docs", about: "the documentation builds without warnings", plan: docs },
     Step {
         name: "simulator",
@@ -69,6 +74,14 @@ fn tests(_: &Path) -> Plan {
     }
     println!("cargo-nextest is not installed: `cargo test` does the same, more slowly");
     cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+}
+
+fn portable(_: &Path) -> Plan {
+    let without = "--no-default-features";
+    Plan::Run(vec![
+        Invocation::cargo(&["test", "--quiet", "-p", "pbft-crypto", without, "--tests"]),
+        Invocation::cargo(&["check", "-p", "receipt", without, "--lib"]),
+    ])
 }
 
 fn docs(_: &Path) -> Plan {
