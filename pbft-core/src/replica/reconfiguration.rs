@@ -128,6 +128,12 @@ impl Replica {
         self.reconfiguration.roster.at(stable.next()).epoch() == self.epoch()
     }
 
+    /// RE-3: whether others took over. All numbers of this replica's epoch are final then: another view of it could bring
+    /// nothing, and once a state of the later epoch is in the log, it would be read as one of that.
+    pub(super) fn is_succeeded(&self) -> bool {
+        self.roster().newest().epoch() > self.epoch()
+    }
+
     /// The last number of this epoch, if it is known.
     pub(super) fn last_of_epoch(&self) -> Option<Seq> {
         self.reconfiguration.next.as_ref().map(|change| change.after)

@@ -149,6 +149,9 @@ impl Replica {
         record: Record,
         checkpoint: &mut Option<RecoveredCheckpoint>,
     ) -> Result<(), RecoverError> {
+        if self.is_of_past_epoch(&record) {
+            return Ok(());
+        }
         let seq = seq_of(&record);
         // A stable checkpoint may lie ahead of anything that was proposed to this replica.
         let in_window = !matches!(record, Record::Stable(_) | Record::Checkpoint(_));
@@ -194,6 +197,22 @@ impl Replica {
             slot.recorded_at(position);
         }
         Ok(())
+    }
+
+    /// RE-3: a vote may have been written after a state of a later epoch, before this replica stood there: its view is not
+    /// one of that epoch.
+    fn is_of_past_epoch(&self, record: &Record) -> bool {
+        let voted = |seq: Seq| self.roster().at(seq).epoch() < self.epoch();
+        match record {
+            Record::Proposal(proposal) => voted(proposal.pre_prepare.statement.seq),
+            Record::Prepare(prepare) => voted(prepare.statement.seq),
+            Record::Commit { commit, .. } => voted(commit.statement.seq),
+            Record::NewView(new_view) => {
+                let stable = new_view.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
+                voted(stable.next())
+            }
+            _ => false,
+        }
     }
 
     /// A vote in a view shows that the view had begun here: the record of its beginning may be gone, to be found again

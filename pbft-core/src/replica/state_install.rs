@@ -125,6 +125,9 @@ impl Replica {
             self.checkpoints.stable = Some(target);
         }
         self.transfer.stranded = None;
+        // CK-6: else a replica that takes over one state after the other would keep its whole log for an old view's sake.
+        self.persist_view(step);
+        self.persist_return(step);
         self.try_stabilize(step);
         self.try_hand_over(step);
         self.drop_executed_requests(step.now.elapsed);

@@ -78,9 +78,11 @@ impl Replica {
         self.timers.last_progress.is_none_or(|progress| since(progress) >= self.config.status_period)
     }
 
-    /// what does not execute in time is handed to the primary (again). Who is behind cannot tell what was executed.
+    /// what does not execute in time is handed to the primary (again). Who is behind, or hears no statuses since it is
+    /// no member, cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
-        if self.credible_claim().since(self.execution.executed) > self.config.max_in_flight {
+        let behind = self.credible_claim().since(self.execution.executed) > self.config.max_in_flight;
+        if behind || !self.roster().newest().replicas.contains(self.id) {
             return;
         }
         let now = step.now.elapsed;

@@ -70,7 +70,7 @@ impl Views {
 impl Replica {
     /// VC-1: takes no further part in earlier views, and tells what the next primary must not forget.
     pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View) {
-        if !self.is_member() || self.is_returning() {
+        if !self.is_member() || self.is_returning() || self.is_succeeded() {
             return;
         }
         let view = self.first_askable(view);

@@ -63,6 +63,8 @@ pub(crate) struct Cluster {
     pub(crate) sent: Vec<(u16, Message)>,
     /// Replicas that are down hear nothing.
     pub(crate) down: Vec<u16>,
+    /// Links that lose everything: from, to.
+    pub(crate) cut: Vec<(u16, u16)>,
     /// Whether replicas are going to change.
     pub(crate) changes: bool,
     /// How the transfers of states went.
@@ -101,6 +103,7 @@ impl Cluster {
             order: BTreeMap::new(),
             sent: Vec::new(),
             down: Vec::new(),
+            cut: Vec::new(),
             changes: false,
             transfers: Vec::new(),
             lie: |_, message| Some(message),
@@ -176,7 +179,7 @@ impl Cluster {
     pub(crate) fn run_some(&mut self, count: usize) {
         for _ in 0..count {
             let Some((from, to, bytes)) = self.queue.pop_front() else { return };
-            if self.down.contains(&to) || self.is_lost() {
+            if self.down.contains(&to) || self.cut.contains(&(from, to)) || self.is_lost() {
                 continue;
             }
             let message = wire::decode(&bytes).unwrap();
@@ -238,6 +241,11 @@ impl Cluster {
     pub(crate) fn first_position(&mut self, index: u16) -> u64 {
         let records = self.nodes[usize::from(index)].log.load().unwrap();
         records.first().map_or(0, |(position, _)| position.value())
+    }
+
+    /// What is in the log of a replica.
+    pub(crate) fn records(&mut self, index: u16) -> Vec<(LogPosition, Record)> {
+        self.nodes[usize::from(index)].log.load().unwrap()
     }
 
     pub(crate) fn journal(&self, index: u16) -> &Journal {

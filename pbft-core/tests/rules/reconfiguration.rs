@@ -3,13 +3,20 @@
 use std::time::Duration;
 
 use pbft_core::{
-    Effect, Epoch, Message, config::ConfigError, effect::TransferEvent, error::InvalidMessage,
-    message::Handover,
+    Effect, Epoch, Message, Replica, View,
+    config::ConfigError,
+    effect::TransferEvent,
+    error::InvalidMessage,
+    message::{Handover, Prepare, Signed},
+    replica::EmptyLog,
+    request_buffer::FairBuffer,
+    storage::Record,
 };
 
 use crate::{
     cluster::{Cluster, change_to, requests},
-    stage::{Stage, config, id, public_key, request},
+    stage::{Stage, config, id, key, public_key, request, seq},
+    view_messages::view_change,
 };
 
 const A_WHILE: Duration = Duration::from_secs(20);
@@ -357,4 +364,49 @@ fn sx_8_a_replica_that_lost_its_disk_learns_who_the_others_are() {
     assert_eq!(cluster.replica(3).votes_from(), None, "{:?}", cluster.replica(3).diagnose());
     cluster.down = vec![1];
     cluster.complete(&(0..12).map(|number| request(7, number)).collect::<Vec<_>>());
+}
+
+/// RE-3: all numbers of an epoch are final once others took over; a view of it brings nothing.
+#[test]
+fn re_3_who_knows_of_successors_asks_for_no_view() {
+    for told in [false, true] {
+        let mut stage = Stage::new(3);
+        if told {
+            stage.hear(1, &Message::Handover(Box::new(handover())));
+        }
+        for peer in [1, 2] {
+            let wish = view_change(&stage, peer, 1, 0, Vec::new());
+            stage.hear(peer, &Message::ViewChange(Box::new(wish)));
+        }
+        assert_eq!(stage.replica.view().value() == 0, told);
+    }
+}
+
+/// RE-3: a vote of the old epoch that was written after a state of the new one does not put the replica into a view of the
+/// new one.
+#[test]
+fn re_3_rc_5_votes_from_before_a_state_of_a_later_epoch() {
+    let mut cluster = Cluster::new(4, |config| {
+        config.archive_bytes = 0;
+        config.max_batch_requests = 1;
+    });
+    cluster.changes = true;
+    cluster.complete(&requests(4));
+    let joiner = cluster.join();
+    cluster.down = vec![3];
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, joiner], 1);
+    cluster.complete(&requests(30));
+    cluster.down.clear();
+    reach(&mut cluster, &[3], 1);
+    let mut records = cluster.records(3);
+    let last = records.last().unwrap().0;
+    assert!(records.iter().any(|(_, record)| matches!(record, Record::Checkpoint(_))));
+    let statement = Prepare { view: View::new(3), seq: seq(6), digest: pbft_crypto::Digest::ZERO };
+    let vote = Signed::sign(statement, id(3), &cluster.config, &*key(3));
+    records.push((last.next(), Record::Prepare(vote)));
+    let buffer = Box::new(FairBuffer::new(cluster.config.buffer.clone()));
+    let recovered = Replica::recover(id(3), cluster.config.clone(), key(3), buffer, records, EmptyLog::New);
+    let replica = recovered.unwrap().replica;
+    assert_eq!((replica.epoch(), replica.view()), (Epoch::new(1), View::ZERO));
 }

@@ -170,3 +170,14 @@ fn r_5_who_is_behind_forwards_nothing() {
         assert_eq!(forwards, peer == 1, "one alone may be lying");
     }
 }
+
+/// statuses go to members. Who is none does not hear that a request was refused long ago.
+#[test]
+fn r_5_who_is_no_member_forwards_nothing() {
+    for (index, forwards) in [(3, true), (4, false)] {
+        let mut stage = Stage::new(index);
+        stage.ask(request(1, 0));
+        stage.advance(stage.config.forward_after * 2);
+        assert_eq!(sent(&stage.timer()).contains(&"forward"), forwards, "{index}");
+    }
+}

@@ -288,3 +288,25 @@ fn sx_5_unasked_and_wrong_answers_lead_nowhere() {
     cluster.run();
     assert_eq!(bad_parts(&cluster), vec![], "nobody asked");
 }
+
+/// A replica alone in a later view takes over one state after the other. The record of its view must not keep all that it
+/// wrote meanwhile.
+#[test]
+fn ck_6_sx_6_states_taken_over_in_a_view_alone_leave_no_old_records() {
+    let mut cluster = Cluster::new(4, no_archive);
+    cluster.complete(&requests(2));
+    cluster.cut = vec![(0, 3)];
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(cluster.view(3), (1, false));
+    for round in 1..=12 {
+        cluster.cut = vec![(0, 3), (1, 3), (2, 3)];
+        cluster.complete_by(&[0, 1, 2], &requests(2 + round * 12));
+        cluster.cut.clear();
+        cluster.pass(Duration::from_secs(5));
+        assert_eq!(cluster.journal(3), cluster.journal(0));
+    }
+    assert_eq!(cluster.view(3), (1, false));
+    assert!(begun(&cluster).len() >= 10, "{:?}", cluster.transfers);
+    let (kept, last) = (cluster.records(3).len(), cluster.records(3).last().unwrap().0);
+    assert!(kept <= 10 && last.value() > 40, "{kept} records up to {}", last.value());
+}

@@ -182,3 +182,22 @@ fn vc_15_the_primary_rotates_at_checkpoints_if_asked_to() {
     assert_eq!(views, [views[0]; 4]);
     assert!(views[0].1 && views[0].0 >= 4, "{views:?}");
 }
+
+/// A replica that left for a later view alone is not followed, for one may be wrong about the primary. It executes what the
+/// others decide; and as soon as they cannot go on without it, they give up too and meet it.
+#[test]
+fn vc_4_vc_6_an_exile_follows_and_is_met_when_it_is_needed() {
+    let mut cluster = Cluster::new(4, |_| ());
+    cluster.complete(&requests(2));
+    cluster.cut = vec![(0, 3)];
+    cluster.pass(seconds(10));
+    cluster.cut.clear();
+    cluster.complete(&requests(8));
+    cluster.pass(seconds(30));
+    assert_eq!([0, 1, 2, 3].map(|index| cluster.view(index)), [(0, true), (0, true), (0, true), (1, false)]);
+    assert_eq!(cluster.journal(3), cluster.journal(0));
+    cluster.down = vec![2];
+    cluster.complete(&requests(12));
+    let views = [0, 1, 3].map(|index| cluster.view(index));
+    assert!(views.iter().all(|view| *view == views[0] && view.0 >= 1 && view.1), "{views:?}");
+}
