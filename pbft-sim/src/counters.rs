@@ -152,6 +152,10 @@ named! {
         Reconfigured => "replicas changed",
         /// A replica that was no member at first voted.
         Joined => "a new replica voted",
+        /// A few correct replicas were in a later view alone when all was done.
+        Exile => "left behind in a later view",
+        /// One thing more was asked for when all was done, and as many were gone as may be.
+        Probed => "probed in the end, as many gone as may be",
     }
 }
 

@@ -114,6 +114,11 @@ impl Customer {
         self.next < self.wishes.len() && (self.open.len() as u64) < self.in_flight
     }
 
+    /// Has it ask for one thing more.
+    pub fn wish(&mut self, wish: Wish) {
+        self.wishes.push(wish);
+    }
+
     /// Whether everything was asked and answered.
     #[must_use]
     pub fn is_done(&self) -> bool {

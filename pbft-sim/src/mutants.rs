@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use hunt::{Caught, Outcome, control, hunt, hunt_here};
 pub use scratch::{PlantError, Scratch};
 
-use crate::byzantine::Kind;
+use crate::{byzantine::Kind, plan::Plan};
 
 /// One defect.
 #[derive(Clone, Debug, Deserialize)]
@@ -37,6 +37,40 @@ pub struct Bug {
     /// Who lies, and how. Whoever the seed says, if nobody is named.
     #[serde(default)]
     pub liars: Vec<(u16, Kind)>,
+    /// What has to happen for it to show.
+    #[serde(default)]
+    pub focus: Vec<Focus>,
+}
+
+/// Something rare that happens in every run of a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Focus {
+    /// Replicas are away, and nobody keeps old batches: they take over states.
+    States,
+    /// Disks are lost.
+    Wipes,
+    /// Replicas join and leave.
+    Changes,
+}
+
+impl Focus {
+    /// The same run with it.
+    pub fn apply(self, plan: &mut Plan) {
+        match self {
+            Self::States => {
+                plan.tuning.archive_bytes = 0;
+                plan.faults.away = plan.faults.away.max(3);
+            }
+            Self::Wipes => {
+                plan.faults.wipes = plan.faults.wipes.max(3);
+                // One faulty replica is all that a small cluster bears.
+                plan.byzantine.clear();
+                plan.outside.clear();
+            }
+            Self::Changes => (plan.spares, plan.changes) = (2, plan.changes.max(2)),
+        }
+    }
 }
 
 fn usual_sizes() -> Vec<u16> {

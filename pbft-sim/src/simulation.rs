@@ -1,6 +1,8 @@
 //! The loop: takes the next event off the agenda, hands it on, and checks what came of it.
 
+mod bounds;
 mod clients;
+mod ending;
 mod faults;
 mod host;
 mod node;
@@ -30,6 +32,7 @@ use crate::{
     tape::{Tape, timed},
     trace::Trace,
 };
+use ending::Probe;
 use node::Node;
 
 /// Something that will happen.
@@ -107,6 +110,8 @@ pub struct Simulation {
     healed: bool,
     /// A run ends once everything is answered, or with its deadline.
     over: bool,
+    deadline: Duration,
+    probe: Probe,
     effects: Vec<Effect>,
 }
 
@@ -190,6 +195,8 @@ impl Simulation {
             trace: Trace::new(print),
             healed: false,
             over: false,
+            deadline: plan.heal_at + plan.patience,
+            probe: Probe::default(),
             effects: Vec::new(),
             script,
             happened: None,
@@ -216,7 +223,7 @@ impl Simulation {
         }
         self.plan_mishaps(timed);
         self.agenda.at(self.plan.heal_at, Event::Heal);
-        self.agenda.at(self.plan.heal_at + self.plan.patience, Event::Deadline);
+        self.agenda.at(self.deadline, Event::Deadline);
     }
 
     /// The same on other disks, before it runs.

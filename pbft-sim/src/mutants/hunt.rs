@@ -100,8 +100,7 @@ fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
     if let Some(bug) = bug.filter(|bug| !bug.liars.is_empty()) {
         plan.byzantine = bug.liars.iter().map(|(liar, kind)| (ReplicaId::new(*liar), *kind)).collect();
         plan.outside.clear();
-        // Liars are chosen for the replicas that there are at first.
-        (plan.spares, plan.changes) = (0, 0);
     }
+    bug.into_iter().flat_map(|bug| &bug.focus).for_each(|focus| focus.apply(&mut plan));
     plan
 }

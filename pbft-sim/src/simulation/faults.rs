@@ -1,4 +1,4 @@
-//! Crashes, restarts, partitions; the end of faults, and what must be true some time after it.
+//! Crashes, restarts, partitions, and the end of faults.
 
 use core::time::Duration;
 
@@ -157,6 +157,7 @@ impl Simulation {
             node.disk.forget_synced(chance.index(8));
             last = LogPosition::new(u64::MAX);
         }
+        self.node(replica).kept.cut(last);
         self.checks.on_crash(replica, last);
         self.counters.fault(Fault::Crash);
         self.counters.faults(Fault::RecordLost, lost);
@@ -180,7 +181,7 @@ impl Simulation {
     }
 
     pub(super) fn restart(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        if self.node(replica).life.is_some() || (self.healed && self.plan.outside.contains(&replica)) {
+        if self.node(replica).life.is_some() || (self.healed && self.is_gone(replica)) {
             return Ok(());
         }
         let (executed, some_records) = self.node(replica).recover()?;
@@ -216,66 +217,5 @@ impl Simulation {
         }
         self.try_finish();
         Ok(())
-    }
-
-    /// The run is over once all are answered and all correct replicas stand at the same place.
-    pub(super) fn try_finish(&mut self) {
-        if !self.healed || !self.customers.iter().all(crate::customer::Customer::is_done) {
-            return;
-        }
-        let members = self.checks.roster().newest().replicas.clone();
-        let epoch = self.checks.roster().newest().epoch();
-        let outside = &self.plan.outside;
-        let correct = |node: &&super::node::Node| {
-            node.behaviour.is_none() && members.contains(node.id) && !outside.contains(&node.id)
-        };
-        let mut ends = self.nodes.iter().filter(correct).map(|node| {
-            let life = node.life.as_ref()?;
-            if life.replica.epoch() != epoch || life.replica.next_change().is_some() {
-                return None;
-            }
-            let progress = life.replica.progress();
-            // What small archives have given up is no longer certified (AT-7).
-            let certified =
-                !self.plan.has_archive() || self.checks.has_all_certificates(node.id, progress.executed);
-            let quiet = progress.proposed == progress.executed
-                && !life.service.waits()
-                && certified
-                && !node.is_returning();
-            // A primary that is gone must be noticed, too, without any request.
-            let noticed = !(progress.view_active && outside.contains(&progress.primary));
-            (quiet && noticed).then_some(progress.executed)
-        });
-        let first = ends.next().flatten();
-        self.over = first.is_some() && ends.all(|end| end == first);
-    }
-
-    pub(super) fn on_deadline(&mut self) -> Result<(), Violation> {
-        self.over = true;
-        if !self.plan.live {
-            return Ok(());
-        }
-        let open = self.customers.iter().map(crate::customer::Customer::open).sum();
-        let replicas = self.nodes.iter().filter_map(|node| {
-            let replica = &node.life.as_ref()?.replica;
-            Some(format!("\n    {:?}, certified {}", replica.progress(), replica.certified()))
-        });
-        Err(Violation::Stuck { waited: self.plan.patience, open, replicas: replicas.collect() })
-    }
-
-    /// Equal histories in the end.
-    pub(super) fn check_end(&self) -> Result<(), Violation> {
-        let correct = self.nodes.iter().filter(|node| node.behaviour.is_none());
-        // A run that need not end well may stop while a service is ahead of what its replica has heard of.
-        let alive = correct.filter_map(|node| Some((node.id, node.life.as_ref()?)));
-        let mut lives = alive.filter(|(_, life)| life.executed.is_none());
-        let Some((id, first)) = lives.next() else { return Ok(()) };
-        let differs = |life: &super::node::Life| {
-            life.cursor == first.cursor && life.service.history() != first.service.history()
-        };
-        match lives.find(|(_, life)| differs(life)) {
-            Some((other, _)) => Err(Violation::FinalStatesDiffer(id, other)),
-            None => Ok(()),
-        }
     }
 }

@@ -103,6 +103,7 @@ impl Simulation {
         }
         let node = self.node(replica);
         let (life, hasty) = (node.lives, node.sabotage == Some(Sabotage::VoteBeforeSync));
+        node.kept.on_record(position, &record);
         node.disk.append(position, record);
         let started = node.disk.start_sync();
         if started {
@@ -168,6 +169,7 @@ impl Simulation {
             Some(Sabotage::TruncateAll) => node.disk.synced(),
             _ => position,
         };
+        node.kept.truncate(position);
         node.disk.truncate(position);
     }
 
@@ -386,48 +388,5 @@ impl Simulation {
     pub(super) fn is_alive(&self, replica: ReplicaId, life: u64) -> bool {
         let node = &self.nodes[replica.index()];
         node.life.is_some() && node.lives == life
-    }
-
-    /// What must hold of a replica after each step.
-    pub(super) fn check_node(&mut self, replica: ReplicaId) -> Result<(), Violation> {
-        if self.plan.is_byzantine(replica) {
-            return Ok(());
-        }
-        let node = &mut self.nodes[replica.index()];
-        let Some(life) = &node.life else { return Ok(()) };
-        life.replica.check_invariants().map_err(|broken| Violation::Invariant { replica, broken })?;
-        let progress = life.replica.progress();
-        if node.wiped && !node.is_returning() {
-            self.counters.saw(Sometimes::VotesAgain);
-        }
-        if progress.proposed > progress.executed.next() {
-            self.counters.saw(Sometimes::SeveralInFlight);
-        }
-        let moved = |what, before: Seq, after: Seq| Violation::MovedBack { replica, what, before, after };
-        if progress.low < node.low {
-            return Err(moved("the low water mark", node.low, progress.low));
-        }
-        if progress.executed != life.cursor {
-            return Err(moved("the cursor", life.cursor, progress.executed));
-        }
-        if node.disk.at_risk() == 0 {
-            node.low = progress.low;
-        }
-        let tuning = &self.plan.tuning;
-        // Each batch has at most five records, one in each period two more, and a view that changes with each period three
-        // more; what a lagging peer keeps from being truncated comes on top. An archived one weighs 1 KiB at least.
-        let batches = tuning.archive_bytes / 1024 + usize::try_from(tuning.window).unwrap_or(0) * 2;
-        let bounds = [
-            ("records", node.disk.len(), batches * 12 + 32),
-            (
-                "waiting requests",
-                usize::try_from(progress.waiting_requests).unwrap_or(usize::MAX),
-                tuning.buffered_requests,
-            ),
-        ];
-        match bounds.into_iter().find(|(_, count, limit)| count > limit) {
-            Some((what, count, limit)) => Err(Violation::Unbounded { replica, what, count, limit }),
-            None => Ok(()),
-        }
     }
 }

@@ -15,6 +15,7 @@ use pbft_core::{
 };
 use pbft_crypto::{Digest, Signature};
 
+use super::bounds::Kept;
 use crate::{
     byzantine::Behaviour,
     checks::Violation,
@@ -35,6 +36,8 @@ pub(super) struct Node {
     everyone: Arc<ReplicaSet>,
     pub(super) crypto: Arc<dyn Crypto>,
     pub(super) disk: Disk,
+    /// What bounds the number of records on it.
+    pub(super) kept: Kept,
     /// What a service that keeps its own state has on disk.
     left: Option<SimulatedService>,
     durable_service: bool,
@@ -99,6 +102,7 @@ impl Node {
             everyone: everyone.clone(),
             crypto,
             disk: Disk::default(),
+            kept: Kept::default(),
             left: None,
             durable_service: plan.durable_service,
             service: plan.service,
@@ -203,6 +207,7 @@ impl Node {
     /// Its disk is gone, with what a service of its own had there.
     pub(super) fn lose_disk(&mut self) {
         self.disk.wipe();
+        self.kept = Kept::default();
         self.left = None;
         self.low = Seq::ZERO;
         self.wiped = true;
