@@ -2,12 +2,13 @@
 //!
 //! | thread | does |
 //! | --- | --- |
-//! | `pbft-verify-*` | decoded messages in, checked inputs out; takes whatever has come together at once |
+//! | `pbft-verify-*` | decoded messages in, checked inputs out; many at once, senders in turn |
 //! | `pbft-replica` | the only one that touches the replica: `step`, and hands its effects out |
 //! | `pbft-log` | appends records; one fsync for all that waits |
 //! | `pbft-service` | executes batches |
 
 mod events;
+pub(crate) mod fair_source;
 pub(crate) mod log_thread;
 pub(crate) mod replica_thread;
 pub(crate) mod service_thread;

@@ -32,7 +32,9 @@ use crate::{
     disk::{OpenError, RealDisk},
     founder::Founder,
     host::{
-        Channels, Internal, log_thread,
+        Channels, Internal,
+        fair_source::FairSource,
+        log_thread,
         replica_thread::{Clock, ReplicaThread},
         service_thread,
         verify_threads::VerifyThread,
@@ -176,7 +178,7 @@ impl Node {
         let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
         verifier.update(roster_seen.borrow().clone());
         let verify_thread = VerifyThread {
-            source: Arc::new(Mutex::new(source)),
+            source: Arc::new(Mutex::new(FairSource::new(source))),
             verifier,
             roster: roster_seen.clone(),
             inputs: channels.inputs.0,

@@ -41,6 +41,8 @@ use tokio::{
 };
 
 pub(crate) use self::config::REPLICA_FRAME_BYTES;
+#[cfg(test)]
+pub(crate) use self::protocol::Share;
 use self::{
     accept::{Acceptor, LinkFuture},
     dial::Dialer,

@@ -31,7 +31,20 @@ pub enum Failure {
     /// The service cannot do its work any more.
     #[error("the service failed: {0}")]
     Execution(String),
-    /// The service, or a thread of this crate, panicked.
+    /// The service panicked on a batch. It will on every replica, and again after a restart, until it is mended.
+    #[error(
+        "the service panicked on batch {seq} (requests {requests}): {why}; it will again after a restart: see \
+         \"A batch that stops every replica\" in docs/OPERATIONS.md"
+    )]
+    PoisonBatch {
+        /// Which.
+        seq: Seq,
+        /// The requests in it that were to be executed.
+        requests: String,
+        /// What the panic said.
+        why: String,
+    },
+    /// The service, at something else, or a thread of this crate, panicked.
     #[error("the {0} thread panicked")]
     Panicked(&'static str),
     /// The service left more state to the log than fits.

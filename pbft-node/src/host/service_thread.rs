@@ -1,9 +1,13 @@
 //! Executes batches, one after the other, and answers the replica's questions.
 
-use std::time::Instant;
+use std::{
+    any::Any,
+    panic::{AssertUnwindSafe, catch_unwind},
+    time::Instant,
+};
 
 use crossbeam_channel::{Receiver, Sender};
-use pbft_core::service::Service;
+use pbft_core::service::{OrderedBatch, Service};
 
 use super::events::{Failure, Internal, ToService};
 use crate::metrics::ReplicaMetrics;
@@ -18,24 +22,33 @@ pub(crate) fn run<S: Service>(
 ) {
     for order in orders {
         let answer = carry_out(&mut service, order, metrics);
-        if let Some(why) = failure() {
-            // Nobody is left to hear it if this fails.
-            let _ = replica.send(Internal::Failed(Failure::Execution(why)));
-            return;
-        }
-        if answer.is_some_and(|answer| replica.send(answer).is_err()) {
+        let answer = match failure() {
+            Some(why) => Err(Failure::Execution(why)),
+            None => answer,
+        };
+        let failed = answer.is_err();
+        let sent = match answer.unwrap_or_else(|failure| Some(Internal::Failed(failure))) {
+            Some(answer) => replica.send(answer),
+            None => Ok(()),
+        };
+        // Nobody is left to hear it, or nothing more is to be expected of the service.
+        if failed || sent.is_err() {
             return;
         }
     }
 }
 
-fn carry_out<S: Service>(service: &mut S, order: ToService, metrics: &ReplicaMetrics) -> Option<Internal> {
-    match order {
+fn carry_out<S: Service>(
+    service: &mut S,
+    order: ToService,
+    metrics: &ReplicaMetrics,
+) -> Result<Option<Internal>, Failure> {
+    Ok(match order {
         ToService::Execute { batch, checkpoint } => {
             let started = Instant::now();
-            let executed = service.execute(&batch);
+            let executed = guarded(&batch, || service.execute(&batch))?;
             metrics.executed(batch.requests.len(), started.elapsed());
-            let checkpoint = checkpoint.then(|| service.checkpoint());
+            let checkpoint = checkpoint.then(|| guarded(&batch, || service.checkpoint())).transpose()?;
             Some(Internal::Executed { executed, checkpoint })
         }
         ToService::Certified(certificate) => {
@@ -47,7 +60,21 @@ fn carry_out<S: Service>(service: &mut S, order: ToService, metrics: &ReplicaMet
             None
         }
         ToService::Ask(question) => Some(Internal::Answered(question.put_to(service))),
-    }
+    })
+}
+
+/// Mistake 31: whatever makes the service panic here makes it panic on every replica, and again after each restart. Nobody
+/// can skip the batch, so at least it gets a name. The service is in an unknown state and is not used any more.
+fn guarded<T>(batch: &OrderedBatch, work: impl FnOnce() -> T) -> Result<T, Failure> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let ids = batch.requests.iter().map(|request| request.id().to_string()).collect::<Vec<_>>();
+        Failure::PoisonBatch { seq: batch.seq, requests: ids.join(", "), why: message_of(&*panic) }
+    })
+}
+
+fn message_of(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "without a message".into())
 }
 
 #[cfg(test)]
@@ -64,6 +91,57 @@ mod tests {
     use crate::metrics::Metrics;
 
     struct Anything;
+
+    /// Panics when it executes 2, and when it makes a checkpoint after 4.
+    #[derive(Default)]
+    struct Brittle {
+        last: u64,
+    }
+
+    impl Service for Brittle {
+        fn execute(&mut self, batch: &OrderedBatch) -> Executed {
+            self.last = batch.seq.value();
+            assert!(self.last != 2, "two is too many");
+            Executed::default()
+        }
+
+        fn checkpoint(&mut self) -> ServiceCheckpoint {
+            assert!(self.last != 4, "{} is too many", self.last);
+            ServiceCheckpoint::durable(Digest::ZERO)
+        }
+
+        fn restore(&mut self, _: Seq, _: Option<&[u8]>) -> Result<(), StateLost> {
+            Ok(())
+        }
+    }
+
+    fn order(seq: u64) -> ToService {
+        let (origin, time) = (View::ZERO, UnixMillis::new(seq));
+        let (requests, replicas) = (Vec::new(), Digest::ZERO);
+        let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests, replicas };
+        ToService::Execute { batch, checkpoint: true }
+    }
+
+    #[test]
+    fn mistake_31_a_panic_names_the_batch() {
+        for (seq, message) in [(2, "two is too many"), (4, "4 is too many")] {
+            let (orders, to_do) = unbounded();
+            let (replica, heard) = unbounded();
+            for seq in [seq - 1, seq, seq + 1] {
+                orders.send(order(seq)).unwrap();
+            }
+            let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));
+            run(Brittle::default(), &|| None, &to_do, &replica, &metrics);
+            drop(replica);
+            let heard: Vec<_> = heard.iter().collect();
+            let [Internal::Executed { .. }, Internal::Failed(failure)] = heard.as_slice() else {
+                panic!("{heard:?}")
+            };
+            let (requests, why) = (String::new(), message.to_owned());
+            assert_eq!(*failure, Failure::PoisonBatch { seq: Seq::new(seq), requests, why });
+            assert_eq!(to_do.len(), 1, "the next batch is left alone");
+        }
+    }
 
     impl Service for Anything {
         fn execute(&mut self, _: &OrderedBatch) -> Executed {
@@ -84,10 +162,7 @@ mod tests {
         let (orders, to_do) = unbounded();
         let (replica, heard) = unbounded();
         for seq in 1..=2 {
-            let (origin, time) = (View::ZERO, UnixMillis::new(seq));
-            let (requests, replicas) = (Vec::new(), Digest::ZERO);
-            let batch = OrderedBatch { seq: Seq::new(seq), origin, time, requests, replicas };
-            orders.send(ToService::Execute { batch, checkpoint: true }).unwrap();
+            orders.send(order(seq)).unwrap();
         }
         let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));
         run(Anything, &|| Some("the disk is full".into()), &to_do, &replica, &metrics);

@@ -4,9 +4,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
 use pbft_core::{Input, Message, ReplicaId, Request, roster::Roster, verify::Verifier};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
-use super::{events::External, waiters::Waiters};
+use super::{events::External, fair_source::FairSource, waiters::Waiters};
 use crate::{
     metrics::ReplicaMetrics,
     transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
@@ -18,7 +18,7 @@ const MAX_EVENTS_AT_ONCE: usize = 256;
 /// What a verification thread needs. All threads of a node share one source.
 #[derive(Clone)]
 pub(crate) struct VerifyThread {
-    pub(crate) source: Arc<Mutex<mpsc::Receiver<Inbound>>>,
+    pub(crate) source: Arc<Mutex<FairSource>>,
     pub(crate) verifier: Verifier,
     /// Who may vote; the verifier follows it.
     pub(crate) roster: watch::Receiver<Arc<Roster>>,
@@ -48,9 +48,10 @@ impl VerifyThread {
         loop {
             {
                 let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-                if source.blocking_recv_many(&mut events, MAX_EVENTS_AT_ONCE) == 0 {
-                    return;
-                }
+                source.take(MAX_EVENTS_AT_ONCE, &mut events);
+            }
+            if events.is_empty() {
+                return;
             }
             if self.roster.has_changed().unwrap_or(false) {
                 let roster = self.roster.borrow_and_update().clone();

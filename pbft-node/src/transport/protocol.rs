@@ -117,7 +117,15 @@ pub enum Inbound {
 /// its bound: keep this until the message has left your queues, or is done with. Dropping it lets the next bytes in.
 #[derive(Debug)]
 pub struct Quota {
-    _permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
+}
+
+impl Quota {
+    /// How much it is.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.permit.num_permits()
+    }
 }
 
 /// How much memory one sender may take up, over all its connections; and what it has sent.
@@ -142,7 +150,7 @@ impl Share {
         self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
         let permits = u32::try_from(bytes.saturating_add(OVERHEAD_BYTES)).ok()?;
         let permit = self.free.clone().acquire_many_owned(permits).await.ok()?;
-        Some(Quota { _permit: permit })
+        Some(Quota { permit })
     }
 
     /// Frames and bytes so far.
