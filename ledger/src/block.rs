@@ -185,6 +185,11 @@ impl Block {
     }
 }
 
+/// The root below which transactions stand in a header ([`BlockHeader::tx_root`]).
+pub fn transactions_root(transactions: &[Transaction]) -> Digest {
+    transaction_tree(transactions).root()
+}
+
 pub(crate) fn transaction_tree(transactions: &[Transaction]) -> MerkleTree {
     transactions.iter().map(Transaction::encode).collect()
 }

@@ -134,7 +134,7 @@ mod transaction;
 
 pub use accounts::{Account, AccountEvent, AccountOp, AccountRejection, Role};
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
-pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt};
+pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
 pub use charges::{Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus};
 pub use codec::DecodeError;
 pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};

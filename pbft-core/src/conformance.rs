@@ -16,6 +16,7 @@ mod crypto;
 mod log;
 mod network;
 mod service;
+mod state_transfer;
 
 use core::fmt::Debug;
 
@@ -26,6 +27,7 @@ pub use crypto::crypto;
 pub use log::log;
 pub use network::{Received, network};
 pub use service::{Restart, service};
+pub use state_transfer::state_transfer;
 
 /// A rule of a port that an implementation breaks.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]

@@ -26,6 +26,9 @@ pub struct ClusterFile {
     /// Keys of clients that may connect, besides the replicas' own.
     #[serde(default)]
     pub clients: Vec<PublicKey>,
+    /// Memory of each replica for batches that peers may have missed. Who missed more takes the ledger over instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive_bytes: Option<usize>,
 }
 
 /// One replica of a cluster.
@@ -151,7 +154,9 @@ impl ClusterFile {
     /// # Errors
     /// If the parts do not fit together.
     pub fn protocol(&self, chain_id: Digest) -> Result<Arc<ValidConfig>, ConfigError> {
-        Config::new(chain_id, self.replica_set()).validate().map(Arc::new)
+        let mut config = Config::new(chain_id, self.replica_set());
+        config.archive_bytes = self.archive_bytes.unwrap_or(config.archive_bytes);
+        config.validate().map(Arc::new)
     }
 }
 

@@ -49,6 +49,30 @@ pub enum Scenario {
     KillPrimary,
     /// Whoever is primary is stopped with its connections open, and goes on later, once or several times.
     PausePrimary,
+    /// The last backup is away for all payments under load, and the others keep no batches for it: it takes the ledger over.
+    Away,
+    /// The last backup is killed after a third of the payments and loses all its data; it is started again after two
+    /// thirds. The others keep no batches for it.
+    LoseDisk,
+}
+
+impl Scenario {
+    /// Memory for batches that a replica may have missed, if it is not the usual one.
+    const fn archive_bytes(self) -> Option<usize> {
+        match self {
+            Self::Steady | Self::KillBackup | Self::KillAll | Self::KillPrimary | Self::PausePrimary => None,
+            Self::Away | Self::LoseDisk => Some(0),
+        }
+    }
+}
+
+/// What happened to the replicas while payments ran.
+#[derive(Debug, Default)]
+struct Disturbance {
+    /// How long each dead primary kept the cluster from answering.
+    outages: Vec<Duration>,
+    /// When a replica that was away was started again.
+    back_since: Option<Instant>,
 }
 
 /// What to run.
@@ -154,6 +178,7 @@ impl LoadPlan {
             http_port: None,
             clients: vec![client_key.public_key()],
             accounts: workload.funded(),
+            archive_bytes: self.scenario.archive_bytes(),
             password: None,
         }
         .write()?;
@@ -184,10 +209,11 @@ impl LoadPlan {
         );
         let took = started.elapsed();
         bar.finish();
-        let outages = events?;
+        let Disturbance { outages, back_since } = events?;
         let after = processes.usage();
         say("waiting for one state on all replicas");
         let settled = drive::settle(&client, SETTLE_WITHIN).await?;
+        let back = back_since.map(|since| since.elapsed());
         processes.stop().await?;
         say("checking the chains");
         let acknowledged: Vec<_> =
@@ -202,6 +228,7 @@ impl LoadPlan {
             &Usage::between(&before, &after),
             settled,
             &outages,
+            back,
             audit,
         ))
     }
@@ -217,15 +244,14 @@ impl LoadPlan {
         ProgressBar::new(length as u64).with_style(style).with_message(what)
     }
 
-    /// Kills and starts replicas as the scenario says, by the number of payments done. Returns how long each dead
-    /// primary kept the cluster from answering.
+    /// Kills and starts replicas as the scenario says, by the number of payments done.
     async fn disturb(
         &self,
         client: &Client,
         processes: &mut Processes,
         done: &ProgressBar,
-    ) -> Result<Vec<Duration>, LoadError> {
-        let mut outages = Vec::new();
+    ) -> Result<Disturbance, LoadError> {
+        let mut happened = Disturbance::default();
         let payments = u64::from(self.payments);
         let last = usize::from(self.replicas.saturating_sub(1));
         match self.scenario {
@@ -259,11 +285,25 @@ impl LoadPlan {
                     }
                     let outage =
                         outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
-                    outages.push(outage);
+                    happened.outages.push(outage);
                 }
             }
+            Scenario::Away => {
+                processes.kill(last).await?;
+                drive::reaches(done, payments).await;
+                happened.back_since = Some(Instant::now());
+                processes.restart(last).await?;
+            }
+            Scenario::LoseDisk => {
+                drive::reaches(done, payments / 3).await;
+                processes.kill(last).await?;
+                processes.delete_data(last)?;
+                drive::reaches(done, payments / 3 * 2).await;
+                happened.back_since = Some(Instant::now());
+                processes.restart(last).await?;
+            }
         }
-        Ok(outages)
+        Ok(happened)
     }
 }
 

@@ -6,6 +6,7 @@
 mod admission;
 mod outcome;
 mod request;
+mod transfer;
 mod view;
 
 #[cfg(test)]
@@ -23,7 +24,7 @@ use pbft_core::certificate::Certificate;
 use pbft_core::config::ReplicaSet;
 use pbft_core::evidence::Evidence;
 use pbft_core::message::Attestation;
-use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost};
+use pbft_core::service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost, WrongPart};
 use pbft_core::{ReplicaId, Seq};
 use pbft_crypto::Digest;
 
@@ -32,7 +33,7 @@ pub use outcome::{TxResult, UnknownOutcome, Verdict};
 pub use request::{request_of, transaction_of};
 pub use view::{LedgerView, Report};
 
-use crate::store::{BatchRecord, LedgerStore, StoreError, StoreOptions};
+use crate::store::{BatchRecord, Install, LedgerStore, Source, StoreError, StoreOptions, Volumes, Work};
 
 /// The ledger and its store as a service of the consensus.
 ///
@@ -47,6 +48,11 @@ pub struct LedgerService {
     cursor: Seq,
     /// Whom the state asked for after a batch, if others than before. A replayed batch asks for those of its time.
     replicas: BTreeMap<Seq, Arc<ReplicaSet>>,
+    /// How the chain is cut for peers.
+    volumes: Volumes,
+    volume_bytes: usize,
+    /// What is taken over from peers.
+    install: Option<Install>,
 }
 
 impl LedgerService {
@@ -58,7 +64,16 @@ impl LedgerService {
         let (store, ledger) = LedgerStore::open(folder, genesis, options)?;
         let applied = store.last_batch()?;
         let replicas = store.replica_sets()?;
-        Ok(Self { view: LedgerView::new(ledger, store), applied, cursor: Seq::ZERO, replicas })
+        let (volumes, install) = (store.volumes()?, store.install()?);
+        Ok(Self {
+            view: LedgerView::new(ledger, store),
+            applied,
+            cursor: Seq::ZERO,
+            replicas,
+            volumes,
+            volume_bytes: options.volume_bytes,
+            install,
+        })
     }
 
     /// For readers, while the service is at work.
@@ -83,7 +98,7 @@ impl LedgerService {
             transactions: &transactions,
             replicas: batch.replicas,
         };
-        let (record, replicas) = self.view.advance(|ledger, store| {
+        self.advance(batch.seq, Source::Order, |ledger| {
             let applied = ledger.apply(input);
             let executed = transactions.iter().zip(&applied.outcomes);
             let mut outcomes =
@@ -92,13 +107,37 @@ impl LedgerService {
                 Some(refusal) => outcome::refused(*refusal),
                 None => outcomes.next().unwrap_or_else(|| outcome::refused(Refusal::Malformed)),
             });
-            let (outcomes, made_block) = (outcomes.collect(), applied.block.is_some());
-            let record = BatchRecord::of(ledger, outcomes, made_block);
+            let outcomes = outcomes.collect();
+            Ok((applied, outcomes))
+        })
+    }
+
+    /// Has the ledger do the work of a batch, and stores what came of it.
+    fn advance(
+        &mut self,
+        seq: Seq,
+        from: Source,
+        run: impl FnOnce(&mut Ledger) -> Result<(Applied, Vec<Outcome>), StoreError>,
+    ) -> Result<BatchRecord, StoreError> {
+        let mut volumes = self.volumes;
+        let (record, replicas) = self.view.advance(|ledger, store| {
+            let (applied, outcomes) = run(ledger)?;
+            let closed = applied.block.as_ref().and_then(|block| volumes.push(block));
+            let record = BatchRecord::of(ledger, volumes.name(), outcomes, applied.block.is_some());
             let replicas = changes_replicas(&applied).then(|| members(ledger));
-            store.append(batch.seq, &applied, &record, replicas.as_ref())?;
+            let (applied, record, replicas) = (&applied, record, replicas);
+            store.append(&Work {
+                seq,
+                applied,
+                record: &record,
+                replicas: replicas.as_ref(),
+                closed,
+                from,
+            })?;
             Ok::<_, StoreError>((record, replicas))
         })?;
-        self.replicas.extend(replicas.map(|set| (batch.seq, Arc::new(set))));
+        self.replicas.extend(replicas.map(|set| (seq, Arc::new(set))));
+        (self.volumes, self.applied) = (volumes, seq);
         Ok(record)
     }
 
@@ -120,9 +159,7 @@ impl LedgerService {
         if batch.seq != self.applied.next() {
             return Err(StoreError::Damaged("the work of a batch is missing"));
         }
-        let record = self.apply(batch)?;
-        self.applied = batch.seq;
-        Ok(record)
+        self.apply(batch)
     }
 
     /// Does something with the store, unless it has failed before.
@@ -148,15 +185,25 @@ impl Service for LedgerService {
     /// Names the ledger after the batch that was executed last, which is not the last one that is stored while the log is
     /// replayed.
     fn checkpoint(&mut self) -> ServiceCheckpoint {
-        let record = self.unless_failed(|service| {
+        let name = self.unless_failed(|service| {
+            let name = service.recall(service.cursor)?.name();
+            service.view.store().keep_checkpoint(service.cursor, &name)?;
+            service.give_up_needless_install()?;
             service.view.store().sync()?;
-            service.recall(service.cursor)
+            Ok(name)
         });
-        ServiceCheckpoint::durable(record.map_or(Digest::ZERO, |record| record.after.digest()))
+        ServiceCheckpoint::durable(name.map_or(Digest::ZERO, |name| name.digest()))
     }
 
     fn restore(&mut self, seq: Seq, _snapshot: Option<&[u8]>) -> Result<(), StateLost> {
         let lost = |why: String| StateLost { seq, why };
+        if self.awaits(seq) {
+            return self.take_over().map_err(|error| {
+                // In memory the ledger may be ahead of the store: nothing may be executed on it.
+                self.view.fail(&error);
+                lost(error.to_string())
+            });
+        }
         if seq > self.applied {
             return Err(lost(format!("the ledger store ends with batch {}", self.applied)));
         }
@@ -172,6 +219,37 @@ impl Service for LedgerService {
 
     fn evidence(&mut self, evidence: Evidence) {
         self.unless_failed(|service| service.view.store().keep_evidence(&evidence));
+    }
+
+    fn keep_checkpoints(&mut self, needed: &[Seq]) {
+        self.unless_failed(|service| service.view.store().forget_checkpoints(needed));
+    }
+
+    fn manifest(&mut self, seq: Seq) -> Option<Vec<u8>> {
+        self.unless_failed(|service| service.hand_out_manifest(seq)).flatten()
+    }
+
+    fn part(&mut self, seq: Seq, index: u32) -> Option<Vec<u8>> {
+        self.unless_failed(|service| service.view.store().part(seq, index)).flatten()
+    }
+
+    fn begin_install(&mut self, seq: Seq, digest: &Digest, manifest: &[u8]) -> Result<Vec<u32>, WrongPart> {
+        let manifest = self.read_manifest(digest, manifest).ok_or(WrongPart)?;
+        self.unless_failed(|service| service.begin(seq, manifest)).ok_or(WrongPart)
+    }
+
+    fn accept_part(&mut self, index: u32, part: &[u8]) -> Result<(), WrongPart> {
+        match self.unless_failed(|service| service.take_in(index, part)) {
+            Some(true) => Ok(()),
+            _ => Err(WrongPart),
+        }
+    }
+
+    fn complete_install(&mut self) -> Result<(), StateLost> {
+        let seq = self.install.as_ref().map_or(self.applied, |install| install.seq);
+        let why = "what was taken in cannot be stored, or a part is missing";
+        let whole = self.unless_failed(|service| service.complete()) == Some(true);
+        if whole { Ok(()) } else { Err(StateLost { seq, why: why.into() }) }
     }
 }
 

@@ -12,32 +12,43 @@
 //! | `evidence` | who, what kind, view and number | two signed statements that contradict each other |
 //! | `replica_sets` | sequence number of a batch that changed whom the state asks for | ids and keys after it |
 //! | `batches` | sequence number, 8 bytes, big endian | a [`BatchRecord`], of the last batches only |
+//! | `volumes` | number, 4 bytes, big endian | the [`Boundary`] of a closed volume |
+//! | `checkpoints` | sequence number | the [`CheckpointName`] of a checkpoint that peers may fetch |
+//! | `waiting` | number of a part | a part of a chain that is taken over; which chain is in `meta`, `install` |
 //!
 //! All that a batch changes is written in one step, so after a crash the store holds the work of whole batches, up to some
 //! batch. Nothing is synced but by [`LedgerStore::sync`]: until then the consensus log has what a power loss takes away.
 
+mod chain;
 mod codec;
 mod evidence;
 mod records;
+mod transfer;
+mod volumes;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use ledger::{Applied, Block, Event, Genesis, Height, Ledger, RestoreError, TxId};
-use pbft_core::{Seq, certificate::Certificate, config::ReplicaSet, message::Attestation};
+use ledger::{Applied, Block, Genesis, Height, Ledger, RestoreError};
+use pbft_core::{Seq, config::ReplicaSet};
 use pbft_crypto::Digest;
 use thiserror::Error;
 
 use codec::{decode, encode};
 pub use evidence::{EvidenceId, MAX_EVIDENCE_EACH};
 pub use records::{BatchRecord, StateName, StoredBlock, TxPlace};
+pub use transfer::Install;
+pub use volumes::{
+    BareBlock, Boundary, CheckpointName, MAX_VOLUMES, Manifest, VOLUME_BYTES, Volumes, VolumesName,
+    check_part,
+};
 
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,11 +60,19 @@ pub struct StoreOptions {
     pub cache_bytes: u64,
     /// Memory for what was written and is not in its place yet, for each keyspace.
     pub memtable_bytes: u64,
+    /// How the chain is cut for those who take it over: see [`VOLUME_BYTES`]. The same on all replicas of a chain, since
+    /// their checkpoints say so.
+    pub volume_bytes: usize,
 }
 
 impl Default for StoreOptions {
     fn default() -> Self {
-        Self { kept_batches: 4_096, cache_bytes: 16 << 20, memtable_bytes: 8 << 20 }
+        Self {
+            kept_batches: 4_096,
+            cache_bytes: 16 << 20,
+            memtable_bytes: 8 << 20,
+            volume_bytes: VOLUME_BYTES,
+        }
     }
 }
 
@@ -80,6 +99,9 @@ pub enum StoreError {
     /// The state in it is not that of the last block.
     #[error("the ledger store is damaged: {0}")]
     State(#[from] RestoreError),
+    /// Its chain, or what this program makes of it, is not the one that the replicas have.
+    #[error("the ledger store is damaged: block {0} is not the one that a quorum of the replicas certified")]
+    NotCertified(Height),
     /// The genesis is not one.
     #[error(transparent)]
     Genesis(#[from] ledger::GenesisError),
@@ -98,7 +120,41 @@ pub struct LedgerStore {
     evidence: Keyspace,
     replica_sets: Keyspace,
     batches: Keyspace,
+    volumes: Keyspace,
+    checkpoints: Keyspace,
+    waiting: Keyspace,
     kept_batches: u64,
+    volume_bytes: usize,
+}
+
+/// What a batch did, to be stored.
+pub struct Work<'a> {
+    /// Its number.
+    pub seq: Seq,
+    /// What it did to the ledger.
+    pub applied: &'a Applied,
+    /// What is remembered of it.
+    pub record: &'a BatchRecord,
+    /// Whom the state asks for, if others than before.
+    pub replicas: Option<&'a ReplicaSet>,
+    /// The volume that its block closes.
+    pub closed: Option<(u32, Boundary)>,
+    /// Whether it is known from a chain that is taken over.
+    pub from: Source,
+}
+
+/// Where a batch comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// From the consensus.
+    Order,
+    /// From a chain that is taken over.
+    Chain {
+        /// The batch that was executed before it. Its record is not needed any more.
+        before: Seq,
+        /// The part that ends with its block.
+        part: Option<u32>,
+    },
 }
 
 impl LedgerStore {
@@ -139,7 +195,11 @@ impl LedgerStore {
             evidence: keyspace("evidence")?,
             replica_sets: keyspace("replica_sets")?,
             batches: keyspace("batches")?,
+            volumes: keyspace("volumes")?,
+            checkpoints: keyspace("checkpoints")?,
+            waiting: keyspace("waiting")?,
             kept_batches: options.kept_batches,
+            volume_bytes: options.volume_bytes,
             database,
         })
     }
@@ -147,8 +207,16 @@ impl LedgerStore {
     /// The genesis block counts as the work of batch 0, the state before the first batch.
     fn begin(&self, genesis: &Genesis) -> Result<Ledger, StoreError> {
         let (ledger, applied) = Ledger::begin(genesis)?;
-        let record = BatchRecord::of(&ledger, Vec::new(), true);
-        let mut batch = self.batch_of(Seq::ZERO, &applied, &record, None);
+        let volumes = Volumes::new(self.volume_bytes);
+        let record = BatchRecord::of(&ledger, volumes.name(), Vec::new(), true);
+        let mut batch = self.batch_of(&Work {
+            seq: Seq::ZERO,
+            applied: &applied,
+            record: &record,
+            replicas: None,
+            closed: None,
+            from: Source::Order,
+        });
         batch.insert(&self.meta, "format", encode(&FORMAT));
         batch.insert(&self.meta, "chain", encode(&genesis.chain_id()));
         batch.durability(Some(PersistMode::SyncAll)).commit()?;
@@ -181,35 +249,57 @@ impl LedgerStore {
         Ok(ledger)
     }
 
-    /// Writes all that a batch has changed, in one step; the replicas only if they are others than before.
+    /// The volumes of the chain up to the last batch.
+    ///
+    /// # Errors
+    /// [`StoreError`], also if they are not what the last batch says.
+    pub fn volumes(&self) -> Result<Volumes, StoreError> {
+        let volumes = self.count_volumes()?;
+        let last = self.batch_record(self.last_batch()?)?;
+        if last.map(|record| record.volumes) == Some(volumes.name()) {
+            Ok(volumes)
+        } else {
+            Err(StoreError::Damaged("the last batch led to other volumes"))
+        }
+    }
+
+    /// Writes all that a batch has changed, in one step.
     ///
     /// # Errors
     /// [`StoreError::Database`]. Nothing may be written after that.
-    pub fn append(
-        &self,
-        seq: Seq,
-        applied: &Applied,
-        record: &BatchRecord,
-        replicas: Option<&ReplicaSet>,
-    ) -> Result<(), StoreError> {
-        Ok(self.batch_of(seq, applied, record, replicas).commit()?)
+    pub fn append(&self, work: &Work<'_>) -> Result<(), StoreError> {
+        Ok(self.batch_of(work).commit()?)
     }
 
-    fn batch_of(
-        &self,
-        seq: Seq,
-        applied: &Applied,
-        record: &BatchRecord,
-        replicas: Option<&ReplicaSet>,
-    ) -> fjall::OwnedWriteBatch {
+    fn batch_of(&self, work: &Work<'_>) -> fjall::OwnedWriteBatch {
         let mut batch = self.database.batch();
-        if let Some(replicas) = replicas {
-            batch.insert(&self.replica_sets, seq.value().to_be_bytes(), encode(replicas));
+        let key = work.seq.value().to_be_bytes();
+        if let Some(replicas) = work.replicas {
+            batch.insert(&self.replica_sets, key, encode(replicas));
         }
-        batch.insert(&self.batches, seq.value().to_be_bytes(), encode(record));
-        if let Some(outdated) = seq.value().checked_sub(self.kept_batches) {
-            batch.remove(&self.batches, outdated.to_be_bytes());
+        batch.insert(&self.batches, key, encode(work.record));
+        self.remove_outdated(work, &mut batch);
+        self.insert_chain(work, &mut batch);
+        batch
+    }
+
+    fn remove_outdated(&self, work: &Work<'_>, batch: &mut fjall::OwnedWriteBatch) {
+        match work.from {
+            Source::Order => {
+                if let Some(outdated) = work.seq.value().checked_sub(self.kept_batches) {
+                    batch.remove(&self.batches, outdated.to_be_bytes());
+                }
+            }
+            Source::Chain { before, part } => {
+                batch.remove(&self.batches, before.value().to_be_bytes());
+                if let Some(part) = part {
+                    batch.remove(&self.waiting, part.to_be_bytes());
+                }
+            }
         }
+    }
+
+    fn insert_chain(&self, Work { applied, closed, .. }: &Work<'_>, batch: &mut fjall::OwnedWriteBatch) {
         for change in &applied.changes {
             match &change.value {
                 Some(value) => batch.insert(&self.state, change.key.as_slice(), value.as_slice()),
@@ -225,7 +315,9 @@ impl LedgerStore {
                 batch.insert(&self.transactions, transaction.id().as_bytes().as_slice(), place);
             }
         }
-        batch
+        if let Some((index, last)) = closed {
+            batch.insert(&self.volumes, index.to_be_bytes(), encode(last));
+        }
     }
 
     /// The sets of replicas that the state has asked for since the first one, by the batch that led to them.
@@ -265,70 +357,6 @@ impl LedgerStore {
     pub fn batch_record(&self, seq: Seq) -> Result<Option<BatchRecord>, StoreError> {
         let record = self.batches.get(seq.value().to_be_bytes())?;
         record.map(|bytes| decode(&bytes, "the record of a batch")).transpose()
-    }
-
-    /// Keeps the proof of what a batch made. Durable with the next [`sync`](Self::sync), as all else.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn keep_certificate(&self, certificate: &Certificate<Attestation>) -> Result<(), StoreError> {
-        let seq = certificate.statement.seq.value().to_be_bytes();
-        Ok(self.certificates.insert(seq, encode(certificate))?)
-    }
-
-    /// The proof of the block that a batch made, if it has come.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn certificate(&self, seq: Seq) -> Result<Option<Certificate<Attestation>>, StoreError> {
-        let certificate = self.certificates.get(seq.value().to_be_bytes())?;
-        certificate.map(|bytes| decode(&bytes, "a certificate")).transpose()
-    }
-
-    /// A block.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn block(&self, height: Height) -> Result<Option<Block>, StoreError> {
-        let block = self.blocks.get(height.value().to_be_bytes())?;
-        block.map(|bytes| codec::block(&bytes)).transpose()
-    }
-
-    /// The blocks from one on, with what happened in them, up to a number of blocks or the block with which they have so
-    /// many transactions.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn blocks_from(
-        &self,
-        height: Height,
-        max_blocks: usize,
-        max_transactions: usize,
-    ) -> Result<Vec<StoredBlock>, StoreError> {
-        let mut blocks = Vec::new();
-        let mut transactions = 0;
-        for entry in self.blocks.range(height.value().to_be_bytes()..).take(max_blocks) {
-            let (key, value) = entry.into_inner()?;
-            let block = codec::block(&value)?;
-            let events =
-                self.events.get(&key)?.ok_or(StoreError::Damaged("the events of a block are missing"))?;
-            let events: Vec<Event> = decode(&events, "the events of a block")?;
-            transactions += block.transactions.len();
-            blocks.push(StoredBlock { block, events });
-            if transactions >= max_transactions {
-                break;
-            }
-        }
-        Ok(blocks)
-    }
-
-    /// Where a transaction is on the chain.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn place_of(&self, id: &TxId) -> Result<Option<TxPlace>, StoreError> {
-        let place = self.transactions.get(id.as_bytes())?;
-        place.map(|bytes| decode(&bytes, "the place of a transaction")).transpose()
     }
 }
 

@@ -92,8 +92,17 @@ pub(crate) fn batch(seq: u64, time: u64, requests: Vec<Request>) -> OrderedBatch
 
 /// Batches of people who do all kinds of things, some of them nonsense, with a service that has executed them.
 pub(crate) fn busy_market(folder: &Path, seed: u64, batches: u64) -> (LedgerService, Vec<OrderedBatch>) {
+    busy_market_with(&StoreOptions::default(), folder, seed, batches)
+}
+
+pub(crate) fn busy_market_with(
+    options: &StoreOptions,
+    folder: &Path,
+    seed: u64,
+    batches: u64,
+) -> (LedgerService, Vec<OrderedBatch>) {
     use pbft_core::service::Service;
-    let mut service = service(folder);
+    let mut service = LedgerService::open(folder, &genesis(), options).unwrap();
     let mut traffic = Traffic::new(seed);
     let mut all = Vec::new();
     for seq in 1..=batches {

@@ -38,6 +38,8 @@ pub struct TestnetPlan {
     pub clients: Vec<PublicKey>,
     /// Accounts with coins from the start, besides two admins and the fee account.
     pub accounts: Vec<(Name, PublicKey, Amount)>,
+    /// Memory for batches that peers may have missed; the usual amount if nothing is said.
+    pub archive_bytes: Option<usize>,
     /// What the admins sign in with; a random one for each, in a file beside its key, if none is given.
     pub password: Option<String>,
 }
@@ -68,7 +70,11 @@ impl TestnetPlan {
             public_key: key.public_key(),
             address: loopback(self.port, index),
         });
-        let cluster = ClusterFile { replicas: entries.collect(), clients: self.clients.clone() };
+        let cluster = ClusterFile {
+            replicas: entries.collect(),
+            clients: self.clients.clone(),
+            archive_bytes: self.archive_bytes,
+        };
         make_folder(&self.folder)?;
         write_toml(&self.folder.join("cluster.toml"), &cluster)?;
         let officials = self.write_officials()?;

@@ -78,13 +78,13 @@ fn goes_on_after_a_restart<S: Service>(
     )
 }
 
-fn restore<S: Service>(service: &mut S, seq: Seq, checkpoint: &ServiceCheckpoint) -> Verdict {
+pub(super) fn restore<S: Service>(service: &mut S, seq: Seq, checkpoint: &ServiceCheckpoint) -> Verdict {
     let restored = service.restore(seq, checkpoint.snapshot.as_deref());
     restored.map_err(failed("a service goes back to its own checkpoint"))
 }
 
 /// Batches of different sizes, empty ones and such with garbage among them.
-fn batches(requests: &[(ClientId, Vec<u8>)]) -> Vec<OrderedBatch> {
+pub(super) fn batches(requests: &[(ClientId, Vec<u8>)]) -> Vec<OrderedBatch> {
     let asked = requests.iter().zip(0..).map(|((client, operation), number)| Request {
         client: *client,
         number: RequestNumber::new(number),

@@ -135,6 +135,7 @@ fn load_or_lay_out(folder: &Path, args: &RunArgs) -> Result<Vec<LoadedNode>, Com
             http_port: Some(0),
             clients: Vec::new(),
             accounts: Vec::new(),
+            archive_bytes: None,
             password: Some(if args.is_exposed() { random_password() } else { KNOWN_PASSWORD.into() }),
         };
         plan.write()?;

@@ -41,6 +41,7 @@ pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
         http_port: Some(args.http_port),
         clients: Vec::new(),
         accounts: Vec::new(),
+        archive_bytes: None,
         password: None,
     };
     let testnet = plan.write()?;

@@ -16,6 +16,7 @@ use tokio::{
 };
 
 use super::LoadError;
+use crate::config::LoadedNode;
 
 /// What a node prints, first thing, when it serves.
 pub const READY: &str = "ready";
@@ -147,6 +148,16 @@ impl Processes {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Deletes all that one keeps, which must not run.
+    ///
+    /// # Errors
+    /// If it cannot be deleted.
+    pub fn delete_data(&mut self, replica: usize) -> Result<(), LoadError> {
+        let data = LoadedNode::load(&self.node(replica)?.file)?.data;
+        std::fs::remove_dir_all(data)
+            .map_err(|source| LoadError::Io { what: "deleting a replica's data", source })
     }
 
     /// Ends all in good order.

@@ -34,6 +34,8 @@ pub struct Report {
     pub settled_seconds: f64,
     /// Seconds without any answer after each kill of a primary.
     pub outages_seconds: Vec<f64>,
+    /// Seconds from the start of a replica that was away until all reported one state.
+    pub back_seconds: Option<f64>,
     /// That state.
     pub state: StateName,
     /// What the chains hold.
@@ -92,6 +94,7 @@ impl Report {
         usage: &[Usage],
         settled: (StateName, Duration),
         outages: &[Duration],
+        back: Option<Duration>,
         audit: Audit,
     ) -> Self {
         let sequential = Phase::of(sequential, sequential.took);
@@ -109,6 +112,7 @@ impl Report {
             usage: usage.to_vec(),
             settled_seconds: settled.1.as_secs_f64(),
             outages_seconds: outages.iter().map(Duration::as_secs_f64).collect(),
+            back_seconds: back.map(|back| back.as_secs_f64()),
             state: settled.0,
             audit,
         }
@@ -184,7 +188,9 @@ impl Report {
         ];
         let outages = self.outages_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
         let outages = ("without an answer after each kill", outages.collect::<Vec<_>>().join(", "));
-        let rows = rows.into_iter().chain((!outages.1.is_empty()).then_some(outages));
+        let back =
+            self.back_seconds.map(|seconds| ("back where the others are", format!("after {seconds:.2} s")));
+        let rows = rows.into_iter().chain((!outages.1.is_empty()).then_some(outages)).chain(back);
         let mut table = String::from("| what | measured |\n| --- | --- |\n");
         for (what, measured) in rows {
             // Writing to a string cannot fail.

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 use std::time::Duration;
 
-use ledger::{ChargeId, Height, ListingId, TradeId};
+use ledger::{ChargeId, Height, Ledger, ListingId, TradeId};
 use pbft_core::service::Service;
 use sqlx::{Column as _, Row as _, ValueRef};
 use tempfile::TempDir;
@@ -276,4 +276,36 @@ async fn another_chain_is_not_mixed_in() {
     let fork = World::busy(16, 20);
     let result = Projector::new(fork.service.view(), model).catch_up().await;
     assert!(matches!(result, Err(ProjectorError::Model(ReadError::OtherChain))));
+}
+
+/// Readers see blocks that come from peers as they see any others, while they come.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chain_that_is_taken_over_fills_the_tables() {
+    let mut world = World::busy(31, 120);
+    world.filled("expected.db").await;
+    let seq = world.service.applied();
+    let digest = world.service.checkpoint().digest;
+
+    let target_folder = tempfile::tempdir().unwrap();
+    let mut target = service(target_folder.path());
+    let model = ReadModel::open(&world.file("taken-over.db")).await.unwrap();
+    let follower = tokio::spawn(Projector::new(target.view(), model.clone()).run());
+    let manifest = world.service.manifest(seq).unwrap();
+    for index in target.begin_install(seq, &digest, &manifest).unwrap() {
+        target.accept_part(index, &world.service.part(seq, index).unwrap()).unwrap();
+    }
+    target.complete_install().unwrap();
+    let install = tokio::task::spawn_blocking(move || {
+        target.restore(seq, None).unwrap();
+        target
+    });
+    let target = install.await.unwrap();
+    let tip = target.view().read(Ledger::height);
+    let deadline = std::time::Instant::now() + Duration::from_secs(60);
+    while model.projection().await.unwrap().is_none_or(|last| last.height < tip) {
+        assert!(std::time::Instant::now() < deadline, "the tables do not follow");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    follower.abort();
+    assert_eq!(dump(&world.file("taken-over.db")).await, dump(&world.file("expected.db")).await);
 }

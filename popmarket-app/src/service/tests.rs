@@ -1,3 +1,6 @@
+mod conformance;
+mod transfer;
+
 use pbft_core::Seq;
 use pbft_core::message::{Operation, Request};
 use pbft_core::service::{Admission, Outcome, Service, ServiceCheckpoint};

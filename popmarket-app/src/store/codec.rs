@@ -9,7 +9,7 @@ use super::StoreError;
     clippy::expect_used,
     reason = "postcard fails on sequences of unknown length only: what is stored has none"
 )]
-pub(super) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
+pub(super) fn encode<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
     postcard::to_stdvec(value).expect("what is stored is encodable")
 }
 

@@ -2,12 +2,10 @@
 
 use ledger::{Block, Event, Height, Ledger, UnixMillis};
 use pbft_core::service::Outcome;
-use pbft_crypto::{Digest, Domain, digest};
+use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
 
-use super::codec::encode;
-
-const CHECKPOINT: Domain = Domain::new("popmarket.checkpoint.v1");
+use super::volumes::{CheckpointName, VolumesName};
 
 /// Names the ledger at some point of its chain. Equal on all replicas that executed the same batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,11 +23,6 @@ impl StateName {
     pub fn of(ledger: &Ledger) -> Self {
         Self { height: ledger.height(), tip_hash: *ledger.tip_hash(), state_root: ledger.tip().state_root }
     }
-
-    /// One digest of it all: what replicas sign in a checkpoint.
-    pub fn digest(&self) -> Digest {
-        digest(CHECKPOINT, &encode(self))
-    }
 }
 
 /// What a batch led to.
@@ -39,6 +32,8 @@ pub struct BatchRecord {
     pub outcomes: Vec<Outcome>,
     /// The ledger after it.
     pub after: StateName,
+    /// The closed volumes after it.
+    pub volumes: VolumesName,
     /// Whether it made a block.
     pub made_block: bool,
     /// The ledger's next deadline after it.
@@ -47,8 +42,14 @@ pub struct BatchRecord {
 
 impl BatchRecord {
     /// Of a batch that led to the ledger as it is now.
-    pub fn of(ledger: &Ledger, outcomes: Vec<Outcome>, made_block: bool) -> Self {
-        Self { outcomes, after: StateName::of(ledger), made_block, wake_at: ledger.next_deadline() }
+    pub fn of(ledger: &Ledger, volumes: VolumesName, outcomes: Vec<Outcome>, made_block: bool) -> Self {
+        let (after, wake_at) = (StateName::of(ledger), ledger.next_deadline());
+        Self { outcomes, after, volumes, made_block, wake_at }
+    }
+
+    /// What a checkpoint after it is called.
+    pub const fn name(&self) -> CheckpointName {
+        CheckpointName { state: self.after, volumes: self.volumes }
     }
 
     /// What of it is certified: the hash of its block.
