@@ -92,7 +92,9 @@ fn a_changed_entry_is_noticed() {
 /// What convicts a replica, and what proves a block, is there after the process was killed.
 #[test]
 fn evidence_and_certificates_outlive_the_process() {
-    use pbft_core::{ReplicaId, Seq, View, certificate::Certificate, crypto::P256Crypto, evidence::Evidence, message};
+    use pbft_core::{
+        ReplicaId, Seq, View, certificate::Certificate, crypto::P256Crypto, evidence::Evidence, message,
+    };
     let folder = tempfile::tempdir().unwrap();
     let (service, _) = busy_market(folder.path(), 8, 3);
     let store = service.view().store().clone();
@@ -128,5 +130,18 @@ fn the_format_is_frozen() {
     let bytes = manifest.encode();
     assert_eq!(Manifest::decode(&bytes, &name.digest(), VOLUME_BYTES), Some(manifest));
     let frozen = [name.volumes.digest.to_string(), name.digest().to_string(), hex::encode(bytes)];
-    assert_eq!(frozen, ["?", "?", "?"]);
+    assert_eq!(
+        frozen,
+        [
+            "ce1e8590bcbdd723a0e2b255a2467176877fed81429b7b2a832ea5d98703baa3".to_owned(),
+            "ac837c3aaedb22dc5130da352f16113452fe73193126e048855b8c0ba1f0ee7b".to_owned(),
+            format!(
+                "ee05{}{}02ce1e8590bcbdd723a0e2b255a2467176877fed81429b7b2a832ea5d98703baa302ac02{}bc05{}",
+                "03".repeat(32),
+                "04".repeat(32),
+                "01".repeat(32),
+                "02".repeat(32)
+            ),
+        ]
+    );
 }

@@ -147,11 +147,11 @@ fn behind(folder: &Path, source: &Source, batches: usize) -> LedgerService {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 5, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_chain_is_taken_over_in_any_order_from_anywhere(
-        seed in 0u64..1 << 40, seq in 20usize..60, own in 0usize..60, further in 0u64..20,
+        seed in 0u64..1 << 40, seq in 20usize..40, own in 0usize..40, further in 0u64..10,
     ) {
         let mut source = Source::new(seed, seq, seq as u64 + further);
         let folder = tempfile::tempdir().unwrap();
@@ -262,19 +262,25 @@ fn a_certified_manifest_of_unreasonable_sizes_is_refused() {
 
 #[test]
 fn what_came_for_an_earlier_checkpoint_is_part_of_the_later_one() {
-    let mut source = Source::new(7, 40, 60);
+    // One whose last part is not a closed volume: more comes into it.
+    let closed = |source: &Source| {
+        let manifest = source.service.view().store().manifest(source.seq).unwrap().unwrap();
+        (manifest.volumes.len() as u32, manifest.parts())
+    };
+    let sources = (7..).map(|seed| Source::new(seed, 25, 40));
+    let mut source = sources.into_iter().find(|source| closed(source).0 < closed(source).1).unwrap();
+    let (volumes, parts) = closed(&source);
     let folder = tempfile::tempdir().unwrap();
     let mut target = open(folder.path());
-    let first = source.begin(&mut target);
-    for index in first.iter().copied() {
+    assert_eq!(source.begin(&mut target), (0..parts).collect::<Vec<_>>());
+    for index in 0..parts {
         target.accept_part(index, &source.part(index)).unwrap();
     }
-    source.seq = Seq::new(60);
+    source.seq = Seq::new(40);
     source.digest = source.service.checkpoint().digest;
     let rest = source.begin(&mut target);
-    assert!(rest.contains(first.last().unwrap()), "the last one was not a closed volume");
-    assert!(rest.iter().all(|index| index >= first.last().unwrap()), "{rest:?}");
-    assert_eq!(target.view().store().waiting().unwrap().len(), first.len() - 1);
+    assert_eq!(rest, (volumes..closed(&source).1).collect::<Vec<_>>());
+    assert_eq!(target.view().store().waiting().unwrap().len() as u32, volumes);
     source.install(&mut target, &mut Rng(1));
     assert_goes_on(&mut source, &mut target);
 }
