@@ -24,12 +24,15 @@ enum BadTransfer {
     LosesTheLastPart,
 }
 
+/// Which checkpoint, its manifest, and the parts that came.
+type Install = (Seq, Vec<u8>, BTreeMap<u32, Vec<u8>>);
+
 /// Writes down what it is sent. All of it is durable.
 struct Book {
     pages: BTreeMap<Seq, (Executed, Vec<u8>)>,
     at: Seq,
     served: BTreeMap<Seq, Vec<u8>>,
-    install: Option<(Seq, Vec<u8>, BTreeMap<u32, Vec<u8>>)>,
+    install: Option<Install>,
     way: BadTransfer,
 }
 

@@ -76,7 +76,6 @@ async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_los
     assert_eq!(report.outages_seconds.len(), 2);
 }
 
-<<<<<<< HEAD
 /// Two of seven may be faulty, also when the one would take over from the other. What they sent before and what they say
 /// when they go on is late by seconds, and changes nothing.
 #[tokio::test(flavor = "multi_thread")]
@@ -84,7 +83,8 @@ async fn two_primaries_in_a_row_that_stop_and_go_on_are_replaced() {
     let report = run_with(7, 2, Scenario::PausePrimary, 4_000).await;
     check(&report, 4_000);
     assert_eq!(report.outages_seconds.len(), 2);
-=======
+}
+
 /// The ledger that a replica left behind.
 fn ledger_of(folder: &Path, replica: u16) -> LedgerService {
     let node = LoadedNode::load(&folder.join(format!("cluster/node-{replica}/node.toml"))).unwrap();
@@ -137,5 +137,4 @@ async fn a_replica_that_was_away_for_too_long_gets_the_rest_of_the_ledger_from_t
     let mut ledger = ledger_of(folder.path(), 3);
     let last = ledger.applied();
     ledger.restore(last, None).unwrap();
->>>>>>> a6d3903 (The ledger hands its chain on, and takes over that of others)
 }

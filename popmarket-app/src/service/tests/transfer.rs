@@ -123,7 +123,8 @@ fn assert_goes_on(source: &mut Source, target: &mut LedgerService) {
     });
     let places = |service: &LedgerService| {
         let blocks = chain(service);
-        let ids = blocks.iter().flat_map(|stored| stored.block.transactions.iter().map(|tx| tx.id()));
+        let ids =
+            blocks.iter().flat_map(|stored| stored.block.transactions.iter().map(ledger::Transaction::id));
         ids.map(|id| service.view().store().place_of(&id).unwrap().unwrap()).collect::<Vec<_>>()
     };
     assert_eq!(places(target), places(&source.service));
@@ -137,6 +138,10 @@ fn service_after(source: &Source) -> (LedgerService, TempDir) {
     let until = usize::try_from(source.seq.value()).unwrap();
     source.batches[..until].iter().for_each(|batch| drop(service.execute(batch)));
     (service, folder)
+}
+
+fn count(parts: usize) -> u32 {
+    u32::try_from(parts).unwrap()
 }
 
 /// A replica that executed some batches by itself.
@@ -175,7 +180,7 @@ fn there_are_several_parts_and_each_is_small() {
     for index in missing.clone() {
         assert!(source.part(index).len() < options().volume_bytes + largest, "part {index}");
     }
-    assert_eq!(source.service.part(source.seq, missing.len() as u32), None);
+    assert_eq!(source.service.part(source.seq, count(missing.len())), None);
     assert_eq!(source.service.part(source.seq.next(), 0), None);
     // Who has some of it is given the rest.
     let own = behind(tempfile::tempdir().unwrap().path(), &source, 40).view().read(Ledger::height);
@@ -205,7 +210,7 @@ fn every_changed_byte_of_a_part_is_refused() {
             assert!(target.accept_part(other, &good).is_err(), "part {index} as part {other}");
         }
     }
-    assert!(target.accept_part(missing.len() as u32, &source.part(0)).is_err());
+    assert!(target.accept_part(count(missing.len()), &source.part(0)).is_err());
     assert!(target.view().store().waiting().unwrap().is_empty());
     assert!(target.complete_install().is_err(), "nothing came");
     assert!(target.restore(source.seq, None).is_err());
@@ -265,7 +270,7 @@ fn what_came_for_an_earlier_checkpoint_is_part_of_the_later_one() {
     // One whose last part is not a closed volume: more comes into it.
     let closed = |source: &Source| {
         let manifest = source.service.view().store().manifest(source.seq).unwrap().unwrap();
-        (manifest.volumes.len() as u32, manifest.parts())
+        (manifest.name.volumes.count, manifest.parts())
     };
     let sources = (7..).map(|seed| Source::new(seed, 25, 40));
     let mut source = sources.into_iter().find(|source| closed(source).0 < closed(source).1).unwrap();
@@ -280,7 +285,7 @@ fn what_came_for_an_earlier_checkpoint_is_part_of_the_later_one() {
     source.digest = source.service.checkpoint().digest;
     let rest = source.begin(&mut target);
     assert_eq!(rest, (volumes..closed(&source).1).collect::<Vec<_>>());
-    assert_eq!(target.view().store().waiting().unwrap().len() as u32, volumes);
+    assert_eq!(count(target.view().store().waiting().unwrap().len()), volumes);
     source.install(&mut target, &mut Rng(1));
     assert_goes_on(&mut source, &mut target);
 }
