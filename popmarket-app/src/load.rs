@@ -9,6 +9,7 @@ mod ceiling;
 mod drive;
 mod outage;
 mod processes;
+mod replace;
 mod report;
 mod workload;
 
@@ -24,15 +25,18 @@ pub use drive::Latencies;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use outage::Silence;
 use pbft_core::client::ClientConfig;
-use pbft_crypto::KeyPair;
+use pbft_crypto::{KeyPair, PublicKey};
 use pbft_node::client::{Client, ClientOptions};
-pub use processes::{Processes, READY, Usage};
+pub use processes::{JOINED, Processes, READY, Usage};
 pub use report::Report;
 use serde::Serialize;
 use thiserror::Error;
 pub use workload::Workload;
 
-use crate::{config::ConfigFileError, testnet::TestnetPlan};
+use crate::{
+    config::ConfigFileError,
+    testnet::{Testnet, TestnetPlan},
+};
 
 /// What happens to the replicas while payments run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
@@ -49,6 +53,8 @@ pub enum Scenario {
     KillPrimary,
     /// Whoever is primary is stopped with its connections open, and goes on later, once or several times.
     PausePrimary,
+    /// As many replicas as may fail, the last ones, are killed after a fifth of the payments, and new ones join in their places.
+    Replace,
 }
 
 /// What to run.
@@ -126,6 +132,15 @@ pub enum LoadError {
     Audit(String),
 }
 
+/// What happened to the replicas.
+#[derive(Clone, Debug, Default)]
+struct Events {
+    /// How long each dead primary kept the cluster from answering.
+    outages: Vec<Duration>,
+    /// How long each new replica took from the approval to its vote.
+    joins: Vec<Duration>,
+}
+
 /// Payments that have no answer after this long count as missed.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 /// So long the replicas may take to come to one state at the end.
@@ -145,18 +160,22 @@ impl LoadPlan {
         say("measuring one signature check and one fdatasync");
         let ceiling = Ceiling::measure(&self.folder, self.replicas)?;
         say("signing payments");
+        let first = processes::free_ports(replace::ports(self.replicas))?;
         let client_key = KeyPair::generate();
         let workload = Workload::accounts(self.accounts);
         let testnet = TestnetPlan {
             folder: self.folder.join("cluster"),
             replicas: self.replicas,
-            port: processes::free_ports(self.replicas)?,
-            http_port: None,
+            port: first,
+            http_port: (self.scenario == Scenario::Replace).then(|| first.saturating_add(self.replicas)),
             clients: vec![client_key.public_key()],
             accounts: workload.funded(),
             password: None,
         }
         .write()?;
+        if self.scenario == Scenario::Replace {
+            replace::leave_one_web(&testnet)?;
+        }
         let requests = workload.payments(testnet.genesis.chain_id(), self.sequential + self.payments);
 
         say("starting replicas");
@@ -167,6 +186,7 @@ impl LoadPlan {
             ..ClientConfig::new(self.replicas)
         };
         let (replicas, addresses) = (testnet.cluster.replica_set(), testnet.cluster.addresses());
+        let client_public = client_key.public_key();
         let options = ClientOptions::new(testnet.genesis.chain_id(), replicas, addresses, client_key);
         let client = Client::start(&ClientOptions { config, ..options })
             .map_err(|error| LoadError::Client(error.to_string()))?;
@@ -178,21 +198,27 @@ impl LoadPlan {
         let before = processes.usage();
         let bar = self.bar(together.len(), "under load");
         let started = Instant::now();
-        let (load, events) = tokio::join!(
-            drive::together(&client, together, self.in_flight, &bar),
-            self.disturb(&client, &mut processes, &bar)
+        // The last ones show that newcomers do their part.
+        let last = if self.scenario == Scenario::Replace { together.len() / 10 } else { 0 };
+        let (meanwhile, afterwards) = together.split_at(together.len() - last);
+        let (mut load, events) = tokio::join!(
+            drive::together(&client, meanwhile, self.in_flight, &bar),
+            self.disturb(&client, &mut processes, &bar, (&testnet, &client_public))
         );
+        load.join(drive::together(&client, afterwards, self.in_flight, &bar).await);
+        let load = load.finish(started);
         let took = started.elapsed();
         bar.finish();
-        let outages = events?;
+        let events = events?;
         let after = processes.usage();
         say("waiting for one state on all replicas");
         let settled = drive::settle(&client, SETTLE_WITHIN).await?;
+        let files = processes.running();
         processes.stop().await?;
         say("checking the chains");
         let acknowledged: Vec<_> =
             sequential.acknowledged.iter().chain(&load.acknowledged).copied().collect();
-        let audit = Audit::of(&testnet, &acknowledged)?;
+        let audit = Audit::of(&files, &acknowledged)?;
         Ok(Report::new(
             self,
             &ceiling,
@@ -201,7 +227,7 @@ impl LoadPlan {
             took,
             &Usage::between(&before, &after),
             settled,
-            &outages,
+            &events,
             audit,
         ))
     }
@@ -217,15 +243,15 @@ impl LoadPlan {
         ProgressBar::new(length as u64).with_style(style).with_message(what)
     }
 
-    /// Kills and starts replicas as the scenario says, by the number of payments done. Returns how long each dead
-    /// primary kept the cluster from answering.
+    /// Kills and starts replicas as the scenario says, by the number of payments done.
     async fn disturb(
         &self,
         client: &Client,
         processes: &mut Processes,
         done: &ProgressBar,
-    ) -> Result<Vec<Duration>, LoadError> {
-        let mut outages = Vec::new();
+        (testnet, client_key): (&Testnet, &PublicKey),
+    ) -> Result<Events, LoadError> {
+        let mut events = Events::default();
         let payments = u64::from(self.payments);
         let last = usize::from(self.replicas.saturating_sub(1));
         match self.scenario {
@@ -259,11 +285,15 @@ impl LoadPlan {
                     }
                     let outage =
                         outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
-                    outages.push(outage);
+                    events.outages.push(outage);
                 }
             }
+            Scenario::Replace => {
+                drive::reaches(done, payments / 5).await;
+                events.joins = replace::replace(testnet, client_key, client, processes).await?;
+            }
         }
-        Ok(outages)
+        Ok(events)
     }
 }
 

@@ -16,7 +16,7 @@ async fn run_with(replicas: u16, in_a_row: u16, scenario: Scenario, payments: u3
         payments,
         sequential: 5,
         accounts: 100,
-        in_flight: 500,
+        in_flight: if scenario == Scenario::Replace { 50 } else { 500 },
         scenario,
         kills: 2,
         in_a_row,
@@ -60,4 +60,17 @@ async fn two_primaries_in_a_row_that_stop_and_go_on_are_replaced() {
     let report = run_with(7, 2, Scenario::PausePrimary, 4_000).await;
     check(&report, 4_000);
     assert_eq!(report.outages_seconds.len(), 2);
+}
+
+/// Two of seven are gone for good; `popmarket join` brings two others, and all go on from one state.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_killed_under_load_are_replaced_by_two_that_join() {
+    let report = run_with(7, 1, Scenario::Replace, 6_000).await;
+    check(&report, 6_000);
+    println!(
+        "from the approval to the vote: {:?} s; load {:.1} s",
+        report.joins_seconds, report.load.seconds
+    );
+    assert_eq!(report.joins_seconds.len(), 2);
+    assert_eq!(report.usage.len(), 7);
 }

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{Audit, Ceiling, Latencies, LoadPlan, Scenario, drive::Driven, processes::Usage};
+use super::{Audit, Ceiling, Events, Latencies, LoadPlan, Scenario, drive::Driven, processes::Usage};
 use crate::store::StateName;
 
 /// All figures of one run.
@@ -34,6 +34,8 @@ pub struct Report {
     pub settled_seconds: f64,
     /// Seconds without any answer after each kill of a primary.
     pub outages_seconds: Vec<f64>,
+    /// Seconds from the approval of each new replica to its vote.
+    pub joins_seconds: Vec<f64>,
     /// That state.
     pub state: StateName,
     /// What the chains hold.
@@ -91,7 +93,7 @@ impl Report {
         took: Duration,
         usage: &[Usage],
         settled: (StateName, Duration),
-        outages: &[Duration],
+        events: &Events,
         audit: Audit,
     ) -> Self {
         let sequential = Phase::of(sequential, sequential.took);
@@ -108,7 +110,8 @@ impl Report {
             load,
             usage: usage.to_vec(),
             settled_seconds: settled.1.as_secs_f64(),
-            outages_seconds: outages.iter().map(Duration::as_secs_f64).collect(),
+            outages_seconds: events.outages.iter().map(Duration::as_secs_f64).collect(),
+            joins_seconds: events.joins.iter().map(Duration::as_secs_f64).collect(),
             state: settled.0,
             audit,
         }
@@ -184,7 +187,10 @@ impl Report {
         ];
         let outages = self.outages_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
         let outages = ("without an answer after each kill", outages.collect::<Vec<_>>().join(", "));
-        let rows = rows.into_iter().chain((!outages.1.is_empty()).then_some(outages));
+        let joins = self.joins_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
+        let joins =
+            ("from the approval of each new replica to its vote", joins.collect::<Vec<_>>().join(", "));
+        let rows = rows.into_iter().chain([outages, joins].into_iter().filter(|(_, all)| !all.is_empty()));
         let mut table = String::from("| what | measured |\n| --- | --- |\n");
         for (what, measured) in rows {
             // Writing to a string cannot fail.
