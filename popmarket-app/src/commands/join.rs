@@ -80,14 +80,18 @@ pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
     start_logging("warn");
     let folder = Folder::new(&args.dir);
     let web = Web::new(&args.from)?;
+    let mut listener = None;
     if !folder.node_file().exists() {
+        // First of all, so that a taken address is known before anyone is asked for anything.
+        listener = Some(listen(listens_at(&args)?)?);
         set_up(&args, &folder, &web).await?;
     }
     let started = Instant::now();
     let mut loaded = LoadedNode::load(&folder.node_file())?;
+    let listener = listener.map_or_else(|| listen(loaded.listen), Ok)?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let replica = start_replica(&loaded, None, listen(loaded.listen)?, &metrics, None)?;
+    let replica = start_replica(&loaded, None, listener, &metrics, None)?;
     let market = match loaded.http {
         None => None,
         Some(http) => Some(start_market(&mut loaded, &replica, listen(http)?, registry).await?),

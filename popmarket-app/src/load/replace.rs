@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::{Ipv4Addr, SocketAddr},
     time::{Duration, Instant},
 };
 
@@ -12,7 +13,7 @@ use pbft_core::{ReplicaId, config::ReplicaSet, quorum::QuorumSizes};
 use pbft_crypto::{Address, Digest, KeyPair, PublicKey};
 use pbft_node::{Client, node::AddressBook};
 
-use super::{LoadError, Processes};
+use super::{LoadError, Processes, processes::free_ports};
 use crate::{
     config::{NodeFile, read_key, read_toml, write_toml},
     service::{Verdict, request_of},
@@ -22,9 +23,9 @@ use crate::{
 /// The replica whose web newcomers ask. It stays.
 const WITH_WEB: u16 = 1;
 
-/// How many ports it takes: for the replicas, for their webs, and for newcomers.
+/// How many ports it takes: for the replicas and for their webs.
 pub(super) const fn ports(replicas: u16) -> u16 {
-    replicas.saturating_mul(3)
+    replicas.saturating_mul(2)
 }
 
 /// The tables behind the other webs would cost the replicas their processors.
@@ -80,10 +81,8 @@ async fn start(
     let missing = |why: &str| LoadError::Process { replica: WITH_WEB, why: why.to_owned() };
     let file = file.ok_or_else(|| missing("there is no such replica"))?;
     let web = read_toml::<NodeFile>(file)?.http.ok_or_else(|| missing("it has no web"))?;
-    let count = testnet.cluster.replicas.len();
-    let first = testnet.cluster.replicas.first().ok_or_else(|| missing("there is no replica"))?.address;
-    let mut address = first;
-    address.set_port(first.port().saturating_add(u16::try_from(2 * count).unwrap_or(0)).saturating_add(nth));
+    // Found only now: what the others dial from takes ports, too.
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, free_ports(1)?));
     let place: HostPort = address.to_string().parse().map_err(|_| missing("its address is none"))?;
     let folder = file.parent().unwrap_or(file).with_file_name(format!("newcomer-{nth}"));
     let arguments = [
