@@ -294,6 +294,11 @@ impl Ledger {
         self.state.replicas.check(edit, self.state.params.max_replicas)
     }
 
+    /// All changes of the replicas that were ever asked for, by id.
+    pub fn replica_changes(&self) -> impl Iterator<Item = (ReplicaChangeId, &ReplicaChange)> {
+        self.state.replicas.changes.iter().map(|(id, row)| (*id, row))
+    }
+
     /// A change of the replicas that an admin asked for.
     pub fn replica_change(&self, id: &ReplicaChangeId) -> Option<&ReplicaChange> {
         self.state.replicas.changes.find(id)

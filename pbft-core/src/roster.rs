@@ -34,6 +34,12 @@ impl Roster {
         core::iter::once(&self.first).chain(&self.later)
     }
 
+    /// The configuration of the first epoch.
+    #[must_use]
+    pub const fn first(&self) -> &Arc<ValidConfig> {
+        &self.first
+    }
+
     /// The configuration of the newest epoch that is known.
     #[must_use]
     pub fn newest(&self) -> &Arc<ValidConfig> {

@@ -11,6 +11,8 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use thiserror::Error;
 
+pub use self::checks::succession;
+
 use crate::{
     config::ValidConfig,
     crypto::{Crypto, SignatureCheck},

@@ -2,7 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use pbft_core::{ReplicaId, ValidConfig};
+use pbft_core::{ReplicaId, ValidConfig, message::Handover};
 use pbft_crypto::{Digest, Domain, Hasher, PublicKey};
 
 use crate::{log::LogOptions, recorder::RecordOptions};
@@ -16,6 +16,9 @@ pub struct NodeConfig {
     pub protocol: Arc<ValidConfig>,
     /// Where each replica listens, by id.
     pub addresses: Vec<SocketAddr>,
+    /// What leads from the first replicas to later ones, oldest first, if somebody has handed it on: then one of the later ones
+    /// is enough to begin with. Nothing in it is believed unproven.
+    pub handovers: Vec<Handover>,
     /// Keys of clients that may connect, besides the replicas' own.
     pub clients: Vec<PublicKey>,
     /// The folder of the durable log. Made if need be; used by one node only. A node of a new cluster is laid out with
@@ -42,7 +45,8 @@ impl NodeConfig {
         let clients = Vec::new();
         let verify_threads = processors.min(4);
         let log = LogOptions::new(log_owner(protocol.cluster, id));
-        Self { id, protocol, addresses, clients, log_folder, log, verify_threads, record: None }
+        let handovers = Vec::new();
+        Self { id, protocol, addresses, handovers, clients, log_folder, log, verify_threads, record: None }
     }
 }
 

@@ -16,4 +16,4 @@ pub(crate) mod verify_threads;
 pub(crate) mod waiters;
 
 pub use events::Failure;
-pub(crate) use events::{Channels, Internal};
+pub(crate) use events::{Channels, External, Internal};

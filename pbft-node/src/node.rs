@@ -1,38 +1,45 @@
 //! One replica as a running process part.
 
+mod follow;
+mod introduction;
+
 use std::{
-    collections::BTreeMap,
     io,
-    net::{SocketAddr, TcpListener},
+    net::TcpListener,
     sync::{Arc, Mutex, PoisonError},
     thread::JoinHandle,
     time::Duration,
 };
 
 use pbft_core::{
-    Replica, ReplicaId,
-    config::ReplicaSet,
+    Replica,
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
+    message::Handover,
     replica::{EmptyLog, Progress, WaitsFor},
     request_buffer::FairBuffer,
     roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
     storage::Log,
-    verify::Verifier,
+    verify::{InvalidMessage, Verifier},
 };
 use pbft_crypto::KeyPair;
 use thiserror::Error;
 use tokio::sync::{mpsc, watch};
 
+pub use self::follow::AddressBook;
+use self::{
+    follow::{first_addresses, follow},
+    introduction::introduction,
+};
 pub use crate::host::Failure;
 use crate::{
     config::NodeConfig,
     disk::{OpenError, RealDisk},
     founder::Founder,
     host::{
-        Channels, Internal,
+        Channels, External, Internal,
         fair_source::FairSource,
         log_thread,
         replica_thread::{Clock, ReplicaThread},
@@ -89,6 +96,9 @@ pub enum StartError {
     /// The service's state is lost.
     #[error(transparent)]
     Service(#[from] StateLost),
+    /// What it was told about later replicas is not proven.
+    #[error("the handovers do not lead from the first replicas to others: {0}")]
+    Handovers(#[from] InvalidMessage),
     /// The network cannot be set up.
     #[error("the transport cannot start: {0}")]
     Transport(#[from] TransportError),
@@ -110,12 +120,10 @@ pub struct Node {
     failure: watch::Receiver<Option<Failure>>,
     evidence: Arc<Mutex<Vec<Evidence>>>,
     roster: watch::Receiver<Arc<Roster>>,
+    handovers: watch::Receiver<Arc<[Handover]>>,
     addresses: watch::Sender<AddressBook>,
     threads: Vec<JoinHandle<()>>,
 }
-
-/// Where replicas listen.
-pub type AddressBook = BTreeMap<ReplicaId, SocketAddr>;
 
 impl Node {
     /// Rebuilds the replica from its log and lets it run. Needs a tokio runtime; `listener` is where peers and clients
@@ -142,15 +150,18 @@ impl Node {
         });
         let recorder = recorder.transpose()?;
         let signer = recorder.as_ref().map_or_else(|| crypto.clone(), Recorder::crypto);
+        let introduction = introduction(&config, &crypto)?;
         let replica = recover(&config, &signer, records, empty_log, &mut application.service)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
-        let transport = Transport::start(TransportConfig::of(&config), listener, key, events)?;
+        let own = TransportConfig::of(&config).with_later_key(replica.roster(), &key.public_key());
+        let transport = Transport::start(own, listener, key, events)?;
 
         let channels = Channels::new();
         let (progress, progress_seen) = watch::channel(replica.progress());
         let (waits_for, waits_for_seen) = watch::channel(replica.diagnose());
         let (failure, failure_seen) = watch::channel(None);
         let (roster, roster_seen) = watch::channel(replica.roster().clone());
+        let (handovers, handovers_seen) = watch::channel(replica.handovers().into());
         let waiters = Arc::new(Waiters::default());
         let evidence = Arc::new(Mutex::new(Vec::new()));
         let metrics = metrics.of(config.id);
@@ -170,11 +181,13 @@ impl Node {
             failure,
             evidence: evidence.clone(),
             roster,
+            handovers,
             metrics: metrics.clone(),
             clock: Clock::start(),
             timer: None,
             recorder,
         };
+        let to_replica = channels.inputs.0.clone();
         let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
         verifier.update(roster_seen.borrow().clone());
         let verify_thread = VerifyThread {
@@ -210,6 +223,9 @@ impl Node {
         let internal = channels.internal.0;
         // The replica thread holds the other end.
         let _ = internal.send(Internal::Start);
+        for input in introduction {
+            let _ = to_replica.send(External { input, _quota: None });
+        }
         Ok(Self {
             config,
             transport,
@@ -219,6 +235,7 @@ impl Node {
             failure: failure_seen,
             evidence,
             roster: roster_seen,
+            handovers: handovers_seen,
             addresses,
             threads: threads.handles,
         })
@@ -248,6 +265,13 @@ impl Node {
         self.roster.clone()
     }
 
+    /// The proof for each epoch past the first, oldest first, now and whenever there are more. Whoever knows the first
+    /// replicas is led by them to the present ones.
+    #[must_use]
+    pub fn handovers(&self) -> watch::Receiver<Arc<[Handover]>> {
+        self.handovers.clone()
+    }
+
     /// Where replicas are from now on: those that join, or have moved. Replicas that are not in here are not dialed.
     pub fn set_addresses(&self, addresses: AddressBook) {
         self.addresses.send_if_modified(|before| {
@@ -255,6 +279,12 @@ impl Node {
             *before = addresses;
             news
         });
+    }
+
+    /// The address book itself, for whoever keeps it: see [`Node::set_addresses`].
+    #[must_use]
+    pub fn addresses(&self) -> watch::Sender<AddressBook> {
+        self.addresses.clone()
     }
 
     /// Provable faults that it has seen.
@@ -287,37 +317,6 @@ impl Node {
             }
         });
         let _ = joined.await;
-    }
-}
-
-fn first_addresses(config: &NodeConfig) -> AddressBook {
-    config.protocol.replicas.ids().zip(config.addresses.iter().copied()).collect()
-}
-
-/// Keeps the transport in step with who the replicas are, and where. Ends with the node.
-async fn follow(
-    transport: Transport,
-    mut roster: watch::Receiver<Arc<Roster>>,
-    mut book: watch::Receiver<AddressBook>,
-) {
-    loop {
-        let (known, addresses) = (roster.borrow_and_update().clone(), book.borrow_and_update().clone());
-        // Who was a member may have to be told that it is none any more. Of each, the last key counts.
-        let all = known.configs().flat_map(|config| config.replicas.members().iter().copied());
-        let admitted: BTreeMap<_, _> = all.collect();
-        let lately: BTreeMap<_, _> =
-            known.configs().rev().take(2).flat_map(|config| config.replicas.members()).copied().collect();
-        let dialed = lately.into_keys().filter_map(|id| Some((id, *admitted.get(&id)?)));
-        if let Err(error) = transport.update(admitted.clone(), &ReplicaSet::of(dialed), &addresses) {
-            tracing::error!(%error, "the connections stay as they were");
-        }
-        let changed = tokio::select! {
-            changed = roster.changed() => changed,
-            changed = book.changed() => changed,
-        };
-        if changed.is_err() {
-            return;
-        }
     }
 }
 

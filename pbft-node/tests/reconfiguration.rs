@@ -9,6 +9,7 @@ use std::{
 use pbft_core::{
     ClientId, Config, Epoch, ReplicaId, Seq, ValidConfig,
     config::ReplicaSet,
+    message::Handover,
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     wire,
 };
@@ -95,12 +96,18 @@ impl Cluster {
     }
 
     fn start(&mut self, index: usize) -> Node {
+        self.start_told(index, Vec::new())
+    }
+
+    /// Starts one that was told about later replicas.
+    fn start_told(&mut self, index: usize, handovers: Vec<Handover>) -> Node {
         let id = ReplicaId::new(u16::try_from(index).unwrap());
         let members = usize::from(self.protocol.replicas.count());
         let first = self.addresses[..members].to_vec();
         let folder = self.folder.path().join(format!("replica-{index}"));
         Founder::of(&folder).mark().unwrap();
         let mut config = NodeConfig::new(id, self.protocol.clone(), first, folder);
+        config.handovers = handovers;
         config.clients = vec![self.client_key.public_key()];
         let application = Application::open(Count { requests: 0, members: None, everyone: self.everyone() });
         let listener = self.listeners[index].take().unwrap();
@@ -176,6 +183,47 @@ async fn two_replicas_are_gone_and_two_others_take_their_places() {
     nodes.remove(0).shutdown().await;
     nodes.remove(0).shutdown().await;
     assert_eq!(submit(&session, 50).await, 201);
+    for node in nodes {
+        node.shutdown().await;
+    }
+}
+
+/// RE-4: the first replicas are all gone, so nobody is left whom a newcomer knows from the configuration alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
+    let mut cluster = Cluster::new(4, 9);
+    let mut nodes: Vec<_> = (0..4).map(|index| cluster.start(index)).collect();
+    let client = cluster.client();
+    let session = client.session(ClientId::from_bytes([1; 32]));
+    for (epoch, members) in [(1, [2, 3, 4, 5]), (2, [4, 5, 6, 7])] {
+        nodes.extend(members[2..].iter().map(|index| cluster.start(usize::from(*index))));
+        session.submit([&[CHANGE][..], &members].concat()).await.unwrap();
+        submit(&session, 20).await;
+        let leaving = nodes.drain(..2).collect::<Vec<_>>();
+        for node in &nodes {
+            reach(node, epoch, Seq::new(1)).await;
+        }
+        client.follow(nodes[0].roster().borrow().newest().replicas.clone(), cluster.book()).await;
+        submit(&session, 20).await;
+        for node in leaving {
+            node.shutdown().await;
+        }
+    }
+    let told = nodes[0].handovers().borrow().to_vec();
+    assert_eq!(told.len(), 2);
+    let mut forged = told.clone();
+    forged[1].certificate.signatures.swap_remove(0);
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cluster.start_told(8, forged)));
+    assert!(refused.is_err(), "what is not proven is not believed");
+    cluster.listeners[8] = Some(TcpListener::bind(cluster.addresses[8]).unwrap());
+    nodes.push(cluster.start_told(8, told));
+    session.submit([&[CHANGE][..], &[4, 5, 6, 7, 8]].concat()).await.unwrap();
+    let counted = submit(&session, 20).await;
+    assert_eq!(counted, 3 + 5 * 20);
+    let after = nodes[0].progress().borrow().executed;
+    for node in &nodes {
+        reach(node, 3, after).await;
+    }
     for node in nodes {
         node.shutdown().await;
     }

@@ -3,6 +3,7 @@
 mod bench;
 mod diagnose;
 mod failure;
+mod join;
 mod node;
 mod run;
 mod status;
@@ -45,6 +46,8 @@ enum Command {
     ///
     /// Exits with 0 if all is well, and with 1 if not.
     Diagnose(diagnose::DiagnoseArgs),
+    /// Join a running market with a new replica, and run it
+    Join(Box<join::JoinArgs>),
     /// Measure a cluster of real processes under load
     Bench(bench::BenchArgs),
     /// Check a receipt for a transaction, without any network
@@ -60,6 +63,7 @@ impl Cli {
         let result = match self.command {
             None => block_on(run::run(self.run)),
             Some(Command::Testnet(args)) => testnet::run(&args),
+            Some(Command::Join(args)) => block_on(join::run(*args)),
             Some(Command::Node(args)) => block_on(node::run(args)),
             Some(Command::Status(args)) => block_on(status::run(args)),
             Some(Command::Diagnose(args)) => block_on(diagnose::run(args)),

@@ -15,9 +15,9 @@ use pbft_crypto::{Digest, KeyPair, PublicKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
-use crate::{accounts_db::Password, market::Official};
+use crate::{accounts_db::Password, introduction::Introduction, market::Official};
 
-/// What all nodes of a cluster share.
+/// What all nodes of a cluster share: the first replicas. Later ones are in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ClusterFile {
@@ -47,10 +47,17 @@ pub struct ReplicaEntry {
 pub struct NodeFile {
     /// Which replica it is.
     pub replica: u16,
+    /// Where it listens. One of the first replicas, if this says nothing, where the cluster's file says; any other has to
+    /// say it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
     /// The cluster's file.
     pub cluster: PathBuf,
     /// The ledger's first block.
     pub genesis: PathBuf,
+    /// What a newcomer was told about later replicas.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub introduction: Option<PathBuf>,
     /// The replica's secret key, in hex.
     pub key: PathBuf,
     /// Where log, ledger and tables are kept.
@@ -85,12 +92,16 @@ pub struct OfficialEntry {
 pub struct LoadedNode {
     /// Which replica it is.
     pub id: ReplicaId,
+    /// Where it listens.
+    pub listen: SocketAddr,
     /// Its key.
     pub key: Arc<KeyPair>,
     /// The cluster.
     pub cluster: ClusterFile,
     /// The first block.
     pub genesis: Genesis,
+    /// What it was told about later replicas.
+    pub introduction: Introduction,
     /// Where log, ledger and tables are kept.
     pub data: PathBuf,
     /// Where the web listens.
@@ -128,11 +139,21 @@ pub enum ConfigFileError {
     /// The chain begins with others.
     #[error("the cluster's file and the genesis name other replicas, or in another order")]
     OtherReplicas,
-    /// The node is not in the cluster.
-    #[error("replica {replica} has another key in the cluster's file, or is not in it")]
-    NotAMember {
+    /// A replica that joined later has no place in the cluster's file.
+    #[error(
+        "replica {replica} is not in the cluster's file, so its own file has to say where it listens: listen = \"ADDRESS:PORT\""
+    )]
+    NowhereToListen {
         /// Which replica.
         replica: u16,
+    },
+    /// The key is one of the first replicas', and not this one's.
+    #[error("the key is that of replica {owner}, and not of replica {replica}")]
+    OthersKey {
+        /// Which replica.
+        replica: u16,
+        /// Whose key it is.
+        owner: ReplicaId,
     },
 }
 
@@ -171,17 +192,25 @@ impl LoadedNode {
         let cluster: ClusterFile = read_toml(&folder.join(&file.cluster))?;
         let key = read_key(&folder.join(&file.key))?;
         let officials = file.officials.iter().map(|entry| read_official(folder, entry));
-        let member = cluster.replicas.get(usize::from(file.replica));
-        if member.is_none_or(|member| member.public_key != key.public_key()) {
-            return Err(ConfigFileError::NotAMember { replica: file.replica });
+        let listed = cluster.replicas.get(usize::from(file.replica)).map(|listed| listed.address);
+        let listen = file.listen.or(listed);
+        let listen = listen.ok_or(ConfigFileError::NowhereToListen { replica: file.replica })?;
+        // Who joined later, or has a new key, is known to the ledger alone.
+        let owner = cluster.replica_set().replica_with(&key.public_key());
+        if let Some(owner) = owner.filter(|owner| owner.value() != file.replica) {
+            return Err(ConfigFileError::OthersKey { replica: file.replica, owner });
         }
         let genesis = read_genesis(&folder.join(&file.genesis))?;
         // Else the ledger would have these replaced by those.
         if cluster.replica_set().digest() != genesis.replica_set_hash() {
             return Err(ConfigFileError::OtherReplicas);
         }
+        let introduction =
+            file.introduction.map(|path| Introduction::read(&folder.join(path))).transpose()?;
         Ok(Self {
             id: ReplicaId::new(file.replica),
+            introduction: introduction.unwrap_or_default(),
+            listen,
             key: Arc::new(key),
             cluster,
             genesis,
@@ -218,7 +247,7 @@ pub fn read_genesis(path: &Path) -> Result<Genesis, ConfigFileError> {
     read_json(path)
 }
 
-fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
     serde_json::from_str(&read(path)?).map_err(|error| malformed(path, error))
 }
 

@@ -14,6 +14,7 @@
 //! | [`accounts_db`] | what does not belong on a chain: passwords, sessions, idempotency keys |
 //! | [`blobs`] | photos, by the hash that is on the chain |
 //! | [`api`] | the web of a running market, for the commands that ask one |
+//! | [`directory`] | where the replicas are, by the ledger's address book |
 //! | [`demo`] | a small market to try things with |
 
 pub mod accounts_db;
@@ -23,8 +24,10 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod demo;
+pub mod directory;
 pub mod gateway;
 pub mod http;
+pub mod introduction;
 pub mod load;
 pub mod market;
 pub mod pages;

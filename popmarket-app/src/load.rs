@@ -9,6 +9,7 @@ mod ceiling;
 mod drive;
 mod outage;
 mod processes;
+mod replace;
 mod report;
 mod workload;
 
@@ -24,15 +25,18 @@ pub use drive::Latencies;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use outage::Silence;
 use pbft_core::client::ClientConfig;
-use pbft_crypto::KeyPair;
+use pbft_crypto::{KeyPair, PublicKey};
 use pbft_node::client::{Client, ClientOptions};
-pub use processes::{Processes, READY, Usage};
+pub use processes::{JOINED, Processes, READY, Usage};
 pub use report::Report;
 use serde::Serialize;
 use thiserror::Error;
 pub use workload::Workload;
 
-use crate::{config::ConfigFileError, testnet::TestnetPlan};
+use crate::{
+    config::ConfigFileError,
+    testnet::{Testnet, TestnetPlan},
+};
 
 /// What happens to the replicas while payments run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
@@ -54,25 +58,23 @@ pub enum Scenario {
     /// The last backup is killed after a third of the payments and loses all its data; it is started again after two
     /// thirds. The others keep no batches for it.
     LoseDisk,
+    /// As many replicas as may fail, the last ones, are killed after a fifth of the payments, and new ones join in their places.
+    Replace,
 }
 
 impl Scenario {
     /// Memory for batches that a replica may have missed, if it is not the usual one.
     const fn archive_bytes(self) -> Option<usize> {
         match self {
-            Self::Steady | Self::KillBackup | Self::KillAll | Self::KillPrimary | Self::PausePrimary => None,
+            Self::Steady
+            | Self::KillBackup
+            | Self::KillAll
+            | Self::KillPrimary
+            | Self::PausePrimary
+            | Self::Replace => None,
             Self::Away | Self::LoseDisk => Some(0),
         }
     }
-}
-
-/// What happened to the replicas while payments ran.
-#[derive(Debug, Default)]
-struct Disturbance {
-    /// How long each dead primary kept the cluster from answering.
-    outages: Vec<Duration>,
-    /// When a replica that was away was started again.
-    back_since: Option<Instant>,
 }
 
 /// What to run.
@@ -150,6 +152,19 @@ pub enum LoadError {
     Audit(String),
 }
 
+/// What happened to the replicas.
+#[derive(Clone, Debug, Default)]
+struct Events {
+    /// How long each dead primary kept the cluster from answering.
+    outages: Vec<Duration>,
+    /// How long each new replica took from the approval to its vote.
+    joins: Vec<Duration>,
+    /// When a replica that was away was started again.
+    back_since: Option<Instant>,
+    /// How long it took from then until all reported one state.
+    back: Option<Duration>,
+}
+
 /// Payments that have no answer after this long count as missed.
 const GIVE_UP_AFTER: Duration = Duration::from_secs(60);
 /// So long the replicas may take to come to one state at the end.
@@ -169,19 +184,23 @@ impl LoadPlan {
         say("measuring one signature check and one fdatasync");
         let ceiling = Ceiling::measure(&self.folder, self.replicas)?;
         say("signing payments");
+        let first = processes::free_ports(replace::ports(self.replicas))?;
         let client_key = KeyPair::generate();
         let workload = Workload::accounts(self.accounts);
         let testnet = TestnetPlan {
             folder: self.folder.join("cluster"),
             replicas: self.replicas,
-            port: processes::free_ports(self.replicas)?,
-            http_port: None,
+            port: first,
+            http_port: (self.scenario == Scenario::Replace).then(|| first.saturating_add(self.replicas)),
             clients: vec![client_key.public_key()],
             accounts: workload.funded(),
             archive_bytes: self.scenario.archive_bytes(),
             password: None,
         }
         .write()?;
+        if self.scenario == Scenario::Replace {
+            replace::leave_one_web(&testnet)?;
+        }
         let requests = workload.payments(testnet.genesis.chain_id(), self.sequential + self.payments);
 
         say("starting replicas");
@@ -192,6 +211,7 @@ impl LoadPlan {
             ..ClientConfig::new(self.replicas)
         };
         let (replicas, addresses) = (testnet.cluster.replica_set(), testnet.cluster.addresses());
+        let client_public = client_key.public_key();
         let options = ClientOptions::new(testnet.genesis.chain_id(), replicas, addresses, client_key);
         let client = Client::start(&ClientOptions { config, ..options })
             .map_err(|error| LoadError::Client(error.to_string()))?;
@@ -203,22 +223,28 @@ impl LoadPlan {
         let before = processes.usage();
         let bar = self.bar(together.len(), "under load");
         let started = Instant::now();
-        let (load, events) = tokio::join!(
-            drive::together(&client, together, self.in_flight, &bar),
-            self.disturb(&client, &mut processes, &bar)
+        // The last ones show that newcomers do their part.
+        let last = if self.scenario == Scenario::Replace { together.len() / 10 } else { 0 };
+        let (meanwhile, afterwards) = together.split_at(together.len() - last);
+        let (mut load, events) = tokio::join!(
+            drive::together(&client, meanwhile, self.in_flight, &bar),
+            self.disturb(&client, &mut processes, &bar, (&testnet, &client_public))
         );
+        load.join(drive::together(&client, afterwards, self.in_flight, &bar).await);
+        let load = load.finish(started);
         let took = started.elapsed();
         bar.finish();
-        let Disturbance { outages, back_since } = events?;
+        let mut events = events?;
         let after = processes.usage();
         say("waiting for one state on all replicas");
         let settled = drive::settle(&client, SETTLE_WITHIN).await?;
-        let back = back_since.map(|since| since.elapsed());
+        events.back = events.back_since.map(|since| since.elapsed());
+        let files = processes.running();
         processes.stop().await?;
         say("checking the chains");
         let acknowledged: Vec<_> =
             sequential.acknowledged.iter().chain(&load.acknowledged).copied().collect();
-        let audit = Audit::of(&testnet, &acknowledged)?;
+        let audit = Audit::of(&files, &acknowledged)?;
         Ok(Report::new(
             self,
             &ceiling,
@@ -227,8 +253,7 @@ impl LoadPlan {
             took,
             &Usage::between(&before, &after),
             settled,
-            &outages,
-            back,
+            &events,
             audit,
         ))
     }
@@ -250,8 +275,9 @@ impl LoadPlan {
         client: &Client,
         processes: &mut Processes,
         done: &ProgressBar,
-    ) -> Result<Disturbance, LoadError> {
-        let mut happened = Disturbance::default();
+        (testnet, client_key): (&Testnet, &PublicKey),
+    ) -> Result<Events, LoadError> {
+        let mut events = Events::default();
         let payments = u64::from(self.payments);
         let last = usize::from(self.replicas.saturating_sub(1));
         match self.scenario {
@@ -285,13 +311,13 @@ impl LoadPlan {
                     }
                     let outage =
                         outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
-                    happened.outages.push(outage);
+                    events.outages.push(outage);
                 }
             }
             Scenario::Away => {
                 processes.kill(last).await?;
                 drive::reaches(done, payments).await;
-                happened.back_since = Some(Instant::now());
+                events.back_since = Some(Instant::now());
                 processes.restart(last).await?;
             }
             Scenario::LoseDisk => {
@@ -299,11 +325,15 @@ impl LoadPlan {
                 processes.kill(last).await?;
                 processes.delete_data(last)?;
                 drive::reaches(done, payments / 3 * 2).await;
-                happened.back_since = Some(Instant::now());
+                events.back_since = Some(Instant::now());
                 processes.restart(last).await?;
             }
+            Scenario::Replace => {
+                drive::reaches(done, payments / 5).await;
+                events.joins = replace::replace(testnet, client_key, client, processes).await?;
+            }
         }
-        Ok(happened)
+        Ok(events)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The web on top of one replica: read model, members, custody, gateway, pages.
 
+mod membership;
 mod network;
 
 use std::{
@@ -26,7 +27,7 @@ use tokio::{
 };
 use wallet::{Custody, CustodyError, MasterKey};
 
-pub use self::network::ClusterStatus;
+pub use self::{membership::Membership, network::ClusterStatus};
 use crate::{
     accounts_db::{AccountsDb, AccountsError, KeyKeeping, Member, Password},
     blobs::{BlobError, BlobStore},
@@ -49,10 +50,10 @@ const TIDY_EVERY: Duration = Duration::from_secs(300);
 pub struct MarketPlan<'a> {
     /// The first block.
     pub genesis: &'a Genesis,
-    /// The replicas, and where they listen.
-    pub replicas: pbft_core::config::ReplicaSet,
-    /// Where they listen, by id.
-    pub addresses: Vec<SocketAddr>,
+    /// The replicas.
+    pub members: Membership,
+    /// Where the first ones listened, by id.
+    pub first_addresses: Vec<SocketAddr>,
     /// The key that the gateway shows to the replicas.
     pub client_key: KeyPair,
     /// The ledger of the replica nearby.
@@ -88,6 +89,7 @@ pub struct Market {
     web: JoinHandle<std::io::Result<()>>,
     projector: JoinHandle<Result<(), ProjectorError>>,
     tidier: JoinHandle<()>,
+    leader: JoinHandle<()>,
 }
 
 /// Why a market does not start.
@@ -132,13 +134,15 @@ impl MarketPlan<'_> {
             enrol(&accounts, &custody, official).await?;
         }
         let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
-        let config =
-            ClientConfig { give_up_after: GIVE_UP_AFTER, ..ClientConfig::new(self.replicas.count()) };
-        let replicas = Arc::new(self.replicas.clone());
-        let options = ClientOptions::new(chain.id, self.replicas, self.addresses.clone(), self.client_key);
+        let members = self.members;
+        let first = members.first();
+        let config = ClientConfig { give_up_after: GIVE_UP_AFTER, ..ClientConfig::new(first.count()) };
+        let options = ClientOptions::new(chain.id, first, self.first_addresses, self.client_key);
         let client = Client::start(&ClientOptions { config, ..options })?;
+        let leader = tokio::spawn(members.clone().lead(client.clone()));
+        let network = ClusterStatus::new(client.clone(), chain.id, members.clone(), self.ledger.clone());
         let gateway = Gateway::new(GatewayParts {
-            submitter: Arc::new(client.clone()),
+            submitter: Arc::new(client),
             view: self.ledger.clone(),
             model: read.clone(),
             accounts: accounts.clone(),
@@ -146,9 +150,9 @@ impl MarketPlan<'_> {
             options: GatewayOptions::default(),
         });
         let projector = tokio::spawn(Projector::new(self.ledger, read.clone()).run());
-        let (members, enrolling) = (accounts.clone(), gateway.clone());
+        let (kept, enrolling) = (accounts.clone(), gateway.clone());
         let tidier = tokio::spawn(async move {
-            tokio::join!(tidy(members), enrolling.look_after_enrolments());
+            tokio::join!(tidy(kept), enrolling.look_after_enrolments());
         });
         let registry = Mutex::new(registry);
         let metrics = move || {
@@ -163,10 +167,11 @@ impl MarketPlan<'_> {
             read,
             accounts,
             blobs,
-            network: Arc::new(ClusterStatus::new(client, chain.id, self.addresses)),
+            network: Arc::new(network),
             metrics: Arc::new(metrics),
             chain,
-            replicas,
+            genesis: Arc::new(self.genesis.clone()),
+            members,
             options: self.http,
             shared: Shared::new(&self.http),
         };
@@ -177,7 +182,7 @@ impl MarketPlan<'_> {
             let _ = stopped.await;
         };
         let web = tokio::spawn(serve(listener, state.clone(), stopped));
-        Ok(Market { state, address, stop: Some(stop), web, projector, tidier })
+        Ok(Market { state, address, stop: Some(stop), web, projector, tidier, leader })
     }
 }
 
@@ -203,6 +208,7 @@ impl Market {
         }
         self.projector.abort();
         self.tidier.abort();
+        self.leader.abort();
         // Until they are gone they hold connections.
         if !self.projector.is_finished() {
             let _ = self.projector.await;

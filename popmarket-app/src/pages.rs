@@ -9,6 +9,7 @@ mod locale;
 mod market;
 mod members;
 mod money;
+mod network;
 mod trades;
 mod ui;
 mod words;
@@ -56,7 +57,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/blocks", get(explorer::blocks))
         .route("/blocks/{id}", get(explorer::block))
         .route("/transactions/{id}", get(explorer::transaction))
-        .route("/network", get(explorer::network))
+        .route("/network", get(network::show))
+        .route("/network/replicas", post(network::propose))
+        .route("/network/replicas/changes/{id}/approve", post(network::approve))
+        .route("/network/replicas/changes/{id}/reject", post(network::reject))
 }
 
 /// The language that a visitor chooses with `?lang=`.

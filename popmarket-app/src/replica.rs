@@ -7,13 +7,17 @@ use std::{
 };
 
 use ledger::Genesis;
-use pbft_core::{ReplicaId, error::ConfigError};
+use pbft_core::{ReplicaId, error::ConfigError, message::Handover};
 use pbft_crypto::KeyPair;
-use pbft_node::{Application, Node, NodeConfig, StartError, metrics::Metrics, recorder::RecordOptions};
+use pbft_node::{
+    Application, Node, NodeConfig, StartError, metrics::Metrics, node::AddressBook, recorder::RecordOptions,
+};
 use thiserror::Error;
+use tokio::sync::watch;
 
 use crate::{
     config::ClusterFile,
+    directory::Directory,
     service::{LedgerAdmission, LedgerService, LedgerView},
     store::{StoreError, StoreOptions},
 };
@@ -26,10 +30,14 @@ pub struct ReplicaPlan<'a> {
     pub key: Arc<KeyPair>,
     /// Its cluster.
     pub cluster: &'a ClusterFile,
-    /// Where the replicas listen, by id: those of the cluster's file, but for clusters within one process.
+    /// Where the first replicas listen, by id: as the cluster's file says, but for clusters within one process.
     pub addresses: Vec<SocketAddr>,
+    /// Where they and later ones are, once the ledger is read.
+    pub directory: Directory,
     /// The first block.
     pub genesis: &'a Genesis,
+    /// What it was told about later replicas.
+    pub handovers: Vec<Handover>,
     /// Where log and ledger are kept.
     pub data: PathBuf,
     /// How many threads check signatures.
@@ -50,6 +58,8 @@ pub struct Replica {
     pub node: Node,
     /// Its ledger, to look at.
     pub ledger: LedgerView,
+    /// Where the replicas are, now and whenever that changes.
+    pub addresses: watch::Receiver<AddressBook>,
 }
 
 /// Why a replica does not start.
@@ -67,7 +77,7 @@ pub enum ReplicaError {
 }
 
 impl ReplicaPlan<'_> {
-    /// Opens log and ledger, and joins the cluster.
+    /// Opens log and ledger, and takes part in the cluster. Runs on the current tokio runtime.
     ///
     /// # Errors
     /// If something that it needs cannot be used.
@@ -76,6 +86,7 @@ impl ReplicaPlan<'_> {
         let service = LedgerService::open(&self.data.join("ledger"), self.genesis, &StoreOptions::default())?;
         let protocol = self.cluster.protocol(chain_id)?;
         let mut config = NodeConfig::new(self.id, protocol, self.addresses, log_folder(&self.data));
+        config.handovers = self.handovers;
         config.clients.clone_from(&self.cluster.clients);
         config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
         config.record = self.record.map(RecordOptions::new);
@@ -87,6 +98,8 @@ impl ReplicaPlan<'_> {
             failure: Arc::new(move || failed.failure()),
         };
         let node = Node::start(config, &self.key, listener, application, metrics)?;
-        Ok(Replica { node, ledger })
+        let addresses = node.addresses().subscribe();
+        tokio::spawn(self.directory.keep(ledger.clone(), node.addresses()));
+        Ok(Replica { node, ledger, addresses })
     }
 }

@@ -147,8 +147,10 @@ impl TestnetPlan {
         let path = folder.join("node.toml");
         let file = NodeFile {
             replica: index,
+            listen: None,
             cluster: "../cluster.toml".into(),
             genesis: "../genesis.json".into(),
+            introduction: None,
             key: "replica.key".into(),
             data: DATA.into(),
             http: self.http_port.map(|port| loopback(port, index)),

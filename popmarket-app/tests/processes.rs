@@ -40,7 +40,7 @@ fn plan(folder: &Path, scenario: Scenario, payments: u32) -> LoadPlan {
         payments,
         sequential: 5,
         accounts: 100,
-        in_flight: 500,
+        in_flight: if scenario == Scenario::Replace { 50 } else { 500 },
         scenario,
         kills: 2,
         in_a_row: 1,
@@ -137,4 +137,17 @@ async fn a_replica_that_was_away_for_too_long_gets_the_rest_of_the_ledger_from_t
     let mut ledger = ledger_of(folder.path(), 3);
     let last = ledger.applied();
     ledger.restore(last, None).unwrap();
+}
+
+/// Two of seven are gone for good; `popmarket join` brings two others, and all go on from one state.
+#[tokio::test(flavor = "multi_thread")]
+async fn two_replicas_killed_under_load_are_replaced_by_two_that_join() {
+    let report = run_with(7, 1, Scenario::Replace, 6_000).await;
+    check(&report, 6_000);
+    println!(
+        "from the approval to the vote: {:?} s; load {:.1} s",
+        report.joins_seconds, report.load.seconds
+    );
+    assert_eq!(report.joins_seconds.len(), 2);
+    assert_eq!(report.usage.len(), 7);
 }

@@ -4,8 +4,8 @@ use ledger::{BlockHeader, TxId, merkle::Step};
 use pbft_crypto::{Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
-/// Larger receipts are not read: the largest transaction, and far more replicas than there can be.
-pub const MAX_RECEIPT_BYTES: usize = 1 << 20;
+/// Larger receipts are not read: the largest transaction, and hundreds of changes of a few replicas.
+pub const MAX_RECEIPT_BYTES: usize = 4 << 20;
 
 /// The only form so far.
 pub(crate) const FORMAT: &str = "popmarket-receipt-v1";
@@ -18,8 +18,11 @@ pub struct TransactionReceipt {
     pub format: String,
     /// The chain: what the replicas sign for this one cannot be used for another.
     pub chain_id: Digest,
-    /// The keys of the replicas, by id. Whoever checks a receipt knows their hash from elsewhere.
+    /// The keys of the first replicas, by id. Whoever checks a receipt knows their hash from elsewhere.
     pub replicas: Vec<PublicKey>,
+    /// How these handed over, set by set, to those that have signed for the block; left out if they are the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub handovers: Vec<HandoverProof>,
     /// The header of the block.
     pub header: BlockHeader,
     /// What names the transaction.
@@ -36,7 +39,17 @@ pub struct TransactionReceipt {
     pub signatures: Vec<ReplicaSignature>,
 }
 
-/// One replica's word for the block.
+/// One set of replicas says which set follows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HandoverProof {
+    /// The canonical bytes of what is certified at the last checkpoint of the set, in which the next set stands.
+    pub summary: String,
+    /// The signatures of just a quorum of the set for that checkpoint, ascending by replica.
+    pub signatures: Vec<ReplicaSignature>,
+}
+
+/// One replica's word for the block, or for a checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReplicaSignature {

@@ -6,6 +6,9 @@
 //! outcome     --Merkle path--> receipts_root --> header --hash--> f + 1 replicas have signed (number, hash)
 //! ```
 //!
+//! Replicas come and go. A receipt for a block that later ones decided has the handovers that lead to them, each signed by a
+//! quorum of the set before, so that the first set is still all that has to be known.
+//!
 //! At most `f` replicas are faulty, so one of `f + 1` is correct, and has executed the batch to exactly this block.
 //!
 //! # One form
@@ -17,6 +20,6 @@ mod build;
 mod form;
 mod verify;
 
-pub use build::BuildError;
-pub use form::{MAX_RECEIPT_BYTES, ReplicaSignature, TransactionReceipt};
+pub use build::{BuildError, Lineage};
+pub use form::{HandoverProof, MAX_RECEIPT_BYTES, ReplicaSignature, TransactionReceipt};
 pub use verify::{InvalidReceipt, Proven, Trusted, verify};

@@ -1,18 +1,26 @@
 //! Checking receipts: pure, without any I/O.
 
 use ledger::{BlockHeader, Cause, DecodeError, Outcome, Receipt, Transaction, merkle::climb};
-use pbft_core::{Config, ReplicaId, Seq, certificate::Certificate, config::ReplicaSet, message::Attestation};
+use pbft_core::{
+    Config, ReplicaId, Seq, ValidConfig,
+    certificate::Certificate,
+    config::ReplicaSet,
+    crypto::SignatureCheck,
+    message::{Attestation, Checkpoint, Handover, StateSummary},
+    verify::succession,
+    wire,
+};
 use pbft_crypto::{Digest, Signature};
 use thiserror::Error;
 
-use crate::{MAX_RECEIPT_BYTES, TransactionReceipt, form::FORMAT};
+use crate::{HandoverProof, MAX_RECEIPT_BYTES, ReplicaSignature, TransactionReceipt, form::FORMAT};
 
 /// What is known of the chain from elsewhere: its genesis has both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Trusted {
     /// The chain.
     pub chain_id: Digest,
-    /// The digest of its replica set.
+    /// The digest of its first replica set.
     pub replica_set_hash: Digest,
 }
 
@@ -27,6 +35,8 @@ pub struct Proven {
     pub header: BlockHeader,
     /// The replicas that have signed for the block.
     pub signers: Vec<ReplicaId>,
+    /// How often the replicas had changed by then.
+    pub epoch: u64,
 }
 
 /// Why a receipt shows nothing.
@@ -50,6 +60,9 @@ pub enum InvalidReceipt {
     /// Not the replicas of the trusted chain.
     #[error("the replicas are not those of the chain")]
     OtherReplicas,
+    /// A set of replicas does not follow from the one before.
+    #[error("change {0} of the replicas does not follow from the replicas before")]
+    WrongHandover(usize),
     /// Part of it cannot be read.
     #[error("the {what} cannot be read: {why}")]
     Unreadable {
@@ -84,11 +97,11 @@ pub enum InvalidReceipt {
 /// The first thing that is wrong with it.
 pub fn verify(bytes: &[u8], trusted: &Trusted) -> Result<Proven, InvalidReceipt> {
     let receipt = parse(bytes)?;
-    let replicas = check_chain(&receipt, trusted)?;
+    let config = check_chain(&receipt, trusted)?;
     let transaction = check_transaction(&receipt)?;
     let outcome = check_outcome(&receipt)?;
-    let signers = check_signatures(&receipt, replicas)?;
-    Ok(Proven { transaction, outcome, header: receipt.header, signers })
+    let signers = check_signatures(&receipt, &config)?;
+    Ok(Proven { transaction, outcome, header: receipt.header, signers, epoch: config.epoch().value() })
 }
 
 fn parse(bytes: &[u8]) -> Result<TransactionReceipt, InvalidReceipt> {
@@ -103,14 +116,51 @@ fn parse(bytes: &[u8]) -> Result<TransactionReceipt, InvalidReceipt> {
     if receipt.encode() == bytes { Ok(receipt) } else { Err(InvalidReceipt::NotCanonical) }
 }
 
-fn check_chain(receipt: &TransactionReceipt, trusted: &Trusted) -> Result<ReplicaSet, InvalidReceipt> {
+/// The replicas that decided on the block: the first ones, or those that they lead to.
+fn check_chain(receipt: &TransactionReceipt, trusted: &Trusted) -> Result<ValidConfig, InvalidReceipt> {
     if receipt.chain_id != trusted.chain_id {
         return Err(InvalidReceipt::OtherChain);
     }
     let replicas = ReplicaSet::new(receipt.replicas.clone());
-    let hash = replicas.digest();
-    let known = hash == trusted.replica_set_hash && hash == receipt.header.replica_set_hash;
-    if known { Ok(replicas) } else { Err(InvalidReceipt::OtherReplicas) }
+    if replicas.digest() != trusted.replica_set_hash {
+        return Err(InvalidReceipt::OtherReplicas);
+    }
+    let config = Config::new(receipt.chain_id, replicas).validate();
+    let mut config = config.map_err(|_| InvalidReceipt::OtherReplicas)?;
+    let decides = Seq::new(receipt.header.seq);
+    for (proof, number) in receipt.handovers.iter().zip(1..) {
+        let next = check_handover(&config, proof, number)?;
+        if next.after() <= config.after() || next.after() >= decides {
+            return Err(InvalidReceipt::WrongHandover(number));
+        }
+        config = next;
+    }
+    let known = config.replicas.digest() == receipt.header.replica_set_hash;
+    if known { Ok(config) } else { Err(InvalidReceipt::OtherReplicas) }
+}
+
+fn check_handover(
+    config: &ValidConfig,
+    proof: &HandoverProof,
+    number: usize,
+) -> Result<ValidConfig, InvalidReceipt> {
+    let wrong = || InvalidReceipt::WrongHandover(number);
+    let bytes = from_hex("handover", &proof.summary)?;
+    let summary: StateSummary = wire::decode(&bytes)
+        .map_err(|why| InvalidReceipt::Unreadable { what: "handover", why: why.to_string() })?;
+    if wire::encode(&summary).ok() != Some(bytes) {
+        return Err(InvalidReceipt::NotCanonical);
+    }
+    let needed = config.sizes().quorum();
+    if proof.signatures.len() != needed {
+        return Err(InvalidReceipt::TooFewSigners { needed });
+    }
+    let statement = Checkpoint { seq: summary.seq, digest: summary.digest() };
+    let certificate = Certificate { statement, signatures: read_signatures(&proof.signatures)? };
+    let handover = Handover { certificate, summary };
+    let (next, checks) = succession(config, &handover).map_err(|_| wrong())?;
+    check_all(&handover.certificate.signatures, checks)?;
+    Ok(next)
 }
 
 fn check_transaction(receipt: &TransactionReceipt) -> Result<Transaction, InvalidReceipt> {
@@ -146,29 +196,37 @@ fn check_outcome(receipt: &TransactionReceipt) -> Result<Outcome, InvalidReceipt
 
 fn check_signatures(
     receipt: &TransactionReceipt,
-    replicas: ReplicaSet,
+    config: &ValidConfig,
 ) -> Result<Vec<ReplicaId>, InvalidReceipt> {
-    let needed = replicas.sizes().weak();
+    let needed = config.sizes().weak();
     let statement = Attestation { seq: Seq::new(receipt.header.seq), digest: receipt.header.hash() };
-    let signatures = receipt.signatures.iter().map(|signed| {
+    let certificate = Certificate { statement, signatures: read_signatures(&receipt.signatures)? };
+    let checks = certificate.signature_checks(config, needed);
+    let checks = checks.ok_or(InvalidReceipt::TooFewSigners { needed })?;
+    check_all(&certificate.signatures, checks)?;
+    Ok(certificate.signatures.into_iter().map(|(signer, _)| signer).collect())
+}
+
+fn read_signatures(signatures: &[ReplicaSignature]) -> Result<Vec<(ReplicaId, Signature)>, InvalidReceipt> {
+    let read = |signed: &ReplicaSignature| {
         let bytes = from_hex("signature", &signed.signature)?;
         let (r, s) = bytes.split_first_chunk::<32>().ok_or_else(short)?;
         let s = s.try_into().map_err(|_| short())?;
         Ok((ReplicaId::new(signed.replica), Signature::from_r_and_s(r, s)))
-    });
-    let signatures = signatures.collect::<Result<Vec<_>, InvalidReceipt>>()?;
-    let signers: Vec<_> = signatures.iter().map(|(signer, _)| *signer).collect();
-    let certificate = Certificate { statement, signatures };
-    // The first epoch's: see docs/adr/0008-receipts.md.
-    let config = Config::new(receipt.chain_id, replicas).validate();
-    let config = config.map_err(|_| InvalidReceipt::OtherReplicas)?;
-    let checks = certificate.signature_checks(&config, needed);
-    let checks = checks.ok_or(InvalidReceipt::TooFewSigners { needed })?;
-    for (signer, check) in signers.iter().zip(checks) {
+    };
+    signatures.iter().map(read).collect()
+}
+
+/// `checks` are those of the signatures, in their order.
+fn check_all(
+    signatures: &[(ReplicaId, Signature)],
+    checks: Vec<SignatureCheck>,
+) -> Result<(), InvalidReceipt> {
+    for ((signer, _), check) in signatures.iter().zip(checks) {
         pbft_crypto::verify(&check.key, &check.digest, &check.signature)
             .map_err(|_| InvalidReceipt::BadSignature(*signer))?;
     }
-    Ok(signers)
+    Ok(())
 }
 
 fn short() -> InvalidReceipt {

@@ -79,6 +79,12 @@ impl Replica {
         &self.reconfiguration.roster
     }
 
+    /// RE-4: the proof for each epoch past the first, oldest first.
+    #[must_use]
+    pub fn handovers(&self) -> &[Handover] {
+        &self.reconfiguration.handovers
+    }
+
     /// The change of replicas that was ordered and has not taken effect.
     #[must_use]
     pub const fn next_change(&self) -> Option<&Change> {

@@ -4,6 +4,7 @@ use super::{Checks, InvalidMessage, Verifier, all_distinct};
 use crate::{
     certificate::Certificate,
     config::ValidConfig,
+    crypto::SignatureCheck,
     ids::{Seq, View},
     message::{Attestation, Batch, CommittedBatch, Handover, Message, Prepare, Proposal, Signed, Statement},
 };
@@ -111,13 +112,8 @@ impl Verifier {
     /// RE-4: the replicas that were known certified who follows them.
     fn check_handover(&self, handover: &Handover) -> Form {
         let config = self.roster.of(handover.epoch()).ok_or(InvalidMessage::UnknownEpoch)?;
-        let change = handover.change().ok_or(InvalidMessage::WrongHandover)?;
-        if handover.summary.membership.replicas != config.replicas.digest()
-            || config.succeeded_by(change.replicas.clone(), change.after).is_err()
-        {
-            return Err(InvalidMessage::WrongHandover);
-        }
-        check_signers(config, &handover.certificate, config.sizes().quorum())
+        let (_, signatures) = succession(config, handover)?;
+        Ok(Checks { signatures })
     }
 
     /// AT-2: a weak quorum is enough for a result.
@@ -128,6 +124,25 @@ impl Verifier {
         let config = self.roster.at(certificate.statement.seq);
         check_signers(config, certificate, config.sizes().weak())
     }
+}
+
+/// RE-4: who follows the replicas of `config` by this handover, if all these signatures are valid.
+///
+/// # Errors
+/// If it cannot be one of theirs, whatever the signatures.
+pub fn succession(
+    config: &ValidConfig,
+    handover: &Handover,
+) -> Result<(ValidConfig, Vec<SignatureCheck>), InvalidMessage> {
+    if handover.epoch() != config.epoch() {
+        return Err(InvalidMessage::UnknownEpoch);
+    }
+    let of_these = handover.summary.membership.replicas == config.replicas.digest();
+    let change = handover.change().filter(|_| of_these).ok_or(InvalidMessage::WrongHandover)?;
+    let next = config.succeeded_by(change.replicas.clone(), change.after);
+    let next = next.map_err(|_| InvalidMessage::WrongHandover)?;
+    let checks = check_signers(config, &handover.certificate, config.sizes().quorum())?;
+    Ok((next, checks.signatures))
 }
 
 /// So many members signed it.

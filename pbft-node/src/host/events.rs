@@ -86,8 +86,8 @@ pub(crate) enum Internal {
 #[derive(Debug)]
 pub(crate) struct External {
     pub(crate) input: Input,
-    /// Its sender's share of memory, taken until the replica has seen the input.
-    pub(crate) _quota: Arc<Quota>,
+    /// Its sender's share of memory, taken until the replica has seen the input; nobody's, if the host has brought it.
+    pub(crate) _quota: Option<Arc<Quota>>,
 }
 
 /// To the log.

@@ -10,6 +10,7 @@ use pbft_core::{
     Effect, Input, Now, Replica, UnixMillis,
     effect::TransferEvent,
     evidence::Evidence,
+    message::Handover,
     network::Network,
     recording::RecordedInput,
     replica::{Progress, WaitsFor},
@@ -52,6 +53,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) failure: watch::Sender<Option<Failure>>,
     pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
     pub(crate) roster: watch::Sender<Arc<Roster>>,
+    pub(crate) handovers: watch::Sender<Arc<[Handover]>>,
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
@@ -200,6 +202,8 @@ impl ReplicaThread {
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),
             Effect::Reconfigured(roster) => {
+                // First, so that whoever sees the epoch finds its proof.
+                self.handovers.send_replace(self.replica.handovers().into());
                 self.roster.send_replace(roster);
             }
             Effect::CheckpointTooLarge { seq, bytes, limit } => {

@@ -140,7 +140,7 @@ impl VerifyThread {
 
     /// Waits while the replica is busy.
     fn hand_on(&self, input: Input, quota: Arc<Quota>) -> Result<(), Stopped> {
-        self.inputs.send(External { input, _quota: quota }).map_err(|_| Stopped)
+        self.inputs.send(External { input, _quota: Some(quota) }).map_err(|_| Stopped)
     }
 
     fn report(&self, connection: ConnectionId) {

@@ -3,7 +3,7 @@
 use core::time::Duration;
 use std::{io, net::SocketAddr};
 
-use pbft_core::{ReplicaId, config::ReplicaSet, wire::MAX_ENCODED_BYTES};
+use pbft_core::{ReplicaId, config::ReplicaSet, roster::Roster, wire::MAX_ENCODED_BYTES};
 use pbft_crypto::{Digest, PublicKey};
 use thiserror::Error;
 
@@ -39,6 +39,16 @@ impl TransportConfig {
             clients: node.clients.clone(),
             limits: TransportLimits::default(),
         }
+    }
+
+    /// RE-3: a replica may have another key than it had in the first set, since an epoch that its log knows.
+    pub(crate) fn with_later_key(mut self, roster: &Roster, key: &PublicKey) -> Self {
+        if roster.configs().any(|config| config.replicas.key(self.id) == Some(key)) {
+            let members = self.replicas.members().iter().copied();
+            let own = |(id, first)| (id, if id == self.id { *key } else { first });
+            self.replicas = ReplicaSet::of(members.map(own));
+        }
+        self
     }
 
     pub(crate) fn check(&self, key: &PublicKey) -> Result<(), TransportError> {

@@ -15,9 +15,10 @@ use prometheus_client::registry::Registry;
 use super::{CommandError, serve, start_logging, web::WebArgs};
 use crate::{
     config::LoadedNode,
+    directory::Directory,
     http::HttpOptions,
     load::READY,
-    market::{Market, MarketPlan},
+    market::{Market, MarketPlan, Membership},
     replica::{Replica, ReplicaPlan},
 };
 
@@ -40,22 +41,23 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     args.web.apply(&mut loaded);
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let addresses = loaded.cluster.addresses();
-    let address = addresses.get(loaded.id.index()).copied();
-    let address = address.ok_or_else(|| CommandError::Usage("the replica has no address".into()))?;
-    let replica = start_replica(&loaded, addresses.clone(), listen(address)?, &metrics, args.record)?;
+    let listener = listen(loaded.listen)?;
+    let replica = start_replica(&loaded, None, listener, &metrics, args.record)?;
     let market = match loaded.http {
         None => None,
-        Some(http) => Some(start_market(&mut loaded, addresses, &replica, listen(http)?, registry).await?),
+        Some(http) => Some(start_market(&mut loaded, &replica, listen(http)?, registry).await?),
     };
+    say_ready(&loaded, market.as_ref());
+    serve(vec![replica], market).await
+}
+
+/// What whoever started this process may be waiting for.
+pub(super) fn say_ready(loaded: &LoadedNode, market: Option<&Market>) {
     println!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
-    if let Some(market) = &market {
+    if let Some(market) = market {
         println!("web: http://{}", market.address);
     }
-    // Whoever started this process may be waiting for the line.
     let _ = std::io::stdout().flush();
-
-    serve(vec![replica], market).await
 }
 
 /// Takes an address, or says in words why it cannot be had.
@@ -64,20 +66,24 @@ pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
         .map_err(|error| CommandError::Usage(format!("cannot listen on {address}: {error}")))
 }
 
-/// Starts the replica that a node's file describes, with its peers at `addresses`.
+/// Starts the replica that a node's file describes; `here` are the addresses of all, if they share this process.
 pub(super) fn start_replica(
     loaded: &LoadedNode,
-    addresses: Vec<SocketAddr>,
+    here: Option<&[SocketAddr]>,
     listener: TcpListener,
     metrics: &Metrics,
     record: Option<PathBuf>,
 ) -> Result<Replica, CommandError> {
+    let directory = Directory::new(&loaded.cluster, &loaded.genesis).told(&loaded.introduction);
+    let handovers = loaded.introduction.handovers().map_err(CommandError::Usage)?;
     let plan = ReplicaPlan {
         id: loaded.id,
         key: Arc::clone(&loaded.key),
         cluster: &loaded.cluster,
-        addresses,
+        addresses: here.map_or_else(|| loaded.cluster.addresses(), Into::into),
+        directory: directory.here(here.unwrap_or_default()),
         genesis: &loaded.genesis,
+        handovers,
         data: loaded.data.clone(),
         verify_threads: None,
         record,
@@ -88,7 +94,6 @@ pub(super) fn start_replica(
 /// Starts the web on top of a replica. The gateway shows the replica's own key to the cluster.
 pub(super) async fn start_market(
     loaded: &mut LoadedNode,
-    addresses: Vec<SocketAddr>,
     replica: &Replica,
     listener: TcpListener,
     registry: Registry,
@@ -101,8 +106,8 @@ pub(super) async fn start_market(
         KeyPair::from_secret_bytes(&loaded.key.secret_bytes()).map_err(|error| failed(&error))?;
     let plan = MarketPlan {
         genesis: &loaded.genesis,
-        replicas: loaded.cluster.replica_set(),
-        addresses,
+        members: Membership::of(replica),
+        first_addresses: replica.node.config().addresses.clone(),
         client_key,
         ledger: replica.ledger.clone(),
         data: &loaded.data.join("web"),

@@ -154,12 +154,12 @@ async fn start(nodes: &mut [LoadedNode], web: TcpListener) -> Result<(Vec<Replic
     let metrics = Metrics::register(&mut registry);
     let mut replicas = Vec::new();
     for (node, listener) in nodes.iter().zip(listeners) {
-        replicas.push(start_replica(node, addresses.clone(), listener, &metrics, None)?);
+        replicas.push(start_replica(node, Some(&addresses), listener, &metrics, None)?);
     }
     let (Some(first), Some(replica)) = (nodes.first_mut(), replicas.first()) else {
         return Err(CommandError::Usage("the cluster has no replicas".into()));
     };
-    let market = start_market(first, addresses, replica, web, registry).await?;
+    let market = start_market(first, replica, web, registry).await?;
     Ok((replicas, market))
 }
 

@@ -61,6 +61,7 @@ fn as_json(proven: &Proven) -> serde_json::Value {
         "hash": proven.header.hash(),
         "time": rfc3339(proven.header.time),
         "signers": proven.signers,
+        "epoch": proven.epoch,
     })
 }
 
@@ -76,4 +77,7 @@ fn print(proven: &Proven) {
     println!("  block        {}, {}", proven.header.height, proven.header.hash());
     println!("  time         {}", rfc3339(proven.header.time));
     println!("  signed by    replicas {}", signers.join(", "));
+    if proven.epoch > 0 {
+        println!("  led to them  {} changes of the replicas, each certified by those before", proven.epoch);
+    }
 }

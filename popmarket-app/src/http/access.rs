@@ -79,9 +79,12 @@ rules! {
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
+    Anyone Read     GET    "/v1/network/genesis";
+    Anyone Read     GET    "/v1/network/handovers";
     Anyone Read     GET    "/v1/network/replicas";
     Admin  Write    POST   "/v1/network/replicas";
     Admin  Write    DELETE "/v1/network/replicas/{id}";
+    Anyone Read     GET    "/v1/network/replicas/changes";
     Anyone Read     GET    "/v1/network/replicas/changes/{id}";
     Admin  Write    POST   "/v1/network/replicas/changes/{id}/approve";
     Admin  Write    POST   "/v1/network/replicas/changes/{id}/reject";
@@ -120,6 +123,9 @@ rules! {
     Anyone Read     GET    "/blocks/{id}";
     Anyone Read     GET    "/transactions/{id}";
     Anyone Read     GET    "/network";
+    Admin  Write    POST   "/network/replicas";
+    Admin  Write    POST   "/network/replicas/changes/{id}/approve";
+    Admin  Write    POST   "/network/replicas/changes/{id}/reject";
 }
 
 /// The rule for a route. A HEAD request is a GET request without its body.

@@ -29,10 +29,14 @@ pub use explorer::{
 };
 pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
-pub use network::{EvidenceList, EvidenceView, NetworkReport, ReplicaReport, ReplicaStatus};
+pub use network::{
+    EvidenceList, EvidenceView, HandoverList, HandoverView, NetworkReport, ReplicaReport, ReplicaStatus,
+};
 pub use payment::{NewPayment, PaymentView};
 pub use privacy::{Viewer, sees_all};
-pub use replica::{AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeView};
+pub use replica::{
+    AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
+};
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
 

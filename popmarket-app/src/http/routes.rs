@@ -28,7 +28,7 @@ pub(crate) use listings::purchase;
 pub(crate) use members::{Who, enrol};
 pub(crate) use network::evidence_from;
 pub(crate) use receipts::certificate_of;
-pub(crate) use replicas::address_book;
+pub(crate) use replicas::{address_book, changes_from};
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::details as trade_details;
 pub(crate) use wallets::wallet;
@@ -68,8 +68,11 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(transactions::show))
         .routes(routes!(receipts::show))
         .routes(routes!(network::show))
+        .routes(routes!(network::genesis))
+        .routes(routes!(network::handovers))
         .routes(routes!(replicas::list, replicas::propose))
         .routes(routes!(replicas::remove))
+        .routes(routes!(replicas::changes))
         .routes(routes!(replicas::change))
         .routes(routes!(replicas::approve))
         .routes(routes!(replicas::reject))

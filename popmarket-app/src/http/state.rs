@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
-use ledger::{BasisPoints, UnixMillis};
-use pbft_core::config::ReplicaSet;
+use ledger::{BasisPoints, Genesis, UnixMillis};
 use pbft_crypto::Digest;
 use tokio::sync::{Semaphore, watch};
 
@@ -16,6 +15,7 @@ use super::rate_limit::{RateLimiter, Rates};
 use crate::accounts_db::AccountsDb;
 use crate::blobs::BlobStore;
 use crate::gateway::Gateway;
+use crate::market::Membership;
 use crate::read_model::ReadModel;
 
 /// What the routes work with. Clones share it.
@@ -35,8 +35,10 @@ pub struct AppState {
     pub metrics: Arc<dyn MetricsText>,
     /// The chain that all this is about.
     pub chain: ChainInfo,
+    /// How the chain begins.
+    pub genesis: Arc<Genesis>,
     /// Who the replicas are.
-    pub replicas: Arc<ReplicaSet>,
+    pub members: Membership,
     /// What the operator chose.
     pub options: HttpOptions,
     /// What requests share: counts of them, mostly.

@@ -7,6 +7,7 @@ mod evidence;
 mod headers;
 mod idempotency;
 mod lists;
+mod network_page;
 mod pages;
 mod privacy;
 mod purchase;

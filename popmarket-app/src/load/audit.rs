@@ -1,9 +1,12 @@
 //! What is in the chains when all is over, looked up in the files of the replicas: the last word on what was lost or
 //! done twice.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
 
-use ledger::{Cause, Height};
+use ledger::{Cause, Height, Operation};
 use pbft_core::RequestId;
 use serde::Serialize;
 
@@ -11,7 +14,6 @@ use super::LoadError;
 use crate::{
     config::LoadedNode,
     store::{LedgerStore, StateName, StoreOptions},
-    testnet::Testnet,
 };
 
 /// Blocks are read in portions.
@@ -32,9 +34,9 @@ impl Audit {
     ///
     /// # Errors
     /// If two chains differ, if a payment is missing or there twice, or if money was made or lost.
-    pub(super) fn of(testnet: &Testnet, acknowledged: &[RequestId]) -> Result<Self, LoadError> {
+    pub(super) fn of(node_files: &[PathBuf], acknowledged: &[RequestId]) -> Result<Self, LoadError> {
         let mut first = None;
-        for file in &testnet.node_files {
+        for file in node_files {
             let found = audit_one(file, acknowledged)?;
             if *first.get_or_insert(found) != found {
                 return Err(LoadError::Audit(format!(
@@ -55,8 +57,9 @@ fn audit_one(file: &Path, acknowledged: &[RequestId]) -> Result<(StateName, Audi
     let (store, ledger) = LedgerStore::open(&node.data.join("ledger"), &node.genesis, &options)
         .map_err(|error| wrong(&error))?;
     ledger.check_invariants().map_err(|error| wrong(&error))?;
-    let recorded = recorded_payments(&store).map_err(|error| wrong(&error))?;
-    if let Some((id, times)) = recorded.iter().find(|(_, times)| **times != 1) {
+    let recorded = recorded(&store).map_err(|error| wrong(&error))?;
+    if let Some((id, found)) = recorded.iter().find(|(_, found)| found.times != 1) {
+        let times = found.times;
         return Err(wrong(&format!("payment {} of {} is there {times} times", id.1, hex::encode(id.0))));
     }
     for id in acknowledged {
@@ -66,13 +69,18 @@ fn audit_one(file: &Path, acknowledged: &[RequestId]) -> Result<(StateName, Audi
     }
     let name = StateName::of(&ledger);
     let blocks = name.height.value().saturating_add(1);
-    Ok((name, Audit { blocks, payments: recorded.len() as u64 }))
+    let payments = recorded.values().filter(|found| found.is_payment).count() as u64;
+    Ok((name, Audit { blocks, payments }))
 }
 
-/// How often each payment, by sender and nonce, was carried out.
-fn recorded_payments(
-    store: &LedgerStore,
-) -> Result<BTreeMap<([u8; 32], u64), u32>, crate::store::StoreError> {
+/// How often a transaction was carried out.
+struct Recorded {
+    times: u32,
+    is_payment: bool,
+}
+
+/// How often each transaction, by sender and nonce, was carried out.
+fn recorded(store: &LedgerStore) -> Result<BTreeMap<([u8; 32], u64), Recorded>, crate::store::StoreError> {
     let mut recorded = BTreeMap::new();
     let mut from = Height::new(0);
     loop {
@@ -85,7 +93,9 @@ fn recorded_payments(
                 let Cause::Transaction { index, .. } = receipt.cause else { continue };
                 if let Some(transaction) = block.transactions.get(index as usize) {
                     let body = transaction.body();
-                    *recorded.entry((*body.sender.as_bytes(), body.nonce)).or_insert(0) += 1;
+                    let is_payment = matches!(body.operation, Operation::Payment(_));
+                    let entry = recorded.entry((*body.sender.as_bytes(), body.nonce));
+                    entry.or_insert(Recorded { times: 0, is_payment }).times += 1;
                 }
             }
         }
@@ -131,7 +141,7 @@ mod tests {
         let expected = transactions.filter(|transaction| applied.contains(&transaction.id()));
         let expected: BTreeSet<_> =
             expected.map(|one| (*one.body().sender.as_bytes(), one.body().nonce)).collect();
-        let recorded = recorded_payments(view.store()).unwrap();
+        let recorded = recorded(view.store()).unwrap();
         assert_eq!(recorded.into_keys().collect::<BTreeSet<_>>(), expected);
     }
 }

@@ -48,14 +48,14 @@ impl Driven {
         self.first_error.get_or_insert(why);
     }
 
-    fn join(&mut self, other: Self) {
+    pub(super) fn join(&mut self, other: Self) {
         self.latencies_ms.extend(other.latencies_ms);
         self.acknowledged.extend(other.acknowledged);
         self.missed += other.missed;
         self.first_error = self.first_error.take().or(other.first_error);
     }
 
-    fn finish(mut self, started: Instant) -> Self {
+    pub(super) fn finish(mut self, started: Instant) -> Self {
         self.took = started.elapsed();
         self.latencies_ms.sort_by(f64::total_cmp);
         self

@@ -7,11 +7,12 @@ use std::{
     time::Duration,
 };
 
+use pbft_crypto::PublicKey;
 use rustix::process::{Pid, Signal, kill_process};
 use serde::Serialize;
 use tokio::{
-    io::{AsyncBufReadExt, BufReader},
-    process::{Child, Command},
+    io::{AsyncBufReadExt, BufReader, Lines},
+    process::{Child, ChildStdout, Command},
     time::timeout,
 };
 
@@ -20,9 +21,14 @@ use crate::config::LoadedNode;
 
 /// What a node prints, first thing, when it serves.
 pub const READY: &str = "ready";
+/// What a new replica prints when it votes.
+pub const JOINED: &str = "joined";
+/// What a new replica prints before its public key.
+const KEY: &str = "key";
 
 const START_WITHIN: Duration = Duration::from_secs(20);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
+const JOIN_WITHIN: Duration = Duration::from_secs(120);
 
 /// A cluster of processes.
 #[derive(Debug)]
@@ -35,6 +41,8 @@ pub struct Processes {
 struct Node {
     file: PathBuf,
     child: Option<Child>,
+    /// What a newcomer prints, until it votes.
+    lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
 /// A port such that it and the following ones were free just now.
@@ -59,7 +67,7 @@ impl Processes {
     /// # Errors
     /// If one does not.
     pub async fn start(program: &Path, files: &[PathBuf]) -> Result<Self, LoadError> {
-        let nodes = files.iter().map(|file| Node { file: file.clone(), child: None }).collect();
+        let nodes = files.iter().map(|file| Node { file: file.clone(), child: None, lines: None }).collect();
         let mut processes = Self { program: program.into(), nodes };
         for replica in 0..files.len() {
             processes.restart(replica).await?;
@@ -102,6 +110,56 @@ impl Processes {
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         node.child = Some(child);
         Ok(())
+    }
+
+    /// Starts a new replica in a folder with `popmarket join`, and says which it is here and what its key is.
+    ///
+    /// # Errors
+    /// If it does not show its key in time.
+    pub async fn join(
+        &mut self,
+        folder: &Path,
+        arguments: &[String],
+    ) -> Result<(usize, PublicKey), LoadError> {
+        let index = self.nodes.len();
+        let failed = |why: String| LoadError::Process { replica: as_id(index), why };
+        let mut child = Command::new(&self.program)
+            .arg("join")
+            .args(arguments)
+            .arg("--dir")
+            .arg(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| failed(format!("cannot be started: {error}")))?;
+        let stdout = child.stdout.take().ok_or_else(|| failed("has no output".into()))?;
+        let mut lines = BufReader::new(stdout).lines();
+        let line = timeout(START_WITHIN, line_with(&mut lines, KEY)).await;
+        let line = line.ok().flatten().ok_or_else(|| failed("shows no key".into()))?;
+        let key = line.trim().parse().map_err(|_| failed(format!("shows no key, but {line:?}")))?;
+        self.nodes.push(Node { file: folder.join("node.toml"), child: Some(child), lines: Some(lines) });
+        Ok((index, key))
+    }
+
+    /// Waits until a new replica votes.
+    ///
+    /// # Errors
+    /// If it does not in time.
+    pub async fn joined(&mut self, replica: usize) -> Result<(), LoadError> {
+        let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
+        let lines = self.node(replica)?.lines.take();
+        let mut lines = lines.ok_or_else(|| failed("is no newcomer".into()))?;
+        let joined = timeout(JOIN_WITHIN, line_with(&mut lines, JOINED)).await;
+        joined.ok().flatten().ok_or_else(|| failed(format!("does not vote after {JOIN_WITHIN:?}")))?;
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(())
+    }
+
+    /// The files of those that run.
+    #[must_use]
+    pub fn running(&self) -> Vec<PathBuf> {
+        self.nodes.iter().filter(|node| node.child.is_some()).map(|node| node.file.clone()).collect()
     }
 
     /// Ends one with `kill -9`.
@@ -227,6 +285,16 @@ impl Usage {
         };
         before.iter().zip(after).map(between).collect()
     }
+}
+
+/// What follows `start` in the first line that begins with it.
+async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, start: &str) -> Option<String> {
+    while let Ok(Some(line)) = lines.next_line().await {
+        if let Some(rest) = line.strip_prefix(start) {
+            return Some(rest.to_owned());
+        }
+    }
+    None
 }
 
 fn peak_resident_kib(process: u32) -> Option<u64> {

@@ -4,7 +4,7 @@ use std::{fmt::Write as _, time::Duration};
 
 use serde::Serialize;
 
-use super::{Audit, Ceiling, Latencies, LoadPlan, Scenario, drive::Driven, processes::Usage};
+use super::{Audit, Ceiling, Events, Latencies, LoadPlan, Scenario, drive::Driven, processes::Usage};
 use crate::store::StateName;
 
 /// All figures of one run.
@@ -36,6 +36,8 @@ pub struct Report {
     pub outages_seconds: Vec<f64>,
     /// Seconds from the start of a replica that was away until all reported one state.
     pub back_seconds: Option<f64>,
+    /// Seconds from the approval of each new replica to its vote.
+    pub joins_seconds: Vec<f64>,
     /// That state.
     pub state: StateName,
     /// What the chains hold.
@@ -93,8 +95,7 @@ impl Report {
         took: Duration,
         usage: &[Usage],
         settled: (StateName, Duration),
-        outages: &[Duration],
-        back: Option<Duration>,
+        events: &Events,
         audit: Audit,
     ) -> Self {
         let sequential = Phase::of(sequential, sequential.took);
@@ -111,8 +112,9 @@ impl Report {
             load,
             usage: usage.to_vec(),
             settled_seconds: settled.1.as_secs_f64(),
-            outages_seconds: outages.iter().map(Duration::as_secs_f64).collect(),
-            back_seconds: back.map(|back| back.as_secs_f64()),
+            outages_seconds: events.outages.iter().map(Duration::as_secs_f64).collect(),
+            joins_seconds: events.joins.iter().map(Duration::as_secs_f64).collect(),
+            back_seconds: events.back.map(|back| back.as_secs_f64()),
             state: settled.0,
             audit,
         }
@@ -188,9 +190,13 @@ impl Report {
         ];
         let outages = self.outages_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
         let outages = ("without an answer after each kill", outages.collect::<Vec<_>>().join(", "));
+        let joins = self.joins_seconds.iter().map(|seconds| format!("{seconds:.2} s"));
+        let joins =
+            ("from the approval of each new replica to its vote", joins.collect::<Vec<_>>().join(", "));
         let back =
             self.back_seconds.map(|seconds| ("back where the others are", format!("after {seconds:.2} s")));
-        let rows = rows.into_iter().chain((!outages.1.is_empty()).then_some(outages)).chain(back);
+        let rows = rows.into_iter().chain([outages, joins].into_iter().filter(|(_, all)| !all.is_empty()));
+        let rows = rows.chain(back);
         let mut table = String::from("| what | measured |\n| --- | --- |\n");
         for (what, measured) in rows {
             // Writing to a string cannot fail.

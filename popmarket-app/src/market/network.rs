@@ -3,21 +3,22 @@
 mod shared;
 
 use std::{
-    net::SocketAddr,
+    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use futures_util::{FutureExt, future::BoxFuture};
-use ledger::{Height, UnixMillis};
-use pbft_core::{quorum::QuorumSizes, replica::WaitsFor};
+use ledger::{Height, Ledger, UnixMillis};
+use pbft_core::{ReplicaId, config::ReplicaSet, quorum::QuorumSizes, replica::WaitsFor};
 use pbft_crypto::Digest;
 use pbft_node::{Client, client::Reports, transport::ReplicaReport as NodeReport};
 
 use self::shared::Shared;
+use super::Membership;
 use crate::{
     http::{NetworkReport, NetworkStatus, ReplicaReport, ReplicaStatus},
-    service::Report,
+    service::{LedgerView, Report},
 };
 
 /// A replica may lag by so many blocks and still count as up: they are on their way.
@@ -29,36 +30,40 @@ const FRESH_FOR: Duration = Duration::from_millis(200);
 pub struct ClusterStatus {
     client: Client,
     chain_id: Digest,
-    addresses: Vec<SocketAddr>,
-    /// What each said last, by id.
-    last: Mutex<Vec<Option<ReplicaReport>>>,
+    members: Membership,
+    ledger: LedgerView,
+    /// What each of the present replicas said last.
+    last: Mutex<BTreeMap<ReplicaId, ReplicaReport>>,
     answer: Shared<NetworkReport>,
 }
 
 impl ClusterStatus {
-    /// For the replicas at these addresses.
+    /// For the replicas that decide, whoever they come to be. `client` follows them.
     #[must_use]
-    pub fn new(client: Client, chain_id: Digest, addresses: Vec<SocketAddr>) -> Self {
-        let last = Mutex::new(vec![None; addresses.len()]);
-        Self { client, chain_id, addresses, last, answer: Shared::new(FRESH_FOR) }
+    pub fn new(client: Client, chain_id: Digest, members: Membership, ledger: LedgerView) -> Self {
+        Self { client, chain_id, members, ledger, last: Mutex::default(), answer: Shared::new(FRESH_FOR) }
     }
 
     async fn ask(&self) -> NetworkReport {
         let reports = self.client.reports().await;
-        // A replica that waits for a view which the others do not want says nothing about who is primary.
+        let newest = self.members.roster.borrow().newest().clone();
+        // A replica that waits for a view which the others do not want says nothing about who is primary, nor does one that
+        // has yet to reach the epoch: views count anew there.
         let views = reports
             .values()
             .flatten()
             .map(|report| report.progress)
+            .filter(|progress| progress.executed >= newest.after())
             .map(|progress| (progress.view_active, progress.view.value(), progress.primary.value()));
         let (active, view, primary) = views.max().unwrap_or_default();
-        let replicas = self.remember(&reports);
+        let replicas = self.remember(&newest.replicas, &reports);
         let answering =
             replicas.iter().filter(|replica| replica.status != ReplicaStatus::Unreachable).count();
         let sizes = QuorumSizes::of(u16::try_from(replicas.len()).unwrap_or(u16::MAX));
         NetworkReport {
             chain_id: self.chain_id,
             height: height_of_weak_quorum(&replicas, sizes),
+            epoch: newest.epoch().value(),
             view,
             primary,
             diagnosis: diagnose(&replicas, active.then_some(primary), sizes),
@@ -68,35 +73,38 @@ impl ClusterStatus {
     }
 
     /// What each replica says now, or said last.
-    fn remember(&self, reports: &Reports) -> Vec<ReplicaReport> {
+    fn remember(&self, members: &ReplicaSet, reports: &Reports) -> Vec<ReplicaReport> {
         let tallest = reports.values().flatten().filter_map(state_of).map(|report| report.state.height).max();
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        for ((slot, report), (address, id)) in
-            last.iter_mut().zip(reports.values()).zip(self.addresses.iter().zip(0..))
-        {
-            match report.as_ref().and_then(|report| Some((report, state_of(report)?))) {
+        last.retain(|id, _| members.contains(*id));
+        for id in members.ids() {
+            let address = self.address(id);
+            let report = reports.get(&id).and_then(Option::as_ref);
+            match report.and_then(|report| Some((report, state_of(report)?))) {
                 Some((report, state)) => {
                     let lag = tallest.unwrap_or_default().value().saturating_sub(state.state.height.value());
                     let status = if lag > SLACK { ReplicaStatus::Behind } else { ReplicaStatus::Up };
-                    *slot = Some(ReplicaReport {
-                        id,
-                        address: address.to_string(),
-                        status,
-                        height: state.state.height,
-                        view: report.progress.view.value(),
-                        state_root: state.state.state_root,
-                        stable_checkpoint: report.progress.stable_checkpoint.value(),
-                        waits_for: waits_for(report),
-                        last_seen: Some(now()),
-                    });
+                    last.insert(id, said(id, address, status, report, state));
                 }
                 None => {
-                    let known = slot.get_or_insert_with(|| unknown(id, *address));
-                    known.status = ReplicaStatus::Unreachable;
+                    let known = last.entry(id).or_insert_with(|| unknown(id));
+                    (known.status, known.address) = (ReplicaStatus::Unreachable, address);
                 }
             }
         }
-        last.iter().flatten().cloned().collect()
+        last.values().cloned().collect()
+    }
+
+    /// Where it is dialed, or where the ledger says that it is.
+    fn address(&self, id: ReplicaId) -> String {
+        if let Some(address) = self.members.addresses.borrow().get(&id) {
+            return address.to_string();
+        }
+        let recorded = |ledger: &Ledger| {
+            let mut all = ledger.replicas();
+            all.find(|(other, _)| other.value() == id.value()).map(|(_, row)| row.address.to_string())
+        };
+        self.ledger.read(recorded).unwrap_or_default()
     }
 }
 
@@ -114,10 +122,30 @@ fn waits_for(report: &NodeReport) -> Option<String> {
     (report.waits_for != WaitsFor::Nothing).then(|| report.waits_for.to_string())
 }
 
-fn unknown(id: u16, address: SocketAddr) -> ReplicaReport {
+fn said(
+    id: ReplicaId,
+    address: String,
+    status: ReplicaStatus,
+    report: &NodeReport,
+    state: Report,
+) -> ReplicaReport {
     ReplicaReport {
-        id,
-        address: address.to_string(),
+        id: id.value(),
+        address,
+        status,
+        height: state.state.height,
+        view: report.progress.view.value(),
+        state_root: state.state.state_root,
+        stable_checkpoint: report.progress.stable_checkpoint.value(),
+        waits_for: waits_for(report),
+        last_seen: Some(now()),
+    }
+}
+
+fn unknown(id: ReplicaId) -> ReplicaReport {
+    ReplicaReport {
+        id: id.value(),
+        address: String::new(),
         status: ReplicaStatus::Unreachable,
         height: Height::default(),
         view: 0,

@@ -1,4 +1,4 @@
-//! Blocks and replicas.
+//! Blocks and transactions.
 
 use askama::Template;
 use axum::extract::State;
@@ -10,13 +10,11 @@ use super::links::{Links, Part};
 use super::page;
 use super::ui::{Ui, Visitor};
 use super::words::{Line, Writer};
-use crate::http::model::{
-    BlockView, BookEntry, CertificateView, EvidenceView, NetworkReport, Viewer, sees_all,
-};
-use crate::http::routes::{BlockId, address_book, certificate_of, evidence_from, find_block, read_problem};
+use crate::http::model::{BlockView, CertificateView, Viewer, sees_all};
+use crate::http::routes::{BlockId, certificate_of, find_block, read_problem};
 use crate::http::timestamp::rfc3339;
 use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
-use crate::read_model::{BlockRecord, PageLimit, PageRequest, PageStart};
+use crate::read_model::{BlockRecord, PageRequest, PageStart};
 
 #[derive(Template)]
 #[template(path = "blocks.html")]
@@ -108,21 +106,4 @@ pub(super) async fn transaction(
     let may_download = !signers.is_empty() && sees_all(&record, &Viewer::from(&caller));
     let (time, height) = (rfc3339(record.time), record.height.to_string());
     Ok(page(StatusCode::OK, &Transaction { ui, line, time, height, signers, may_download }))
-}
-
-#[derive(Template)]
-#[template(path = "network.html")]
-struct Network {
-    ui: Ui,
-    report: NetworkReport,
-    book: Vec<BookEntry>,
-    evidence: Vec<EvidenceView>,
-}
-
-pub(super) async fn network(State(state): State<AppState>, visitor: Visitor) -> Answer<Response> {
-    let report = state.network.network().await;
-    let first = PageRequest { limit: PageLimit::DEFAULT, start: PageStart::First };
-    let evidence = evidence_from(&state, first)?.data;
-    let book = address_book(&state);
-    Ok(page(StatusCode::OK, &Network { ui: visitor.ui(&state), report, book, evidence }))
 }

@@ -137,10 +137,11 @@ mod tests {
 
     #[test]
     fn every_text_that_is_asked_for_is_there_and_no_other() {
-        let asked =
-            [named("ui.t(\""), named(".t1(\""), named("\"notice."), named("\"words."), named("\"deadline.")];
-        let [mut keys, with_values, notices, words, deadlines] = asked;
+        let (mut keys, with_values) = (named("ui.t(\""), named(".t1(\""));
         keys.extend(with_values);
+        let [notices, words, deadlines, edits] =
+            ["\"notice.", "\"words.", "\"deadline.", "\"edit."].map(named);
+        keys.extend(edits.into_iter().map(|key| format!("edit.{key}")));
         keys.extend(notices.into_iter().map(|key| format!("notice.{key}")));
         keys.extend(words.into_iter().map(|key| format!("words.{key}")));
         keys.extend(deadlines.into_iter().map(|key| format!("deadline.{key}")));

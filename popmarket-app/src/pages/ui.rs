@@ -12,7 +12,7 @@ use crate::http::timestamp::{readable, rfc3339};
 use crate::http::{AppState, Caller, Problem};
 
 /// What a redirect can tell the visitor on the next page.
-const NOTICES: [&str; 9] = [
+const NOTICES: [&str; 10] = [
     "notice.welcome",
     "notice.listed",
     "notice.closed",
@@ -21,6 +21,7 @@ const NOTICES: [&str; 9] = [
     "notice.charge_requested",
     "notice.approved",
     "notice.rejected",
+    "notice.proposed",
     "notice.submitted",
 ];
 

@@ -1,10 +1,11 @@
 use ledger::{Height, UnixMillis};
-use pbft_core::{evidence::Evidence, wire};
+use pbft_core::{evidence::Evidence, message::Handover, wire};
 use pbft_crypto::Digest;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
 use crate::http::timestamp::rfc3339;
+use crate::introduction;
 use crate::store::EvidenceId;
 
 /// How a replica is.
@@ -68,7 +69,9 @@ pub struct NetworkReport {
     /// The last block that enough replicas have.
     #[schema(value_type = u64)]
     pub height: Height,
-    /// The view.
+    /// How often the replicas have changed.
+    pub epoch: u64,
+    /// The view, counted anew in each epoch.
     pub view: u64,
     /// The replica that orders in this view.
     pub primary: u16,
@@ -122,3 +125,25 @@ impl EvidenceView {
 
 /// Evidence, by replica, kind, view and number.
 pub type EvidenceList = super::List<EvidenceView>;
+
+/// One set of replicas hands over to the next.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct HandoverView {
+    /// The epoch that ends.
+    pub epoch: u64,
+    /// The last number that it decides.
+    pub after: u64,
+    /// The whole of it, in hex: what it says is signed by a quorum of the set that ends.
+    pub handover: String,
+}
+
+impl HandoverView {
+    /// As strangers get it.
+    pub fn new(handover: &Handover) -> Self {
+        let (epoch, after) = (handover.epoch().value(), handover.summary.seq.value());
+        Self { epoch, after, handover: introduction::encode(handover) }
+    }
+}
+
+/// All handovers, oldest first.
+pub type HandoverList = super::List<HandoverView>;

@@ -171,3 +171,6 @@ impl ReplicaChangeView {
         }
     }
 }
+
+/// Changes of the replicas, newest first.
+pub type ReplicaChangeList = super::List<ReplicaChangeView>;

@@ -6,14 +6,14 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use ledger::Ledger;
+use ledger::{Genesis, Ledger};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::http::code::Code;
 use crate::http::cursor::{page, parsed};
 use crate::http::extract::Query;
-use crate::http::model::{EvidenceList, EvidenceView, List, NetworkReport};
+use crate::http::model::{EvidenceList, EvidenceView, HandoverList, HandoverView, List, NetworkReport};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::read_model::{PageRequest, PageStart};
@@ -28,6 +28,24 @@ const READ_WITHIN: Duration = Duration::from_millis(500);
 ))]
 pub(super) async fn show(State(state): State<AppState>) -> Json<NetworkReport> {
     Json(state.network.network().await)
+}
+
+/// How the chain begins: what a newcomer needs, and whoever checks receipts. Its digest is the chain's id.
+#[utoipa::path(get, path = "/v1/network/genesis", tag = "network", responses(
+    (status = 200, description = "What `genesis.json` of a node says.", body = Object),
+))]
+pub(super) async fn genesis(State(state): State<AppState>) -> Json<Genesis> {
+    Json((*state.genesis).clone())
+}
+
+/// How the first replicas handed over to the present ones, oldest first. Each is proven by the set before, so whoever knows
+/// the genesis believes them all.
+#[utoipa::path(get, path = "/v1/network/handovers", tag = "network", responses(
+    (status = 200, description = "All of them.", body = List<HandoverView>),
+))]
+pub(super) async fn handovers(State(state): State<AppState>) -> Json<HandoverList> {
+    let handovers = state.members.handovers.borrow().clone();
+    Json(List { data: handovers.iter().map(HandoverView::new).collect(), has_more: false })
 }
 
 /// Which evidence.

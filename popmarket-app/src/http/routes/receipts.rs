@@ -5,7 +5,7 @@ use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use ledger::TxId;
 use pbft_core::{Seq, certificate::Certificate, message::Attestation};
-use receipt::{BuildError, TransactionReceipt};
+use receipt::{Lineage, TransactionReceipt};
 
 use super::read_problem;
 use crate::http::caller::Caller;
@@ -44,15 +44,17 @@ async fn make(state: &AppState, record: TransactionRecord) -> Result<Transaction
     let certificate = certificate_of(state, seq)?.ok_or_else(|| Problem::later(Code::NOT_CERTIFIED, 1))?;
     let block = state.gateway.view().store().block(record.height).map_err(store_problem)?;
     let block = block.ok_or_else(|| Problem::new(Code::UNKNOWN_BLOCK))?;
-    let (chain, replicas) = (state.chain.id, state.replicas.clone());
+    let (chain, first) = (state.chain.id, state.members.first());
+    let handovers = state.members.handovers.borrow().clone();
     let index = usize::try_from(record.index).unwrap_or(usize::MAX);
     // The trees of a full block take some milliseconds.
     let made = tokio::task::spawn_blocking(move || {
-        TransactionReceipt::new(chain, &replicas, &block, index, &certificate)
+        let replicas = Lineage { first: &first, handovers: &handovers };
+        TransactionReceipt::new(chain, replicas, &block, index, &certificate)
     });
     match made.await {
         Ok(Ok(receipt)) => Ok(receipt),
-        Ok(Err(error @ (BuildError::NotInBlock | BuildError::OtherBlock))) => Err(Problem::internal(&error)),
+        Ok(Err(error)) => Err(Problem::internal(&error)),
         Err(error) => Err(Problem::internal(&error)),
     }
 }

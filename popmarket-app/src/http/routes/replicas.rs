@@ -1,18 +1,25 @@
 //! The address book of the replicas. Admins ask for changes, other admins decide.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::State;
-use ledger::{ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp};
+use ledger::{ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, UnixMillis};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::http::code::Code;
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
+use crate::http::cursor::{page, parsed};
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    AddressBook, BookEntry, Kind, List, NewReplicaChange, RejectingChange, ReplicaChangeView, Reply,
+    AddressBook, BookEntry, Kind, List, NewReplicaChange, RejectingChange, ReplicaChangeList,
+    ReplicaChangeView, Reply,
 };
 use crate::http::once::Settled;
-use crate::http::problem::{Answer, Problem};
+use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
+use crate::read_model::{Page, PageRequest, PageStart, ReadError};
 
 /// The replicas that the state of the ledger asks for, with their keys and addresses. A change takes effect in the consensus
 /// a while after it was approved: the blocks say which set decided.
@@ -55,6 +62,90 @@ pub(super) async fn remove(
 ) -> Answer<Settled> {
     let operation = ReplicaOp::Propose { edit: ReplicaEdit::Remove { id: ReplicaId::new(id) } };
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::ReplicaChange)).await
+}
+
+/// Which changes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ChangesQuery {
+    /// `PROPOSED`, `APPROVED` or `REJECTED`.
+    status: Option<String>,
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    starting_after: Option<String>,
+    /// The id of the item after the last one wanted.
+    ending_before: Option<String>,
+}
+
+/// Changes of the replicas that admins asked for, newest first. Those that are `PROPOSED` are open.
+#[utoipa::path(get, path = "/v1/network/replicas/changes", tag = "network", params(ChangesQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<ReplicaChangeView>),
+))]
+pub(super) async fn changes(
+    State(state): State<AppState>,
+    Query(query): Query<ChangesQuery>,
+) -> Answer<Json<ReplicaChangeList>> {
+    let status = query.status.as_deref().map(status_code).transpose()?;
+    let start = page::<ReplicaChangeId>(
+        query.limit,
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let found = changes_from(&state, status, start)?;
+    Ok(Json(List::of(found, |(id, change)| ReplicaChangeView::new(id, &change))))
+}
+
+fn status_code(name: &str) -> Answer<&'static str> {
+    let code = ["PROPOSED", "APPROVED", "REJECTED"].into_iter().find(|code| *code == name);
+    Ok(code.ok_or_else(|| Problem::because(Code::INVALID_QUERY, "status: PROPOSED, APPROVED or REJECTED"))?)
+}
+
+/// A part of the changes that the ledger nearby has, the newest first.
+pub(crate) fn changes_from(
+    state: &AppState,
+    status: Option<&str>,
+    start: PageRequest<ReplicaChangeId>,
+) -> Result<Page<(ReplicaChangeId, ReplicaChange)>, Failure> {
+    let wanted = |(_, change): &(ReplicaChangeId, &ReplicaChange)| {
+        status.is_none_or(|status| change.status.code() == status)
+    };
+    let (mut all, anchor) = state.gateway.view().read(|ledger| {
+        let all = ledger.replica_changes().filter(wanted).map(|(id, change)| (id, change.clone()));
+        let anchor = match start.start {
+            PageStart::First => None,
+            // The one that a page starts from may have been decided since.
+            PageStart::After(id) | PageStart::Before(id) => {
+                ledger.replica_change(&id).map(|change| place(id, change))
+            }
+        };
+        (all.collect::<Vec<_>>(), anchor)
+    });
+    all.sort_unstable_by_key(|(id, change)| place(*id, change));
+    let limit = usize::try_from(start.limit.value()).unwrap_or(1);
+    let unknown = || Problem::because(Code::INVALID_QUERY, ReadError::UnknownCursor);
+    let (has_more, items) = match start.start {
+        PageStart::First => (all.len() > limit, all.into_iter().take(limit).collect()),
+        PageStart::After(_) => {
+            let anchor = anchor.ok_or_else(unknown)?;
+            all.retain(|(id, change)| place(*id, change) > anchor);
+            (all.len() > limit, all.into_iter().take(limit).collect())
+        }
+        PageStart::Before(_) => {
+            let anchor = anchor.ok_or_else(unknown)?;
+            all.retain(|(id, change)| place(*id, change) < anchor);
+            let more = all.len().saturating_sub(limit);
+            (more > 0, all.into_iter().skip(more).collect())
+        }
+    };
+    Ok(Page { items, has_more })
+}
+
+/// Where a change stands in the list.
+const fn place(id: ReplicaChangeId, change: &ReplicaChange) -> (Reverse<UnixMillis>, ReplicaChangeId) {
+    (Reverse(change.proposed_at), id)
 }
 
 /// A change of the replicas that an admin asked for.

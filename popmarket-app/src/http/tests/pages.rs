@@ -9,13 +9,13 @@ use super::events::Listener;
 use super::world::{ADMIN, ALICE, BOB, Client, Reply, World, account};
 
 /// A browser that is signed in.
-struct Browser<'a> {
-    world: &'a World,
-    cookie: String,
+pub(super) struct Browser<'a> {
+    pub(super) world: &'a World,
+    pub(super) cookie: String,
 }
 
 impl<'a> Browser<'a> {
-    async fn of(world: &'a World, who: u8) -> Self {
+    pub(super) async fn of(world: &'a World, who: u8) -> Self {
         Self { world, cookie: format!("session={}", world.token(who).await) }
     }
 
@@ -33,14 +33,14 @@ impl<'a> Browser<'a> {
         self.world.answer(self.request(&Method::GET, path).body(Body::empty()).unwrap()).await
     }
 
-    async fn page(&self, path: &str) -> String {
+    pub(super) async fn page(&self, path: &str) -> String {
         let reply = self.get(path).await;
         assert_eq!(reply.status, StatusCode::OK, "{path} {reply:?}");
         assert_eq!(reply.header("content-type"), "text/html; charset=utf-8");
         reply.text().to_owned()
     }
 
-    async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(super) async fn submit(&self, path: &str, fields: &[(&str, &str)]) -> Reply {
         let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
         let request =
             self.request(&Method::POST, path).header("content-type", "application/x-www-form-urlencoded");
@@ -48,13 +48,13 @@ impl<'a> Browser<'a> {
     }
 
     /// Fills in the first form with an action that ends like this, and follows where it leads.
-    async fn press(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
+    pub(super) async fn press(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> String {
         let reply = self.press_once(page, action, fields).await;
         assert_eq!(reply.status, StatusCode::SEE_OTHER, "{action} {reply:?}");
         self.page(reply.header("location")).await
     }
 
-    async fn press_once(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Reply {
+    pub(super) async fn press_once(&self, page: &str, action: &str, fields: &[(&str, &str)]) -> Reply {
         let (path, hidden) = form(page, action);
         let hidden: Vec<_> = hidden.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
         self.submit(&path, &[&hidden, fields].concat()).await
@@ -62,7 +62,7 @@ impl<'a> Browser<'a> {
 }
 
 /// The action of a form and its hidden fields.
-fn form(page: &str, action: &str) -> (String, Vec<(String, String)>) {
+pub(super) fn form(page: &str, action: &str) -> (String, Vec<(String, String)>) {
     let forms = page.split("<form ").skip(1).map(|form| form.split("</form>").next().unwrap());
     let attribute = |text: &str, name: &str| {
         text.split_once(&format!("{name}=\"")).map(|(_, rest)| rest.split('"').next().unwrap().to_owned())

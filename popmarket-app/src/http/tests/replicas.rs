@@ -114,3 +114,52 @@ async fn what_cannot_be_done_is_said_and_nothing_is_recorded() {
     assert_eq!(admin.make(&approve, &Value::Null).await.code(), "UNKNOWN_REPLICA_CHANGE");
     assert_eq!(world.state_root(), root);
 }
+
+/// Which replica a wish is about, by the id of the change.
+async fn list(client: &Client<'_>, query: &str) -> (Vec<String>, bool) {
+    let page = client.get(&format!("/v1/network/replicas/changes{query}")).await.json();
+    let id = |change: &Value| change["id"].as_str().unwrap().to_owned();
+    (page["data"].as_array().unwrap().iter().map(id).collect(), page["has_more"].as_bool().unwrap())
+}
+
+#[tokio::test]
+async fn open_changes_are_listed_newest_first() {
+    let world = World::new().await;
+    let (admin, other, stranger) =
+        (world.client(ADMIN).await, world.client(OTHER_ADMIN).await, world.stranger());
+    assert_eq!(list(&stranger, "").await, (Vec::new(), false));
+    let mut changes = Vec::new();
+    for port in 1..=5 {
+        let wish = json!({"action": "move", "id": 0, "address": format!("a:{port}")});
+        world.advance_clock(std::time::Duration::from_millis(10));
+        changes.insert(0, admin.must("/v1/network/replicas", &wish).await);
+    }
+    assert_eq!(list(&stranger, "").await, (changes.clone(), false));
+    other.must(&format!("/v1/network/replicas/changes/{}/approve", changes[1]), &Value::Null).await;
+    let reject = format!("/v1/network/replicas/changes/{}/reject", changes[3]);
+    other.must(&reject, &json!({"reason": "no"})).await;
+    let open = vec![changes[0].clone(), changes[2].clone(), changes[4].clone()];
+    assert_eq!(list(&stranger, "?status=PROPOSED").await, (open.clone(), false));
+    assert_eq!(list(&stranger, "?status=APPROVED").await.0, changes[1..2]);
+    assert_eq!(list(&stranger, "?status=REJECTED").await.0, changes[3..4]);
+    assert_eq!(list(&stranger, "?status=PROPOSED&limit=2").await, (open[..2].to_vec(), true));
+    // What a page starts from may be decided by the time the next one is asked for.
+    let after = format!("?status=PROPOSED&limit=2&starting_after={}", changes[1]);
+    assert_eq!(list(&stranger, &after).await, (open[1..].to_vec(), false));
+    let before = format!("?limit=2&ending_before={}", changes[3]);
+    assert_eq!(list(&stranger, &before).await, (changes[1..3].to_vec(), true));
+    for wrong in ["?status=OPEN", "?starting_after=x", "?limit=0"] {
+        let reply = stranger.get(&format!("/v1/network/replicas/changes{wrong}")).await;
+        assert_eq!(reply.code(), "INVALID_QUERY", "{wrong}");
+    }
+    let unknown = format!("/v1/network/replicas/changes?starting_after={}", "ab".repeat(32));
+    assert_eq!(stranger.get(&unknown).await.code(), "INVALID_QUERY");
+}
+
+#[tokio::test]
+async fn the_genesis_is_there_for_newcomers() {
+    let world = World::new().await;
+    let genesis: ledger::Genesis =
+        serde_json::from_value(world.stranger().get("/v1/network/genesis").await.json()).unwrap();
+    assert_eq!(genesis, crate::testing::genesis());
+}

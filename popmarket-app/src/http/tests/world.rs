@@ -16,8 +16,10 @@ use pbft_core::{
     certificate::Certificate,
     crypto::P256Crypto,
     message::{Attestation, Signed},
+    roster::Roster,
 };
 use pbft_crypto::{Address, Digest};
+use pbft_node::node::AddressBook;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -34,6 +36,7 @@ use crate::http::{
     AppState, ChainInfo, Code, HttpOptions, NetworkReport, NetworkStatus, PROBLEM_JSON, ReplicaReport,
     ReplicaStatus, Shared, router,
 };
+use crate::market::Membership;
 use crate::projector::Projector;
 use crate::read_model::ReadModel;
 use crate::service::LedgerView;
@@ -92,6 +95,7 @@ impl NetworkStatus for LonelyNetwork {
         let report = NetworkReport {
             chain_id,
             height: tip.height,
+            epoch: 0,
             view: tip.view,
             primary: 0,
             replicas: vec![replica],
@@ -114,6 +118,16 @@ pub(super) struct World {
 impl Drop for World {
     fn drop(&mut self) {
         self.projector.abort();
+    }
+}
+
+/// The replicas of the genesis, who have never changed.
+fn first_members(genesis: &ledger::Genesis) -> Membership {
+    let config = Config::new(genesis.chain_id(), replicas()).validate().unwrap();
+    Membership {
+        roster: watch::channel(Arc::new(Roster::new(Arc::new(config)))).1,
+        handovers: watch::channel(Arc::default()).1,
+        addresses: watch::channel(AddressBook::new()).1,
     }
 }
 
@@ -160,7 +174,8 @@ impl World {
             network: Arc::new(LonelyNetwork(view)),
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
-            replicas: Arc::new(replicas()),
+            genesis: Arc::new(genesis.clone()),
+            members: first_members(&genesis),
             options,
             shared: Shared::new(&options),
         };
