@@ -97,6 +97,9 @@ fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
     if bug.is_some_and(|bug| bug.calm) {
         plan = plan.calm();
     }
+    if bug.is_some_and(|bug| bug.reads) {
+        plan.workload.reads = 1_000_000;
+    }
     if let Some(bug) = bug.filter(|bug| !bug.liars.is_empty()) {
         plan.byzantine = bug.liars.iter().map(|(liar, kind)| (ReplicaId::new(*liar), *kind)).collect();
         plan.outside.clear();
