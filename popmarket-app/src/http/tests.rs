@@ -10,6 +10,7 @@ mod lists;
 mod pages;
 mod privacy;
 mod purchase;
+mod reads;
 mod receipts;
 mod replicas;
 mod server;
