@@ -16,7 +16,7 @@ use pbft_core::{
 };
 use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    Application, Client, Node, NodeConfig,
+    Application, Client, Founder, Node, NodeConfig,
     client::{ClientError, ClientOptions, Session, SubmitError},
     metrics::Metrics,
 };
@@ -78,7 +78,8 @@ impl Cluster {
         let metrics = Metrics::register(&mut registry);
         let mut nodes = Vec::new();
         for (index, (key, listener)) in (0..).zip(keys.iter().zip(listeners)) {
-            let log = folder.path().join(format!("log-{index}"));
+            let log = folder.path().join(format!("replica-{index}/log"));
+            Founder::of(&log).mark().unwrap();
             let mut config = NodeConfig::new(ReplicaId::new(index), protocol.clone(), addresses.clone(), log);
             config.clients = vec![client_key.public_key()];
             let application = Application::open(Count(0));
