@@ -120,6 +120,8 @@ fn run(
                     | Effect::Diverged { .. }
                     | Effect::Transfer(_)
                     | Effect::StateLost(_)
+                    // Nobody asks questions here.
+                    | Effect::ReadReply { .. }
                     // Nothing is kept for peers here: no checkpoint is ever made.
                     | Effect::Ask(_) => {}
                 }

@@ -1,8 +1,10 @@
 //! The client's half of the protocol, without I/O: sends requests to all replicas, again if need be, and believes an
-//! answer when `f + 1` replicas give the same one.
+//! answer when `f + 1` replicas give the same one. Questions about the state need a quorum ([`Client::read`]).
 //!
 //! Requests go to every replica from the start, not to the primary alone: each replica must hear of a request to
 //! answer it and to notice a primary that leaves it out, and signatures are checked before the proposal arrives.
+
+mod reads;
 
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,10 +13,12 @@ use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use self::reads::Reads;
+pub use self::reads::{Found, FoundAnswer};
 use crate::{
     config::ReplicaSet,
-    ids::{ReplicaId, RequestId, Seq},
-    message::{DeclineReason, Reply, Request},
+    ids::{ReadNumber, ReplicaId, RequestId, Seq},
+    message::{DeclineReason, Read, Reply, Request},
     quorum::QuorumSizes,
     service::Outcome,
 };
@@ -28,7 +32,9 @@ pub struct ClientConfig {
     pub retry_after: Duration,
     /// How long to wait at all.
     pub give_up_after: Duration,
-    /// How many requests may be outstanding.
+    /// How long a quorum has to agree on the answer to a question; then it goes the ordered way.
+    pub read_within: Duration,
+    /// How many requests and questions may be outstanding.
     pub max_outstanding: usize,
 }
 
@@ -40,6 +46,7 @@ impl ClientConfig {
             replicas,
             retry_after: Duration::from_secs(1),
             give_up_after: Duration::from_secs(30),
+            read_within: Duration::from_millis(600),
             max_outstanding: 20_000,
         }
     }
@@ -76,6 +83,14 @@ pub enum ClientError {
         /// How many equal ones are needed.
         needed: usize,
     },
+    /// No quorum shows the same state, and there is no request that asks the same in order.
+    #[error("no quorum of {needed} replicas shows the same state ({answered} do)")]
+    NoQuorum {
+        /// How many replicas said the same at most.
+        answered: usize,
+        /// How many are needed.
+        needed: usize,
+    },
 }
 
 /// One thing for the host to do.
@@ -89,6 +104,12 @@ pub enum ClientEffect {
     Failed(RequestId, ClientError),
     /// Call [`Client::on_timer`] then. Replaces the time set before.
     SetTimer(Duration),
+    /// Put this question to every replica.
+    ReadFromAll(Read),
+    /// The question is answered.
+    Found(Found),
+    /// The question has no answer.
+    ReadFailed(ReadNumber, ClientError),
 }
 
 /// What one replica said last about a request.
@@ -116,6 +137,7 @@ pub struct Client {
     /// Whose answers count.
     members: BTreeSet<ReplicaId>,
     outstanding: BTreeMap<RequestId, Outstanding>,
+    reads: Reads,
     armed: Option<Duration>,
 }
 
@@ -125,7 +147,7 @@ impl Client {
     pub fn new(config: ClientConfig) -> Self {
         let sizes = QuorumSizes::of(config.replicas);
         let members = (0..config.replicas).map(ReplicaId::new).collect();
-        Self { config, sizes, members, outstanding: BTreeMap::new(), armed: None }
+        Self { config, sizes, members, outstanding: BTreeMap::new(), reads: Reads::default(), armed: None }
     }
 
     /// Others took over ([`crate::roster`]): from now on the answers of these replicas count, and what others said of
@@ -133,6 +155,7 @@ impl Client {
     pub fn follow(&mut self, replicas: &ReplicaSet) {
         self.sizes = replicas.sizes();
         self.members = replicas.ids().collect();
+        self.reads.follow(replicas);
         for outstanding in self.outstanding.values_mut() {
             outstanding.answers.retain(|replica, _| self.members.contains(replica));
         }
@@ -199,9 +222,25 @@ impl Client {
             return;
         }
         self.outstanding.remove(&id);
-        effects.push(match answer {
-            Answer::Reply(seq, outcome) => ClientEffect::Accepted(Accepted { id, seq, outcome }),
-            Answer::Decline(reason) => ClientEffect::Failed(id, ClientError::Declined(reason)),
+        self.finish(
+            id,
+            match answer {
+                Answer::Reply(seq, outcome) => Ok(Accepted { id, seq, outcome }),
+                Answer::Decline(reason) => Err(ClientError::Declined(reason)),
+            },
+            effects,
+        );
+    }
+
+    /// What became of a request, told as whoever asked for it expects it.
+    fn finish(&mut self, id: RequestId, end: Result<Accepted, ClientError>, effects: &mut Vec<ClientEffect>) {
+        effects.push(match (self.reads.take_ordered(&id), end) {
+            (None, Ok(accepted)) => ClientEffect::Accepted(accepted),
+            (None, Err(error)) => ClientEffect::Failed(id, error),
+            (Some(number), Ok(accepted)) => {
+                ClientEffect::Found(Found { number, answer: FoundAnswer::Ordered(accepted) })
+            }
+            (Some(number), Err(error)) => ClientEffect::ReadFailed(number, error),
         });
     }
 
@@ -210,10 +249,11 @@ impl Client {
         self.armed = None;
         let oldest = now.saturating_sub(self.config.give_up_after);
         let (needed, longest) = (self.sizes.weak(), self.config.retry_after.saturating_mul(8));
+        let mut failed = Vec::new();
         self.outstanding.retain(|id, outstanding| {
             if outstanding.since < oldest {
                 let answered = outstanding.answers.len();
-                effects.push(ClientEffect::Failed(*id, ClientError::TimedOut { answered, needed }));
+                failed.push((*id, ClientError::TimedOut { answered, needed }));
                 return false;
             }
             if outstanding.retry_at <= now {
@@ -223,13 +263,18 @@ impl Client {
             }
             true
         });
+        failed.into_iter().for_each(|(id, error)| self.finish(id, Err(error), effects));
+        self.on_read_timer(now, effects);
         self.arm(now, effects);
     }
 
-    /// One timer for all requests, a few times per retry period.
+    /// One timer for all requests and questions, a few times per retry period.
     fn arm(&mut self, now: Duration, effects: &mut Vec<ClientEffect>) {
-        if self.armed.is_none() && !self.outstanding.is_empty() {
-            let at = now.saturating_add(self.config.retry_after.checked_div(4).unwrap_or_default());
+        let requests = (!self.outstanding.is_empty()).then_some(self.config.retry_after);
+        let reads = (self.reads.len() > 0).then_some(self.config.read_within);
+        let Some(period) = requests.into_iter().chain(reads).min() else { return };
+        let at = now.saturating_add(period.checked_div(4).unwrap_or_default());
+        if self.armed.is_none_or(|armed| armed > at) {
             self.armed = Some(at);
             effects.push(ClientEffect::SetTimer(at));
         }

@@ -22,8 +22,8 @@ use serde::Serialize;
 use crate::{
     certificate::Certificate,
     evidence::Evidence,
-    ids::{ReplicaId, RequestId, Seq},
-    message::{Attestation, DeclineReason, Message, Reply, StatePart},
+    ids::{Asker, ReplicaId, RequestId, Seq},
+    message::{Attestation, DeclineReason, Message, ReadReply, Reply, StatePart},
     roster::Roster,
     service::{OrderedBatch, ServiceQuestion, StateLost},
     storage::{LogPosition, Record},
@@ -93,6 +93,13 @@ pub enum Effect {
     Transfer(TransferEvent),
     /// The service cannot go to the checkpoint that was installed: the replica must stop.
     StateLost(StateLost),
+    /// Tell the one who asked, and nobody else: another's question under the same number may be a later one.
+    ReadReply {
+        /// Who.
+        to: Asker,
+        /// What.
+        reply: ReadReply,
+    },
 }
 
 /// What happens in a transfer of state.

@@ -75,6 +75,11 @@ counter! {
     RequestNumber
 }
 
+counter! {
+    /// A client's own number for a question ([`crate::message::Read`]), used once.
+    ReadNumber
+}
+
 /// A member of the replica set. The first set numbers its members from 0; who joins gets a number of its own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -148,6 +153,26 @@ impl fmt::Display for ClientId {
 impl fmt::Debug for ClientId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().take(4).try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// Who asked a question, as the host names it: a connection, not what somebody calls himself. The answer goes there and
+/// nowhere else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Asker(u64);
+
+impl Asker {
+    /// Wraps the host's number.
+    #[must_use]
+    pub const fn new(number: u64) -> Self {
+        Self(number)
+    }
+
+    /// The host's number.
+    #[must_use]
+    pub const fn value(self) -> u64 {
+        self.0
     }
 }
 

@@ -1,8 +1,8 @@
 //! Everything that can happen to a replica.
 
 use crate::{
-    ids::ReplicaId,
-    message::{Message, Request},
+    ids::{Asker, ReplicaId},
+    message::{Message, Read, Request},
     request_buffer::Lane,
     service::{Executed, ServiceAnswer, ServiceCheckpoint},
     storage::Durable,
@@ -39,6 +39,13 @@ pub enum Input {
     },
     /// The service's answer to [`Effect::Ask`](crate::Effect::Ask).
     Answered(ServiceAnswer),
+    /// A client asks about the state.
+    Read {
+        /// Who: the same client under one name as long as it may still get answers to what it asked before.
+        asker: Asker,
+        /// What. Questions are not signed: whoever may connect may ask.
+        read: Read,
+    },
     /// The time of the last [`Effect::SetTimer`](crate::Effect::SetTimer) has come.
     Timer,
 }

@@ -41,11 +41,16 @@
 //!         self.0 = bytes.map(u64::from_le_bytes).ok_or(StateLost { seq, why: "no snapshot".into() })?;
 //!         Ok(())
 //!     }
+//!     fn query(&mut self, _: &[u8]) -> Option<Vec<u8>> {
+//!         Some(self.0.to_le_bytes().to_vec())
+//!     }
 //! }
 //!
 //! let mut cluster = LocalCluster::new(4, Counter::default);
 //! assert_eq!(cluster.submit(vec![40]), Some(40u64.to_le_bytes().to_vec()));
 //! assert_eq!(cluster.submit(vec![2]), Some(42u64.to_le_bytes().to_vec()));
+//! // Looking is not ordered: a quorum shows the same state.
+//! assert_eq!(cluster.read(vec![]), Some(42u64.to_le_bytes().to_vec()));
 //! ```
 //!
 //! # Where things are
@@ -102,7 +107,7 @@ pub mod wire;
 
 pub use config::{Config, ValidConfig};
 pub use effect::Effect;
-pub use ids::{ClientId, Epoch, ReplicaId, RequestId, RequestNumber, Seq, View};
+pub use ids::{Asker, ClientId, Epoch, ReadNumber, ReplicaId, RequestId, RequestNumber, Seq, View};
 pub use input::Input;
 pub use message::{Message, Request};
 pub use replica::Replica;

@@ -12,13 +12,13 @@ use std::{
 use pbft_crypto::{Digest, KeyPair};
 
 use crate::{
-    client::{Accepted, Client, ClientConfig, ClientEffect},
+    client::{Accepted, Client, ClientConfig, ClientEffect, FoundAnswer},
     config::{Config, ReplicaSet, ValidConfig},
     crypto::{Crypto, P256Crypto},
     effect::Effect,
-    ids::{ClientId, ReplicaId, RequestId, RequestNumber},
+    ids::{Asker, ClientId, ReadNumber, ReplicaId, RequestId, RequestNumber},
     input::Input,
-    message::{Message, Operation, Reply, Request},
+    message::{Message, Operation, Read, ReadReply, Reply, Request},
     network::Network,
     replica::{EmptyLog, Replica},
     request_buffer::{FairBuffer, RequestBuffer},
@@ -80,6 +80,8 @@ struct Node<S> {
     log: MemoryLog,
     network: MemoryNetwork,
     timer: Option<Duration>,
+    /// What it says to questions.
+    answers: Vec<ReadReply>,
 }
 
 impl<S: Service> Node<S> {
@@ -101,6 +103,7 @@ impl<S: Service> Node<S> {
             service,
             log: MemoryLog::default(),
             timer: None,
+            answers: Vec::new(),
         }
     }
 
@@ -146,6 +149,7 @@ impl<S: Service> Node<S> {
             | Effect::Diverged { .. }
             | Effect::Transfer(_)
             | Effect::StateLost(_) => {}
+            Effect::ReadReply { reply, .. } => self.answers.push(reply),
             Effect::Ask(question) => return Some(Input::Answered(question.put_to(&mut self.service))),
         }
         None
@@ -160,6 +164,7 @@ pub struct LocalCluster<S> {
     next_number: RequestNumber,
     elapsed: Duration,
     answers: BTreeMap<RequestId, Accepted>,
+    found: BTreeMap<ReadNumber, FoundAnswer>,
 }
 
 /// The clock starts here.
@@ -200,7 +205,9 @@ impl<S: Service> LocalCluster<S> {
             next_number: RequestNumber::ZERO,
             elapsed: Duration::ZERO,
             answers: BTreeMap::new(),
+            found: BTreeMap::new(),
         };
+        cluster.client.follow(&config.replicas);
         for id in config.replicas.ids() {
             cluster.handle(id, Input::Start);
         }
@@ -236,6 +243,26 @@ impl<S: Service> LocalCluster<S> {
             }
         }
         id
+    }
+
+    /// Asks about the state without ordering anything, and returns what a quorum shows.
+    pub fn read(&mut self, query: Vec<u8>) -> Option<Vec<u8>> {
+        let mut effects = Vec::new();
+        let number = self.client.read(self.elapsed, Operation::new(query), None, &mut effects).ok()?;
+        for effect in effects {
+            if let ClientEffect::ReadFromAll(read) = effect {
+                self.put_to_all(&read);
+            }
+        }
+        self.deliver_all();
+        self.found.remove(&number).map(|answer| answer.result().to_vec())
+    }
+
+    fn put_to_all(&mut self, read: &Read) {
+        let replicas: Vec<_> = self.nodes.iter().map(|node| node.replica.id()).collect();
+        for id in replicas {
+            self.handle(id, Input::Read { asker: Asker::new(0), read: read.clone() });
+        }
     }
 
     /// Lets time pass, and timers fire.
@@ -281,9 +308,14 @@ impl<S: Service> LocalCluster<S> {
         for reply in node.handle(now, input) {
             self.client.on_reply(id, reply, &mut effects);
         }
+        for answer in node.answers.drain(..) {
+            self.client.on_read_reply(now.elapsed, id, answer, &mut effects);
+        }
         for effect in effects {
-            if let ClientEffect::Accepted(accepted) = effect {
-                self.answers.insert(accepted.id, accepted);
+            match effect {
+                ClientEffect::Accepted(accepted) => drop(self.answers.insert(accepted.id, accepted)),
+                ClientEffect::Found(found) => drop(self.found.insert(found.number, found.answer)),
+                _ => {}
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What replicas say to each other. One file for each kind.
+//! What replicas say to each other, and to clients. One file for each kind.
 
 pub mod attestation;
 pub mod catch_up;
@@ -8,6 +8,7 @@ pub mod handover;
 pub mod new_view;
 pub mod pre_prepare;
 pub mod prepare;
+pub mod read;
 pub mod reply;
 pub mod request;
 pub mod signed;
@@ -23,6 +24,7 @@ pub use handover::{Change, Handover, Membership, StateSummary};
 pub use new_view::{NewView, ProvenNewView};
 pub use pre_prepare::{Batch, PrePrepare, Proposal};
 pub use prepare::Prepare;
+pub use read::{Read, ReadAnswer, ReadRefusal, ReadReply, Shown};
 pub use reply::{DeclineReason, Reply};
 pub use request::{Operation, Request};
 use serde::{Deserialize, Serialize};

@@ -25,9 +25,9 @@ use crate::{
     crypto::{Crypto, SignatureCheck},
     effect::Effect,
     error::RecoverError,
-    ids::ReplicaId,
+    ids::{Asker, ReplicaId},
     input::Input,
-    message::{Message, Request},
+    message::{Message, Read, Request},
     replica::{EmptyLog, Replica},
     request_buffer::{FairBuffer, Lane},
     service::{Executed, ServiceAnswer, ServiceCheckpoint},
@@ -74,6 +74,7 @@ pub enum RecordedInput {
     Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
     Timer,
     Answered(ServiceAnswer),
+    Read { asker: Asker, read: Read },
 }
 
 impl From<&Input> for RecordedInput {
@@ -86,6 +87,7 @@ impl From<&Input> for RecordedInput {
             Input::Executed { executed, checkpoint } => Self::Executed { executed, checkpoint },
             Input::Timer => Self::Timer,
             Input::Answered(answer) => Self::Answered(answer),
+            Input::Read { asker, read } => Self::Read { asker, read },
         }
     }
 }
@@ -104,6 +106,7 @@ impl RecordedInput {
             Self::Executed { executed, checkpoint } => Input::Executed { executed, checkpoint },
             Self::Timer => Input::Timer,
             Self::Answered(answer) => Input::Answered(answer),
+            Self::Read { asker, read } => Input::Read { asker, read },
         }
     }
 }

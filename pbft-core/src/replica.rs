@@ -11,6 +11,7 @@ mod invariants;
 pub(crate) mod new_view;
 mod ordering;
 mod outbox;
+mod reading;
 mod reconfiguration;
 mod recovery;
 mod retransmission;
@@ -31,6 +32,7 @@ pub use diagnosis::{Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use outbox::Vote;
+use reading::Reading;
 use reconfiguration::Reconfiguration;
 pub use recovery::{EmptyLog, Recovered, RecoveredCheckpoint};
 use retransmission::CatchUp;
@@ -78,6 +80,7 @@ pub struct Replica {
     catch_up: CatchUp,
     transfer: StateTransfer,
     serving: StateServing,
+    reading: Reading,
     /// Set while something is forbidden to it since it lost its log.
     returning: Option<Returning>,
     /// Whether it was one that votes at the end of the last step.
@@ -110,9 +113,11 @@ impl Replica {
             Input::Durable(durable) => self.on_durable(&mut step, durable),
             Input::Executed { executed, checkpoint } => self.on_executed(&mut step, executed, checkpoint),
             Input::Answered(answer) => self.on_answered(&mut step, answer),
+            Input::Read { asker, read } => self.on_read(&mut step, asker, read),
             Input::Timer => self.on_timer(&mut step),
         }
         self.try_vote_again(&mut step);
+        self.try_answer_reads(&mut step);
         self.observe(step.now);
         self.update_timer(&mut step);
     }

@@ -10,7 +10,7 @@ use crate::{
     config::ReplicaSet,
     evidence::Evidence,
     ids::{Seq, View},
-    message::{Attestation, Request},
+    message::{Attestation, Operation, Request},
     request_buffer::Lane,
     time::UnixMillis,
 };
@@ -52,6 +52,15 @@ pub trait Service: Send {
     /// A member is provably faulty. The same may come again; whoever keeps it needs one of each kind and number.
     fn evidence(&mut self, evidence: Evidence) {
         drop(evidence);
+    }
+
+    /// Answers a question about the state after the batch that was executed last; nothing for a question that it does not
+    /// know, or if it answers none. Equal states give equal answers, and nothing is changed.
+    ///
+    /// A client that gets no quorum of equal answers may put the same question into an ordered request. How such a request
+    /// looks is the service's affair: it gives the operation, and executes it without changing anything.
+    fn query(&mut self, _query: &[u8]) -> Option<Vec<u8>> {
+        None
     }
 
     // --- State transfer: for a service that keeps its state durable by itself. Snapshots are the core's business. ----
@@ -233,6 +242,8 @@ pub enum ServiceQuestion {
         /// The state, if it is left to the log.
         snapshot: Option<Vec<u8>>,
     },
+    /// See [`Service::query`]: several at once.
+    Queries(Vec<Operation>),
 }
 
 /// What the service says to a [`ServiceQuestion`].
@@ -248,6 +259,8 @@ pub enum ServiceAnswer {
     Accepted(Result<(), WrongPart>),
     /// The install, or the way back, is done.
     Done(Result<(), StateLost>),
+    /// One for each question, in order.
+    Results(Vec<Option<Vec<u8>>>),
 }
 
 impl ServiceQuestion {
@@ -265,6 +278,10 @@ impl ServiceQuestion {
             }
             Self::Accept { index, part } => ServiceAnswer::Accepted(service.accept_part(index, &part)),
             Self::Complete => ServiceAnswer::Done(service.complete_install()),
+            Self::Queries(queries) => {
+                let answers = queries.iter().map(|query| service.query(query.as_bytes()));
+                ServiceAnswer::Results(answers.collect())
+            }
             Self::Restore { seq, snapshot } => ServiceAnswer::Done(service.restore(seq, snapshot.as_deref())),
         }
     }

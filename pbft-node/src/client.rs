@@ -8,8 +8,8 @@ mod session;
 
 use core::{net::SocketAddr, time::Duration};
 
-pub use pbft_core::client::{Accepted as Receipt, ClientConfig, ClientError};
-use pbft_core::{ClientId, Request, config::ReplicaSet};
+pub use pbft_core::client::{Accepted as Receipt, ClientConfig, ClientError, FoundAnswer};
+use pbft_core::{ClientId, Request, config::ReplicaSet, message::Operation};
 use pbft_crypto::{Digest, KeyPair};
 use thiserror::Error;
 use tokio::{
@@ -107,6 +107,16 @@ pub enum SubmitError {
 pub struct Client {
     commands: mpsc::Sender<Command>,
     connected: watch::Receiver<usize>,
+    read_counts: watch::Receiver<ReadCounts>,
+}
+
+/// How questions were answered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// A quorum showed the same state.
+    pub by_quorum: u64,
+    /// None did in time: they went the ordered way, or have no answer.
+    pub without_quorum: u64,
 }
 
 impl Client {
@@ -123,9 +133,10 @@ impl Client {
         let runtime = Handle::try_current()?;
         let (commands, source) = mpsc::channel(MAX_WAITING_COMMANDS);
         let (connected, connected_seen) = watch::channel(0);
-        let (engine, answers) = Engine::new(options, &connected)?;
+        let (counts, read_counts) = watch::channel(ReadCounts::default());
+        let (engine, answers) = Engine::new(options, &connected, counts)?;
         runtime.spawn(engine.run(source, answers));
-        Ok(Self { commands, connected: connected_seen })
+        Ok(Self { commands, connected: connected_seen, read_counts })
     }
 
     /// Has a request executed. Dropping the future does not take the request back. The same request again, also after a
@@ -137,6 +148,29 @@ impl Client {
         let (to, answer) = oneshot::channel();
         self.commands.send(Command::Submit(request, to)).await.map_err(|_| SubmitError::Stopped)?;
         answer.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// Asks the service about its state without ordering anything: what a quorum shows has all that was acknowledged before.
+    /// If none does within [`ClientConfig::read_within`], `fallback` is submitted, a request that asks the same; its number
+    /// is used up then.
+    ///
+    /// # Errors
+    /// [`ClientError::NoQuorum`] without a fallback; else as [`Client::submit`].
+    pub async fn read(
+        &self,
+        query: impl Into<std::sync::Arc<[u8]>> + Send,
+        fallback: Option<Request>,
+    ) -> Result<FoundAnswer, SubmitError> {
+        let (to, answer) = oneshot::channel();
+        let command = Command::Read(Operation::new(query), fallback, to);
+        self.commands.send(command).await.map_err(|_| SubmitError::Stopped)?;
+        answer.await.unwrap_or(Err(SubmitError::Stopped))
+    }
+
+    /// How questions were answered so far, now and whenever it changes.
+    #[must_use]
+    pub fn read_counts(&self) -> watch::Receiver<ReadCounts> {
+        self.read_counts.clone()
     }
 
     /// Others took over: believes these replicas from now on, and dials them where they are said to be.

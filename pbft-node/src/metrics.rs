@@ -2,7 +2,12 @@
 
 use std::time::Duration;
 
-use pbft_core::{ReplicaId, effect::TransferEvent, replica::Progress};
+use pbft_core::{
+    ReplicaId,
+    effect::TransferEvent,
+    message::{ReadAnswer, ReadRefusal},
+    replica::Progress,
+};
 use prometheus_client::{
     encoding::EncodeLabelSet,
     metrics::{
@@ -41,6 +46,8 @@ pub struct Metrics {
     replies: Family<ReplicaLabel, Counter>,
     declined: Family<ReplicaLabel, Counter>,
     certified: Family<ReplicaLabel, Counter>,
+    reads: Family<ReplicaLabel, Counter>,
+    reads_refused: Family<KindLabel, Counter>,
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     invalid: Family<ReplicaLabel, Counter>,
@@ -77,6 +84,8 @@ impl Metrics {
             replies: Family::default(),
             declined: Family::default(),
             certified: Family::default(),
+            reads: Family::default(),
+            reads_refused: Family::default(),
             evidence: Family::default(),
             messages: Family::default(),
             invalid: Family::default(),
@@ -98,6 +107,8 @@ impl Metrics {
         registry.register("replies", "Replies given", m.replies);
         registry.register("declined", "Requests declined", m.declined);
         registry.register("certified_results", "Results of batches certified", m.certified);
+        registry.register("reads", "Questions answered without being ordered", m.reads);
+        registry.register("refused_reads", "Questions refused, by reason", m.reads_refused);
         registry.register("evidence", "Provable faults seen, by what was said twice", m.evidence);
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
@@ -127,6 +138,8 @@ impl Metrics {
             replies: self.replies.get_or_create_owned(&label),
             declined: self.declined.get_or_create_owned(&label),
             certified: self.certified.get_or_create_owned(&label),
+            reads: self.reads.get_or_create_owned(&label),
+            reads_refused: self.reads_refused.clone(),
             evidence: self.evidence.clone(),
             messages: self.messages.clone(),
             invalid: self.invalid.get_or_create_owned(&label),
@@ -154,6 +167,8 @@ pub(crate) struct ReplicaMetrics {
     pub(crate) replies: Counter,
     pub(crate) declined: Counter,
     pub(crate) certified: Counter,
+    reads: Counter,
+    reads_refused: Family<KindLabel, Counter>,
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     pub(crate) invalid: Counter,
@@ -181,6 +196,18 @@ impl ReplicaMetrics {
             self.waits_for.get_or_create(&KindLabel { replica, kind: before }).set(0);
         }
         self.waits_for.get_or_create(&KindLabel { replica, kind }).set(1);
+    }
+
+    pub(crate) fn read(&self, answer: &ReadAnswer) {
+        match answer {
+            ReadAnswer::Shown(_) => {
+                self.reads.inc();
+            }
+            ReadAnswer::Refused(refusal) => {
+                let kind = refusal_kind(*refusal);
+                self.reads_refused.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
+            }
+        }
     }
 
     pub(crate) fn transfer(&self, event: TransferEvent) {
@@ -212,4 +239,13 @@ impl ReplicaMetrics {
 
 fn as_f64(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+const fn refusal_kind(refusal: ReadRefusal) -> &'static str {
+    match refusal {
+        ReadRefusal::Busy => "busy",
+        ReadRefusal::NotNow => "not-now",
+        ReadRefusal::TooLarge => "too-large",
+        ReadRefusal::Unsupported => "unsupported",
+    }
 }

@@ -103,6 +103,8 @@ async fn play_one(
             Inbound::Client { connection, request: ClientRequest::Report, .. } => {
                 node.transport.answer(connection, ClientAnswer::Report(report(index)));
             }
+            // Nobody asks questions here.
+            Inbound::Client { request: ClientRequest::Read(_), .. } => {}
             Inbound::ClientGone(_) => drop(gone.send(())),
             Inbound::Replica { .. } => {}
         }

@@ -7,6 +7,7 @@ mod checkpoint_liar;
 mod clock_liar;
 mod equivocator;
 mod false_new_view;
+mod false_reader;
 mod false_returner;
 mod false_witness;
 mod fetch_flooder;
@@ -27,6 +28,7 @@ mod signature_flooder;
 mod silent;
 mod silent_primary;
 mod slow_primary;
+mod stale_reader;
 mod state_liar;
 mod status_flooder;
 mod twin;
@@ -42,7 +44,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use pbft_core::{
     Input, Message, Now, ReplicaId, Seq, UnixMillis, ValidConfig,
     crypto::Crypto,
-    message::{Batch, NewView, PrePrepare, Reply, Signed, Statement},
+    message::{Batch, NewView, PrePrepare, ReadReply, Reply, Signed, Statement},
     wire,
 };
 use pbft_crypto::Digest;
@@ -119,11 +121,15 @@ pub enum Kind {
     StateLiar,
     /// Says that it lost its log, and tells wrong things to who did.
     FalseReturner,
+    /// Answers questions from states that it has left.
+    StaleReader,
+    /// Answers questions with results that no state has.
+    FalseReader,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 35] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -157,7 +163,18 @@ impl Kind {
         Self::FalseWitness,
         Self::StateLiar,
         Self::FalseReturner,
+        Self::StaleReader,
+        Self::FalseReader,
     ];
+
+    /// Those about clients' questions: they are put into runs in which some are asked.
+    pub const READERS: [Self; 2] = [Self::StaleReader, Self::FalseReader];
+
+    /// All others.
+    #[must_use]
+    pub fn drawn() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|kind| !Self::READERS.contains(kind)).collect()
+    }
 
     /// A replica that lies in this way.
     #[must_use]
@@ -196,6 +213,8 @@ impl Kind {
             Self::FalseWitness => Box::new(false_witness::FalseWitness),
             Self::StateLiar => Box::new(state_liar::StateLiar),
             Self::FalseReturner => Box::new(false_returner::FalseReturner::default()),
+            Self::StaleReader => Box::new(stale_reader::StaleReader::default()),
+            Self::FalseReader => Box::new(false_reader::FalseReader),
         }
     }
 
@@ -222,6 +241,14 @@ pub trait Behaviour: Send {
     /// What its wall clock says.
     fn wall(&self, honest: UnixMillis) -> UnixMillis {
         honest
+    }
+
+    /// Its service has this state after `seq`.
+    fn on_state(&mut self, _seq: Seq, _state: Digest) {}
+
+    /// The core wants to say this to a client's question.
+    fn on_read_reply(&mut self, _kit: &mut Kit<'_>, reply: ReadReply) -> Option<ReadReply> {
+        Some(reply)
     }
 
     /// The core wants to tell a client this.

@@ -6,6 +6,7 @@
 //! | [`execution`] | one order, only what was submitted, exactly once, equal results |
 //! | [`voting`] | no correct replica says two things, and nothing before it is on disk |
 //! | [`views`] | nobody runs ahead of the others |
+//! | [`reads`] | what clients are shown is true, and not of yesterday |
 //! | [`results`] | certificates of results are true, and everyone gets them |
 //! | [`pace`] | where nothing goes wrong nothing waits |
 //! | [`blame`] | evidence is sound, and only liars are blamed |
@@ -14,6 +15,7 @@ pub mod agreement;
 pub mod blame;
 pub mod execution;
 pub mod pace;
+pub mod reads;
 pub mod results;
 pub mod views;
 pub mod violation;
@@ -37,6 +39,7 @@ pub use violation::Violation;
 use agreement::Agreement;
 use execution::Execution;
 use pace::Pace;
+use reads::Reads;
 use results::Results;
 use views::Views;
 use voting::{Judge, Voting};
@@ -59,6 +62,8 @@ pub struct Checks {
     views: Views,
     pace: Pace,
     results: Results,
+    /// What clients ask and are shown.
+    pub reads: Reads,
 }
 
 impl Checks {
@@ -72,6 +77,7 @@ impl Checks {
             views: Views::new(plan),
             pace: Pace::new(plan),
             results: Results::default(),
+            reads: Reads::default(),
             roster: Roster::new(config),
             crypto,
         }

@@ -136,6 +136,12 @@ named! {
         OneWay => "partition in one direction",
         /// A wall clock went back.
         ClockBack => "wall clock set back",
+        /// A question was answered without being ordered.
+        ReadByQuorum => "read answered by a quorum",
+        /// A question had to be ordered.
+        ReadOrdered => "read ordered after all",
+        /// A question was not answered by a replica.
+        ReadRefused => "read refused by a replica",
         /// Real signatures were used.
         RealSignatures => "P-256 signatures",
         /// The service was the ledger.

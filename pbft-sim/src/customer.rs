@@ -4,9 +4,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use pbft_core::{
-    ClientId, Request, RequestId, RequestNumber,
-    client::{Accepted, Client, ClientConfig, ClientEffect, ClientError},
-    message::DeclineReason,
+    ClientId, ReadNumber, Request, RequestId, RequestNumber,
+    client::{Accepted, Client, ClientConfig, ClientEffect, ClientError, Found},
+    config::ReplicaSet,
+    message::{DeclineReason, Operation},
 };
 use serde::{Deserialize, Serialize};
 
@@ -21,10 +22,13 @@ pub struct Customer {
     rng: Rng,
     heal_at: Duration,
     in_flight: u64,
+    replicas: ReplicaSet,
     wishes: Vec<Wish>,
     next: usize,
     /// Asked and not answered.
     open: BTreeMap<RequestId, Request>,
+    /// Questions without an answer, with what is ordered if they get none.
+    reads: BTreeMap<ReadNumber, RequestId>,
     /// The time its timer is set to.
     pub timer: Option<Duration>,
 }
@@ -57,7 +61,14 @@ impl Wish {
                 wishes.push(Self::draw(&mut rng, plan.workload.reminders));
             }
         }
-        wishes
+        Self::with_questions(wishes, Rng::stream(plan.seed, &format!("questions {index}")), plan)
+    }
+
+    /// Some of them are followed by a question.
+    fn with_questions(wishes: Vec<Self>, mut rng: Rng, plan: &Plan) -> Vec<Self> {
+        let question = Self { verb: Verb::Read, key: 0, amount: 0 };
+        let with = |wish| [Some(wish), rng.chance(plan.workload.reads).then_some(question)];
+        wishes.into_iter().flat_map(with).flatten().collect()
     }
 
     fn draw(rng: &mut Rng, reminders: bool) -> Self {
@@ -78,6 +89,8 @@ impl Wish {
 pub enum Verdict {
     /// It was carried out, or refused by the service.
     Answered(Accepted),
+    /// A question was answered.
+    Found(Found),
     /// It was rightly turned away at the door.
     TurnedAway,
     /// It has to be asked again.
@@ -89,21 +102,26 @@ pub enum Verdict {
 impl Customer {
     /// The customer with this index.
     #[must_use]
-    pub fn new(index: usize, plan: &Plan, wishes: Vec<Wish>) -> Self {
+    pub fn new(index: usize, plan: &Plan, wishes: Vec<Wish>, replicas: &ReplicaSet) -> Self {
         let config = ClientConfig {
             retry_after: Duration::from_millis(250),
             give_up_after: plan.workload.patience,
+            read_within: Duration::from_millis(300),
             ..ClientConfig::new(plan.n)
         };
+        let mut client = Client::new(config);
+        client.follow(replicas);
         Self {
-            client: Client::new(config),
+            client,
             id: client_id(index),
             rng: Rng::stream(plan.seed, &format!("customer {index}")),
             heal_at: plan.heal_at,
             in_flight: plan.workload.in_flight,
+            replicas: replicas.clone(),
             wishes,
             next: 0,
             open: BTreeMap::new(),
+            reads: BTreeMap::new(),
             timer: None,
         }
     }
@@ -140,6 +158,30 @@ impl Customer {
         Some(request)
     }
 
+    /// Puts the next thing to ask for as a question: what is ordered if no quorum answers is on the list as well.
+    ///
+    /// # Errors
+    /// If the client's protocol does not take it.
+    pub fn begin_read(
+        &mut self,
+        now: Duration,
+        fallback: &Request,
+        effects: &mut Vec<ClientEffect>,
+    ) -> Result<ReadNumber, ClientError> {
+        let query = Operation::new(b"history".to_vec());
+        let number = self.client.read(now, query, Some(fallback.clone()), effects)?;
+        self.reads.insert(number, fallback.id());
+        Ok(number)
+    }
+
+    /// Who the replicas are by now.
+    pub fn learn(&mut self, replicas: &ReplicaSet) {
+        if self.replicas != *replicas {
+            self.replicas = replicas.clone();
+            self.client.follow(replicas);
+        }
+    }
+
     /// Judges the end of a request as the client's protocol sees it; nothing for what is not an end.
     pub fn judge(&mut self, effect: ClientEffect) -> Option<Verdict> {
         match effect {
@@ -148,7 +190,16 @@ impl Customer {
                 Some(Verdict::Answered(accepted))
             }
             ClientEffect::Failed(id, error) => Some(self.judge_failure(id, error)),
-            ClientEffect::SendToAll(_) | ClientEffect::SetTimer(_) => None,
+            ClientEffect::Found(found) => {
+                let id = self.reads.remove(&found.number)?;
+                self.open.remove(&id);
+                Some(Verdict::Found(found))
+            }
+            ClientEffect::ReadFailed(number, error) => {
+                let id = self.reads.remove(&number)?;
+                Some(self.judge_failure(id, error))
+            }
+            ClientEffect::SendToAll(_) | ClientEffect::ReadFromAll(_) | ClientEffect::SetTimer(_) => None,
         }
     }
 

@@ -34,6 +34,9 @@ pub struct Bug {
     /// Whether it shows where nothing else goes wrong.
     #[serde(default)]
     pub calm: bool,
+    /// Whether clients must ask questions for it to show.
+    #[serde(default)]
+    pub reads: bool,
     /// Who lies, and how. Whoever the seed says, if nobody is named.
     #[serde(default)]
     pub liars: Vec<(u16, Kind)>,

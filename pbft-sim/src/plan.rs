@@ -82,6 +82,9 @@ pub struct WorkloadPlan {
     pub reminders: bool,
     /// When a client gives up (and asks again).
     pub patience: Duration,
+    /// How many questions clients ask besides, in a million requests.
+    #[serde(default)]
+    pub reads: Ppm,
 }
 
 /// The protocol's own parameters.
@@ -174,7 +177,13 @@ impl Plan {
         let (spares, changes) = changes(seed);
         let mut states = Rng::stream(seed, "states");
         let state_liar = !calm && tuning.archive_bytes <= SMALL_ARCHIVE && states.chance(200_000);
-        let byzantine = if state_liar { state_liars(&mut states, n) } else { byzantine };
+        let byzantine = if state_liar { liars_about(&mut states, n, &[Kind::StateLiar]) } else { byzantine };
+        let (reads, false_readers) = reads(seed);
+        let byzantine = if false_readers && !calm && !state_liar {
+            liars_about(&mut Rng::stream(seed, "readers"), n, &Kind::READERS)
+        } else {
+            byzantine
+        };
         Self {
             seed,
             n,
@@ -187,7 +196,7 @@ impl Plan {
             } else {
                 faults(&mut rng, seed).with(state_liar)
             },
-            workload: workload(&mut rng, n),
+            workload: WorkloadPlan { reads, ..workload(&mut rng, n) },
             sync: rng.pick(&[(us(50), us(200)), (us(500), ms(4)), (ms(2), ms(30))]),
             execute: rng.pick(&[(us(0), us(0)), (us(20), us(400)), (ms(1), ms(12))]),
             durable_service: rng.chance(250_000),
@@ -367,6 +376,7 @@ fn workload(rng: &mut Rng, n: u16) -> WorkloadPlan {
         in_flight: rng.pick(&[1, 3, 20]),
         reminders: rng.chance(300_000),
         patience: rng.pick(&[ms(600), Duration::from_secs(100)]),
+        reads: 0,
     }
 }
 
@@ -393,11 +403,18 @@ fn patience(byzantine: &[(ReplicaId, Kind)], tuning: &Tuning) -> Duration {
     Duration::from_secs(60) + if dawdler { tuning.request_timeout * 120 } else { Duration::ZERO }
 }
 
-/// As many liars as there may be, all about states.
-fn state_liars(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
+/// How many questions are asked besides the requests, and whether liars answer them: in a third of the runs.
+fn reads(seed: u64) -> (Ppm, bool) {
+    let mut rng = Rng::stream(seed, "reads");
+    let asks = rng.chance(330_000) && service(seed) == ServiceKind::Recording;
+    if asks { (rng.pick(&[300_000, 1_000_000]), rng.chance(400_000)) } else { (0, false) }
+}
+
+/// As many liars as there may be, all about one thing.
+fn liars_about(rng: &mut Rng, n: u16, kinds: &[Kind]) -> Vec<(ReplicaId, Kind)> {
     let f = u16::try_from(QuorumSizes::of(n).f()).unwrap_or(0);
     let first = u16::try_from(rng.below(u64::from(n))).unwrap_or(0);
-    (0..f).map(|next| (ReplicaId::new((first + next) % n), Kind::StateLiar)).collect()
+    (0..f).map(|next| (ReplicaId::new((first + next) % n), rng.pick(kinds))).collect()
 }
 
 /// At most `f` liars; usually none.
@@ -406,11 +423,11 @@ fn byzantine(rng: &mut Rng, n: u16) -> Vec<(ReplicaId, Kind)> {
     let liars = if rng.chance(400_000) { rng.between(1, f.max(1)).min(f) } else { 0 };
     let mut chosen: Vec<(ReplicaId, Kind)> = Vec::new();
     if liars > 0 && rng.chance(400_000) {
-        chosen.push((ReplicaId::new(0), rng.pick(&Kind::ALL)));
+        chosen.push((ReplicaId::new(0), rng.pick(&Kind::drawn())));
     }
     while (chosen.len() as u64) < liars {
         let any = u16::try_from(rng.below(u64::from(n))).unwrap_or(1);
-        let (replica, kind) = (ReplicaId::new(any), rng.pick(&Kind::ALL));
+        let (replica, kind) = (ReplicaId::new(any), rng.pick(&Kind::drawn()));
         if !chosen.iter().any(|(other, _)| *other == replica) {
             chosen.push((replica, kind));
         }

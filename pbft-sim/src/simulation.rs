@@ -14,7 +14,7 @@ use std::sync::Arc;
 use pbft_core::{
     Effect, Input, ReplicaId, Request, RequestId,
     config::ReplicaSet,
-    message::{DeclineReason, Reply},
+    message::{DeclineReason, Read, ReadReply, Reply},
 };
 
 use crate::{
@@ -42,6 +42,8 @@ enum Event {
     Deliver { from: ReplicaId, to: ReplicaId, bytes: Arc<[u8]> },
     /// A request arrives at a replica.
     Request { to: ReplicaId, request: Request },
+    /// A question arrives at a replica.
+    Read { to: ReplicaId, client: usize, read: Read },
     /// An answer arrives at a client.
     Answer { from: ReplicaId, client: usize, answer: Answer },
     /// A sync is done.
@@ -81,6 +83,7 @@ enum Event {
 enum Answer {
     Reply(Reply),
     Decline(RequestId, DeclineReason),
+    Read(ReadReply),
 }
 
 /// One run.
@@ -184,7 +187,9 @@ impl Simulation {
             now: Duration::ZERO,
             agenda: Agenda::default(),
             nodes,
-            customers: customers.map(|(index, wishes)| Customer::new(index, &plan, wishes.clone())).collect(),
+            customers: customers
+                .map(|(index, wishes)| Customer::new(index, &plan, wishes.clone(), &config.replicas))
+                .collect(),
             network: Network::new(plan.network, plan.n + plan.spares, chance("network")),
             crashes: chance("crashes"),
             losses: chance("losses"),
@@ -298,6 +303,7 @@ impl Simulation {
         match event {
             Event::Deliver { from, to, bytes } => self.deliver(from, to, &bytes),
             Event::Request { to, request } => self.deliver_request(to, request),
+            Event::Read { to, client, read } => self.deliver_read(to, client, read),
             Event::Answer { from, client, answer } => self.deliver_answer(from, client, answer),
             Event::Synced { replica, life } => self.on_synced(replica, life),
             Event::Answered { replica, life } => self.on_answered(replica, life),

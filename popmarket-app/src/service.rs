@@ -5,6 +5,7 @@
 
 mod admission;
 mod outcome;
+mod query;
 mod request;
 mod transfer;
 mod view;
@@ -30,6 +31,7 @@ use pbft_crypto::Digest;
 
 pub use admission::LedgerAdmission;
 pub use outcome::{TxResult, UnknownOutcome, Verdict};
+pub use query::{Holdings, LedgerQuery};
 pub use request::{request_of, transaction_of};
 pub use view::{LedgerView, Report};
 
@@ -211,6 +213,10 @@ impl Service for LedgerService {
         record.ok_or_else(|| lost("the ledger store has forgotten what was answered since".into()))?;
         self.cursor = seq;
         Ok(())
+    }
+
+    fn query(&mut self, query: &[u8]) -> Option<Vec<u8>> {
+        LedgerQuery::answer(&self.view, query)
     }
 
     fn certified(&mut self, certificate: Certificate<Attestation>) {

@@ -204,6 +204,7 @@ impl Replica {
         let prepares = slot.prove(&expected);
         let commit = self.sign(Commit { view, seq, digest: expected.digest });
         let record = Record::Commit { commit: commit.clone(), prepares };
+        self.note_commit(seq);
         self.persist_then_vote(step, record, Vote::Commit(commit));
     }
 

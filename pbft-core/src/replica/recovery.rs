@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attesting, CatchUp, Checkpoints, Execution, Reconfiguration, Replica, Returning, StateServing,
+    Attesting, CatchUp, Checkpoints, Execution, Reading, Reconfiguration, Replica, Returning, StateServing,
     StateTransfer, Step, Suspicion, Timers, Views,
 };
 use crate::{
@@ -82,6 +82,7 @@ impl Replica {
             catch_up: CatchUp::default(),
             transfer: StateTransfer::default(),
             serving: StateServing::default(),
+            reading: Reading::default(),
             returning: (records.is_empty() && empty == EmptyLog::Lost).then(Returning::default),
             voted: false,
             timers: Timers::default(),
@@ -261,6 +262,7 @@ impl Replica {
     fn replay_commit(&mut self, commit: Signed<Commit>, prepares: Vec<Signed<Prepare>>) {
         let Commit { view, seq, .. } = commit.statement;
         self.replay_view(view);
+        self.note_commit(seq);
         let Some(slot) = self.log.slot_mut(seq) else { return };
         slot.commits.add(commit);
         for prepare in prepares {

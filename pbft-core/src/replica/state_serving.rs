@@ -63,6 +63,8 @@ pub(super) enum Purpose {
     Restore { seq: Seq },
     /// What may go.
     Keep,
+    /// Clients want to know something of the state.
+    Read,
 }
 
 impl Kept {
@@ -189,6 +191,11 @@ impl Replica {
         }
     }
 
+    /// Whether the service would answer at once.
+    pub(super) const fn is_desk_free(&self) -> bool {
+        self.serving.busy.is_none()
+    }
+
     pub(super) fn on_answered(&mut self, step: &mut Step<'_>, answer: ServiceAnswer) {
         let Some(purpose) = self.serving.busy.take() else { return };
         self.ask_next(step);
@@ -204,6 +211,7 @@ impl Replica {
                 self.on_completed(step, seq, done.is_ok());
             }
             (Purpose::Restore { seq }, ServiceAnswer::Done(done)) => self.on_restored(step, seq, done),
+            (Purpose::Read, ServiceAnswer::Results(results)) => self.on_results(step, results),
             // The host answers what was asked.
             _ => {}
         }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use pbft_core::{
-    Config, Effect, Input, Message, Now, Replica, Request, RequestId, Seq, ValidConfig,
+    Asker, Config, Effect, Input, Message, Now, ReadNumber, Replica, Request, RequestId, Seq, ValidConfig,
     crypto::Crypto,
     effect::TransferEvent,
-    message::Operation,
+    message::{Operation, Read, ReadAnswer},
     replica::{EmptyLog, Recovered},
     request_buffer::FairBuffer,
     service::{AdmitAll, OrderedBatch, Outcome, Service},
@@ -57,6 +57,8 @@ pub(crate) struct Cluster {
     pub(crate) history: Vec<(u16, LogPosition, Record)>,
     /// What each replica answered.
     pub(crate) replies: BTreeMap<RequestId, BTreeMap<u16, (Seq, Outcome)>>,
+    /// What each replica said to each question.
+    pub(crate) answers: BTreeMap<ReadNumber, BTreeMap<u16, ReadAnswer>>,
     /// What was executed as each number, by whom first; all others must match.
     order: BTreeMap<Seq, OrderedBatch>,
     /// Everything sent.
@@ -100,6 +102,7 @@ impl Cluster {
             chance: 1,
             history: Vec::new(),
             replies: BTreeMap::new(),
+            answers: BTreeMap::new(),
             order: BTreeMap::new(),
             sent: Vec::new(),
             down: Vec::new(),
@@ -160,6 +163,14 @@ impl Cluster {
             }
             let admitted = self.nodes[usize::from(index)].verifier.admit(vec![request.clone()]);
             admitted.into_iter().flatten().for_each(|input| self.step(index, input));
+        }
+    }
+
+    /// A client puts a question to these replicas.
+    pub(crate) fn ask(&mut self, replicas: &[u16], number: u64, query: &[u8]) {
+        let read = Read { number: ReadNumber::new(number), query: Operation::new(query) };
+        for index in replicas {
+            self.step(*index, Input::Read { asker: Asker::new(1), read: read.clone() });
         }
     }
 
@@ -303,6 +314,9 @@ impl Cluster {
                 self.replies.entry(reply.id).or_default().insert(index, (reply.seq, reply.outcome));
             }
             Effect::Execute { batch, checkpoint } => return Some(self.execute(index, &batch, checkpoint)),
+            Effect::ReadReply { reply, .. } => {
+                self.answers.entry(reply.number).or_default().insert(index, reply.answer);
+            }
             Effect::SetTimer(at) => node.timer = Some(at),
             Effect::Reconfigured(roster) => node.verifier.update(roster),
             Effect::Certified(certificate) => {

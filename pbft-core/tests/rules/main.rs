@@ -17,6 +17,7 @@ mod fairness;
 mod ids;
 mod log_before_send;
 mod new_view;
+mod reading;
 mod reconfiguration;
 mod requests;
 mod restart;

@@ -3,20 +3,20 @@
 use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    ClientId, Config, Effect, Epoch, Input, Message, Now, Replica, ReplicaId, Request, RequestNumber, Seq,
-    UnixMillis, ValidConfig, View,
+    Asker, ClientId, Config, Effect, Epoch, Input, Message, Now, ReadNumber, Replica, ReplicaId, Request,
+    RequestNumber, Seq, UnixMillis, ValidConfig, View,
     certificate::Certificate,
     config::ReplicaSet,
     crypto::{Crypto, P256Crypto},
     error::InvalidMessage,
     evidence::Evidence,
     message::{
-        Batch, Checkpoint, Commit, CommittedBatch, Operation, PrePrepare, Prepare, Proposal, Signed,
-        SlotStatus, Statement, Status,
+        Batch, Checkpoint, Commit, CommittedBatch, Operation, PrePrepare, Prepare, Proposal, Read, ReadReply,
+        Signed, SlotStatus, Statement, Status,
     },
     replica::EmptyLog,
     request_buffer::FairBuffer,
-    service::{AdmitAll, Executed, Outcome, ServiceCheckpoint},
+    service::{AdmitAll, Executed, Outcome, ServiceAnswer, ServiceCheckpoint, ServiceQuestion},
     storage::{Log, LogPosition, MemoryLog, Record},
     verify::Verifier,
     wire,
@@ -164,6 +164,18 @@ impl Stage {
         self.input(Input::Executed { executed, checkpoint })
     }
 
+    /// A client asks about the state.
+    pub(crate) fn read(&mut self, asker: u64, number: u64, query: &[u8]) -> Vec<Effect> {
+        let read = Read { number: ReadNumber::new(number), query: Operation::new(query) };
+        self.input(Input::Read { asker: Asker::new(asker), read })
+    }
+
+    /// The service has answered questions: each with itself.
+    pub(crate) fn echo(&mut self, queries: &[Operation]) -> Vec<Effect> {
+        let results = queries.iter().map(|query| Some(query.as_bytes().to_vec())).collect();
+        self.input(Input::Answered(ServiceAnswer::Results(results)))
+    }
+
     pub(crate) fn timer(&mut self) -> Vec<Effect> {
         self.input(Input::Timer)
     }
@@ -175,6 +187,7 @@ impl Stage {
             let next = match &effects[seen] {
                 Effect::Persist(..) => self.sync(),
                 Effect::Execute { batch, checkpoint } => self.executed(batch.requests.len(), *checkpoint),
+                Effect::Ask(ServiceQuestion::Queries(queries)) => self.echo(&queries.clone()),
                 _ => vec![],
             };
             seen += 1;
@@ -287,6 +300,17 @@ pub(crate) fn executions(effects: &[Effect]) -> Vec<u64> {
         _ => None,
     };
     effects.iter().filter_map(number).collect()
+}
+
+/// What was said to clients' questions.
+pub(crate) fn read_replies(effects: &[Effect]) -> Vec<&ReadReply> {
+    let mut replies = Vec::new();
+    for effect in effects {
+        if let Effect::ReadReply { reply, .. } = effect {
+            replies.push(reply);
+        }
+    }
+    replies
 }
 
 pub(crate) fn evidence(effects: &[Effect]) -> Vec<&Evidence> {

@@ -112,6 +112,17 @@ fn what_signatures_cover_is_frozen() {
     frozen.check();
 }
 
+/// What clients ask of the state, and are told.
+#[test]
+fn questions_are_frozen() {
+    let mut frozen = Frozen::default();
+    frozen.value("read", &values::read());
+    let [shown, refused] = values::read_replies();
+    frozen.value("read-reply-shown", &shown);
+    frozen.value("read-reply-refused", &refused);
+    frozen.check();
+}
+
 /// What is exported for strangers.
 #[test]
 fn evidence_is_frozen() {

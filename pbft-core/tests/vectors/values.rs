@@ -4,7 +4,8 @@
 use std::sync::Arc;
 
 use pbft_core::{
-    ClientId, Config, Epoch, Message, ReplicaId, Request, RequestNumber, Seq, UnixMillis, ValidConfig, View,
+    ClientId, Config, Epoch, Message, ReadNumber, ReplicaId, Request, RequestNumber, Seq, UnixMillis,
+    ValidConfig, View,
     certificate::Certificate,
     config::ReplicaSet,
     crypto::P256Crypto,
@@ -12,8 +13,8 @@ use pbft_core::{
     message::{
         Attestation, Batch, Change, Checkpoint, Commit, CommittedBatch, Fetch, FetchState, Handover,
         Membership, NewView, Operation, PartBytes, PrePrepare, Prepare, PreparedCertificate, Proposal,
-        ProvenNewView, ProvenViewChange, Returned, Signed, SlotStatus, Standing, State, StatePart,
-        StateSummary, Statement, Status, ViewChange,
+        ProvenNewView, ProvenViewChange, Read, ReadAnswer, ReadRefusal, ReadReply, Returned, Shown, Signed,
+        SlotStatus, Standing, State, StatePart, StateSummary, Statement, Status, ViewChange,
     },
     storage::{CheckpointRecord, Record, ReturnRecord},
 };
@@ -61,6 +62,17 @@ pub(crate) fn requests() -> Vec<Request> {
         operation: Operation::new(operation),
     };
     vec![request(0xc1, 130, b"first"), request(0xc2, 0, b""), request(0xc1, 131, b"third")]
+}
+
+pub(crate) fn read() -> Read {
+    Read { number: ReadNumber::new(132), query: Operation::new(b"how many?".to_vec()) }
+}
+
+pub(crate) fn read_replies() -> [ReadReply; 2] {
+    let (epoch, replicas) = (Epoch::new(3), config().replicas.digest());
+    let shown = Shown { epoch, replicas, executed: SEQ, result: b"forty-two".to_vec() };
+    let answers = [ReadAnswer::Shown(shown), ReadAnswer::Refused(ReadRefusal::TooLarge)];
+    answers.map(|answer| ReadReply { number: ReadNumber::new(132), answer })
 }
 
 pub(crate) fn batch() -> Batch {

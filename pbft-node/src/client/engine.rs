@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use pbft_core::{
-    ReplicaId, Request, RequestId,
-    client::{Client as Protocol, ClientEffect, ClientError},
+    ReadNumber, ReplicaId, Request, RequestId,
+    client::{Client as Protocol, ClientEffect, ClientError, FoundAnswer},
     config::ReplicaSet,
+    message::{Operation, Read, read::MAX_QUERY_BYTES},
     wire,
 };
 use pbft_crypto::PublicKey;
@@ -17,7 +18,7 @@ use tokio::{
     time::{Instant, sleep_until},
 };
 
-use super::{ClientOptions, ClientStartError, Receipt, SubmitError};
+use super::{ClientOptions, ClientStartError, ReadCounts, Receipt, SubmitError};
 use crate::{
     node::AddressBook,
     tls::{TlsError, TlsIdentity},
@@ -44,11 +45,14 @@ const MAX_WAITERS: usize = 16;
 const MAX_INQUIRIES: usize = 256;
 
 type SubmitAnswer = oneshot::Sender<Result<Receipt, SubmitError>>;
+type ReadAnswer = oneshot::Sender<Result<FoundAnswer, SubmitError>>;
 
 /// What handles ask for.
 #[derive(Debug)]
 pub(crate) enum Command {
     Submit(Request, SubmitAnswer),
+    /// A question, and what is ordered if no quorum answers it.
+    Read(Operation, Option<Request>, ReadAnswer),
     Reports(oneshot::Sender<Reports>),
     Links(oneshot::Sender<Vec<LinkState>>),
     Follow(ReplicaSet, AddressBook),
@@ -72,9 +76,12 @@ pub(crate) struct Engine {
     /// The links' tasks. They end with the engine, or when their link is dropped.
     tasks: JoinSet<()>,
     waiting: BTreeMap<RequestId, Vec<SubmitAnswer>>,
+    reads: BTreeMap<ReadNumber, ReadAnswer>,
+    read_counts: watch::Sender<ReadCounts>,
     inquiries: Vec<Inquiry>,
     effects: Vec<ClientEffect>,
     outgoing: Vec<Request>,
+    outgoing_reads: Vec<Read>,
     started: Instant,
     timer: Option<Instant>,
     report_timeout: Duration,
@@ -114,6 +121,7 @@ impl Engine {
     pub(crate) fn new(
         options: &ClientOptions,
         connected: &watch::Sender<usize>,
+        read_counts: watch::Sender<ReadCounts>,
     ) -> Result<(Self, mpsc::Receiver<FromReplica>), ClientStartError> {
         let (to, answers) = mpsc::channel(MAX_WAITING_ANSWERS);
         let dialing = Dialing {
@@ -129,13 +137,18 @@ impl Engine {
             links: BTreeMap::new(),
             tasks: JoinSet::new(),
             waiting: BTreeMap::new(),
+            reads: BTreeMap::new(),
+            read_counts,
             inquiries: Vec::new(),
             effects: Vec::new(),
             outgoing: Vec::new(),
+            outgoing_reads: Vec::new(),
             started: Instant::now(),
             timer: None,
             report_timeout: options.report_timeout,
         };
+        // Only a quorum of known replicas shows a state.
+        engine.protocol.follow(&options.replicas);
         let addresses = options.replicas.ids().zip(options.addresses.iter().copied()).collect();
         engine.connect(&options.replicas, &addresses)?;
         Ok((engine, answers))
@@ -201,6 +214,7 @@ impl Engine {
                     Err(error) => drop(to.send(Err(error))),
                 }
             }
+            Command::Read(query, fallback, to) => self.read(query, fallback, to),
             Command::Reports(to) => self.inquire(to),
             Command::Links(to) => drop(to.send(self.links().map(|link| link.state(0, 0)).collect())),
             Command::Follow(replicas, addresses) => self.follow(&replicas, &addresses),
@@ -218,6 +232,28 @@ impl Engine {
         Ok(self.protocol.submit(self.started.elapsed(), request, &mut self.effects)?)
     }
 
+    fn read(&mut self, query: Operation, fallback: Option<Request>, to: ReadAnswer) {
+        let (bytes, limit) = (query.len(), MAX_QUERY_BYTES);
+        if bytes > limit {
+            return drop(to.send(Err(SubmitError::TooLarge { bytes, limit })));
+        }
+        match self.protocol.read(self.started.elapsed(), query, fallback, &mut self.effects) {
+            Ok(number) => drop(self.reads.insert(number, to)),
+            Err(error) => drop(to.send(Err(error.into()))),
+        }
+    }
+
+    /// A question has come to its end.
+    fn on_read_end(&mut self, number: ReadNumber, end: Result<FoundAnswer, ClientError>) {
+        self.read_counts.send_modify(|counts| match &end {
+            Ok(FoundAnswer::Quorum { .. }) => counts.by_quorum += 1,
+            Ok(FoundAnswer::Ordered(_)) | Err(_) => counts.without_quorum += 1,
+        });
+        if let Some(to) = self.reads.remove(&number) {
+            let _ = to.send(end.map_err(SubmitError::Failed));
+        }
+    }
+
     fn on_answers(&mut self, from: ReplicaId, answers: Vec<ClientAnswer>) {
         for answer in answers {
             match answer {
@@ -226,6 +262,10 @@ impl Engine {
                     self.protocol.on_decline(from, id, reason, &mut self.effects);
                 }
                 ClientAnswer::Report(report) => self.on_report(from, &report),
+                ClientAnswer::Read(reply) => {
+                    let now = self.started.elapsed();
+                    self.protocol.on_read_reply(now, from, reply, &mut self.effects);
+                }
             }
         }
     }
@@ -245,10 +285,22 @@ impl Engine {
     }
 
     fn carry_out(&mut self) {
-        for effect in self.effects.drain(..) {
+        for effect in core::mem::take(&mut self.effects) {
             let (id, result) = match effect {
                 ClientEffect::SendToAll(request) => {
                     self.outgoing.push(request);
+                    continue;
+                }
+                ClientEffect::ReadFromAll(read) => {
+                    self.outgoing_reads.push(read);
+                    continue;
+                }
+                ClientEffect::Found(found) => {
+                    self.on_read_end(found.number, Ok(found.answer));
+                    continue;
+                }
+                ClientEffect::ReadFailed(number, error) => {
+                    self.on_read_end(number, Err(error));
                     continue;
                 }
                 ClientEffect::SetTimer(at) => {
@@ -266,19 +318,13 @@ impl Engine {
 
     /// Sends what has come together, in as few frames as the bounds allow.
     fn send_requests(&mut self) {
-        let mut bytes = 0_usize;
-        let mut together = Vec::new();
-        for request in core::mem::take(&mut self.outgoing) {
-            let more = request.operation.len().saturating_add(REQUEST_OVERHEAD);
-            if bytes.saturating_add(more) > SUBMIT_FRAME_BYTES && !together.is_empty() {
-                self.send_to_all(&ClientRequest::Submit(core::mem::take(&mut together)));
-                bytes = 0;
-            }
-            bytes = bytes.saturating_add(more);
-            together.push(request);
-        }
-        if !together.is_empty() {
+        let (requests, reads) =
+            (core::mem::take(&mut self.outgoing), core::mem::take(&mut self.outgoing_reads));
+        for together in in_frames(requests, |request| request.operation.len()) {
             self.send_to_all(&ClientRequest::Submit(together));
+        }
+        for together in in_frames(reads, |read| read.query.len()) {
+            self.send_to_all(&ClientRequest::Read(together));
         }
     }
 
@@ -318,4 +364,22 @@ impl Engine {
             let _ = inquiry.to.send(inquiry.reports);
         }
     }
+}
+
+/// Cuts a list into parts that fit a frame each.
+fn in_frames<T>(list: Vec<T>, length: impl Fn(&T) -> usize) -> Vec<Vec<T>> {
+    let mut bytes = 0_usize;
+    let mut frames: Vec<Vec<T>> = Vec::new();
+    for item in list {
+        let more = length(&item).saturating_add(REQUEST_OVERHEAD);
+        bytes = bytes.saturating_add(more);
+        match frames.last_mut() {
+            Some(frame) if bytes <= SUBMIT_FRAME_BYTES => frame.push(item),
+            _ => {
+                bytes = more;
+                frames.push(vec![item]);
+            }
+        }
+    }
+    frames
 }

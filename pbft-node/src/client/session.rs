@@ -15,7 +15,7 @@ use pbft_core::{
 };
 use tokio::sync::Notify;
 
-use super::{Client, Receipt, SubmitError};
+use super::{Client, FoundAnswer, Receipt, SubmitError};
 
 /// Hands out one client's numbers. Clones share them; nobody else may send requests of this client meanwhile.
 #[derive(Clone, Debug)]
@@ -51,6 +51,24 @@ impl Session {
         let number = self.number().await?;
         let operation = Operation::new(operation);
         self.carry(Request { client: self.id, number, operation }).await
+    }
+
+    /// Asks about the state; if no quorum shows one in time, has `operation` executed instead, which asks the same. A number
+    /// is taken only then.
+    ///
+    /// # Errors
+    /// As [`Session::submit`].
+    pub async fn read(
+        &self,
+        query: impl Into<Arc<[u8]>> + Send,
+        operation: impl Into<Arc<[u8]>> + Send,
+    ) -> Result<FoundAnswer, SubmitError> {
+        match self.client.read(query, None).await {
+            Err(SubmitError::Failed(ClientError::NoQuorum { .. })) => {
+                self.submit(operation).await.map(FoundAnswer::Ordered)
+            }
+            end => end,
+        }
     }
 
     /// Requests that were sent and may or may not have been executed: those without an answer, and those whose future
@@ -115,7 +133,8 @@ impl Fate {
                 Outcome::Refused(_) => Self::Free,
             },
             Err(SubmitError::Failed(error)) => match error {
-                ClientError::TooManyOutstanding => Self::Free,
+                // Questions use no number up.
+                ClientError::TooManyOutstanding | ClientError::NoQuorum { .. } => Self::Free,
                 // Somebody else uses this client's numbers: leave that one to them.
                 ClientError::NumberInUse => Self::UsedUp,
                 ClientError::TimedOut { .. } => Self::Unknown,

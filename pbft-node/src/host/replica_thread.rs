@@ -26,7 +26,7 @@ use super::{
 use crate::{
     metrics::ReplicaMetrics,
     recorder::Recorder,
-    transport::{ClientAnswer, Transport},
+    transport::{ClientAnswer, ConnectionId, Transport},
 };
 
 /// So many pieces of evidence are kept; one is enough to convict.
@@ -186,6 +186,10 @@ impl ReplicaThread {
             Effect::Decline { id, request, reason } => {
                 self.metrics.declined.inc();
                 self.answer(&request, ClientAnswer::Decline(id, reason));
+            }
+            Effect::ReadReply { to, reply } => {
+                self.metrics.read(&reply.answer);
+                self.transport.answer(ConnectionId::new(to.value()), ClientAnswer::Read(reply));
             }
             Effect::Execute { batch, checkpoint } => {
                 let _ = self.to_service.send(ToService::Execute { batch, checkpoint });

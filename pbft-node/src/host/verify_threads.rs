@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use pbft_core::{Input, Message, ReplicaId, Request, roster::Roster, verify::Verifier};
+use pbft_core::{Asker, Input, Message, ReplicaId, Request, message::Read, roster::Roster, verify::Verifier};
 use tokio::sync::watch;
 
 use super::{events::External, fair_source::FairSource, waiters::Waiters};
@@ -81,6 +81,9 @@ impl VerifyThread {
                     }));
                 }
                 Inbound::Client { connection, request: ClientRequest::Report, .. } => self.report(connection),
+                Inbound::Client { connection, request: ClientRequest::Read(reads), quota } => {
+                    self.take_reads(connection, reads, &Arc::new(quota))?;
+                }
                 // Its entries in the register age out.
                 Inbound::ClientGone(_) => {}
             }
@@ -136,6 +139,17 @@ impl VerifyThread {
             }
         }
         Ok(())
+    }
+
+    /// Questions need no check: whoever is let in may ask, and the replica bounds what it keeps of them.
+    fn take_reads(
+        &self,
+        connection: ConnectionId,
+        reads: Vec<Read>,
+        quota: &Arc<Quota>,
+    ) -> Result<(), Stopped> {
+        let asker = Asker::new(connection.value());
+        reads.into_iter().try_for_each(|read| self.hand_on(Input::Read { asker, read }, quota.clone()))
     }
 
     /// Waits while the replica is busy.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use pbft_core::{
     Message, ReplicaId, Request, RequestId,
-    message::{DeclineReason, Reply},
+    message::{DeclineReason, Read, ReadAnswer, ReadReply, Reply},
     replica::{Progress, WaitsFor},
     wire::byte_string,
 };
@@ -51,6 +51,8 @@ pub enum ClientRequest {
     Submit(Vec<Request>),
     /// Tell how far you are.
     Report,
+    /// Say what the state shows, without ordering anything.
+    Read(Vec<Read>),
 }
 
 /// What one replica answers. A frame carries a list of them.
@@ -62,6 +64,8 @@ pub enum ClientAnswer {
     Decline(RequestId, DeclineReason),
     /// The answer to [`ClientRequest::Report`].
     Report(ReplicaReport),
+    /// What the state shows.
+    Read(ReadReply),
 }
 
 /// One replica's word about itself. Unsigned: it proves nothing.
@@ -83,6 +87,8 @@ impl Weight for ClientAnswer {
             Self::Decline(_, DeclineReason::NotAdmitted(why)) => why.len(),
             Self::Decline(..) => 0,
             Self::Report(report) => report.application.len(),
+            Self::Read(ReadReply { answer: ReadAnswer::Shown(shown), .. }) => shown.result.len(),
+            Self::Read(_) => 0,
         };
         bytes.saturating_add(OVERHEAD_BYTES)
     }
@@ -161,7 +167,12 @@ impl Share {
 
 #[cfg(test)]
 mod tests {
-    use pbft_core::{ClientId, RequestNumber, Seq, View, message::Operation, service::Outcome, wire::encode};
+    use pbft_core::{
+        ClientId, Epoch, ReadNumber, RequestNumber, Seq, View,
+        message::{Operation, ReadRefusal, Shown},
+        service::Outcome,
+        wire::encode,
+    };
 
     use pbft_crypto::Digest;
 
@@ -213,6 +224,15 @@ mod tests {
             application: vec![8],
         });
         assert_eq!(hex(&report), "01020102010203030303030405030005030108");
+
+        let number = ReadNumber::new(300);
+        let read = Read { number, query: Operation::new(vec![1, 2]) };
+        assert_eq!(hex(&ClientRequest::Read(vec![read])), "010201ac02020102");
+        let (epoch, replicas) = (Epoch::new(6), Digest::from_bytes([0xdd; 32]));
+        let shown = Shown { epoch, replicas, executed: Seq::new(5), result: vec![9] };
+        let answers = [ReadAnswer::Shown(shown), ReadAnswer::Refused(ReadRefusal::NotNow)];
+        let answers = answers.map(|answer| ClientAnswer::Read(ReadReply { number, answer }));
+        assert_eq!(hex(&answers.to_vec()), format!("010203ac020006{digest}05010903ac020101"));
     }
 
     /// What `take` gives without waiting.

@@ -81,7 +81,11 @@ impl Behaviour for Twin {
         let (first, second) = match input {
             Input::Message { from, .. } => (!self.is_friend(*from), self.is_friend(*from)),
             Input::Request { .. } | Input::Timer => (true, true),
-            Input::Start | Input::Durable(_) | Input::Executed { .. } | Input::Answered(_) => (true, false),
+            Input::Start
+            | Input::Durable(_)
+            | Input::Executed { .. }
+            | Input::Answered(_)
+            | Input::Read { .. } => (true, false),
         };
         if second {
             self.step_second(kit, now, input.clone());

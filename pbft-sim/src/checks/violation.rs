@@ -58,6 +58,10 @@ pub enum Violation {
     OutcomesDiffer { seq: Seq },
     #[error("a client accepted an answer for {id} that no correct replica gave")]
     FalseAnswer { id: RequestId },
+    #[error("client {client} was shown the state after {executed}, and {floor} was known when it asked")]
+    StaleRead { client: usize, executed: Seq, floor: Seq },
+    #[error("client {client} was shown a state after {executed} that there never was")]
+    FalseRead { client: usize, executed: Seq },
     #[error("a client was told of {id}: {error}")]
     FalseRefusal { id: RequestId, error: ClientError },
     #[error("replica {replica} signed two {kind:?} for {seq} in view {view}")]

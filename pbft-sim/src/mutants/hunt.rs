@@ -7,7 +7,7 @@ use pbft_core::ReplicaId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bug, SWITCH};
-use crate::{Plan, sweep::Sweep};
+use crate::{Plan, service::ServiceKind, sweep::Sweep};
 
 /// Which run showed a defect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -96,6 +96,10 @@ fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
     let mut plan = Plan::of(seed, sizes);
     if bug.is_some_and(|bug| bug.calm) {
         plan = plan.calm();
+    }
+    if bug.is_some_and(|bug| bug.reads) {
+        // The ledger has no request that only looks.
+        (plan.service, plan.workload.reads) = (ServiceKind::Recording, 1_000_000);
     }
     if let Some(bug) = bug.filter(|bug| !bug.liars.is_empty()) {
         plan.byzantine = bug.liars.iter().map(|(liar, kind)| (ReplicaId::new(*liar), *kind)).collect();

@@ -3,10 +3,10 @@
 use core::time::Duration;
 
 use pbft_core::{
-    Effect, Input, ReplicaId, Seq,
+    Asker, Effect, Input, ReplicaId, Seq,
     certificate::Certificate,
     effect::TransferEvent,
-    message::{Attestation, Reply},
+    message::{Attestation, ReadAnswer, ReadReply, Reply},
     service::{OrderedBatch, Outcome, ServiceQuestion},
     storage::{Durable, LogPosition, Record},
 };
@@ -47,6 +47,10 @@ impl Simulation {
             }
             Effect::Decline { id, reason, .. } => {
                 self.answer(replica, client_index(&id.client), &Answer::Decline(id, reason));
+                Ok(())
+            }
+            Effect::ReadReply { to, reply } => {
+                self.reply_to_read(replica, to, reply);
                 Ok(())
             }
             Effect::Execute { batch, checkpoint } => self.execute(replica, &batch, checkpoint),
@@ -214,9 +218,20 @@ impl Simulation {
             service.map_err(|what| Violation::Service { replica, seq: batch.seq, what })?;
             self.checks.on_executed(batch, &executed)?;
         }
+        self.note_state(replica, batch.seq);
         let at = self.now + self.takes(replica, Busy::Execute);
         self.agenda.at(at, Event::Executed { replica, life });
         Ok(())
+    }
+
+    /// Liars may remember it.
+    fn note_state(&mut self, replica: ReplicaId, seq: Seq) {
+        let node = self.node(replica);
+        let Some(state) = node.life.as_ref().map(|life| life.service.history()) else { return };
+        match &mut node.behaviour {
+            Some(behaviour) => behaviour.on_state(seq, state),
+            None => self.checks.reads.on_state(seq, state),
+        }
     }
 
     fn on_certified(
@@ -371,6 +386,16 @@ impl Simulation {
         let client = client_index(&reply.id.client);
         if let Some(reply) = self.bent_reply(replica, reply) {
             self.answer(replica, client, &Answer::Reply(reply));
+        }
+    }
+
+    fn reply_to_read(&mut self, replica: ReplicaId, to: Asker, reply: ReadReply) {
+        let client = usize::try_from(to.value()).unwrap_or(usize::MAX);
+        if matches!(reply.answer, ReadAnswer::Refused(_)) {
+            self.counters.saw(Sometimes::ReadRefused);
+        }
+        if let Some(reply) = self.bent_read_reply(replica, reply) {
+            self.answer(replica, client, &Answer::Read(reply));
         }
     }
 

@@ -4,8 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
-    Input, Message, Now, ReplicaId, Request,
-    message::{Prepare, Reply, Signed},
+    Asker, Input, Message, Now, ReplicaId, Request,
+    message::{Prepare, Read, ReadReply, Reply, Signed},
     verify::InvalidMessage,
     wire,
 };
@@ -76,6 +76,13 @@ impl Simulation {
             return Some(reply);
         }
         self.with_liar(from, |behaviour, kit| behaviour.on_reply(kit, reply)).flatten()
+    }
+
+    pub(super) fn bent_read_reply(&mut self, from: ReplicaId, reply: ReadReply) -> Option<ReadReply> {
+        if !self.plan.is_byzantine(from) {
+            return Some(reply);
+        }
+        self.with_liar(from, |behaviour, kit| behaviour.on_read_reply(kit, reply)).flatten()
     }
 
     /// Whether an input reaches the core of a replica.
@@ -180,6 +187,13 @@ impl Simulation {
         Ok(())
     }
 
+    pub(super) fn deliver_read(&mut self, to: ReplicaId, client: usize, read: Read) -> Result<(), Violation> {
+        self.note(15, to, read.number.value(), &[], || {
+            format!("replica {to} <- client {client}: question {}", read.number)
+        });
+        self.step(to, Input::Read { asker: Asker::new(client as u64), read })
+    }
+
     pub(super) fn deliver_answer(
         &mut self,
         from: ReplicaId,
@@ -190,11 +204,12 @@ impl Simulation {
         if self.customers.get(client).is_none() {
             return Ok(());
         }
-        let mut effects = Vec::new();
+        let (mut effects, now) = (Vec::new(), self.now);
         let core = &mut self.customers[client].client;
         match answer {
             Answer::Reply(reply) => core.on_reply(from, reply, &mut effects),
             Answer::Decline(id, reason) => core.on_decline(from, id, reason, &mut effects),
+            Answer::Read(reply) => core.on_read_reply(now, from, reply, &mut effects),
         }
         self.carry_out_client(client, effects)
     }

@@ -27,9 +27,9 @@ fn no_answer(error: SubmitError) -> NoAnswer {
         SubmitError::Failed(ClientError::Declined(reason)) => NoAnswer::Declined(reason),
         SubmitError::Failed(ClientError::NumberInUse) => NoAnswer::Declined(DeclineReason::NumberInUse),
         SubmitError::Failed(ClientError::TimedOut { .. }) => NoAnswer::TimedOut,
-        SubmitError::Failed(ClientError::TooManyOutstanding) | SubmitError::WindowBlocked => {
-            NoAnswer::NotSent
-        }
+        // A transaction is no question: it never waits for a quorum.
+        SubmitError::Failed(ClientError::TooManyOutstanding | ClientError::NoQuorum { .. })
+        | SubmitError::WindowBlocked => NoAnswer::NotSent,
         SubmitError::TooLarge { .. } => NoAnswer::Declined(DeclineReason::TooLarge),
         SubmitError::Stopped => NoAnswer::Closed,
     }

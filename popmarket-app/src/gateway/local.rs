@@ -41,6 +41,11 @@ impl LocalSubmitter {
         self.with_replica(|replica| replica.execute(self.now(), Vec::new()));
     }
 
+    /// What the ledger says to a question.
+    pub fn query(&self, query: &[u8]) -> Option<Vec<u8>> {
+        self.with_replica(|replica| replica.service.query(query))
+    }
+
     fn now(&self) -> UnixMillis {
         UnixMillis::new((self.clock)().value())
     }

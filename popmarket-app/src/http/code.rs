@@ -131,6 +131,7 @@ codes! {
     REJECTED = CONFLICT: "The transaction failed by the rules of the ledger.";
 
     // Ours.
+    NO_QUORUM = SERVICE_UNAVAILABLE, retryable: "No quorum of replicas shows the same state now.";
     UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The ledger cannot be reached.";
     INTERNAL = INTERNAL_SERVER_ERROR: "Something went wrong here.";
 }
@@ -149,11 +150,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_only_two_are_our_fault() {
+    fn names_are_unique_and_only_three_are_our_fault() {
         let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name).collect();
         assert_eq!(names.len(), Code::ALL.len());
         let ours: Vec<_> = Code::ALL.iter().filter(|c| c.status.is_server_error()).map(|c| c.name).collect();
-        assert_eq!(ours, ["UNAVAILABLE", "INTERNAL"]);
+        assert_eq!(ours, ["NO_QUORUM", "UNAVAILABLE", "INTERNAL"]);
         assert!(Code::ALL.iter().all(|code| code.status.is_client_error() || code.status.is_server_error()));
     }
 

@@ -17,6 +17,7 @@ use crate::blobs::BlobStore;
 use crate::gateway::Gateway;
 use crate::market::Membership;
 use crate::read_model::ReadModel;
+use crate::service::LedgerQuery;
 
 /// What the routes work with. Clones share it.
 #[derive(Clone)]
@@ -88,6 +89,9 @@ impl Default for HttpOptions {
 pub trait NetworkStatus: Send + Sync {
     /// How they are now.
     fn network(&self) -> BoxFuture<'_, NetworkReport>;
+
+    /// What a quorum of them says to a question about the ledger; nothing if none agrees in time.
+    fn query(&self, query: LedgerQuery) -> BoxFuture<'_, Option<Vec<u8>>>;
 }
 
 /// Knows what is measured.

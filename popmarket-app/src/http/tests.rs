@@ -11,6 +11,7 @@ mod network_page;
 mod pages;
 mod privacy;
 mod purchase;
+mod reads;
 mod receipts;
 mod replicas;
 mod server;

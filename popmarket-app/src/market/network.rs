@@ -18,7 +18,7 @@ use self::shared::Shared;
 use super::Membership;
 use crate::{
     http::{NetworkReport, NetworkStatus, ReplicaReport, ReplicaStatus},
-    service::{LedgerView, Report},
+    service::{LedgerQuery, LedgerView, Report},
 };
 
 /// A replica may lag by so many blocks and still count as up: they are on their way.
@@ -111,6 +111,12 @@ impl ClusterStatus {
 impl NetworkStatus for ClusterStatus {
     fn network(&self) -> BoxFuture<'_, NetworkReport> {
         self.answer.get(|| self.ask()).boxed()
+    }
+
+    fn query(&self, query: LedgerQuery) -> BoxFuture<'_, Option<Vec<u8>>> {
+        // The ledger has no operation that only looks, so there is nothing to order instead.
+        let ask = async move { self.client.read(query.encode(), None).await };
+        ask.map(|found| found.ok().map(|found| found.result().to_vec())).boxed()
     }
 }
 

@@ -8,7 +8,7 @@ use pbft_core::{ClientId, RequestNumber};
 use pbft_crypto::Digest;
 
 use super::*;
-use crate::testing::{address, batch, busy_market, genesis, key, replica, service, sign};
+use crate::testing::{START, address, batch, busy_market, genesis, key, replica, service, sign};
 
 fn pay(amount: u64) -> ledger::PaymentOp {
     ledger::PaymentOp::Pay {
@@ -253,4 +253,29 @@ fn readers_who_see_a_height_find_its_block() {
             assert_eq!((place.height, place.index as usize), (block.header.height, index));
         }
     }
+}
+
+#[test]
+fn questions_are_answered_from_the_last_state_and_change_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let holdings = |service: &mut LedgerService, who: u8| {
+        let query = LedgerQuery::Holdings(address(&key(who))).encode();
+        Holdings::decode(&service.query(&query).unwrap()).unwrap()
+    };
+    let before = holdings(&mut service, 5);
+    let payment = sign(&key(4), 0, pay(250));
+    let place = LedgerQuery::Place(payment.id()).encode();
+    assert_eq!(service.query(&place), Some(outcome::encode(&None::<crate::store::TxPlace>)));
+    service.execute(&batch(1, START + 1, vec![request_of(&payment)]));
+    let root = |service: &LedgerService| service.view().read(|ledger| ledger.tip().state_root);
+    let state = root(&service);
+    let after = holdings(&mut service, 5);
+    let coins = |holdings: &Holdings| holdings.balances[0].1.available.value();
+    assert_eq!((coins(&after), after.height.value()), (coins(&before) + 250, 1));
+    assert_eq!(holdings(&mut service, 4).next_nonce, 1);
+    let found: Option<crate::store::TxPlace> = postcard::from_bytes(&service.query(&place).unwrap()).unwrap();
+    assert_eq!(found.map(|place| (place.height.value(), place.index)), Some((1, 0)));
+    assert_eq!(service.query(b"\xff\xff"), None);
+    assert_eq!(root(&service), state);
 }

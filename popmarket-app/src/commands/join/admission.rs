@@ -175,7 +175,7 @@ impl Admission<'_> {
         let path = format!("{CHANGES}/{}/approve", change.id);
         match tokens.approve.take() {
             Some(token) => {
-                drop(self.web.post(&path, &token, &Value::Null).await.map_err(|error| as_final(&error))?)
+                drop(self.web.post(&path, &token, &Value::Null).await.map_err(|error| as_final(&error))?);
             }
             None if news => {
                 println!("asked for by {}", change.proposer);

@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::accounts_db::{KeyKeeping, Member, Session, SessionToken};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::{AccountRecord, BalanceRecord};
+use crate::service::Holdings;
 
 /// Someone who wants to take part. The server keeps a key for members who give a `name`; who gives a `registration` keeps
 /// the key.
@@ -166,6 +167,9 @@ pub struct WalletView {
     pub balances: Vec<BalanceView>,
     /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
     pub next_nonce: u64,
+    /// Only with `consistency=quorum`: the last block of the state that a quorum of replicas shows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shown_at: Option<u64>,
 }
 
 impl WalletView {
@@ -180,7 +184,14 @@ impl WalletView {
         if balances.is_empty() {
             balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
         }
-        Self { address, balances, next_nonce }
+        Self { address, balances, next_nonce, shown_at: None }
+    }
+
+    /// What a quorum of replicas shows.
+    pub fn shown(address: Address, holdings: Holdings) -> Self {
+        let Holdings { height, balances, next_nonce } = holdings;
+        let balances = balances.into_iter().map(|(asset, balance)| BalanceRecord { asset, balance });
+        Self { shown_at: Some(height.value()), ..Self::new(address, balances.collect(), next_nonce) }
     }
 
     /// What there is of the coin.

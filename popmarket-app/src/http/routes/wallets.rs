@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use pbft_crypto::Address;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
 
 use super::read_problem;
 use crate::http::caller::SignedIn;
@@ -18,6 +20,7 @@ use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit;
 use crate::read_model::{TradeQuery, TransactionQuery};
+use crate::service::{Holdings, LedgerQuery};
 
 /// Make a key that the server keeps.
 ///
@@ -47,14 +50,38 @@ pub(super) async fn create(
     once(&state, key, stranger, body.fingerprint, work).await
 }
 
+/// From where an answer comes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Consistency {
+    /// From this server's tables, which may be a moment behind.
+    #[default]
+    Local,
+    /// From a quorum of the replicas: everything that was acknowledged anywhere before is in it.
+    Quorum,
+}
+
+/// How a wallet is looked up.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct WalletQuery {
+    /// `local`: what this server has read so far. `quorum`: what a quorum of the replicas shows, with everything that was
+    /// acknowledged before; 503 `NO_QUORUM` if they do not agree in time.
+    #[serde(default)]
+    #[param(inline)]
+    consistency: Consistency,
+}
+
 /// What an account has. Members see their own, admins all.
-#[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account.")), responses(
+#[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account."), WalletQuery), responses(
     (status = 200, description = "Its balances.", body = WalletView),
 ))]
 pub(super) async fn show(
     State(state): State<AppState>,
     member: SignedIn,
     Id(address): Id<Address>,
+    Query(query): Query<WalletQuery>,
 ) -> Answer<Json<WalletView>> {
     if address != member.address() {
         if !member.is_admin() {
@@ -62,7 +89,18 @@ pub(super) async fn show(
         }
         exists(&state, &address).await?;
     }
-    Ok(Json(wallet(&state, address).await?))
+    Ok(Json(match query.consistency {
+        Consistency::Local => wallet(&state, address).await?,
+        Consistency::Quorum => shown_wallet(&state, address).await?,
+    }))
+}
+
+/// What a quorum of the replicas says that an account has.
+async fn shown_wallet(state: &AppState, address: Address) -> Answer<WalletView> {
+    let answer = state.network.query(LedgerQuery::Holdings(address)).await;
+    let holdings = answer.and_then(|bytes| Holdings::decode(&bytes).ok());
+    let holdings = holdings.ok_or_else(|| Problem::new(Code::NO_QUORUM))?;
+    Ok(WalletView::shown(address, holdings))
 }
 
 /// What an account has.

@@ -39,7 +39,7 @@ use crate::http::{
 use crate::market::Membership;
 use crate::projector::Projector;
 use crate::read_model::ReadModel;
-use crate::service::LedgerView;
+use crate::service::{LedgerQuery, LedgerView};
 use crate::testing::{START, address, genesis, key, replicas, service};
 
 /// The accounts of the world, by the numbers of their keys.
@@ -75,7 +75,7 @@ impl Submitter for Road {
 }
 
 /// There is one replica, and it is this ledger.
-struct LonelyNetwork(LedgerView);
+struct LonelyNetwork(LedgerView, Arc<Road>);
 
 impl NetworkStatus for LonelyNetwork {
     fn network(&self) -> BoxFuture<'_, NetworkReport> {
@@ -103,6 +103,12 @@ impl NetworkStatus for LonelyNetwork {
             has_quorum: true,
         };
         Box::pin(std::future::ready(report))
+    }
+
+    /// As long as the road is open. It is this ledger's word alone.
+    fn query(&self, query: LedgerQuery) -> BoxFuture<'_, Option<Vec<u8>>> {
+        let answer = self.1.is_open.borrow().then(|| self.1.local.query(&query.encode())).flatten();
+        Box::pin(std::future::ready(answer))
     }
 }
 
@@ -171,7 +177,7 @@ impl World {
             read,
             accounts,
             blobs: BlobStore::open(folder.path().join("blobs")).await.unwrap(),
-            network: Arc::new(LonelyNetwork(view)),
+            network: Arc::new(LonelyNetwork(view, road.clone())),
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
             genesis: Arc::new(genesis.clone()),
@@ -190,6 +196,13 @@ impl World {
     /// From now on nothing gets to the ledger, or everything does again.
     pub(super) fn shut_road(&self, shut: bool) {
         self.road.is_open.send_replace(!shut);
+    }
+
+    /// Waits until the ledger has so many blocks.
+    pub(super) async fn reach(&self, height: u64) {
+        let mut seen = self.state.gateway.view().height();
+        let wait = seen.wait_for(|reached| reached.value() >= height);
+        tokio::time::timeout(Duration::from_secs(60), wait).await.expect("in time").unwrap();
     }
 
     /// Waits until so many transactions are on their way.
