@@ -130,7 +130,12 @@ impl Replica {
     }
 
     fn judges_primary(&self) -> bool {
-        self.views.active && !self.is_primary() && self.is_member() && !self.is_returning()
+        // RE-3: who has successors asks for no other primary. A deadline that it does not act on would fall due for ever.
+        self.views.active
+            && !self.is_primary()
+            && self.is_member()
+            && !self.is_returning()
+            && !self.is_succeeded()
     }
 
     /// When to look at the primary next.

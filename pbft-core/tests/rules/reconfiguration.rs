@@ -15,7 +15,7 @@ use pbft_core::{
 
 use crate::{
     cluster::{Cluster, change_to, requests},
-    stage::{Stage, config, id, key, public_key, request, seq},
+    stage::{Stage, config, id, key, public_key, request, seq, status},
     view_messages::view_change,
 };
 
@@ -379,6 +379,16 @@ fn re_3_who_knows_of_successors_asks_for_no_view() {
             stage.hear(peer, &Message::ViewChange(Box::new(wish)));
         }
         assert_eq!(stage.replica.view().value() == 0, told);
+        // Nor does time stand still: what falls due is acted on, or is no deadline.
+        stage.advance(A_WHILE * 6);
+        for peer in [1, 2] {
+            stage.hear(peer, &status(0, 0, &[]));
+        }
+        let next = stage.timer().into_iter().find_map(|effect| match effect {
+            Effect::SetTimer(at) => Some(at),
+            _ => None,
+        });
+        assert!(next.unwrap() > stage.now.elapsed, "{next:?}");
     }
 }
 
