@@ -131,11 +131,8 @@ impl Replica {
 
     fn judges_primary(&self) -> bool {
         // RE-3: who has successors asks for no other primary. A deadline that it does not act on would fall due for ever.
-        self.views.active
-            && !self.is_primary()
-            && self.is_member()
-            && !self.is_returning()
-            && !self.is_succeeded()
+        let has_a_say = self.is_member() && !self.is_returning() && !self.is_succeeded();
+        self.views.active && !self.is_primary() && has_a_say
     }
 
     /// When to look at the primary next.
