@@ -164,7 +164,8 @@ impl Node {
         let (handovers, handovers_seen) = watch::channel(replica.handovers().into());
         let waiters = Arc::new(Waiters::default());
         let evidence = Arc::new(Mutex::new(Vec::new()));
-        let metrics = metrics.of(config.id);
+        let mut metrics = metrics.of(config.id);
+        metrics.waits_for(waits_for_seen.borrow().kind());
 
         let bells = Bells { internal: channels.internal.0.clone(), failure: failure.clone() };
         let replica_thread = ReplicaThread {
