@@ -9,6 +9,7 @@
 
 mod events;
 pub(crate) mod fair_source;
+pub(crate) mod known_signatures;
 pub(crate) mod log_thread;
 pub(crate) mod replica_thread;
 pub(crate) mod service_thread;

@@ -41,6 +41,7 @@ use crate::{
     host::{
         Channels, External, Internal,
         fair_source::FairSource,
+        known_signatures::KnownSignatures,
         log_thread,
         replica_thread::{Clock, ReplicaThread},
         service_thread,
@@ -189,6 +190,7 @@ impl Node {
             recorder,
         };
         let to_replica = channels.inputs.0.clone();
+        let crypto = Arc::new(KnownSignatures::new(crypto));
         let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
         verifier.update(roster_seen.borrow().clone());
         let verify_thread = VerifyThread {
