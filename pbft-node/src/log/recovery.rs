@@ -91,22 +91,27 @@ fn segments<D: Disk>(disk: &D) -> Result<Vec<LogPosition>, LogError> {
 }
 
 /// The newest segment that has a header. A file without one is what a crash leaves of a segment that was being made:
-/// frames are written only once the header is durable, so there must not be anything behind.
+/// frames are written only once the header is durable, so there must not be anything behind. There may be several: a crash
+/// may bring back one that an earlier recovery removed.
 fn newest<D: Disk>(
     disk: &D,
     owner: &[u8; 32],
     firsts: &mut Vec<LogPosition>,
     unneeded: &mut Vec<String>,
 ) -> Result<Option<SegmentFile>, LogError> {
-    let Some(first) = firsts.pop() else { return Ok(None) };
-    let bytes = read(disk, &file_name(first))?;
-    let behind = bytes.get(HEADER_BYTES..).unwrap_or_default();
-    if Header::read(&bytes) != Err(NoHeader::Unreadable) || !is_blank(behind) {
-        return SegmentFile::parse(first, bytes, owner).map(Some);
+    while let Some(first) = firsts.pop() {
+        let bytes = read(disk, &file_name(first))?;
+        let behind = bytes.get(HEADER_BYTES..).unwrap_or_default();
+        if Header::read(&bytes) != Err(NoHeader::Unreadable) || !is_blank(behind) {
+            return SegmentFile::parse(first, bytes, owner).map(Some);
+        }
+        tracing::warn!(
+            file = file_name(first),
+            "a crash interrupted the making of this segment: it is removed"
+        );
+        unneeded.push(file_name(first));
     }
-    tracing::warn!(file = file_name(first), "a crash interrupted the making of this segment: it is removed");
-    unneeded.push(file_name(first));
-    firsts.pop().map(|first| SegmentFile::read(disk, first, owner)).transpose()
+    Ok(None)
 }
 
 fn check_newest(file: &SegmentFile, scan: &Scan<'_>) -> Result<(), LogError> {
