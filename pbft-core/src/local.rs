@@ -85,7 +85,7 @@ struct Node<S> {
 }
 
 impl<S: Service> Node<S> {
-    #[allow(clippy::expect_used, reason = "an empty log cannot contradict itself")]
+    #[expect(clippy::expect_used, reason = "an empty log cannot contradict itself")]
     fn new(
         id: ReplicaId,
         key: KeyPair,
@@ -185,7 +185,7 @@ impl<S: Service> LocalCluster<S> {
     /// # Panics
     /// If `n` is 0 or more than a cluster can have.
     #[must_use]
-    #[allow(clippy::expect_used, reason = "a documented panic, for a wrong argument only")]
+    #[expect(clippy::expect_used, reason = "a documented panic, for a wrong argument only")]
     pub fn with_buffers(
         n: u16,
         make: impl Fn() -> S,
@@ -334,7 +334,7 @@ impl<S: Service> LocalCluster<S> {
 }
 
 /// A fixed key for each index: for clusters that nobody attacks.
-#[allow(clippy::expect_used, reason = "small numbers are valid keys")]
+#[expect(clippy::expect_used, reason = "small numbers are valid keys")]
 fn test_key(index: u16) -> KeyPair {
     let mut secret = [0; 32];
     let [.., high, low] = &mut secret;

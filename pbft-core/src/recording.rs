@@ -65,7 +65,7 @@ pub struct Moment {
 
 /// An [`Input`] as it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "see `Input`")]
+#[expect(missing_docs, reason = "see `Input`")]
 pub enum RecordedInput {
     Start,
     Message { from: ReplicaId, message: Message },

@@ -37,7 +37,6 @@ impl Rng {
     }
 
     /// The next number.
-    #[allow(clippy::should_implement_trait, reason = "an endless stream needs no iterator's Option")]
     pub const fn next(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.state;
@@ -47,7 +46,6 @@ impl Rng {
     }
 
     /// A number below `bound`; 0 if `bound` is 0.
-    #[allow(clippy::cast_possible_truncation, reason = "the upper half of the product is below the bound")]
     pub const fn below(&mut self, bound: u64) -> u64 {
         ((self.next() as u128 * bound as u128) >> 64) as u64
     }

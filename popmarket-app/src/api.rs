@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
-use serde::de::DeserializeOwned;
+use reqwest::{RequestBuilder, Response, Url};
+use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 use crate::http::ProblemDetails;
 
-/// So long a market may take to answer.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+/// So long a market may take to answer; it waits ten seconds for the ledger itself.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(30);
+/// So long it may take to be reached.
+const REACHED_WITHIN: Duration = Duration::from_secs(5);
+/// The longest answer that is read: the genesis of the largest chain is shorter.
+const MAX_ANSWER_BYTES: usize = 64 << 20;
 
 /// Asks one market.
 #[derive(Clone, Debug)]
@@ -60,6 +64,7 @@ impl Api {
             return Err(wrong());
         }
         let client = reqwest::Client::builder()
+            .connect_timeout(REACHED_WITHIN)
             .timeout(ANSWERS_WITHIN)
             .user_agent(concat!("popmarket/", env!("CARGO_PKG_VERSION")))
             .build()
@@ -67,15 +72,36 @@ impl Api {
         Ok(Self { base, client })
     }
 
-    /// What it answers to GET, read as JSON; `path` without the first slash.
+    /// What it answers to GET, read as JSON.
     ///
     /// # Errors
     /// [`ApiError`].
     pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ApiError> {
-        let url = self.base.join(path).map_err(|_| ApiError::Url { url: path.into() })?;
-        let answer = self.client.get(url).send().await.map_err(|error| self.unreachable(&error))?;
+        self.ask(self.client.get(self.url(path)?)).await
+    }
+
+    /// Posts as whom the session token is of, and waits until the ledger has recorded it.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        token: &str,
+        body: Option<&(impl Serialize + Sync)>,
+    ) -> Result<T, ApiError> {
+        let request = self.client.post(self.url(path)?).bearer_auth(token).header("prefer", "wait=10");
+        self.ask(body.into_iter().fold(request, RequestBuilder::json)).await
+    }
+
+    fn url(&self, path: &str) -> Result<Url, ApiError> {
+        self.base.join(path.trim_start_matches('/')).map_err(|_| ApiError::Url { url: path.into() })
+    }
+
+    async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
-        let body = answer.bytes().await.map_err(|error| self.unreachable(&error))?;
+        let body = self.body(answer).await?;
         if status.is_success() {
             return serde_json::from_slice(&body).map_err(|error| self.strange(error.to_string()));
         }
@@ -83,6 +109,17 @@ impl Api {
             Ok(problem) => Err(ApiError::Problem(Box::new(problem))),
             Err(_) => Err(self.strange(format!("it answers {status}"))),
         }
+    }
+
+    async fn body(&self, mut answer: Response) -> Result<Vec<u8>, ApiError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.unreachable(&error))? {
+            if body.len().saturating_add(chunk.len()) > MAX_ANSWER_BYTES {
+                return Err(self.strange(format!("it answers more than {MAX_ANSWER_BYTES} bytes")));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ApiError {

@@ -56,6 +56,12 @@ fn check(report: &Report, payments: u32) {
     assert_eq!(report.audit.payments, u64::from(payments) + 5, "nothing but what was sent, each once");
 }
 
+/// It was the primary that fell silent, and the others did not wait for it. How long exactly depends on the machine.
+fn check_outage(report: &Report) {
+    let [seconds] = report.outages_seconds.as_slice() else { panic!("{:?}", report.outages_seconds) };
+    assert!((0.5..30.0).contains(seconds), "{seconds} s without an answer");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_killed_under_load_catches_up_and_nothing_is_lost() {
     let report = run(Scenario::KillBackup, 10_000).await;
@@ -73,7 +79,7 @@ async fn all_replicas_killed_under_load_go_on_and_nothing_acknowledged_is_lost()
 async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost() {
     let report = run(Scenario::KillPrimary, 6_000).await;
     check(&report, 6_000);
-    assert_eq!(report.outages_seconds.len(), 1);
+    check_outage(&report);
 }
 
 /// Two of seven may be faulty, also when the one would take over from the other. What they sent before and what they say
@@ -82,7 +88,7 @@ async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_los
 async fn two_primaries_in_a_row_that_stop_and_go_on_are_replaced() {
     let report = run_with(7, 2, Scenario::PausePrimary, 4_000).await;
     check(&report, 4_000);
-    assert_eq!(report.outages_seconds.len(), 1);
+    check_outage(&report);
 }
 
 /// The ledger that a replica left behind.

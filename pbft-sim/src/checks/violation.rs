@@ -10,7 +10,7 @@ use thiserror::Error;
 
 /// A broken promise.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[allow(missing_docs, reason = "the messages say it all")]
+#[expect(missing_docs, reason = "the messages say it all")]
 pub enum Violation {
     #[error("agreement: replica {replica} has another batch for {seq} than others decided")]
     Disagreement { replica: ReplicaId, seq: Seq },

@@ -21,7 +21,7 @@ pub(super) struct DiagnoseArgs {
 }
 
 /// So much evidence is shown.
-const SHOWN: &str = "v1/network/evidence?limit=20";
+const SHOWN: &str = "/v1/network/evidence?limit=20";
 
 #[derive(Debug, Deserialize)]
 struct Evidence {

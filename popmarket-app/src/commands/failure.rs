@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::api::ApiError;
+
 /// The command was understood and did not succeed.
 pub const EXIT_FAILED: u8 = 1;
 /// The command cannot be carried out as given: a file is missing or wrong, an address is in use.
@@ -37,5 +39,16 @@ impl CommandError {
 impl From<crate::config::ConfigFileError> for CommandError {
     fn from(error: crate::config::ConfigFileError) -> Self {
         Self::Usage(error.to_string())
+    }
+}
+
+impl From<ApiError> for CommandError {
+    fn from(error: ApiError) -> Self {
+        match error {
+            ApiError::Url { .. } => Self::Usage(error.to_string()),
+            ApiError::Unreachable { .. } | ApiError::Problem(_) | ApiError::Strange { .. } => {
+                Self::Failed(error.to_string())
+            }
+        }
     }
 }

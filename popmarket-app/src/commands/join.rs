@@ -3,7 +3,6 @@
 mod admission;
 mod folder;
 mod progress;
-mod web;
 
 use std::{net::SocketAddr, path::PathBuf, time::Instant};
 
@@ -19,7 +18,6 @@ use self::{
     admission::{Admission, Tokens},
     folder::{Folder, check_chain},
     progress::Watch,
-    web::Web,
 };
 use super::{
     CommandError,
@@ -27,6 +25,7 @@ use super::{
     serve, start_logging,
 };
 use crate::{
+    api::Api,
     config::{ClusterFile, LoadedNode, ReplicaEntry, read_genesis},
     directory::look_up_or_nowhere,
     introduction::{Acquaintance, Introduction},
@@ -79,7 +78,7 @@ struct Network {
 pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
     start_logging("warn");
     let folder = Folder::new(&args.dir);
-    let web = Web::new(&args.from)?;
+    let web = Api::new(&args.from)?;
     let mut listener = None;
     if !folder.node_file().exists() {
         // First of all, so that a taken address is known before anyone is asked for anything.
@@ -110,7 +109,7 @@ pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
 }
 
 /// From nothing to a node that may start.
-async fn set_up(args: &JoinArgs, folder: &Folder, web: &Web) -> Result<(), CommandError> {
+async fn set_up(args: &JoinArgs, folder: &Folder, web: &Api) -> Result<(), CommandError> {
     let listen = listens_at(args)?;
     let tokens = Tokens::read(args.ask_with.as_deref(), args.approve_with.as_deref())?;
     let network: Network = web.get("/v1/network").await?;
@@ -143,7 +142,7 @@ struct Handovers {
 }
 
 /// What leads to the present replicas, whether or not any of the first ones is left.
-async fn introduction(web: &Web, book: Vec<admission::Entry>) -> Result<Introduction, CommandError> {
+async fn introduction(web: &Api, book: Vec<admission::Entry>) -> Result<Introduction, CommandError> {
     let handovers: Handovers = web.get("/v1/network/handovers").await?;
     let known = |admission::Entry { id, address, .. }| Acquaintance { id, address };
     Ok(Introduction {
@@ -166,7 +165,7 @@ fn listens_at(args: &JoinArgs) -> Result<SocketAddr, CommandError> {
 async fn find_genesis(
     args: &JoinArgs,
     folder: &Folder,
-    web: &Web,
+    web: &Api,
     chain_id: &Digest,
 ) -> Result<Genesis, CommandError> {
     let genesis = match (folder.genesis()?, &args.genesis) {

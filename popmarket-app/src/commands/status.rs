@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::CommandError;
-use crate::api::{Api, ApiError};
+use crate::api::Api;
 
 /// Which market.
 #[derive(Debug, Args)]
@@ -28,17 +28,6 @@ pub(super) struct MarketArgs {
 impl MarketArgs {
     pub(super) fn api(&self) -> Result<Api, CommandError> {
         Ok(Api::new(&self.url)?)
-    }
-}
-
-impl From<ApiError> for CommandError {
-    fn from(error: ApiError) -> Self {
-        match error {
-            ApiError::Url { .. } => Self::Usage(error.to_string()),
-            ApiError::Unreachable { .. } | ApiError::Problem(_) | ApiError::Strange { .. } => {
-                Self::Failed(error.to_string())
-            }
-        }
     }
 }
 
@@ -69,7 +58,7 @@ pub(super) struct Replica {
 
 /// Reads what the market said, also as it came.
 pub(super) async fn network(api: &Api) -> Result<(Network, Value), CommandError> {
-    let value: Value = api.get("v1/network").await?;
+    let value: Value = api.get("/v1/network").await?;
     let network = Network::deserialize(&value);
     let strange =
         |error| CommandError::failed("the market answers something that this program cannot read", error);

@@ -83,27 +83,11 @@ impl Processes {
         let program = self.program.clone();
         let node = self.node(replica)?;
         let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
-        let mut child = Command::new(program)
-            .args(["node", "--config"])
-            .arg(&node.file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(format!("cannot be started: {error}")))?;
-        let stdout = child.stdout.take().ok_or_else(|| failed("has no output".into()))?;
-        let mut lines = BufReader::new(stdout).lines();
-        let ready = async {
-            while let Ok(Some(line)) = lines.next_line().await {
-                if line.starts_with(READY) {
-                    return true;
-                }
-            }
-            false
-        };
-        match timeout(START_WITHIN, ready).await {
-            Ok(true) => {}
-            Ok(false) => return Err(failed("ended before it served".into())),
+        let (child, mut lines) =
+            start(Command::new(program).args(["node", "--config"]).arg(&node.file)).map_err(failed)?;
+        match timeout(START_WITHIN, line_with(&mut lines, READY)).await {
+            Ok(Some(_)) => {}
+            Ok(None) => return Err(failed("ended before it served".into())),
             Err(_) => return Err(failed(format!("does not serve after {START_WITHIN:?}"))),
         }
         // Keep reading, so that the pipe never fills.
@@ -123,18 +107,9 @@ impl Processes {
     ) -> Result<(usize, PublicKey), LoadError> {
         let index = self.nodes.len();
         let failed = |why: String| LoadError::Process { replica: as_id(index), why };
-        let mut child = Command::new(&self.program)
-            .arg("join")
-            .args(arguments)
-            .arg("--dir")
-            .arg(folder)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| failed(format!("cannot be started: {error}")))?;
-        let stdout = child.stdout.take().ok_or_else(|| failed("has no output".into()))?;
-        let mut lines = BufReader::new(stdout).lines();
+        let mut command = Command::new(&self.program);
+        command.arg("join").args(arguments).arg("--dir").arg(folder);
+        let (child, mut lines) = start(&mut command).map_err(failed)?;
         let line = timeout(START_WITHIN, line_with(&mut lines, KEY)).await;
         let line = line.ok().flatten().ok_or_else(|| failed("shows no key".into()))?;
         let key = line.trim().parse().map_err(|_| failed(format!("shows no key, but {line:?}")))?;
@@ -288,6 +263,14 @@ impl Usage {
 }
 
 /// What follows `start` in the first line that begins with it.
+/// Starts a program, with what it prints.
+fn start(command: &mut Command) -> Result<(Child, Lines<BufReader<ChildStdout>>), String> {
+    let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = command.spawn().map_err(|error| format!("cannot be started: {error}"))?;
+    let stdout = child.stdout.take().ok_or("has no output")?;
+    Ok((child, BufReader::new(stdout).lines()))
+}
+
 async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, start: &str) -> Option<String> {
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(rest) = line.strip_prefix(start) {

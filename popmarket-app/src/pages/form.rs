@@ -6,6 +6,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Redirect, Response};
+use ledger::Reason;
 use pbft_crypto::Digest;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -48,6 +49,22 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Form<T> {
 #[serde(deny_unknown_fields)]
 pub(super) struct Press {
     pub(super) form_key: String,
+}
+
+/// The form to turn down what somebody asked for.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RejectForm {
+    pub(super) form_key: String,
+    reason: String,
+}
+
+impl RejectForm {
+    /// Why, if it can be put on the chain.
+    pub(super) fn reason(&self) -> Result<Reason, Failure> {
+        let reason = self.reason.trim().parse();
+        reason.map_err(|error| Problem::in_field(Code::INVALID_BODY, "reason", error))
+    }
 }
 
 /// The form to put something up for sale.

@@ -7,7 +7,7 @@ use ledger::{Amount, ChargeId, ChargeOp, Operation};
 use pbft_crypto::{Address, Digest};
 use serde::Deserialize;
 
-use super::form::{Form, Press, WAIT, done};
+use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
@@ -149,14 +149,6 @@ pub(super) async fn approve(
     decided(&state, &visitor, me, sent, "approved").await
 }
 
-/// The form to turn a charge down.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RejectForm {
-    form_key: String,
-    reason: String,
-}
-
 pub(super) async fn reject(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -166,8 +158,7 @@ pub(super) async fn reject(
 ) -> Answer<Response> {
     let me = intent.member.address();
     let sent = async {
-        let reason = form.value.reason.trim().parse();
-        let reason = reason.map_err(|error| Problem::in_field(Code::INVALID_BODY, "reason", error))?;
+        let reason = form.value.reason()?;
         let subject = Subject::Old(Kind::Charge, charge.to_string());
         let operation = ChargeOp::Reject { charge, reason };
         send(&state, intent, form.value.form_key, form.fingerprint, operation, subject).await

@@ -7,7 +7,7 @@ use ledger::{NewReplica, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp};
 use pbft_crypto::{Address, Digest};
 use serde::Deserialize;
 
-use super::form::{Form, Press, WAIT, done};
+use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
 use crate::http::model::{BookEntry, EvidenceView, Kind, NetworkReport, Reply};
@@ -179,14 +179,6 @@ pub(super) async fn approve(
     decided(&state, &visitor, sent, "approved").await
 }
 
-/// The form to turn a change down.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct RejectForm {
-    form_key: String,
-    reason: String,
-}
-
 pub(super) async fn reject(
     State(state): State<AppState>,
     visitor: Visitor,
@@ -195,7 +187,7 @@ pub(super) async fn reject(
     form: Form<RejectForm>,
 ) -> Answer<Response> {
     let sent = async {
-        let reason = parse("reason", &form.value.reason)?;
+        let reason = form.value.reason()?;
         let subject = Subject::Old(Kind::ReplicaChange, change.to_string());
         let operation = ReplicaOp::Reject { change, reason };
         send(&state, intent, form.value.form_key, form.fingerprint, operation, subject).await

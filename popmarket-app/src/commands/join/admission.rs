@@ -8,8 +8,10 @@ use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
-use super::web::Web;
-use crate::commands::CommandError;
+use crate::{
+    api::{Api, ApiError},
+    commands::CommandError,
+};
 
 /// How often the web is asked how far it is.
 const LOOK_EVERY: Duration = Duration::from_millis(500);
@@ -18,7 +20,7 @@ const CHANGES: &str = "/v1/network/replicas/changes";
 
 /// Who asks to be let in, and where.
 pub(super) struct Admission<'a> {
-    pub(super) web: &'a Web,
+    pub(super) web: &'a Api,
     pub(super) key: PublicKey,
     pub(super) address: &'a HostPort,
     pub(super) replace: &'a [u16],
@@ -143,7 +145,7 @@ impl Admission<'_> {
     }
 
     async fn page<T: DeserializeOwned>(&self, after: &str) -> Result<List<T>, CommandError> {
-        self.web.get(&format!("{CHANGES}?status=PROPOSED&limit=100{after}")).await
+        Ok(self.web.get(&format!("{CHANGES}?status=PROPOSED&limit=100{after}")).await?)
     }
 
     async fn refuse_rejected(&self, id: &str) -> Result<(), CommandError> {
@@ -158,7 +160,7 @@ impl Admission<'_> {
         let body = self.wish();
         match tokens.ask.take() {
             Some(token) => {
-                self.web.post(REPLICAS, &token, &body).await.map_err(|error| as_final(&error))?;
+                self.post(REPLICAS, &token, Some(&body)).await?;
                 println!("asked");
             }
             None if news => {
@@ -174,9 +176,7 @@ impl Admission<'_> {
     async fn approve(&self, tokens: &mut Tokens, change: &Change, news: bool) -> Result<(), CommandError> {
         let path = format!("{CHANGES}/{}/approve", change.id);
         match tokens.approve.take() {
-            Some(token) => {
-                drop(self.web.post(&path, &token, &Value::Null).await.map_err(|error| as_final(&error))?);
-            }
+            Some(token) => self.post(&path, &token, None).await?,
             None if news => {
                 println!("asked for by {}", change.proposer);
                 println!(
@@ -188,6 +188,12 @@ impl Admission<'_> {
         Ok(())
     }
 
+    /// What an admin may not do, or not so, is not tried again.
+    async fn post(&self, path: &str, token: &str, body: Option<&Value>) -> Result<(), CommandError> {
+        let sent = self.web.post::<Value>(path, token, body).await;
+        sent.map(drop).map_err(|error: ApiError| CommandError::Usage(error.to_string()))
+    }
+
     fn wish(&self) -> Value {
         let (public_key, address) = (self.key.to_string(), self.address.as_str());
         if self.replace.is_empty() {
@@ -196,11 +202,6 @@ impl Admission<'_> {
         let add = [json!({"public_key": public_key, "address": address})];
         json!({"action": "replace", "remove": self.replace, "add": add})
     }
-}
-
-/// What an admin may not do, or not so, is not tried again.
-fn as_final(error: &CommandError) -> CommandError {
-    CommandError::Usage(error.to_string())
 }
 
 /// Whether a change takes in the replica with this key, by itself or among others.
