@@ -27,7 +27,7 @@ use outage::Silence;
 use pbft_core::client::ClientConfig;
 use pbft_crypto::{KeyPair, PublicKey};
 use pbft_node::client::{Client, ClientOptions};
-pub use processes::{JOINED, Processes, READY, Usage};
+pub use processes::{JOINED, Processes, READY, Usage, free_ports};
 pub use report::Report;
 use serde::Serialize;
 use thiserror::Error;
@@ -136,6 +136,12 @@ pub enum LoadError {
         limit: Duration,
         /// What they report.
         seen: String,
+    },
+    /// A replica that was killed or stopped does not catch up.
+    #[error("a replica is not back after {limit:?}")]
+    NotBack {
+        /// How long was waited.
+        limit: Duration,
     },
     /// The payments came to their end before the primaries did.
     #[error(
@@ -305,6 +311,7 @@ impl LoadPlan {
                 let in_a_row = usize::from(self.in_a_row);
                 for kill in 1..=u64::from(self.kills) {
                     drive::reaches(done, payments * kill / (u64::from(self.kills) + 1)).await;
+                    outage::all_are_back(client, processes.len()).await?;
                     // The load goes on while a pause is watched, so it may be over before the last one.
                     if Some(done.position()) == done.length() {
                         return Err(LoadError::TooFewPayments { done: kill - 1, kills: self.kills });

@@ -1,5 +1,6 @@
 //! Chores of this workspace, in Rust, so that they need nothing but the toolchain.
 
+mod coverage;
 mod programs;
 mod test;
 mod walk_through;
@@ -11,6 +12,7 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test           Everything that must pass: `cargo xtask test --help`
+  coverage       Which lines of the replica no test and no simulated run comes to
   walk-through   What the README shows with curl, beside a fresh POP Market
 ";
 
@@ -18,6 +20,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
         Some((chore, rest)) if chore == "test" => test::main(rest),
+        Some((chore, [])) if chore == "coverage" => coverage::main(),
         Some((chore, [])) if chore == "walk-through" => walk_through::main(),
         Some((help, _)) if matches!(help.as_str(), "help" | "--help" | "-h") => {
             print!("{USAGE}");

@@ -4,13 +4,16 @@
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
+use pbft_core::replica::Progress;
 use pbft_node::Client;
 
 use super::{LoadError, Processes};
 
 /// So long the payments are watched after each kill: past any change of views that goes well.
 const WATCHED_FOR: Duration = Duration::from_secs(5);
-/// So long a cluster may take to go on.
+/// So many batches lie between replicas that are level under load.
+const LEVEL: u64 = 64;
+/// So long a cluster may take to go on, or a replica to come back.
 const RESUMES_WITHIN: Duration = Duration::from_secs(60);
 
 /// Who is primary, as the replica in the latest view says. One that waits for a view which the others do not want says
@@ -21,6 +24,27 @@ async fn primary(client: &Client) -> usize {
         reports.values().flatten().map(|report| &report.progress).filter(|progress| progress.view_active);
     let latest = active.max_by_key(|progress| progress.view);
     latest.map_or(0, |progress| progress.primary.index())
+}
+
+/// Waits until all take part in one view and none is far behind. Whoever dies before the last one is back is one more than
+/// may fail.
+pub(super) async fn all_are_back(client: &Client, replicas: usize) -> Result<(), LoadError> {
+    let (started, mut tick) = (Instant::now(), tokio::time::interval(Duration::from_millis(50)));
+    while started.elapsed() < RESUMES_WITHIN {
+        tick.tick().await;
+        let reports = client.reports().await;
+        let all: Vec<_> = reports.values().flatten().map(|report| &report.progress).collect();
+        let latest = all.iter().map(|progress| (progress.view, progress.executed)).max();
+        let is_level = |progress: &&Progress| {
+            latest.is_some_and(|(view, executed)| {
+                progress.view_active && progress.view == view && executed.since(progress.executed) <= LEVEL
+            })
+        };
+        if all.len() == replicas && all.iter().all(is_level) {
+            return Ok(());
+        }
+    }
+    Err(LoadError::NotBack { limit: RESUMES_WITHIN })
 }
 
 /// How a primary falls silent.

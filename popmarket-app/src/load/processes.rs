@@ -45,8 +45,11 @@ struct Node {
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
-/// A port such that it and the following ones were free just now.
-pub(super) fn free_ports(count: u16) -> Result<u16, LoadError> {
+/// A port such that it and the following ones, `count` in all, were free just now.
+///
+/// # Errors
+/// If no such port is found.
+pub fn free_ports(count: u16) -> Result<u16, LoadError> {
     let io = |source| LoadError::Io { what: "looking for free ports", source };
     for _ in 0..100 {
         let first =
@@ -262,7 +265,6 @@ impl Usage {
     }
 }
 
-/// What follows `start` in the first line that begins with it.
 /// Starts a program, with what it prints.
 fn start(command: &mut Command) -> Result<(Child, Lines<BufReader<ChildStdout>>), String> {
     let command = command.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
@@ -271,6 +273,7 @@ fn start(command: &mut Command) -> Result<(Child, Lines<BufReader<ChildStdout>>)
     Ok((child, BufReader::new(stdout).lines()))
 }
 
+/// What follows `start` in the first line that begins with it.
 async fn line_with(lines: &mut Lines<BufReader<ChildStdout>>, start: &str) -> Option<String> {
     while let Ok(Some(line)) = lines.next_line().await {
         if let Some(rest) = line.strip_prefix(start) {

@@ -1,29 +1,18 @@
-//! Replicas that come and go, over real connections and with real logs.
+//! Replicas that come and go.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::sync::Arc;
 
 use pbft_core::{
-    ClientId, Config, Epoch, ReplicaId, Seq, ValidConfig,
+    Epoch, ReplicaId, Seq,
     config::ReplicaSet,
     message::Handover,
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     wire,
 };
-use pbft_crypto::{Digest, KeyPair};
-use pbft_node::{
-    NodeConfig,
-    client::{Client, ClientOptions, Session},
-    founder::Founder,
-    metrics::Metrics,
-    node::{AddressBook, Application, Node},
-};
+use pbft_node::{NodeConfig, client::Session, node::Node};
 
-/// Longer than any of this takes: a test that waits so long has failed.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Cluster, PATIENCE, session, shut_down};
+
 /// The first byte of an operation that asks for other replicas; their ids follow.
 const CHANGE: u8 = 0xee;
 
@@ -64,69 +53,20 @@ impl Service for Count {
     }
 }
 
-/// `members` replicas, and others that may join.
-struct Cluster {
-    protocol: Arc<ValidConfig>,
-    keys: Vec<Arc<KeyPair>>,
-    client_key: KeyPair,
-    addresses: Vec<SocketAddr>,
-    listeners: Vec<Option<TcpListener>>,
-    folder: tempfile::TempDir,
+fn cluster(members: usize) -> Cluster {
+    Cluster::with(members, 9, |config| {
+        (config.checkpoint_period, config.window, config.max_in_flight) = (16, 64, 8);
+    })
 }
 
-impl Cluster {
-    fn new(members: usize, all: usize) -> Self {
-        let keys: Vec<_> = (0..all).map(|_| Arc::new(KeyPair::generate())).collect();
-        let listeners: Vec<_> = keys.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let first = keys.iter().take(members).map(|key| key.public_key()).collect();
-        let mut config = Config::new(Digest::ZERO, ReplicaSet::new(first));
-        (config.checkpoint_period, config.window, config.max_in_flight) = (16, 64, 8);
-        Self {
-            protocol: Arc::new(config.validate().unwrap()),
-            client_key: KeyPair::generate(),
-            addresses: listeners.iter().map(|listener| listener.local_addr().unwrap()).collect(),
-            listeners: listeners.into_iter().map(Some).collect(),
-            folder: tempfile::tempdir().unwrap(),
-            keys,
-        }
-    }
+fn start(cluster: &mut Cluster, index: u16) -> Node {
+    start_told(cluster, index, Vec::new())
+}
 
-    fn everyone(&self) -> ReplicaSet {
-        ReplicaSet::new(self.keys.iter().map(|key| key.public_key()).collect())
-    }
-
-    fn start(&mut self, index: usize) -> Node {
-        self.start_told(index, Vec::new())
-    }
-
-    /// Starts one that was told about later replicas.
-    fn start_told(&mut self, index: usize, handovers: Vec<Handover>) -> Node {
-        let id = ReplicaId::new(u16::try_from(index).unwrap());
-        let members = usize::from(self.protocol.replicas.count());
-        let first = self.addresses[..members].to_vec();
-        let folder = self.folder.path().join(format!("replica-{index}"));
-        Founder::of(&folder).mark().unwrap();
-        let mut config = NodeConfig::new(id, self.protocol.clone(), first, folder);
-        config.handovers = handovers;
-        config.clients = vec![self.client_key.public_key()];
-        let application = Application::open(Count { requests: 0, members: None, everyone: self.everyone() });
-        let listener = self.listeners[index].take().unwrap();
-        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
-        let node = Node::start(config, &self.keys[index], listener, application, &metrics).unwrap();
-        node.set_addresses(self.book());
-        node
-    }
-
-    fn book(&self) -> AddressBook {
-        (0..).map(ReplicaId::new).zip(self.addresses.iter().copied()).collect()
-    }
-
-    fn client(&self) -> Client {
-        let key = KeyPair::from_secret_bytes(&self.client_key.secret_bytes()).unwrap();
-        let members = self.protocol.replicas.clone();
-        let first = self.addresses[..usize::from(members.count())].to_vec();
-        Client::start(&ClientOptions::new(Digest::ZERO, members, first, key)).unwrap()
-    }
+/// Starts one that was told about later replicas.
+fn start_told(cluster: &mut Cluster, index: u16, handovers: Vec<Handover>) -> Node {
+    let service = Count { requests: 0, members: None, everyone: cluster.everyone() };
+    cluster.start_with(NodeConfig { handovers, ..cluster.config(index) }, service)
 }
 
 /// Waits until a node has executed `seq` in an epoch of its own.
@@ -156,16 +96,16 @@ async fn submit(session: &Session, requests: u32) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_are_gone_and_two_others_take_their_places() {
-    let mut cluster = Cluster::new(7, 9);
-    let mut nodes: Vec<_> = (0..7).map(|index| cluster.start(index)).collect();
+    let mut cluster = cluster(7);
+    let mut nodes: Vec<_> = (0..7).map(|index| start(&mut cluster, index)).collect();
     let client = cluster.client();
-    let session = client.session(ClientId::from_bytes([1; 32]));
+    let session = session(&client, 1);
     assert_eq!(submit(&session, 50).await, 50);
 
     nodes.remove(6).shutdown().await;
     nodes.remove(0).shutdown().await;
     assert_eq!(submit(&session, 50).await, 100);
-    nodes.extend([cluster.start(7), cluster.start(8)]);
+    nodes.extend([start(&mut cluster, 7), start(&mut cluster, 8)]);
     let wish = [&[CHANGE][..], &[1, 2, 3, 4, 5, 7, 8]].concat();
     session.submit(wish).await.unwrap();
     let counted = submit(&session, 50).await;
@@ -183,20 +123,18 @@ async fn two_replicas_are_gone_and_two_others_take_their_places() {
     nodes.remove(0).shutdown().await;
     nodes.remove(0).shutdown().await;
     assert_eq!(submit(&session, 50).await, 201);
-    for node in nodes {
-        node.shutdown().await;
-    }
+    shut_down(nodes).await;
 }
 
 /// RE-4: the first replicas are all gone, so nobody is left whom a newcomer knows from the configuration alone.
 #[tokio::test(flavor = "multi_thread")]
 async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
-    let mut cluster = Cluster::new(4, 9);
-    let mut nodes: Vec<_> = (0..4).map(|index| cluster.start(index)).collect();
+    let mut cluster = cluster(4);
+    let mut nodes: Vec<_> = (0..4).map(|index| start(&mut cluster, index)).collect();
     let client = cluster.client();
-    let session = client.session(ClientId::from_bytes([1; 32]));
+    let session = session(&client, 1);
     for (epoch, members) in [(1, [2, 3, 4, 5]), (2, [4, 5, 6, 7])] {
-        nodes.extend(members[2..].iter().map(|index| cluster.start(usize::from(*index))));
+        nodes.extend(members[2..].iter().map(|index| start(&mut cluster, (*index).into())));
         session.submit([&[CHANGE][..], &members].concat()).await.unwrap();
         submit(&session, 20).await;
         let leaving = nodes.drain(..2).collect::<Vec<_>>();
@@ -205,18 +143,16 @@ async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
         }
         client.follow(nodes[0].roster().borrow().newest().replicas.clone(), cluster.book()).await;
         submit(&session, 20).await;
-        for node in leaving {
-            node.shutdown().await;
-        }
+        shut_down(leaving).await;
     }
     let told = nodes[0].handovers().borrow().to_vec();
     assert_eq!(told.len(), 2);
     let mut forged = told.clone();
     forged[1].certificate.signatures.swap_remove(0);
-    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| cluster.start_told(8, forged)));
+    let refused =
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| start_told(&mut cluster, 8, forged)));
     assert!(refused.is_err(), "what is not proven is not believed");
-    cluster.listeners[8] = Some(TcpListener::bind(cluster.addresses[8]).unwrap());
-    nodes.push(cluster.start_told(8, told));
+    nodes.push(start_told(&mut cluster, 8, told));
     session.submit([&[CHANGE][..], &[4, 5, 6, 7, 8]].concat()).await.unwrap();
     let counted = submit(&session, 20).await;
     assert_eq!(counted, 3 + 5 * 20);
@@ -224,7 +160,5 @@ async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
     for node in &nodes {
         reach(node, 3, after).await;
     }
-    for node in nodes {
-        node.shutdown().await;
-    }
+    shut_down(nodes).await;
 }

@@ -1,12 +1,8 @@
 //! Transports talk to each other over real sockets.
 
-mod net;
-#[path = "transport/refusals.rs"]
-mod refusals;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use net::{Cluster, large_message, message, small_queue, soon};
+use crate::net::{Cluster, large_message, message, small_queue, soon};
 use pbft_core::{ReplicaId, network::Network};
 use pbft_node::transport::{Inbound, LinkError};
 
@@ -192,7 +188,7 @@ async fn after_a_shutdown_nothing_is_left() {
 async fn dropping_the_last_handle_ends_it() {
     let mut cluster = Cluster::new(2);
     let mut nodes = cluster.start_all();
-    let net::Node { transport, mut inbound } = nodes.pop().unwrap();
+    let crate::net::Node { transport, mut inbound } = nodes.pop().unwrap();
     let clone = transport.clone();
     drop(transport);
     soon(clone.connected().wait_for(|connected| *connected == 1)).await.unwrap();

@@ -1,5 +1,4 @@
 //! Clusters of transports on loopback, for tests.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::{
     net::{SocketAddr, TcpListener},

@@ -1,30 +1,20 @@
-//! Quorum reads of whole nodes over mutual TLS: a read sees every write that was acknowledged, also with a replica down, and
-//! while writes go on.
+//! Quorum reads: a read sees every write that was acknowledged, also with a replica down, and while writes go on.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    sync::Arc,
-    time::Duration,
-};
+use std::time::Duration;
 
 use pbft_core::{
-    ClientId, Config, ReplicaId, Seq, ValidConfig,
+    Seq,
     client::{ClientConfig, FoundAnswer},
-    config::ReplicaSet,
     message::read::MAX_QUERY_BYTES,
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
 };
-use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    Application, Client, Founder, Node, NodeConfig,
-    client::{ClientError, ClientOptions, Session, SubmitError},
-    metrics::Metrics,
+    Client, Node,
+    client::{ClientError, SubmitError},
 };
-use prometheus_client::registry::Registry;
 use tokio::task::JoinSet;
 
-/// Far more than any of this takes.
-const PATIENCE: Duration = Duration::from_secs(60);
+use crate::support::{Cluster, PATIENCE, session};
 
 /// Counts. Asked for it, in order or not, it says how far it is.
 struct Count(u64);
@@ -57,41 +47,21 @@ impl Service for Count {
     }
 }
 
-struct Cluster {
-    protocol: Arc<ValidConfig>,
-    addresses: Vec<SocketAddr>,
-    client_key: KeyPair,
+/// Four that count.
+struct Counting {
+    cluster: Cluster,
     nodes: Vec<Option<Node>>,
-    registry: Registry,
-    _folder: tempfile::TempDir,
 }
 
-impl Cluster {
+impl Counting {
     fn start() -> Self {
-        let keys: Vec<_> = (0..4).map(|_| Arc::new(KeyPair::generate())).collect();
-        let listeners: Vec<_> = keys.iter().map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect();
-        let replicas = ReplicaSet::new(keys.iter().map(|key| key.public_key()).collect());
-        let protocol = Arc::new(Config::new(Digest::ZERO, replicas).validate().unwrap());
-        let addresses: Vec<_> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let (client_key, folder) = (KeyPair::generate(), tempfile::tempdir().unwrap());
-        let mut registry = Registry::default();
-        let metrics = Metrics::register(&mut registry);
-        let mut nodes = Vec::new();
-        for (index, (key, listener)) in (0..).zip(keys.iter().zip(listeners)) {
-            let log = folder.path().join(format!("replica-{index}/log"));
-            Founder::of(&log).mark().unwrap();
-            let mut config = NodeConfig::new(ReplicaId::new(index), protocol.clone(), addresses.clone(), log);
-            config.clients = vec![client_key.public_key()];
-            let application = Application::open(Count(0));
-            nodes.push(Some(Node::start(config, key, listener, application, &metrics).unwrap()));
-        }
-        Self { protocol, addresses, client_key, nodes, registry, _folder: folder }
+        let mut cluster = Cluster::new();
+        let nodes = (0..4).map(|index| Some(cluster.start(index, Count(0)))).collect();
+        Self { cluster, nodes }
     }
 
     async fn client(&self) -> Client {
-        let key = KeyPair::from_secret_bytes(&self.client_key.secret_bytes()).unwrap();
-        let replicas = self.protocol.replicas.clone();
-        let mut options = ClientOptions::new(Digest::ZERO, replicas, self.addresses.clone(), key);
+        let mut options = self.cluster.client_options();
         // A busy machine is no reason to order what can be read.
         options.config = ClientConfig { read_within: Duration::from_secs(10), ..options.config };
         let client = Client::start(&options).unwrap();
@@ -110,17 +80,6 @@ impl Cluster {
             node.shutdown().await;
         }
     }
-
-    fn metric(&self, name: &str) -> u64 {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, &self.registry).unwrap();
-        let values = text.lines().filter(|line| line.starts_with(name));
-        values.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok()).sum()
-    }
-}
-
-fn session(client: &Client, id: u8) -> Session {
-    client.session(ClientId::from_bytes([id; 32]))
 }
 
 fn number(bytes: &[u8]) -> u64 {
@@ -129,12 +88,12 @@ fn number(bytes: &[u8]) -> u64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_read_sees_what_was_acknowledged_also_with_a_replica_down() {
-    let mut cluster = Cluster::start();
-    let client = cluster.client().await;
+    let mut counting = Counting::start();
+    let client = counting.client().await;
     let writer = session(&client, 1);
     for round in 1..=40 {
         if round == 21 {
-            cluster.stop(3).await;
+            counting.stop(3).await;
         }
         let written = writer.submit(ADD).await.unwrap();
         let found = client.read(HOW_MANY, None).await.unwrap();
@@ -143,44 +102,43 @@ async fn a_read_sees_what_was_acknowledged_also_with_a_replica_down() {
         assert!(executed >= written.seq);
     }
     assert_eq!(client.read_counts().borrow().by_quorum, 40);
-    assert!(cluster.metric("pbft_reads_total") >= 40 * 3, "{}", cluster.metric("pbft_reads_total"));
+    assert!(
+        counting.cluster.metric("pbft_reads_total") >= 40 * 3,
+        "{}",
+        counting.cluster.metric("pbft_reads_total")
+    );
 
     // Two down: nothing can be shown, and nothing can be ordered; without an ordered way it says so at once.
-    cluster.stop(2).await;
-    let mut options = ClientOptions::new(
-        Digest::ZERO,
-        cluster.protocol.replicas.clone(),
-        cluster.addresses.clone(),
-        KeyPair::from_secret_bytes(&cluster.client_key.secret_bytes()).unwrap(),
-    );
+    counting.stop(2).await;
+    let mut options = counting.cluster.client_options();
     options.config.read_within = Duration::from_millis(300);
     let hasty = Client::start(&options).unwrap();
     let error = hasty.read(HOW_MANY, None).await.unwrap_err();
     assert!(matches!(error, SubmitError::Failed(ClientError::NoQuorum { needed: 3, .. })), "{error}");
-    cluster.shutdown().await;
+    counting.shutdown().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_question_that_the_service_does_not_answer_goes_the_ordered_way() {
-    let cluster = Cluster::start();
-    let client = cluster.client().await;
+    let counting = Counting::start();
+    let client = counting.client().await;
     let session = session(&client, 1);
     session.submit(ADD).await.unwrap();
     let found = session.read(b"unheard of".as_slice(), HOW_MANY).await.unwrap();
     assert!(matches!(found, FoundAnswer::Ordered(_)), "{found:?}");
     assert_eq!(number(found.result()), 1);
     assert_eq!(client.read_counts().borrow().without_quorum, 1);
-    assert!(cluster.metric("pbft_refused_reads_total") >= 2);
+    assert!(counting.cluster.metric("pbft_refused_reads_total") >= 2);
     let long = client.read(vec![0; MAX_QUERY_BYTES + 1], None).await;
     assert!(matches!(long, Err(SubmitError::TooLarge { .. })));
-    cluster.shutdown().await;
+    counting.shutdown().await;
 }
 
 /// Each write is acknowledged before the next read begins: so each read has at least as many as that.
 #[tokio::test(flavor = "multi_thread")]
 async fn reads_and_writes_at_once() {
-    let mut cluster = Cluster::start();
-    let client = cluster.client().await;
+    let mut counting = Counting::start();
+    let client = counting.client().await;
     let mut tasks = JoinSet::new();
     for id in 1..=4 {
         let (client, session) = (client.clone(), session(&client, id));
@@ -196,7 +154,7 @@ async fn reads_and_writes_at_once() {
             drop(client);
         });
     }
-    cluster.stop(1).await;
+    counting.stop(1).await;
     let all = async { while tasks.join_next().await.transpose().unwrap().is_some() {} };
     tokio::time::timeout(PATIENCE, all).await.expect("it must not take so long");
     let counts = *client.read_counts().borrow();
@@ -204,5 +162,5 @@ async fn reads_and_writes_at_once() {
     assert!(counts.by_quorum > 0, "{counts:?}");
     let found = client.read(HOW_MANY, None).await.unwrap();
     assert_eq!(number(found.result()), 200);
-    cluster.shutdown().await;
+    counting.shutdown().await;
 }

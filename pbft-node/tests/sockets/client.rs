@@ -1,7 +1,5 @@
 //! A client against replicas that are played by the test: what they answer is up to each test.
 
-mod net;
-
 use std::{
     sync::{
         Arc,
@@ -10,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use net::{CLUSTER, Cluster, Node, soon};
+use crate::net::{CLUSTER, Cluster, Node, soon};
 use pbft_core::{
     ClientId, ReplicaId, Request, RequestNumber, Seq, View,
     message::{DeclineReason, Operation, Reply},

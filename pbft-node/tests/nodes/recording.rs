@@ -1,19 +1,14 @@
 //! A recorded replica's life, lived again.
 
-use std::{net::TcpListener, path::PathBuf, sync::Arc, time::Duration};
-
 use pbft_core::{
-    ClientId, Config, Seq,
-    config::ReplicaSet,
+    Seq,
     recording::{Moment, RecordedInput, ReplayError, Replayed, frame, replay},
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     wire::decode,
 };
-use pbft_crypto::{Digest, KeyPair};
-use pbft_node::{
-    Application, Client, Founder, Node, NodeConfig, client::ClientOptions, metrics::Metrics,
-    recorder::RecordOptions,
-};
+use pbft_node::{NodeConfig, recorder::RecordOptions};
+
+use crate::support::{Cluster, PATIENCE, session, shut_down};
 
 const REQUESTS: u8 = 40;
 
@@ -36,67 +31,31 @@ impl Service for Echo {
     }
 }
 
-struct Cluster {
-    folder: tempfile::TempDir,
-    keys: Vec<Arc<KeyPair>>,
-    listeners: Vec<TcpListener>,
-    client_key: KeyPair,
-    max_bytes: u64,
-}
-
-impl Cluster {
-    fn new(max_bytes: u64) -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-            keys: (0..4).map(|_| Arc::new(KeyPair::generate())).collect(),
-            listeners: (0..4).map(|_| TcpListener::bind("127.0.0.1:0").unwrap()).collect(),
-            client_key: KeyPair::generate(),
-            max_bytes,
-        }
-    }
-
-    fn recording(&self, replica: u16) -> PathBuf {
-        self.folder.path().join(format!("recording-{replica}"))
-    }
-
-    /// Lets a recorded cluster serve some requests, and returns the four recordings.
-    async fn live(self) -> Vec<Vec<u8>> {
-        let replicas = ReplicaSet::new(self.keys.iter().map(|key| key.public_key()).collect());
-        let mut config = Config::new(Digest::ZERO, replicas.clone());
-        // So that there are checkpoints and truncation in it, too.
+/// Lets a recorded cluster serve some requests, and returns the four recordings.
+async fn live(max_bytes: u64) -> Vec<Vec<u8>> {
+    // So that there are checkpoints and truncation in it, too.
+    let mut cluster = Cluster::with(4, 4, |config| {
         (config.checkpoint_period, config.window, config.max_in_flight) = (4, 16, 8);
-        let protocol = Arc::new(config.validate().unwrap());
-        let addresses: Vec<_> =
-            self.listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-        let metrics = Metrics::register(&mut prometheus_client::registry::Registry::default());
-        let mut nodes = Vec::new();
-        for (id, listener) in replicas.ids().zip(&self.listeners) {
-            let folder = self.folder.path().join(format!("log-{id}"));
-            Founder::of(&folder).mark().unwrap();
-            let mut config = NodeConfig::new(id, protocol.clone(), addresses.clone(), folder);
-            config.clients = vec![self.client_key.public_key()];
-            let file = self.recording(id.value());
-            config.record = Some(RecordOptions { file, max_bytes: self.max_bytes });
-            let (key, listener) = (&self.keys[id.index()], listener.try_clone().unwrap());
-            nodes.push(Node::start(config, key, listener, Application::open(Echo), &metrics).unwrap());
-        }
-        let key = KeyPair::from_secret_bytes(&self.client_key.secret_bytes()).unwrap();
-        let client = Client::start(&ClientOptions::new(Digest::ZERO, replicas, addresses, key)).unwrap();
-        let session = client.session(ClientId::from_bytes([1; 32]));
-        for request in 0..REQUESTS {
-            let answer = tokio::time::timeout(Duration::from_secs(60), session.submit(vec![request])).await;
-            answer.expect("it must not take so long").unwrap();
-        }
-        for node in nodes {
-            node.shutdown().await;
-        }
-        (0..4).map(|replica| std::fs::read(self.recording(replica)).unwrap()).collect()
+    });
+    let files: Vec<_> = (0..4).map(|id| cluster.folder.path().join(format!("recording-{id}"))).collect();
+    let mut nodes = Vec::new();
+    for (index, file) in (0..).zip(&files) {
+        let record = Some(RecordOptions { file: file.clone(), max_bytes });
+        nodes.push(cluster.start_with(NodeConfig { record, ..cluster.config(index) }, Echo));
     }
+    let client = cluster.client();
+    let session = session(&client, 1);
+    for request in 0..REQUESTS {
+        let answer = tokio::time::timeout(PATIENCE, session.submit(vec![request])).await;
+        answer.expect("it must not take so long").unwrap();
+    }
+    shut_down(nodes).await;
+    files.iter().map(|file| std::fs::read(file).unwrap()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recorded_life_comes_out_the_same() {
-    for recording in Cluster::new(1 << 30).live().await {
+    for recording in live(1 << 30).await {
         let Replayed { steps, torn } = replay(&recording).unwrap();
         assert!(steps > u64::from(REQUESTS) && !torn, "{steps} steps");
         // A crash of the process cuts the last frame off.
@@ -161,7 +120,7 @@ fn edited(frames: &[Vec<u8>], mut edit: impl FnMut(&mut Moment) -> Option<()>) -
 #[tokio::test(flavor = "multi_thread")]
 async fn a_recording_ends_at_its_bound_and_the_replica_goes_on() {
     const BOUND: u64 = 20_000;
-    for recording in Cluster::new(BOUND).live().await {
+    for recording in live(BOUND).await {
         assert!(recording.len() as u64 <= BOUND && recording.len() > 10_000, "{}", recording.len());
         assert!(replay(&recording).unwrap().steps > 0);
     }

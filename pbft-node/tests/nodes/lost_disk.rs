@@ -1,0 +1,105 @@
+//! One loses its disk, takes over the state of the others, and votes again.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use pbft_core::{
+    Seq,
+    replica::WaitsFor,
+    service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
+};
+use pbft_node::Node;
+
+use crate::support::{Cluster, session, until};
+
+/// Adds up the numbers that it is sent, and shows the sum to the outside.
+struct Sum {
+    value: u64,
+    seen: Arc<AtomicU64>,
+}
+
+impl Sum {
+    fn show(&mut self, value: u64) {
+        self.value = value;
+        self.seen.store(value, Ordering::Relaxed);
+    }
+}
+
+impl Service for Sum {
+    fn execute(&mut self, batch: &OrderedBatch) -> Executed {
+        let mut outcomes = Vec::new();
+        for request in &batch.requests {
+            let number = request.operation.as_bytes().try_into().map_or(0, u64::from_le_bytes);
+            self.show(self.value.wrapping_add(number));
+            outcomes.push(Outcome::Applied(self.value.to_le_bytes().to_vec()));
+        }
+        Executed::new(outcomes)
+    }
+
+    fn checkpoint(&mut self) -> ServiceCheckpoint {
+        ServiceCheckpoint::from_snapshot(self.value.to_le_bytes().to_vec())
+    }
+
+    fn restore(&mut self, seq: Seq, snapshot: Option<&[u8]>) -> Result<(), StateLost> {
+        let bytes = snapshot.and_then(|bytes| bytes.try_into().ok());
+        let value = bytes.map(u64::from_le_bytes).ok_or(StateLost { seq, why: "no snapshot".into() })?;
+        self.show(value);
+        Ok(())
+    }
+}
+
+/// Nobody keeps old batches: who was away needs a state.
+fn forgetful() -> Cluster {
+    Cluster::with(4, 4, |config| {
+        (config.checkpoint_period, config.window, config.max_in_flight) = (4, 16, 8);
+        config.archive_bytes = 0;
+    })
+}
+
+fn start(cluster: &mut Cluster, index: u16) -> (Node, Arc<AtomicU64>) {
+    let seen = Arc::new(AtomicU64::new(0));
+    (cluster.start(index, Sum { value: 0, seen: seen.clone() }), seen)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_folder_was_deleted_comes_back_and_votes_again() {
+    let mut cluster = forgetful();
+    let mut nodes: Vec<_> = (0..4).map(|index| Some(start(&mut cluster, index))).collect();
+    let client = cluster.client();
+    let session = session(&client, 1);
+    let send = async |numbers: std::ops::RangeInclusive<u64>| {
+        for number in numbers {
+            session.submit(number.to_le_bytes().to_vec()).await.unwrap();
+        }
+    };
+    send(1..=30).await;
+    let marker = cluster.folder.path().join("replica-3/log.founder");
+    assert!(!marker.exists(), "it has voted");
+
+    let (lost, _) = nodes[3].take().unwrap();
+    lost.shutdown().await;
+    std::fs::remove_dir_all(cluster.log_folder(3)).unwrap();
+    send(31..=80).await;
+    nodes[3] = Some(start(&mut cluster, 3));
+    send(81..=90).await;
+
+    let (node, seen) = nodes[3].as_ref().unwrap();
+    let waits_for = node.diagnosis();
+    until("the state comes back", || seen.load(Ordering::Relaxed) == 90 * 91 / 2).await;
+    until("it votes again", || *waits_for.borrow() == WaitsFor::Nothing).await;
+    assert!(cluster.metric("pbft_state_transfers_total") >= 1);
+    assert_eq!(cluster.metric("pbft_bad_state_parts_total"), 0);
+
+    // Without replica 1 nothing goes on but with its votes.
+    let (other, _) = nodes[1].take().unwrap();
+    other.shutdown().await;
+    send(91..=100).await;
+    let sums = || nodes.iter().flatten().map(|(_, seen)| seen.load(Ordering::Relaxed));
+    until("all have the same", || sums().all(|sum| sum == 100 * 101 / 2)).await;
+    for (node, _) in nodes.into_iter().flatten() {
+        assert_eq!(*node.failure().borrow(), None);
+        node.shutdown().await;
+    }
+}

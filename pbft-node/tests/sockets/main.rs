@@ -1,0 +1,6 @@
+//! Transports and clients over real sockets, against peers that the test plays.
+
+mod client;
+mod net;
+mod refusals;
+mod transport;

@@ -1,0 +1,5 @@
+//! The program, as processes.
+
+mod commands;
+mod load;
+mod members;
