@@ -138,10 +138,12 @@ pub enum LoadError {
         seen: String,
     },
     /// A replica that was killed or stopped does not catch up.
-    #[error("a replica is not back after {limit:?}")]
+    #[error("a replica is not back after {limit:?}: {seen}")]
     NotBack {
         /// How long was waited.
         limit: Duration,
+        /// How far each is.
+        seen: String,
     },
     /// The payments came to their end before the primaries did.
     #[error(

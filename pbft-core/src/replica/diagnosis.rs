@@ -249,7 +249,7 @@ impl Replica {
         if !self.execution.is_idle() {
             return WaitsFor::Execution { seq };
         }
-        if self.credible_claim() > executed.plus(self.config.max_in_flight) {
+        if self.is_far_behind() {
             let (others, asked) = (self.credible_claim(), self.catch_up.asked_peer());
             return WaitsFor::CatchUp { executed, others, asked };
         }

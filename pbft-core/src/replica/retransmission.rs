@@ -334,6 +334,11 @@ impl Replica {
         self.catch_up.asked = None;
     }
 
+    /// At least one correct replica has executed more than can be in flight: this one has batches to fetch.
+    pub(super) fn is_far_behind(&self) -> bool {
+        self.credible_claim().since(self.execution.executed) > self.config.max_in_flight
+    }
+
     /// The farthest that a weak quorum of peers claims to have executed: one of them at least is correct.
     pub(super) fn credible_claim(&self) -> Seq {
         let config = self.roster().newest();

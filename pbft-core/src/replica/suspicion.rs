@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Replica, Step};
 use crate::{
     config::{Config, ReplicaSet},
-    ids::{ReplicaId, RequestId},
+    ids::{ReplicaId, RequestId, Seq},
     request_buffer::BatchLimits,
     time::Now,
 };
@@ -33,8 +33,10 @@ pub(super) struct Suspicion {
 #[derive(Clone, Copy, Debug)]
 struct PassedOver {
     id: RequestId,
-    /// Once this many are executed, a fair primary would have come to it.
-    turn_by: u64,
+    /// What had been proposed when it was noticed: that could not hold it any more.
+    proposed: Seq,
+    /// Once this many are executed, a fair primary would have come to it. Known when those have executed.
+    turn_by: Option<u64>,
 }
 
 /// Requests executed in a thousand seconds, over stretches in which work never ran out.
@@ -84,6 +86,12 @@ impl Suspicion {
         // A view too short to be measured says nothing; what came before it fades.
         let before = if best > 0 { best } else { best_before / 2 };
         self.pace = Pace { since: now, executed: self.executed, best: 0, best_before: before };
+    }
+
+    /// Fairness and pace are measured anew.
+    const fn judge_later(&mut self, now: Duration) {
+        self.passed_over = None;
+        self.pace.restart(now, self.executed);
     }
 
     /// VC-9: the timeout doubles with each view change that brings nothing, up to a cap.
@@ -184,9 +192,13 @@ impl Replica {
         self.suspicion.heard.iter().filter(recent).count().saturating_add(1) >= self.quorum()
     }
 
-    /// Looks, once in a while, whether the primary is fair and fast.
+    /// Looks, once in a while, whether the primary is fair and fast. What is fetched from others tells neither.
     pub(super) fn judge_service(&mut self, step: &mut Step<'_>) {
         if !self.judges_primary() {
+            return;
+        }
+        if self.is_far_behind() {
+            self.suspicion.judge_later(step.now.elapsed);
             return;
         }
         if self.leaves_out_a_request(step.now.elapsed) || self.is_slow(step.now.elapsed) {
@@ -210,14 +222,16 @@ impl Replica {
         let one = BatchLimits { requests: 1, bytes: usize::MAX };
         let oldest = self.buffer.overdue(now, since, one).first().map(crate::Request::id);
         let suspicion = &mut self.suspicion;
-        match (oldest, suspicion.passed_over) {
-            (None, _) => suspicion.passed_over = None,
-            (Some(id), Some(known)) if known.id == id => return suspicion.executed >= known.turn_by,
-            (Some(id), _) => {
+        let known = oldest.and_then(|id| suspicion.passed_over.filter(|known| known.id == id));
+        let new = |id| PassedOver { id, proposed: self.proposed, turn_by: None };
+        suspicion.passed_over = known.or(oldest.map(new));
+        match &mut suspicion.passed_over {
+            Some(PassedOver { turn_by: Some(turn_by), .. }) => return suspicion.executed >= *turn_by,
+            Some(PassedOver { proposed, turn_by, .. }) if self.execution.executed >= *proposed => {
                 let ahead = (self.buffer.waiting().requests as u64).saturating_mul(2).saturating_add(1);
-                let turn_by = suspicion.executed.saturating_add(ahead);
-                suspicion.passed_over = Some(PassedOver { id, turn_by });
+                *turn_by = Some(suspicion.executed.saturating_add(ahead));
             }
+            _ => {}
         }
         false
     }

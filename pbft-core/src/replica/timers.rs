@@ -81,8 +81,7 @@ impl Replica {
     /// what does not execute in time is handed to the primary (again). Who is behind, or hears no statuses since it is
     /// no member, cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
-        let behind = self.credible_claim().since(self.execution.executed) > self.config.max_in_flight;
-        if behind || !self.roster().newest().replicas.contains(self.id) {
+        if self.is_far_behind() || !self.roster().newest().replicas.contains(self.id) {
             return;
         }
         let now = step.now.elapsed;

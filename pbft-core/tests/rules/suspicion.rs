@@ -7,20 +7,30 @@ use pbft_core::{
     message::{Batch, Commit, PrePrepare, Prepare, Proposal},
 };
 
+use pbft_crypto::Digest;
+
 use crate::{
     stage::{START, Stage, id, messages, own_checkpoint, request, sent, seq, status},
     view_messages::{new_view, view_change},
 };
 
-/// Has the replica, number 3, go through `number` in `view` with the help of all others.
-fn order(stage: &mut Stage, view: u64, number: u64, request: Request) -> Vec<Effect> {
+/// The primary of `view` proposes a batch to the replica, number 3.
+fn propose(stage: &mut Stage, view: u64, number: u64, requests: Vec<Request>) -> Digest {
     let (view, seq) = (View::new(view), seq(number));
     let primary = stage.config.replicas.primary(view).value();
-    let batch = Batch { origin: view, time: START, requests: vec![request] };
+    let batch = Batch { origin: view, time: START, requests };
     let digest = batch.digest();
     let pre_prepare = stage.sign(primary, PrePrepare { view, seq, digest });
     let proposal = Proposal { pre_prepare, batch: Arc::new(batch) };
-    let mut effects = stage.hear_and_settle(primary, &Message::PrePrepare(proposal));
+    stage.hear_and_settle(primary, &Message::PrePrepare(proposal));
+    digest
+}
+
+/// All others vote for what was proposed, and the replica executes it.
+fn decide(stage: &mut Stage, view: u64, number: u64, digest: Digest) -> Vec<Effect> {
+    let (view, seq) = (View::new(view), seq(number));
+    let primary = stage.config.replicas.primary(view).value();
+    let mut effects = Vec::new();
     for backup in (0..3).filter(|other| *other != primary) {
         let prepare = stage.sign(backup, Prepare { view, seq, digest });
         effects.extend(stage.hear_and_settle(backup, &Message::Prepare(prepare)));
@@ -33,18 +43,23 @@ fn order(stage: &mut Stage, view: u64, number: u64, request: Request) -> Vec<Eff
     effects
 }
 
+/// Time passes. Whether the replica gives up on its primary.
+fn gives_up(stage: &mut Stage) -> bool {
+    let timer = stage.timer();
+    let said = |message: &Message| matches!(message, Message::ViewChange(own) if own.vote.signer == id(3));
+    messages(&stage.settle(timer)).any(said)
+}
+
 /// The primary of `view` orders client 1's requests, one for each number and each `pace`. Whether the replica gives up.
 fn serve(stage: &mut Stage, view: u64, numbers: Range<u64>, pace: Duration) -> bool {
     for number in numbers {
         stage.advance(pace);
-        let effects = order(stage, view, number, request(1, number - 1));
+        let digest = propose(stage, view, number, vec![request(1, number - 1)]);
+        let effects = decide(stage, view, number, digest);
         if let Some(own) = own_checkpoint(&effects) {
             stage.stabilize(&own, &[0, 1, 2]);
         }
-        let timer = stage.timer();
-        let said =
-            |message: &Message| matches!(message, Message::ViewChange(own) if own.vote.signer == id(3));
-        if messages(&stage.settle(timer)).any(said) {
+        if gives_up(stage) {
             return true;
         }
     }
@@ -68,6 +83,38 @@ fn vc_13_a_primary_that_serves_all_who_ask_here_is_kept() {
         stage.ask(request(1, number - 1));
         assert!(!serve(&mut stage, 0, number..number + 1, PACE));
     }
+}
+
+/// What is fetched from others was decided before the request came.
+#[test]
+fn vc_13_who_is_behind_judges_nobody() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    for other in 0..3 {
+        stage.hear(other, &status(60, 0, &[]));
+    }
+    // More than can be in flight lies between.
+    let last = 60 - stage.config.max_in_flight;
+    assert!(!serve(&mut stage, 0, 1..last, PACE));
+    assert!(serve(&mut stage, 0, last..120, PACE), "level with the others, and still left out");
+}
+
+/// What was proposed before the request was overdue could not hold it any more.
+#[test]
+fn vc_13_what_is_under_way_does_not_count() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    assert!(!serve(&mut stage, 0, 1..19, PACE));
+    let batch = |number| (0..4).map(|nth| request(2, 4 * (number - 19) + nth)).collect();
+    let under_way = [19, 20, 21].map(|number| (number, propose(&mut stage, 0, number, batch(number))));
+    stage.advance(4 * PACE);
+    assert!(!gives_up(&mut stage), "it is overdue only now");
+    for (number, digest) in under_way {
+        decide(&mut stage, 0, number, digest);
+        stage.advance(2 * PACE);
+        assert!(!gives_up(&mut stage), "12 requests were under way: {number}");
+    }
+    assert!(serve(&mut stage, 0, 22..40, PACE));
 }
 
 /// Many requests wait all the time; ten a second are executed in view 0. Whether the primary of view 1 is given up.

@@ -4,8 +4,8 @@
 use std::time::{Duration, Instant};
 
 use indicatif::ProgressBar;
-use pbft_core::replica::Progress;
-use pbft_node::Client;
+use pbft_core::{ReplicaId, replica::Progress};
+use pbft_node::{Client, transport::ReplicaReport};
 
 use super::{LoadError, Processes};
 
@@ -30,6 +30,7 @@ async fn primary(client: &Client) -> usize {
 /// may fail.
 pub(super) async fn all_are_back(client: &Client, replicas: usize) -> Result<(), LoadError> {
     let (started, mut tick) = (Instant::now(), tokio::time::interval(Duration::from_millis(50)));
+    let mut seen = String::new();
     while started.elapsed() < RESUMES_WITHIN {
         tick.tick().await;
         let reports = client.reports().await;
@@ -43,8 +44,15 @@ pub(super) async fn all_are_back(client: &Client, replicas: usize) -> Result<(),
         if all.len() == replicas && all.iter().all(is_level) {
             return Ok(());
         }
+        let each = |(id, report): (&ReplicaId, &Option<ReplicaReport>)| match report {
+            Some(ReplicaReport { progress, .. }) => {
+                format!("{id} has executed {} in view {}", progress.executed, progress.view)
+            }
+            None => format!("{id} does not answer"),
+        };
+        seen = reports.iter().map(each).collect::<Vec<_>>().join(", ");
     }
-    Err(LoadError::NotBack { limit: RESUMES_WITHIN })
+    Err(LoadError::NotBack { limit: RESUMES_WITHIN, seen })
 }
 
 /// How a primary falls silent.
