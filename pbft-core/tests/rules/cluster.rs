@@ -144,6 +144,11 @@ impl Cluster {
         self.step(index, Input::Start);
     }
 
+    /// The next install of its service fails at the end.
+    pub(crate) fn fail_install(&mut self, index: u16) {
+        self.nodes[usize::from(index)].service.failures = 1;
+    }
+
     /// Its service can hand out no checkpoint any more.
     pub(crate) fn forget_served(&mut self, index: u16) {
         self.nodes[usize::from(index)].service.forget_newest();

@@ -1,12 +1,13 @@
 //! A stalled replica says in a sentence what it waits for.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
-use pbft_core::Message;
+use pbft_core::{Epoch, Message, View, replica::WaitsFor};
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, request},
+    stage::{Stage, id, request, seq, status},
+    view_messages::{OTHER, new_view, prepared, view_change},
 };
 
 #[test]
@@ -44,4 +45,75 @@ fn a_view_that_does_not_begin_is_named() {
     cluster.pass(Duration::from_millis(3_500));
     let lonely = cluster.replica(3).diagnose().to_string();
     assert_eq!(lonely, "waits for 5 replicas to ask for view 2; silent: 0, 1, 2, 4, 5, 6");
+}
+
+#[test]
+fn who_is_behind_says_whom_it_asked() {
+    let mut stage = Stage::new(3);
+    for other in 0..3 {
+        stage.hear(other, &status(60, 0, &[]));
+    }
+    let said = stage.replica.diagnose().to_string();
+    assert!(said.starts_with("is at 0 where others are at 60, and waits for replica "), "{said}");
+}
+
+#[test]
+fn a_batch_that_nobody_has_sent_is_named() {
+    let mut stage = Stage::new(3);
+    let proof = prepared(&stage, 0, 1, OTHER);
+    let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![proof.clone()]));
+    let begun = new_view(&stage, &supporters, 0, &[(1, OTHER)], vec![proof]);
+    stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
+    assert_eq!(stage.replica.diagnose().to_string(), "waits for someone to send the batch of number 1");
+}
+
+#[test]
+fn who_is_no_member_and_who_lost_its_log_say_so() {
+    let mut cluster = Cluster::new(4, |_| ());
+    cluster.changes = true;
+    cluster.complete(&requests(4));
+    let joiner = cluster.join();
+    let say = |cluster: &Cluster, index| cluster.replica(index).diagnose().to_string();
+    assert_eq!(say(&cluster, joiner), "is not one of the replicas of epoch 0: waits to be made one");
+    cluster.lose_disk(3, false);
+    assert_eq!(say(&cluster, 3), "returned without its log: asks the others where they are");
+    cluster.run();
+    let said = say(&cluster, 3);
+    assert!(said.starts_with("returned without its log: votes again from "), "{said}");
+}
+
+#[test]
+fn who_takes_over_a_state_says_how_far_it_is() {
+    let mut cluster = Cluster::new(4, |config| (config.archive_bytes, config.max_batch_requests) = (0, 1));
+    cluster.complete(&requests(2));
+    cluster.down = vec![3];
+    cluster.complete(&requests(40));
+    cluster.down.clear();
+    cluster.lie = |_, message| (!matches!(message, Message::State(_))).then_some(message);
+    cluster.pass(Duration::from_secs(3));
+    let said = cluster.replica(3).diagnose().to_string();
+    assert!(said.starts_with("is rebuilding: has 0 of 1 parts of checkpoint 40; asked: "), "{said}");
+}
+
+/// Metrics go by the word, operators by the sentence.
+#[test]
+fn each_wait_has_a_word_and_a_sentence_of_its_own() {
+    let (view, silent) = (View::new(1), vec![id(2)]);
+    let all = [
+        WaitsFor::Nothing,
+        WaitsFor::Proposal { requests: 2, primary: id(1) },
+        WaitsFor::Batch { seq: seq(1) },
+        WaitsFor::Prepares { seq: seq(1), quorum: 3, silent: silent.clone() },
+        WaitsFor::Commits { seq: seq(1), quorum: 3, silent: silent.clone() },
+        WaitsFor::Execution { seq: seq(1) },
+        WaitsFor::CatchUp { executed: seq(1), others: seq(9), asked: None },
+        WaitsFor::ViewChanges { view, quorum: 3, silent: silent.clone() },
+        WaitsFor::NewView { view, primary: id(1) },
+        WaitsFor::Membership { epoch: Epoch::new(1) },
+        WaitsFor::State { seq: seq(8), done: 1, parts: 2, asked: silent },
+        WaitsFor::Return { votes_from: None, executed: seq(1) },
+    ];
+    let words: BTreeSet<_> = all.iter().map(WaitsFor::kind).collect();
+    let sentences: BTreeSet<_> = all.iter().map(WaitsFor::to_string).collect();
+    assert_eq!((words.len(), sentences.len()), (all.len(), all.len()));
 }

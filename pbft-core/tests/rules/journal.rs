@@ -32,6 +32,8 @@ pub(crate) struct JournalService {
     /// What a durable one keeps of its checkpoints, and has installed.
     kept: BTreeMap<Seq, Journal>,
     install: Option<Install>,
+    /// How often an install fails at its end.
+    pub(crate) failures: u32,
 }
 
 struct Install {
@@ -159,6 +161,10 @@ impl Service for JournalService {
 
     fn complete_install(&mut self) -> Result<(), StateLost> {
         let install = self.install.take().unwrap();
+        if self.failures > 0 {
+            self.failures -= 1;
+            return Err(StateLost { seq: install.seq, why: "not this time".into() });
+        }
         assert_eq!(install.parts.len(), install.manifest.len());
         self.kept.insert(install.seq, install.parts.into_values().flatten().collect());
         Ok(())

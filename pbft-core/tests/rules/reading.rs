@@ -3,10 +3,13 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use pbft_core::{
-    Asker, Config, Effect, Epoch, Message, ReadNumber, Seq,
+    Asker, Config, Effect, Epoch, Input, Message, ReadNumber, Seq,
     client::{Client, ClientConfig, ClientEffect, FoundAnswer},
-    message::{Operation, Read, ReadAnswer, ReadRefusal, ReadReply, Reply, Shown, read::MAX_QUERY_BYTES},
-    service::ServiceQuestion,
+    message::{
+        Operation, Read, ReadAnswer, ReadRefusal, ReadReply, Reply, Shown,
+        read::{MAX_QUERY_BYTES, MAX_RESULT_BYTES},
+    },
+    service::{ServiceAnswer, ServiceQuestion},
 };
 
 use crate::{
@@ -311,4 +314,18 @@ fn qr_6_mistake_33_without_a_quorum_the_question_is_ordered() {
     let found = found.unwrap();
     assert_eq!(found.number, number);
     assert!(matches!(found.answer, FoundAnswer::Ordered(_)));
+}
+
+/// QR-5: what cannot be shown is refused, and each is told why.
+#[test]
+fn qr_5_answers_are_bounded_too() {
+    for (result, why) in
+        [(None, ReadRefusal::Unsupported), (Some(vec![0; MAX_RESULT_BYTES + 1]), ReadRefusal::TooLarge)]
+    {
+        let mut stage = Stage::new(3);
+        stage.order(1, vec![request(1, 0)]);
+        assert_eq!(read_replies(&stage.read(1, 0, b"?")).len(), 0, "the service is asked first");
+        let effects = stage.input(Input::Answered(ServiceAnswer::Results(vec![result])));
+        assert_eq!(refusals(&effects), [why]);
+    }
 }

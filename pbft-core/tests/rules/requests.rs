@@ -181,3 +181,12 @@ fn r_5_who_is_no_member_forwards_nothing() {
         assert_eq!(sent(&stage.timer()).contains(&"forward"), forwards, "{index}");
     }
 }
+
+/// the table of clients has an end, and those in it go on.
+#[test]
+fn r_2_a_client_too_many_is_told_so() {
+    let mut stage = Stage::with(3, 4, |config| config.max_clients = 1);
+    stage.order(1, vec![request(1, 0)]);
+    assert_eq!(declines(&stage.ask(request(2, 0))), [DeclineReason::TooManyClients]);
+    assert_eq!(replies(&stage.order(2, vec![request(1, 1)])), [(1, done())]);
+}

@@ -310,3 +310,13 @@ fn ck_6_sx_6_states_taken_over_in_a_view_alone_leave_no_old_records() {
     let (kept, last) = (cluster.records(3).len(), cluster.records(3).last().unwrap().0);
     assert!(kept <= 10 && last.value() > 40, "{kept} records up to {}", last.value());
 }
+
+/// SX-6: a service that cannot complete an install is given all parts again.
+#[test]
+fn sx_6_an_install_that_fails_at_its_end_begins_anew() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.fail_install(3);
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(cluster.service(3).failures, 0, "it has failed");
+    assert_caught_up(&cluster, 3);
+}
