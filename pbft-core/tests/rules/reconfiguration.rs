@@ -317,6 +317,11 @@ fn a_replica_alone_learns_of_a_handover_and_tells_its_host() {
     assert_eq!(stage.replica.epoch(), Epoch::ZERO, "it has to get there first");
     let again = stage.hear(1, &Message::Handover(Box::new(handover())));
     assert!(!again.iter().any(|effect| matches!(effect, Effect::Reconfigured(_))));
+    assert_eq!(stage.replica.handovers().len(), 1);
+    stage.restart(0);
+    assert_eq!(stage.replica.handovers().len(), 0, "what it has not come to is not in its log");
+    stage.hear(1, &Message::Handover(Box::new(handover())));
+    assert_eq!((stage.replica.epoch(), stage.replica.handovers().len()), (Epoch::ZERO, 1));
 }
 
 /// A joiner that finds no batches takes over a state, and with it the epoch; the way there is in its log.
