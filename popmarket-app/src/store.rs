@@ -308,7 +308,7 @@ impl LedgerStore {
         }
         if let Some(block) = &applied.block {
             let height = block.header.height;
-            // In this order: whoever reads meanwhile and sees the block sees its events, too.
+            // Reads see a batch while it is applied, item by item: who sees the block must find its events.
             batch.insert(&self.events, height.value().to_be_bytes(), encode(&applied.events));
             batch.insert(&self.blocks, height.value().to_be_bytes(), block.encode());
             for (transaction, index) in block.transactions.iter().zip(0..) {
