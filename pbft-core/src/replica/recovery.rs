@@ -163,7 +163,10 @@ impl Replica {
                 self.checkpoints.proven_position = Some(position);
                 self.replay_stability(position)?;
             }
-            Record::Returned(record) => self.returning = Some(Returning::recorded(record, position)),
+            Record::Returned(record) => {
+                self.returning = Some(Returning::recorded(record, position));
+                self.leave_as_returned();
+            }
             Record::ViewChange(proven) => self.replay_view_change(position, proven),
             Record::NewView(new_view) => self.replay_new_view(position, new_view),
             Record::Handover(handover) => {

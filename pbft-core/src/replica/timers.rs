@@ -81,7 +81,8 @@ impl Replica {
     /// what does not execute in time is handed to the primary (again). Who is behind, or hears no statuses since it is
     /// no member, cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
-        if self.is_far_behind() || !self.roster().newest().replicas.contains(self.id) {
+        let behind = self.is_far_behind() || self.batches_are_gone() || self.transfer.is_running();
+        if behind || !self.roster().newest().replicas.contains(self.id) {
             return;
         }
         let now = step.now.elapsed;
