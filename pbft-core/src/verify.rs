@@ -49,7 +49,7 @@ impl<T> Verified<T> {
         &self.checked
     }
 
-    /// The newest epoch that was known to whoever checked it. A replica that knows a later one does not believe it.
+    /// The newest epoch that was known to whoever checked it. A replica that knows a later one does not believe a message.
     #[must_use]
     pub const fn known(&self) -> Epoch {
         self.known

@@ -154,7 +154,8 @@ impl WaitsFor {
             Self::NewView { .. } => "new_view",
             Self::Membership { .. } => "membership",
             Self::State { .. } => "state",
-            Self::Return { .. } | Self::LaterView { .. } => "return",
+            Self::Return { .. } => "return",
+            Self::LaterView { .. } => "later_view",
         }
     }
 }

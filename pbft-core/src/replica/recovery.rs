@@ -222,7 +222,7 @@ impl Replica {
     /// A vote in a view shows that the view had begun here: the record of its beginning may be gone, to be found again
     /// further on.
     fn replay_view(&mut self, view: View) {
-        if view > self.view {
+        if view > self.view || (view == self.view && self.has_left()) {
             self.leave_views_before(view);
             self.views.active = true;
             self.proposed = self.execution.executed;

@@ -94,8 +94,9 @@ impl Replica {
         // Who may lack a handover does not know where the others are.
         let settled = self.epoch() == self.roster().newest().epoch()
             && self.last_of_epoch().is_none_or(|last| self.execution.executed < last);
-        // Nor does one who lost its own.
-        if from == self.id || !self.roster().knows(from) || !settled || self.is_returning() {
+        // Nor does one who lost its own, or whose word a crash could take away.
+        let certain = settled && !self.is_returning() && self.has_asked();
+        if from == self.id || !self.roster().knows(from) || !certain {
             return;
         }
         let (now, pause) = (step.now.elapsed, self.answer_pause());
@@ -145,8 +146,9 @@ impl Replica {
     /// SX-10: it may have left all views before this one, so it has; and asks for none of them, as it may have before, in
     /// other words.
     pub(super) fn leave_as_returned(&mut self) {
-        let record = self.returning.as_ref().map(|returning| returning.record);
-        if let Some(record) = record.filter(|record| record.votes_from.is_some() && record.epoch == self.epoch()) {
+        let counts = |record: &ReturnRecord| record.votes_from.is_some() && record.epoch == self.epoch();
+        let record = self.returning.as_ref().map(|returning| returning.record).filter(counts);
+        if let Some(record) = record.filter(|_| self.is_member()) {
             self.leave_views_before(record.last_view);
         }
     }
@@ -158,6 +160,7 @@ impl Replica {
         if written && returning.record.votes_from.is_some() && !returning.durable {
             returning.durable = true;
             self.send_status(step);
+            self.try_await_new_view(step);
         }
     }
 

@@ -88,7 +88,13 @@ impl Replica {
         let now = step.now.elapsed;
         let since = now.saturating_sub(self.config.forward_after);
         let overdue = self.buffer.overdue(now, since, self.batch_limits());
-        if !self.is_primary() && self.views.active && !overdue.is_empty() {
+        if overdue.is_empty() {
+            return;
+        }
+        if self.has_left() {
+            // The others may be content in a view whose primary it does not follow.
+            step.push(Effect::Broadcast(Message::Forward(overdue)));
+        } else if !self.is_primary() && self.views.active {
             step.push(Effect::Send(self.primary(), Message::Forward(overdue)));
         }
     }

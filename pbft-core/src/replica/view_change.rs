@@ -29,8 +29,8 @@ pub(super) struct Views {
     pub(super) deadline: Option<Duration>,
     /// The newest VIEW-CHANGE of each replica.
     votes: BTreeMap<ReplicaId, Box<ProvenViewChange>>,
-    /// Which view each replica waits for that may not ask for it (SX-10).
-    left: BTreeMap<ReplicaId, View>,
+    /// Which view each replica waits for that may not ask for it (SX-10), and when it said so.
+    left: BTreeMap<ReplicaId, (View, Duration)>,
 }
 
 impl Default for Views {
@@ -60,10 +60,11 @@ impl Views {
         self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
     }
 
-    /// Who wants this view or a later one.
-    fn wanted_by(&self, view: View) -> BTreeSet<ReplicaId> {
+    /// Who wants this view or a later one, or has said since then that it has left for one.
+    fn wanted_by(&self, view: View, since: Duration) -> BTreeSet<ReplicaId> {
         let asked = self.votes.values().map(|proven| (proven.vote.signer, proven.vote.statement.view));
-        let left = self.left.iter().map(|(replica, view)| (*replica, *view));
+        let left = self.left.iter().filter(|(_, (_, at))| *at >= since);
+        let left = left.map(|(replica, (view, _))| (*replica, *view));
         asked.chain(left).filter(|(_, wanted)| *wanted >= view).map(|(replica, _)| replica).collect()
     }
 
@@ -100,6 +101,7 @@ impl Replica {
         self.views.announced = false;
         self.views.deadline = None;
         self.views.position = None;
+        self.views.left.clear();
         self.log.leave_view();
         self.buffer.release();
     }
@@ -150,7 +152,8 @@ impl Replica {
         }
         // Those who only left bring nobody further than the next view: see the argument for SX-10.
         let next = self.view.next();
-        if self.views.active && self.views.wanted_by(next).len() >= self.config.sizes().weak() {
+        let wanted_by = self.views.wanted_by(next, self.lately(step));
+        if self.views.active && wanted_by.len() >= self.config.sizes().weak() {
             self.start_view_change(step, next);
         }
     }
@@ -158,7 +161,7 @@ impl Replica {
     /// SX-10: who lost its log may wait for a view without asking for it.
     pub(super) fn note_left(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
         if status.left && status.epoch == self.epoch() && self.config.replicas.contains(from) {
-            self.views.left.insert(from, status.view);
+            self.views.left.insert(from, (status.view, step.now.elapsed));
             self.try_join(step);
             self.try_await_new_view(step);
         } else {
@@ -166,12 +169,17 @@ impl Replica {
         }
     }
 
+    /// What was said before may be true no more: its sender may have lost its log again.
+    fn lately(&self, step: &Step<'_>) -> Duration {
+        step.now.elapsed.saturating_sub(self.config.idle_status_period.saturating_mul(2))
+    }
+
     /// VC-5: the wait for a new primary begins when a quorum wants it: before that it could not begin.
-    fn try_await_new_view(&mut self, step: &Step<'_>) {
+    pub(super) fn try_await_new_view(&mut self, step: &Step<'_>) {
         if self.views.active || self.views.deadline.is_some() {
             return;
         }
-        let mut wanted_by = self.views.wanted_by(self.view);
+        let mut wanted_by = self.views.wanted_by(self.view, self.lately(step));
         if self.has_left() {
             wanted_by.insert(self.id);
         }
@@ -194,13 +202,15 @@ impl Replica {
 
     /// VC-7: the network may lose anything, so votes are sent again as long as they are of use.
     pub(super) fn send_view_change_again(&self, step: &mut Step<'_>) {
-        let durable = self.views.own.as_ref().filter(|own| {
-            let sent = self.views.votes.get(&self.id);
-            sent.is_some_and(|sent| sent.vote.statement.view == own.vote.statement.view)
-        });
-        if let Some(own) = durable.filter(|_| !self.views.active) {
+        if let Some(own) = self.views.own.as_ref().filter(|_| !self.views.active && self.has_asked()) {
             step.push(Effect::Broadcast(Message::ViewChange(own.clone())));
         }
+    }
+
+    /// Whether its own VIEW-CHANGE is durable, if it has one.
+    pub(super) fn has_asked(&self) -> bool {
+        let cast = self.views.votes.get(&self.id).map(|proven| proven.vote.statement.view);
+        self.views.own.as_ref().is_none_or(|own| cast == Some(own.vote.statement.view))
     }
 
     /// VC-8: a peer that missed the beginning of the view is shown its proof.

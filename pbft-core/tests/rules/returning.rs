@@ -157,7 +157,7 @@ fn sx_10_no_view_is_asked_for_that_it_may_have_asked_for_before() {
     }
 }
 
-/// SX-10: one after the other loses its disk in one view. None of them votes in it again, and still the last one returns.
+/// SX-10: one after the other loses its disk, each the primary of its time. None asks for one view in two ways.
 #[test]
 fn sx_10_all_replicas_lose_their_disks_one_by_one() {
     let mut cluster = Cluster::new(4, one_each);
@@ -226,4 +226,68 @@ fn sx_8_only_answers_to_this_return_count() {
     cluster.lie = |_, message| Some(message);
     cluster.pass(Duration::from_secs(5));
     assert!(!matches!(cluster.replica(3).diagnose(), WaitsFor::Return { votes_from: None, .. }));
+}
+
+/// VC-4 and VC-5: two of four have left view 0 without a word, and the others give up on it. Nobody is lost.
+#[test]
+fn vc_4_vc_5_those_who_only_left_are_waited_for_and_met() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    for (lost, end) in [(3, 40), (2, 44)] {
+        cluster.lose_disk(lost, false);
+        cluster.complete(&requests(end));
+    }
+    assert!(cluster.view(1).0 >= 2, "the two that voted in view 0 are no quorum");
+    cluster.complete(&requests(90));
+    for replica in 0..4 {
+        assert_eq!(cluster.replica(replica).votes_from(), None);
+        assert_eq!(cluster.view(replica), cluster.view(1));
+    }
+    assert_no_contradiction(&cluster);
+}
+
+/// VC-4: `f` false words move nobody.
+#[test]
+fn vc_4_one_that_says_it_has_left_moves_nobody() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 3 => {
+            (status.view, status.active, status.left) = (View::new(u64::MAX), false, true);
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.complete(&requests(5));
+    cluster.pass(Duration::from_secs(30));
+    assert_eq!([0, 1, 2].map(|replica| cluster.view(replica)), [(0, true); 3]);
+}
+
+/// SX-10: a primary that has left its view does not lead it.
+#[test]
+fn sx_10_a_primary_that_has_left_is_given_up_at_once() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 0 => {
+            (status.view, status.active, status.left) = (View::new(1), false, true);
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(1));
+    assert!(cluster.view(1).0 >= 1);
+}
+
+/// the others' primary is none of its own, so it hands a request to all of them.
+#[test]
+fn r_5_who_has_left_forwards_to_all() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lose_disk(3, false);
+    cluster.complete(&requests(60));
+    assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+    cluster.submit_to(3, &requests(61)[60]);
+    cluster.pass(Duration::from_secs(5));
+    assert_eq!(cluster.executed(0), 61);
+    assert_eq!(cluster.view(0), (0, true));
 }
