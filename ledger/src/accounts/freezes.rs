@@ -59,7 +59,7 @@ pub(super) fn freeze(
         return Err(AccountRejection::NotAdmin);
     }
     if !accounts.contains(&address) {
-        return Err(AccountRejection::NoSuchAccount);
+        return Err(AccountRejection::UnknownAccount);
     }
     if accounts.is_admin(&address) {
         return Err(AccountRejection::AdminAccount);
@@ -82,6 +82,9 @@ pub(super) fn unfreeze(
     let (by, at) = (context.sender, context.now);
     if !accounts.is_admin(&by) {
         return Err(AccountRejection::NotAdmin);
+    }
+    if !accounts.contains(&address) {
+        return Err(AccountRejection::UnknownAccount);
     }
     let row = accounts.freezes.of(&address).ok_or(AccountRejection::NotFrozen)?.clone();
     if row.by == by {

@@ -33,24 +33,24 @@ pub struct LimitRaise {
     /// The most. `None` is no limit.
     pub per_day: Option<Amount>,
     /// From when on.
-    pub from: UnixMillis,
+    pub at: UnixMillis,
 }
 
 impl SpendingLimit {
     /// The most that may be spent in a day, at a time.
     pub fn at(&self, now: UnixMillis) -> Option<Amount> {
         match self.raise {
-            Some(raise) if raise.from <= now => raise.per_day,
+            Some(raise) if raise.at <= now => raise.per_day,
             _ => self.per_day,
         }
     }
 
     /// What another one leads to, asked for at a time.
-    fn with(&self, per_day: Option<Amount>, now: UnixMillis, from: UnixMillis) -> Self {
+    fn with(&self, per_day: Option<Amount>, now: UnixMillis, at: UnixMillis) -> Self {
         let holds = self.at(now);
         // `None` is more than any amount.
         let is_more = holds.is_some_and(|holds| per_day.is_none_or(|per_day| per_day > holds));
-        let raise = is_more.then_some(LimitRaise { per_day, from });
+        let raise = is_more.then_some(LimitRaise { per_day, at });
         Self { per_day: if is_more { holds } else { per_day }, raise, spent: self.spent }
     }
 }
@@ -68,9 +68,9 @@ pub(super) fn set(
     events: &mut Vec<EventKind>,
 ) {
     let (address, now) = (context.sender, context.now);
-    let from = now.plus(state.params.accounts.limit_raise_delay);
+    let raised_at = now.plus(state.params.accounts.limit_raise_delay);
     let row = state.accounts.limits.find(&(address, asset)).copied().unwrap_or_default();
-    let row = row.with(per_day, now, from);
+    let row = row.with(per_day, now, raised_at);
     state.accounts.limits.put((address, asset), row);
     let SpendingLimit { per_day, raise, .. } = row;
     events.push(AccountEvent::LimitSet { address, asset, per_day, raise, at: now }.into());

@@ -186,7 +186,7 @@ pub(super) fn propose(
 ) -> Result<(), AccountRejection> {
     let (by, at) = (context.sender, context.now);
     if !state.accounts.contains(&account) {
-        return Err(AccountRejection::NoSuchAccount);
+        return Err(AccountRejection::UnknownAccount);
     }
     check_guardian(state, &account, &by)?;
     keys::check_new(&state.accounts, context, account, &public_key, proof)?;

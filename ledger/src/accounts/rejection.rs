@@ -18,7 +18,7 @@ pub enum AccountRejection {
     NameTaken,
     /// Nobody has this address.
     #[error("there is no such account")]
-    NoSuchAccount,
+    UnknownAccount,
     /// Only admins do this.
     #[error("only an admin may do this")]
     NotAdmin,
@@ -102,7 +102,7 @@ impl AccountRejection {
         match self {
             Self::AlreadyRegistered => "ALREADY_REGISTERED",
             Self::NameTaken => "NAME_TAKEN",
-            Self::NoSuchAccount => "NO_SUCH_ACCOUNT",
+            Self::UnknownAccount => "UNKNOWN_ACCOUNT",
             Self::NotAdmin => "NOT_ADMIN",
             Self::KeyUsed => "KEY_USED",
             Self::BadKeyProof => "BAD_KEY_PROOF",

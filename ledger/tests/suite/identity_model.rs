@@ -174,6 +174,7 @@ impl Model {
             AccountOp::Freeze { account, .. } => self.freeze(who, *account),
             AccountOp::Unfreeze { account } => {
                 ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+                ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 let by = self.identity.frozen.get(account).ok_or("NOT_FROZEN")?;
                 ensure(*by != who, "OWN_FREEZE")?;
                 self.identity.frozen.remove(account);
@@ -213,7 +214,7 @@ impl Model {
 
     fn freeze(&mut self, who: Address, account: Address) -> Outcome {
         ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
-        let row = self.accounts.get(&account).ok_or("NO_SUCH_ACCOUNT")?;
+        let row = self.accounts.get(&account).ok_or("UNKNOWN_ACCOUNT")?;
         ensure(!row.admin, "ADMIN_ACCOUNT")?;
         ensure(!self.identity.frozen.contains_key(&account), "ALREADY_FROZEN")?;
         self.identity.frozen.insert(account, who);
@@ -236,7 +237,7 @@ impl Model {
                 identity.guardians.insert(who, MGuardians { who: set, threshold, delay, generation });
             }
             AccountOp::ProposeRecovery { account, public_key, proof } => {
-                ensure(self.accounts.contains_key(account), "NO_SUCH_ACCOUNT")?;
+                ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 identity.is_guardian(&who, account)?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
                 let (account, key, agreed) = (*account, *public_key, Vec::new());

@@ -120,7 +120,7 @@ fn only_guardians_ask_and_agree_once_each() {
     let op = propose(&world, "sam", "sam new");
     assert_eq!(world.rejected("bea", op), AccountRejection::NotGuardian.into());
     let op = propose(&world, "nobody", "sam new");
-    assert_eq!(world.rejected("sam", op), AccountRejection::NoSuchAccount.into());
+    assert_eq!(world.rejected("sam", op), AccountRejection::UnknownAccount.into());
     let id = start(&mut world, "sam", "bea new");
     assert_eq!(world.rejected("ben", agree(id)), AccountRejection::NotGuardian.into());
     assert_eq!(world.rejected("sam", agree(id)), AccountRejection::AlreadyAgreed.into());

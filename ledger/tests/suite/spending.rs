@@ -73,7 +73,7 @@ fn lowering_holds_at_once_and_raising_after_a_day() {
     assert_eq!(world.rejected("bea", paying("sam", 401)), exceeded(400, 0));
     let sent = world.ok("bea", limit(Some(600)));
     let from = UnixMillis::new(world.now.value() + DAY);
-    let raise = Some(LimitRaise { per_day: Some(amount(600)), from });
+    let raise = Some(LimitRaise { per_day: Some(amount(600)), at: from });
     let (bea, per_day) = (address("bea"), Some(amount(400)));
     let event = AccountEvent::LimitSet { address: bea, asset: POP, per_day, raise, at: world.now };
     assert_eq!(sent.events, [EventKind::Account(event)]);
@@ -157,7 +157,9 @@ fn for_a_frozen_account_all_else_goes_on() {
 fn admins_freeze_others_and_another_one_lifts_it() {
     let mut world = World::new();
     assert_eq!(world.rejected("eve", freeze("bea")), AccountRejection::NotAdmin.into());
-    assert_eq!(world.rejected("ann", freeze("nobody")), AccountRejection::NoSuchAccount.into());
+    for op in [freeze("nobody"), unfreeze("nobody")] {
+        assert_eq!(world.rejected("ann", op), AccountRejection::UnknownAccount.into());
+    }
     for admin in ["ann", "ben"] {
         assert_eq!(world.rejected("ann", freeze(admin)), AccountRejection::AdminAccount.into());
     }

@@ -40,7 +40,7 @@ pub(super) const REJECTIONS: [&str; 62] = [
     "REPLICA_ADDRESS_IN_USE",
     "TOO_FEW_REPLICAS",
     "TOO_MANY_REPLICAS",
-    "NO_SUCH_ACCOUNT",
+    "UNKNOWN_ACCOUNT",
     "KEY_USED",
     "BAD_KEY_PROOF",
     "UNKNOWN_KEY",
