@@ -62,7 +62,7 @@ impl Identity {
     }
 
     pub(crate) fn limit(&self, who: &Address, time: u64) -> Option<u64> {
-        let wishes = self.limits.get(who).into_iter().flatten();
+        let mut wishes = self.limits.get(who).into_iter().flatten();
         wishes.rfind(|(from, _)| *from <= time).and_then(|(_, limit)| *limit)
     }
 

@@ -43,7 +43,8 @@ pub(crate) fn signed(
 }
 
 fn live(world: &World, account: &str) -> Vec<String> {
-    let live = world.ledger.keys(&address(account)).filter(|(_, row)| row.is_live());
+    let account = address(account);
+    let live = world.ledger.keys(&account).filter(|(_, row)| row.is_live());
     let mut labels: Vec<String> = live.map(|(_, row)| row.label.to_string()).collect();
     labels.sort();
     labels

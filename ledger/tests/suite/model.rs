@@ -298,7 +298,7 @@ impl Model {
         version: u32,
         hash: &Digest,
     ) -> Outcome {
-        let row = self.listings.get(&listing).ok_or("UNKNOWN_LISTING")?;
+        let row = self.listings.get(&listing).ok_or("UNKNOWN_LISTING")?.clone();
         ensure(self.listing_state(&listing) == "OPEN", "LISTING_NOT_OPEN")?;
         ensure(usize::try_from(version).unwrap() == row.versions.len(), "STALE_VERSION")?;
         let (price, current) = *row.versions.last().unwrap();

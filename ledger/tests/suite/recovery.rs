@@ -171,7 +171,8 @@ fn of_two_recoveries_the_first_one_holds() {
     world.wait_until(world.now.value() + 3 * DAY);
     let codes = [one, two, three].map(|id| status(&world, id).code());
     assert_eq!(codes, ["DONE", "LAPSED", "LAPSED"]);
-    let live: Vec<_> = world.ledger.keys(&address("bea")).filter(|(_, row)| row.is_live()).collect();
+    let bea = address("bea");
+    let live: Vec<_> = world.ledger.keys(&bea).filter(|(_, row)| row.is_live()).collect();
     assert_eq!(live.len(), 1);
     assert_eq!(live[0].0, key("new one").public_key());
 }

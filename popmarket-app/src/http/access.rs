@@ -140,6 +140,10 @@ rules! {
     Member Write    POST   "/trades/{id}/cancel";
     Member Read     GET    "/wallet";
     Member Write    POST   "/wallet/charges";
+    Member Write    POST   "/wallet/withdrawals";
+    Member Write    POST   "/wallet/withdrawals/{id}/void";
+    Admin  Write    POST   "/admin/withdrawals/{id}/settle";
+    Admin  Write    POST   "/admin/withdrawals/{id}/void";
     Admin  Read     GET    "/admin/charges";
     Admin  Write    POST   "/admin/charges/{id}/approve";
     Admin  Write    POST   "/admin/charges/{id}/reject";
