@@ -106,5 +106,12 @@ impl From<ChargeRecord> for ChargeView {
     }
 }
 
+impl ChargeView {
+    /// Whether this admin is the first of the two that it takes.
+    pub fn was_approved_by(&self, admin: &Address) -> bool {
+        self.first_approval.as_ref() == Some(admin)
+    }
+}
+
 /// Charges, newest first.
 pub type ChargeList = super::List<ChargeView>;
