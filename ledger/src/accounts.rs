@@ -1,17 +1,61 @@
-//! Accounts: who takes part, under which name and key.
+//! Accounts: who takes part, under which name and keys, who may bring an account back, and how much may leave it.
+//!
+//! * `keys.rs`: an account has several keys; its address stays that of the first one.
+//! * `recovery.rs`: guardians give an account whose keys are lost a new one, after a delay.
+//! * `limits.rs`: what an owner lets go out in a day.
+//! * `freezes.rs`: admins stop an account from spending.
+
+mod event;
+mod freezes;
+mod keys;
+mod limits;
+mod recovery;
+mod rejection;
 
 use std::collections::BTreeMap;
 
-use pbft_crypto::{Address, PublicKey};
+use pbft_crypto::{Address, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::amount::{Amount, AssetId};
 use crate::event::EventKind;
+use crate::ids::RecoveryId;
 use crate::rejection::Rejection;
 use crate::state::{Context, State};
 use crate::table::{EntryError, Row, Table, TableId};
-use crate::text::Name;
-use crate::time::UnixMillis;
+use crate::text::{Label, Name, Reason};
+use crate::time::{Millis, UnixMillis};
+
+pub use event::AccountEvent;
+pub use freezes::Freeze;
+pub(crate) use freezes::Freezes;
+pub(crate) use keys::Keys;
+pub use keys::{AccountKey, MAX_ACCOUNT_KEYS, binding_preimage, key_binding};
+pub use limits::{LimitRaise, SpendingLimit};
+pub(crate) use limits::{check_spending, spend};
+pub use recovery::{Guardians, MAX_GUARDIANS, Recovery, RecoveryStatus};
+pub(crate) use recovery::{Recoveries, expire};
+pub use rejection::AccountRejection;
+
+/// The rules about accounts that operators choose.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountParams {
+    /// How long it takes until a higher spending limit holds.
+    pub limit_raise_delay: Millis,
+    /// The shortest delay before a recovery takes effect that an owner may choose.
+    pub min_recovery_delay: Millis,
+    /// The longest one.
+    pub max_recovery_delay: Millis,
+}
+
+impl AccountParams {
+    /// A day until a higher limit holds, recoveries after 1 to 30 days.
+    pub const STANDARD: Self = Self {
+        limit_raise_delay: Millis::days(1),
+        min_recovery_delay: Millis::days(1),
+        max_recovery_delay: Millis::days(30),
+    };
+}
 
 /// Transactions about accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +66,93 @@ pub enum AccountOp {
         /// The account's name, which no other account has.
         name: Name,
     },
+    /// One more key for the sender's account.
+    AddKey {
+        /// The key. It never was a key of any account.
+        public_key: PublicKey,
+        /// The signature of [`key_binding`] with it: nobody takes a key that is somebody else's.
+        proof: Signature,
+        /// What the owner calls it. May be empty.
+        label: Label,
+    },
+    /// A key of the sender's account signs no more. It never comes back, for any account.
+    RevokeKey {
+        /// Which. Not the last one.
+        public_key: PublicKey,
+    },
+    /// Another key in the place of the one that signs this.
+    RotateKey {
+        /// The new one.
+        public_key: PublicKey,
+        /// The signature of [`key_binding`] with it.
+        proof: Signature,
+        /// What the owner calls it. May be empty.
+        label: Label,
+    },
+    /// Another name for a key of the sender's account.
+    LabelKey {
+        /// Which.
+        public_key: PublicKey,
+        /// What the owner calls it. May be empty.
+        label: Label,
+    },
+    /// Who may bring the sender's account back, from now on. What was begun by those of before comes to nothing.
+    SetGuardians {
+        /// Their accounts. Nobody, to have none.
+        guardians: Vec<Address>,
+        /// How many of them it takes.
+        threshold: u8,
+        /// How long the owner may object.
+        delay: Millis,
+    },
+    /// A guardian of an account whose keys are lost asks for a new one.
+    ProposeRecovery {
+        /// Which account.
+        account: Address,
+        /// The new key. It never was a key of any account.
+        public_key: PublicKey,
+        /// The signature of [`key_binding`] with it.
+        proof: Signature,
+    },
+    /// Another guardian agrees.
+    AgreeToRecovery {
+        /// To which one.
+        recovery: RecoveryId,
+    },
+    /// The owner, who has a key after all, stops a recovery.
+    CancelRecovery {
+        /// Which.
+        recovery: RecoveryId,
+    },
+    /// The most that may leave the sender's account in a day, UTC. Less holds at once, more after a delay.
+    SetLimit {
+        /// Of what.
+        asset: AssetId,
+        /// How much; `None` is no limit.
+        per_day: Option<Amount>,
+    },
+    /// Stops an account from spending. By an admin.
+    Freeze {
+        /// Whose: not an admin's.
+        account: Address,
+        /// Why. Everybody can read it.
+        reason: Reason,
+    },
+    /// Lets it spend again. By an admin other than who stopped it.
+    Unfreeze {
+        /// Whose.
+        account: Address,
+    },
+}
+
+impl AccountOp {
+    /// The existing recovery that it is about.
+    pub(crate) const fn recovery(&self) -> Option<RecoveryId> {
+        match self {
+            Self::AgreeToRecovery { recovery } | Self::CancelRecovery { recovery } => Some(*recovery),
+            _ => None,
+        }
+    }
 }
 
 /// What an account may do beyond the usual.
@@ -39,7 +170,7 @@ pub enum Role {
 pub struct Account {
     /// The name it shows.
     pub name: Name,
-    /// The key that signs for it.
+    /// The key that its address comes from. Which keys sign for it: [`AccountKey`].
     pub key: PublicKey,
     /// What it may do.
     pub role: Role,
@@ -54,57 +185,14 @@ impl Row for Account {
     const TABLE: TableId = TableId::Accounts;
 }
 
-/// Why an account is not opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountRejection {
-    /// The sender has an account.
-    #[error("the account is open already")]
-    AlreadyRegistered,
-    /// Another account has the name.
-    #[error("the name is taken")]
-    NameTaken,
-}
-
-impl AccountRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::AlreadyRegistered => "ALREADY_REGISTERED",
-            Self::NameTaken => "NAME_TAKEN",
-        }
-    }
-}
-
-/// What happens to accounts.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AccountEvent {
-    /// Someone takes part from now on.
-    Registered {
-        /// The new account.
-        address: Address,
-        /// Its name.
-        name: Name,
-        /// Its key.
-        public_key: PublicKey,
-        /// What it may do.
-        role: Role,
-        /// When.
-        at: UnixMillis,
-    },
-}
-
-impl AccountEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Registered { .. } => "account.registered",
-        }
-    }
-}
-
 #[derive(Default)]
 pub(crate) struct Accounts {
     pub(crate) rows: Table<Account>,
+    pub(crate) keys: Keys,
+    pub(crate) guardians: Table<Guardians>,
+    pub(crate) recoveries: Recoveries,
+    pub(crate) freezes: Freezes,
+    pub(crate) limits: Table<SpendingLimit>,
     /// By folded name. Follows from the rows.
     names: BTreeMap<String, Address>,
 }
@@ -126,6 +214,21 @@ impl Accounts {
         self.find(address).is_some_and(|account| account.role == Role::Admin)
     }
 
+    /// Whether somebody decides on what another one asked for: only admins do, and never on what they asked for.
+    pub(crate) fn may_decide<E>(
+        &self,
+        who: &Address,
+        asker: &Address,
+        not_admin: E,
+        own: E,
+    ) -> Result<(), E> {
+        match self.is_admin(who) {
+            false => Err(not_admin),
+            true if who == asker => Err(own),
+            true => Ok(()),
+        }
+    }
+
     pub(crate) fn open(
         &mut self,
         address: Address,
@@ -138,9 +241,13 @@ impl Accounts {
         if self.address_of(&account.name).is_some() {
             return Err(AccountRejection::NameTaken);
         }
+        if self.keys.find(&account.key).is_some() {
+            return Err(AccountRejection::KeyUsed);
+        }
         let Account { name, key: public_key, role, registered_at: at, .. } = account.clone();
         self.names.insert(name.folded(), address);
         self.rows.put(address, account);
+        self.keys.put(public_key, AccountKey::new(address, Label::default(), at));
         events.push(AccountEvent::Registered { address, name, public_key, role, at }.into());
         Ok(())
     }
@@ -182,6 +289,36 @@ pub(crate) fn apply(
                 registered_at: context.now,
             };
             Ok(state.accounts.open(context.sender, account, events)?)
+        }
+        AccountOp::AddKey { public_key, proof, label } => {
+            Ok(keys::add(&mut state.accounts, context, *public_key, proof, label, events)?)
+        }
+        AccountOp::RevokeKey { public_key } => {
+            Ok(keys::revoke(&mut state.accounts, context, *public_key, events)?)
+        }
+        AccountOp::RotateKey { public_key, proof, label } => {
+            Ok(keys::rotate(&mut state.accounts, context, *public_key, proof, label, events)?)
+        }
+        AccountOp::LabelKey { public_key, label } => {
+            Ok(keys::label(&mut state.accounts, context, *public_key, label, events)?)
+        }
+        AccountOp::SetGuardians { guardians, threshold, delay } => {
+            Ok(recovery::set_guardians(state, context, guardians, *threshold, *delay, events)?)
+        }
+        AccountOp::ProposeRecovery { account, public_key, proof } => {
+            Ok(recovery::propose(state, context, *account, *public_key, proof, events)?)
+        }
+        AccountOp::AgreeToRecovery { recovery } => Ok(recovery::agree(state, context, *recovery, events)?),
+        AccountOp::CancelRecovery { recovery } => Ok(recovery::cancel(state, context, *recovery, events)?),
+        AccountOp::SetLimit { asset, per_day } => {
+            limits::set(state, context, *asset, *per_day, events);
+            Ok(())
+        }
+        AccountOp::Freeze { account, reason } => {
+            Ok(freezes::freeze(&mut state.accounts, context, *account, reason, events)?)
+        }
+        AccountOp::Unfreeze { account } => {
+            Ok(freezes::unfreeze(&mut state.accounts, context, *account, events)?)
         }
     }
 }

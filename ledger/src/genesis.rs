@@ -6,8 +6,9 @@ use pbft_crypto::{Address, Digest, Domain, PublicKey, digest};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::accounts::{Account, AccountRejection, Role};
+use crate::accounts::{Account, AccountParams, AccountRejection, Role};
 use crate::amount::{Amount, BasisPoints};
+use crate::charges::ChargeParams;
 use crate::codec::encode;
 use crate::event::EventKind;
 use crate::ids::ReplicaId;
@@ -69,10 +70,15 @@ pub struct Params {
     pub cancel_answer_within: Millis,
     /// How many replicas there may be, at most [`MAX_REPLICAS`].
     pub max_replicas: u16,
+    /// The rules about charges.
+    pub charges: ChargeParams,
+    /// The rules about keys and limits.
+    pub accounts: AccountParams,
 }
 
 impl Params {
-    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas.
+    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas, and the standard
+    /// of each room.
     pub const STANDARD: Self = Self {
         fee: match BasisPoints::new(100) {
             Some(fee) => fee,
@@ -82,6 +88,8 @@ impl Params {
         confirm_within: Millis::days(10),
         cancel_answer_within: Millis::hours(24),
         max_replicas: MAX_REPLICAS,
+        charges: ChargeParams::STANDARD,
+        accounts: AccountParams::STANDARD,
     };
 }
 
@@ -108,6 +116,9 @@ pub enum GenesisError {
     /// More replicas may join than the consensus can have.
     #[error("{0} replicas are more than {MAX_REPLICAS}")]
     MaxReplicas(u16),
+    /// The first tier does not begin with the first charge, or a tier begins before the one before it ends.
+    #[error("the tiers of loyalty points do not come one after the other from 1 on")]
+    LoyaltyTiers,
     /// Nobody would order transactions, or too many would, or two have the same key or address.
     #[error("replicas: {0}")]
     Replicas(#[from] ReplicaRejection),
@@ -163,6 +174,9 @@ impl Genesis {
         }
         if self.params.max_replicas > MAX_REPLICAS {
             return Err(GenesisError::MaxReplicas(self.params.max_replicas));
+        }
+        if !self.params.charges.are_sound() {
+            return Err(GenesisError::LoyaltyTiers);
         }
         let is_bad =
             |account: &&GenesisAccount| PublicKey::from_sec1_bytes(account.public_key.as_bytes()).is_err();

@@ -88,6 +88,21 @@ object_id! {
     ReplicaChangeId
 }
 
+object_id! {
+    /// Terms for automatic approval that an admin asked for.
+    PolicyProposalId
+}
+
+object_id! {
+    /// A wish of guardians that an account have another key.
+    RecoveryId
+}
+
+object_id! {
+    /// A request to take money out.
+    WithdrawalId
+}
+
 /// Names a replica. No id is given twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

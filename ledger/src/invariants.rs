@@ -1,17 +1,20 @@
 //! What must hold after every block, whatever came in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
+use crate::accounts::{MAX_GUARDIANS, RecoveryStatus};
 use crate::amount::AssetId;
-use crate::deadlines::{Deadlines, ObjectId};
-use crate::ids::{ListingId, TradeId};
+use crate::charges::{Approver, Charge, ChargeStatus};
+use crate::deadlines::Deadlines;
+use crate::ids::{ChargeId, ListingId, TradeId};
 use crate::listings::ListingStatus;
 use crate::state::State;
 use crate::state_tree::StateTree;
 use crate::trades::{Trade, TradeState};
+use crate::withdrawals;
 
 /// Something that must never be.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -45,6 +48,25 @@ pub enum InvariantViolation {
     /// Two accounts with one name.
     #[error("the names are not unique")]
     Names,
+    /// An account without a key that signs, or an index of keys that is not that of the keys.
+    #[error("the keys of the accounts are not sound")]
+    Keys,
+    /// Guardians that could not be, or a recovery that counts one of them twice.
+    #[error("the guardians of {0} are not sound")]
+    Guardians(Address),
+    /// An account whose charges are not as many as were approved.
+    #[error("{account}: {counted} charges counted, {approved} approved")]
+    ChargeCount {
+        /// Whose.
+        account: Address,
+        /// What the account says.
+        counted: u64,
+        /// What the charges say.
+        approved: u64,
+    },
+    /// A charge on which the same account decided twice, or which its requester decided on.
+    #[error("charge {0} is not sound")]
+    Charge(ChargeId),
     /// No replicas, too many, or two with something in common.
     #[error("the replicas are not sound")]
     Replicas,
@@ -65,10 +87,16 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     conservation(state)?;
     holds(state)?;
     trades(state)?;
+    deadlines(state)?;
     listings(state)?;
+    charges(state)?;
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);
     }
+    if !state.accounts.keys.are_sound(state.accounts.rows.iter().map(|(address, _)| *address)) {
+        return Err(InvariantViolation::Keys);
+    }
+    guardians(state)?;
     if !state.replicas.are_sound(state.params.max_replicas) {
         return Err(InvariantViolation::Replicas);
     }
@@ -97,30 +125,27 @@ fn conservation(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// Each hold belongs to one live trade, and is as large as that says.
+/// Each hold belongs to one live object, and is as large as that says.
 fn holds(state: &State) -> Result<(), InvariantViolation> {
-    let mut owned: BTreeMap<Address, u128> = BTreeMap::new();
-    for (_, trade) in state.trades.rows.iter().filter(|(_, trade)| !trade.state.is_final()) {
-        let sum = owned.entry(trade.buyer).or_default();
-        *sum = sum.saturating_add(u128::from(trade.amount.value()));
+    let mut owned: BTreeMap<(Address, AssetId), u128> = BTreeMap::new();
+    for (owner, asset, amount) in state.trades.holds().chain(withdrawals::holds(&state.withdrawals)) {
+        let sum = owned.entry((owner, asset)).or_default();
+        *sum = sum.saturating_add(u128::from(amount.value()));
     }
-    for ((account, _), balance) in state.money.balances.iter() {
-        let (held, owned) = (u128::from(balance.held.value()), owned.remove(account).unwrap_or_default());
+    for (of, balance) in state.money.balances.iter() {
+        let (held, owned) = (u128::from(balance.held.value()), owned.remove(of).unwrap_or_default());
         if held != owned {
-            return Err(InvariantViolation::Holds { account: *account, held, owned });
+            return Err(InvariantViolation::Holds { account: of.0, held, owned });
         }
     }
     match owned.into_iter().find(|(_, owned)| *owned > 0) {
-        Some((account, owned)) => Err(InvariantViolation::Holds { account, held: 0, owned }),
+        Some(((account, _), owned)) => Err(InvariantViolation::Holds { account, held: 0, owned }),
         None => Ok(()),
     }
 }
 
 fn trades(state: &State) -> Result<(), InvariantViolation> {
-    let mut deadlines = Deadlines::default();
     for (id, trade) in state.trades.rows.iter() {
-        let at = trade.deadline.map(|deadline| deadline.at);
-        deadlines.replace(ObjectId::Trade(*id), None, at);
         let is_sound = trade.state.is_final() != trade.deadline.is_some()
             && trade.fee <= trade.amount
             && trade.buyer != trade.seller;
@@ -128,7 +153,73 @@ fn trades(state: &State) -> Result<(), InvariantViolation> {
             return Err(InvariantViolation::Trade(*id));
         }
     }
+    Ok(())
+}
+
+/// The deadlines that run are those of the objects.
+fn deadlines(state: &State) -> Result<(), InvariantViolation> {
+    let mut deadlines = Deadlines::default();
+    for (object, at) in state.trades.deadlines().chain(state.accounts.recoveries.deadlines()) {
+        deadlines.replace(object, None, Some(at));
+    }
     if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+}
+
+/// Nobody decides on an own charge or twice on one, and each account has as many charges as were approved.
+fn charges(state: &State) -> Result<(), InvariantViolation> {
+    let mut approved: BTreeMap<Address, u64> = BTreeMap::new();
+    for (id, charge) in state.charges.rows.iter() {
+        if !is_sound(charge) {
+            return Err(InvariantViolation::Charge(*id));
+        }
+        if matches!(charge.status, ChargeStatus::Approved { .. }) {
+            let count = approved.entry(charge.requester).or_default();
+            *count = count.saturating_add(1);
+        }
+    }
+    for (account, row) in state.accounts.rows.iter() {
+        let (counted, approved) = (row.charge_count, approved.remove(account).unwrap_or_default());
+        if counted != approved {
+            return Err(InvariantViolation::ChargeCount { account: *account, counted, approved });
+        }
+    }
+    Ok(())
+}
+
+fn is_sound(charge: &Charge) -> bool {
+    let decider = match charge.status {
+        ChargeStatus::Approved { by: Approver::Admin(by), .. } => Some(by),
+        _ => None,
+    };
+    let own = Some(charge.requester);
+    charge.first_approval != own && decider != own && (decider.is_none() || decider != charge.first_approval)
+}
+
+/// Guardians are some other accounts, and enough of them have agreed to what runs.
+fn guardians(state: &State) -> Result<(), InvariantViolation> {
+    let accounts = &state.accounts;
+    for (address, row) in accounts.guardians.iter() {
+        let is_sound = row.guardians.len() <= usize::from(MAX_GUARDIANS)
+            && row.guardians.is_sorted_by(|one, next| one < next)
+            && !row.guardians.contains(address)
+            && row.guardians.iter().all(|guardian| accounts.contains(guardian))
+            && usize::from(row.threshold) <= row.guardians.len()
+            && (row.threshold > 0) != row.guardians.is_empty();
+        if !is_sound {
+            return Err(InvariantViolation::Guardians(*address));
+        }
+    }
+    for (_, recovery) in accounts.recoveries.rows.iter() {
+        let distinct: BTreeSet<_> = recovery.agreed.iter().collect();
+        let row = accounts.guardians.find(&recovery.account);
+        let is_current = row.is_some_and(|row| row.generation == recovery.generation);
+        let is_enough = row.is_some_and(|row| recovery.agreed.len() >= usize::from(row.threshold));
+        let runs = matches!(recovery.status, RecoveryStatus::Ready { .. });
+        if distinct.len() != recovery.agreed.len() || is_current && runs && !is_enough {
+            return Err(InvariantViolation::Guardians(recovery.account));
+        }
+    }
+    Ok(())
 }
 
 /// A live trade has its listing reserved, a released one has it sold, and the other way round.

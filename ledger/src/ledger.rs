@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use pbft_crypto::{Address, Digest};
+use pbft_crypto::{Address, Digest, PublicKey};
 use thiserror::Error;
 
+use crate::accounts::check_spending;
 use crate::block::{Block, BlockHeader, Cause, receipt_tree, transaction_tree};
 use crate::event::Event;
 use crate::execution::{Applied, BatchInput, BlockRun};
@@ -20,8 +21,10 @@ use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::transaction::Transaction;
 use crate::{
-    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Replica, ReplicaChange,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Supply, Trade, TradeId,
+    Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules, Freeze,
+    Guardians, Listing, ListingId, NonceWindow, Recovery, RecoveryId, Replica, ReplicaChange,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, SpendingLimit, Supply, Trade, TradeId,
+    Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.
@@ -225,6 +228,55 @@ impl Ledger {
         self.state.accounts.find(address)
     }
 
+    /// The keys that an account has or had, in the order of their bytes.
+    pub fn keys(&self, account: &Address) -> impl Iterator<Item = (PublicKey, &AccountKey)> {
+        self.state.accounts.keys.of(account)
+    }
+
+    /// A key of some account, revoked or not.
+    pub fn key(&self, key: &PublicKey) -> Option<&AccountKey> {
+        self.state.accounts.keys.find(key)
+    }
+
+    /// Who may bring an account back.
+    pub fn guardians(&self, account: &Address) -> Option<&Guardians> {
+        self.state.accounts.guardians.find(account)
+    }
+
+    /// A wish of guardians that an account have another key.
+    pub fn recovery(&self, id: &RecoveryId) -> Option<&Recovery> {
+        self.state.accounts.recoveries.rows.find(id)
+    }
+
+    /// All recoveries that were ever asked for, by id.
+    pub fn recoveries(&self) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
+        self.state.accounts.recoveries.rows.iter().map(|(id, row)| (*id, row))
+    }
+
+    /// What its owner lets go out of an account.
+    pub fn spending_limit(&self, account: &Address, asset: AssetId) -> Option<&SpendingLimit> {
+        self.state.accounts.limits.find(&(*account, asset))
+    }
+
+    /// Whether and why an account may not spend now.
+    pub fn freeze(&self, account: &Address) -> Option<&Freeze> {
+        self.state.accounts.freezes.of(account)
+    }
+
+    /// Whether freeze and limit of an account let so much go out at a time. Its balance is another question.
+    ///
+    /// # Errors
+    /// [`AccountRejection`].
+    pub fn check_spending(
+        &self,
+        account: &Address,
+        asset: AssetId,
+        amount: Amount,
+        now: UnixMillis,
+    ) -> Result<(), AccountRejection> {
+        check_spending(&self.state, now, *account, asset, amount)
+    }
+
     /// The account with a name, in whatever case its Latin letters are.
     pub fn account_by_name(&self, name: &Name) -> Option<(Address, &Account)> {
         let address = self.state.accounts.address_of(name)?;
@@ -254,6 +306,16 @@ impl Ledger {
     /// A charge.
     pub fn charge(&self, id: &ChargeId) -> Option<&Charge> {
         self.state.charges.find(id)
+    }
+
+    /// What is approved automatically, and what an admin asks for instead.
+    pub fn charge_rules(&self) -> ChargeRules {
+        self.state.charges.rules()
+    }
+
+    /// A withdrawal.
+    pub fn withdrawal(&self, id: &WithdrawalId) -> Option<&Withdrawal> {
+        self.state.withdrawals.find(id)
     }
 
     /// The payment that a payee got under a reference.

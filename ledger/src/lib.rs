@@ -1,5 +1,5 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades and replicas,
-//! as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas and
+//! withdrawals, as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
 //! the same blocks on every machine.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas. Those that move money do so by postings, which can only be carried out in full
+//!   payments, listings, trades, replicas, withdrawals. Those that move money do so by postings, which can only be carried out in full
 //!   and only move what is there.
 //!
 //! # Buying something
@@ -108,6 +108,7 @@ mod amount;
 mod block;
 mod charges;
 mod codec;
+mod day_total;
 mod deadlines;
 mod event;
 mod execution;
@@ -131,17 +132,29 @@ mod text;
 mod time;
 mod trades;
 mod transaction;
+mod withdrawals;
 
-pub use accounts::{Account, AccountEvent, AccountOp, AccountRejection, Role};
+pub use accounts::{
+    Account, AccountEvent, AccountKey, AccountOp, AccountParams, AccountRejection, Freeze, Guardians,
+    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryStatus, Role, SpendingLimit,
+    binding_preimage, key_binding,
+};
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
-pub use charges::{Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus};
+pub use charges::{
+    Approver, AutoCharges, Charge, ChargeEvent, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection,
+    ChargeRules, ChargeStatus, LoyaltyTier, PolicyProposal,
+};
 pub use codec::DecodeError;
+pub use day_total::DayTotal;
 pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
-pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, TradeId, TxId};
+pub use ids::{
+    ChargeId, Height, ListingId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId, TradeId, TxId,
+    WithdrawalId,
+};
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
 pub use listings::{
@@ -159,9 +172,10 @@ pub use replicas::{
 };
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{Description, HostPort, Label, Memo, Name, Reason, Reference, TextError, Title, Tracking};
 pub use time::{Millis, UnixMillis};
 pub use trades::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
 };
 pub use transaction::{Auth, Body, EnvelopeError, MAX_TRANSACTION_BYTES, Operation, Transaction};
+pub use withdrawals::{Withdrawal, WithdrawalEvent, WithdrawalOp, WithdrawalRejection, WithdrawalStatus};

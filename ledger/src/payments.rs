@@ -4,6 +4,7 @@ use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::accounts::spend;
 use crate::amount::{Amount, AssetId};
 use crate::event::EventKind;
 use crate::ids::TxId;
@@ -132,7 +133,7 @@ pub(crate) fn apply(
         return Err(PaymentRejection::ReferenceUsed { tx: payment.tx }.into());
     }
     let posting = Posting { asset, amount, from: Side::Available(from), to: Side::Available(to) };
-    state.money.post(&[posting], events)?;
+    spend(state, context.now, from, (asset, amount), &[posting], events)?;
     if let Some(key) = reference_key {
         state.references.put(key, ReferencedPayment { tx: context.tx });
     }

@@ -349,12 +349,8 @@ fn decidable<'a>(
     id: ReplicaChangeId,
 ) -> Result<&'a ReplicaChange, ReplicaRejection> {
     let change = state.replicas.changes.find(&id).ok_or(ReplicaRejection::UnknownChange)?;
-    if !state.accounts.is_admin(&context.sender) {
-        return Err(ReplicaRejection::NotAdmin);
-    }
-    if change.proposer == context.sender {
-        return Err(ReplicaRejection::OwnChange);
-    }
+    let (not_admin, own) = (ReplicaRejection::NotAdmin, ReplicaRejection::OwnChange);
+    state.accounts.may_decide(&context.sender, &change.proposer, not_admin, own)?;
     match change.status {
         ReplicaChangeStatus::Proposed => Ok(change),
         status => Err(ReplicaRejection::AlreadyDecided { status }),

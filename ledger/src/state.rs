@@ -4,7 +4,7 @@ use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::AccountOp;
 use crate::accounts::{self, Accounts};
-use crate::charges::{self, Charge};
+use crate::charges::{self, Charges};
 use crate::codec::encode;
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::event::EventKind;
@@ -22,11 +22,13 @@ use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
 use crate::trades::{self, Trades};
 use crate::transaction::{Operation, Transaction};
+use crate::withdrawals::{self, Withdrawal};
 
 /// What an operation knows of the transaction that it is part of.
 pub(crate) struct Context {
     /// The time of the block.
     pub(crate) now: UnixMillis,
+    pub(crate) chain_id: Digest,
     pub(crate) tx: TxId,
     pub(crate) sender: Address,
     pub(crate) key: PublicKey,
@@ -34,7 +36,8 @@ pub(crate) struct Context {
 
 impl Context {
     pub(crate) const fn of(tx: &Transaction, now: UnixMillis) -> Self {
-        Self { now, tx: tx.id(), sender: tx.body().sender, key: *tx.public_key() }
+        let body = tx.body();
+        Self { now, chain_id: body.chain_id, tx: tx.id(), sender: body.sender, key: *tx.public_key() }
     }
 }
 
@@ -45,11 +48,12 @@ pub(crate) struct State {
     /// Also of senders whose registration failed: a nonce that was used up stays so.
     pub(crate) nonces: Table<NonceWindow>,
     pub(crate) money: Money,
-    pub(crate) charges: Table<Charge>,
+    pub(crate) charges: Charges,
     pub(crate) references: Table<ReferencedPayment>,
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
+    pub(crate) withdrawals: Table<Withdrawal>,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -63,11 +67,12 @@ impl State {
             accounts: Accounts::default(),
             nonces: Table::default(),
             money: Money::default(),
-            charges: Table::default(),
+            charges: Charges::default(),
             references: Table::default(),
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
+            withdrawals: Table::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -79,11 +84,13 @@ impl State {
         if now > body.valid_until {
             return Err(Refusal::Expired { valid_until: body.valid_until });
         }
-        match self.accounts.find(&body.sender) {
-            Some(account) if account.key != *tx.public_key() => return Err(Refusal::KeyRevoked),
-            Some(_) => {}
-            None if !opens_account(tx) => return Err(Refusal::UnknownAccount),
-            None => {}
+        if !self.accounts.keys.signs_for(&body.sender, tx.public_key()) {
+            if self.accounts.contains(&body.sender) {
+                return Err(Refusal::KeyRevoked);
+            }
+            if !opens_account(tx) {
+                return Err(Refusal::UnknownAccount);
+            }
         }
         self.nonces_of(&body.sender).check(body.nonce)
     }
@@ -112,16 +119,23 @@ impl State {
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
             Operation::Replica(op) => replicas::apply(self, context, op, events),
+            Operation::Withdrawal(op) => withdrawals::apply(self, context, op, events),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let Operation::Trade(op) = operation else {
-            return None;
-        };
-        let trade = op.trade()?;
-        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+        match operation {
+            Operation::Trade(op) => {
+                let trade = op.trade()?;
+                Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+            }
+            Operation::Account(op) => {
+                let recovery = op.recovery()?;
+                Some((self.accounts.recoveries.due(&recovery)?, ObjectId::Recovery(recovery)))
+            }
+            _ => None,
+        }
     }
 
     /// Does what is due for an object.
@@ -133,6 +147,7 @@ impl State {
     ) -> Result<(), Rejection> {
         match object {
             ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+            ObjectId::Recovery(recovery) => accounts::expire(self, now, recovery, events),
         }
     }
 
@@ -143,13 +158,21 @@ impl State {
         self.nonces.drain_changes(&mut changes);
         self.money.balances.drain_changes(&mut changes);
         self.money.supplies.drain_changes(&mut changes);
-        self.charges.drain_changes(&mut changes);
+        self.charges.rows.drain_changes(&mut changes);
         self.references.drain_changes(&mut changes);
         self.listings.drain_changes(&mut changes);
         self.trades.rows.drain_changes(&mut changes);
         self.replicas.rows.drain_changes(&mut changes);
         self.replicas.keys.drain_changes(&mut changes);
         self.replicas.changes.drain_changes(&mut changes);
+        self.accounts.keys.rows.drain_changes(&mut changes);
+        self.accounts.guardians.drain_changes(&mut changes);
+        self.accounts.recoveries.rows.drain_changes(&mut changes);
+        self.charges.automatic.drain_changes(&mut changes);
+        self.withdrawals.drain_changes(&mut changes);
+        self.charges.rules.drain_changes(&mut changes);
+        self.accounts.freezes.rows.drain_changes(&mut changes);
+        self.accounts.limits.drain_changes(&mut changes);
         changes
     }
 
@@ -157,11 +180,16 @@ impl State {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let parties = self.accounts.rows.entries().chain(self.nonces.entries());
         let money = self.money.balances.entries().chain(self.money.supplies.entries());
-        let dealings = self.charges.entries().chain(self.references.entries());
+        let dealings = self.charges.rows.entries().chain(self.references.entries());
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
-        parties.chain(money).chain(dealings).chain(goods).chain(network)
+        let keys = self.accounts.keys.rows.entries().chain(self.accounts.guardians.entries());
+        let recovery = self.accounts.recoveries.rows.entries();
+        let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
+        let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
+        let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
+        parties.chain(money).chain(dealings).chain(goods).chain(network).chain(guard)
     }
 
     /// The encoded row of one entry.
@@ -180,6 +208,16 @@ impl State {
             StateKey::Replica(id) => self.replicas.find(*id).map(encode),
             StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
             StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
+            StateKey::AccountKey(key) => self.accounts.keys.find(key).map(encode),
+            StateKey::Guardians(address) => self.accounts.guardians.find(address).map(encode),
+            StateKey::Recovery(id) => self.accounts.recoveries.rows.find(id).map(encode),
+            StateKey::AutoCharges(address) => self.charges.automatic.find(address).map(encode),
+            StateKey::Withdrawal(id) => self.withdrawals.find(id).map(encode),
+            StateKey::ChargeRules => self.charges.rules.find(&()).map(encode),
+            StateKey::Freeze(address) => self.accounts.freezes.rows.find(address).map(encode),
+            StateKey::SpendingLimit(address, asset) => {
+                self.accounts.limits.find(&(*address, *asset)).map(encode)
+            }
         }
     }
 
@@ -194,13 +232,21 @@ impl State {
             TableId::Nonces => self.nonces.load(key, value).map(drop),
             TableId::Balances => self.money.balances.load(key, value).map(drop),
             TableId::Supplies => self.money.supplies.load(key, value).map(drop),
-            TableId::Charges => self.charges.load(key, value).map(drop),
+            TableId::Charges => self.charges.rows.load(key, value).map(drop),
             TableId::References => self.references.load(key, value).map(drop),
             TableId::Listings => self.listings.load(key, value).map(drop),
             TableId::Trades => self.trades.load(&mut self.deadlines, key, value),
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
             TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
             TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
+            TableId::AccountKeys => self.accounts.keys.load(key, value),
+            TableId::Guardians => self.accounts.guardians.load(key, value).map(drop),
+            TableId::Recoveries => self.accounts.recoveries.load(&mut self.deadlines, key, value),
+            TableId::AutoCharges => self.charges.automatic.load(key, value).map(drop),
+            TableId::Withdrawals => self.withdrawals.load(key, value).map(drop),
+            TableId::ChargeRules => self.charges.rules.load(key, value).map(drop),
+            TableId::Freezes => self.accounts.freezes.rows.load(key, value).map(drop),
+            TableId::SpendingLimits => self.accounts.limits.load(key, value).map(drop),
         }
     }
 }

@@ -4,13 +4,16 @@ use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, TradeId};
+use crate::ids::{ChargeId, ListingId, RecoveryId, ReplicaChangeId, ReplicaId, TradeId, WithdrawalId};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
-use crate::{Account, Balance, Charge, Listing, Replica, ReplicaChange, ReplicaKey, Supply, Trade};
+use crate::{
+    Account, AccountKey, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing, Recovery,
+    Replica, ReplicaChange, ReplicaKey, SpendingLimit, Supply, Trade, Withdrawal,
+};
 
 /// An entry of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,22 @@ pub enum StateKey {
     ReplicaKey(PublicKey),
     /// A [`ReplicaChange`].
     ReplicaChange(ReplicaChangeId),
+    /// An [`AccountKey`].
+    AccountKey(PublicKey),
+    /// The [`Guardians`] of an account.
+    Guardians(Address),
+    /// A [`Recovery`].
+    Recovery(RecoveryId),
+    /// The [`AutoCharges`] of an account.
+    AutoCharges(Address),
+    /// A [`Withdrawal`].
+    Withdrawal(WithdrawalId),
+    /// The [`ChargeRules`].
+    ChargeRules,
+    /// The last [`Freeze`] of an account.
+    Freeze(Address),
+    /// A [`SpendingLimit`].
+    SpendingLimit(Address, AssetId),
 }
 
 impl StateKey {
@@ -54,6 +73,14 @@ impl StateKey {
             Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
             Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
             Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
+            Self::AccountKey(key) => entry_key::<AccountKey>(key),
+            Self::Guardians(address) => entry_key::<Guardians>(address),
+            Self::Recovery(id) => entry_key::<Recovery>(id),
+            Self::AutoCharges(address) => entry_key::<AutoCharges>(address),
+            Self::Withdrawal(id) => entry_key::<Withdrawal>(id),
+            Self::ChargeRules => entry_key::<ChargeRules>(&()),
+            Self::Freeze(address) => entry_key::<Freeze>(address),
+            Self::SpendingLimit(address, asset) => entry_key::<SpendingLimit>(&(*address, *asset)),
         }
     }
 }

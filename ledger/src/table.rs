@@ -22,6 +22,14 @@ pub(crate) enum TableId {
     Replicas = 9,
     ReplicaKeys = 10,
     ReplicaChanges = 11,
+    AccountKeys = 20,
+    Guardians = 21,
+    Recoveries = 22,
+    AutoCharges = 23,
+    Withdrawals = 24,
+    ChargeRules = 25,
+    Freezes = 26,
+    SpendingLimits = 27,
 }
 
 impl TableId {
@@ -38,6 +46,14 @@ impl TableId {
             9 => Self::Replicas,
             10 => Self::ReplicaKeys,
             11 => Self::ReplicaChanges,
+            20 => Self::AccountKeys,
+            21 => Self::Guardians,
+            22 => Self::Recoveries,
+            23 => Self::AutoCharges,
+            24 => Self::Withdrawals,
+            25 => Self::ChargeRules,
+            26 => Self::Freezes,
+            27 => Self::SpendingLimits,
             _ => return None,
         })
     }

@@ -111,6 +111,10 @@ text! {
     Reason, max 200, check_line
 }
 text! {
+    /// What an owner calls a key. May be empty.
+    Label, max 40, check_note
+}
+text! {
     /// How a parcel can be followed.
     Tracking, max 200, check_line
 }
@@ -123,6 +127,13 @@ text! {
 
 impl Default for Memo {
     /// No note.
+    fn default() -> Self {
+        Self(String::new())
+    }
+}
+
+impl Default for Label {
+    /// No name.
     fn default() -> Self {
         Self(String::new())
     }

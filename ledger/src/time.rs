@@ -28,6 +28,11 @@ impl UnixMillis {
         Self(self.0.saturating_add(span.0))
     }
 
+    /// How many whole days came before, UTC.
+    pub const fn day(self) -> u64 {
+        self.0 / 86_400_000
+    }
+
     /// One millisecond later.
     pub const fn next(self) -> Self {
         Self(self.0.saturating_add(1))

@@ -19,7 +19,7 @@ use pbft_crypto::{Address, Digest};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::amount::Amount;
+use crate::amount::{Amount, AssetId};
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::ids::{ListingId, TradeId};
 use crate::table::{EntryError, Row, Table, TableId};
@@ -311,6 +311,17 @@ pub(crate) struct Trades {
 impl Trades {
     pub(crate) fn find(&self, id: &TradeId) -> Option<&Trade> {
         self.rows.find(id)
+    }
+
+    /// What the trades hold: of whom, and how much.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = (Address, AssetId, Amount)> {
+        let live = self.rows.iter().filter(|(_, trade)| !trade.state.is_final());
+        live.map(|(_, trade)| (trade.buyer, AssetId::Pop, trade.amount))
+    }
+
+    /// All deadlines that run.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (ObjectId, UnixMillis)> {
+        self.rows.iter().filter_map(|(id, trade)| Some((ObjectId::Trade(*id), trade.deadline?.at)))
     }
 
     /// When the trade moves on by itself.

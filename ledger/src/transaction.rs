@@ -13,6 +13,7 @@ use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
 use crate::time::UnixMillis;
 use crate::trades::TradeOp;
+use crate::withdrawals::WithdrawalOp;
 
 const DOMAIN: Domain = Domain::new("popmarket.transaction.v1");
 
@@ -38,6 +39,8 @@ pub enum Operation {
     Trade(TradeOp),
     /// Who the replicas are.
     Replica(ReplicaOp),
+    /// Taking money out.
+    Withdrawal(WithdrawalOp),
 }
 
 macro_rules! operation_from {
@@ -56,7 +59,8 @@ operation_from!(
     Payment(PaymentOp),
     Listing(ListingOp),
     Trade(TradeOp),
-    Replica(ReplicaOp)
+    Replica(ReplicaOp),
+    Withdrawal(WithdrawalOp)
 );
 
 /// Everything that the sender signs.

@@ -12,6 +12,7 @@ mod money;
 mod network;
 mod trades;
 mod ui;
+mod withdrawals;
 mod words;
 
 use askama::Template;
@@ -51,6 +52,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/trades/{id}/cancel", trades::button(|trade| TradeOp::Cancel { trade }))
         .route("/wallet", get(money::wallet))
         .route("/wallet/charges", post(money::charge))
+        .route("/wallet/withdrawals", post(withdrawals::request))
+        .route("/wallet/withdrawals/{id}/void", post(withdrawals::void_own))
+        .route("/admin/withdrawals/{id}/settle", post(withdrawals::settle))
+        .route("/admin/withdrawals/{id}/void", post(withdrawals::void))
         .route("/admin/charges", get(money::queue))
         .route("/admin/charges/{id}/approve", post(money::approve))
         .route("/admin/charges/{id}/reject", post(money::reject))

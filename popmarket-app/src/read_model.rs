@@ -12,6 +12,7 @@ mod projection;
 mod query;
 mod records;
 mod trades;
+mod withdrawals;
 
 #[cfg(test)]
 mod tests;
@@ -33,11 +34,11 @@ pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
 pub use query::{
     ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, TradeQuery, TradeSide,
-    TransactionQuery,
+    TransactionQuery, WithdrawalPhase, WithdrawalQuery,
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
-    PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
+    PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark, WithdrawalRecord,
 };
 pub(crate) use trades::deadline_code;
 

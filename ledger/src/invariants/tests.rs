@@ -3,20 +3,24 @@
 use pbft_crypto::KeyPair;
 
 use super::*;
+use crate::deadlines::ObjectId;
 use crate::genesis::{Genesis, GenesisAccount, Params};
 use crate::ids::TxId;
 use crate::listings::{Listing, ListingOp};
 use crate::state::Context;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 use crate::trades::{TradeDeadline, TradeOp};
 use crate::{
-    Account, Amount, Balance, DeadlineKind, ListingContent, NewReplica, Operation, Photos, Replica,
-    ReplicaId, ReplicaKey, ReplicaStatus, Role, Supply,
+    Account, AccountKey, Amount, Balance, DeadlineKind, Guardians, ListingContent, NewReplica, Operation,
+    Photos, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus, Role, Supply, Withdrawal,
+    WithdrawalStatus,
 };
 
 const SELLER: u8 = 1;
 const BUYER: u8 = 2;
 const TRADE: TxId = TxId::new(Digest::from_bytes([0x22; 32]));
+const RECOVERY: TxId = TxId::new(Digest::from_bytes([0x33; 32]));
+const CHARGE: TxId = TxId::new(Digest::from_bytes([0x44; 32]));
 const LISTING: TxId = TxId::new(Digest::from_bytes([0x11; 32]));
 
 fn key(byte: u8) -> KeyPair {
@@ -51,7 +55,13 @@ fn sound() -> State {
     let (mut state, _) = genesis.state().unwrap();
     let mut run = |sender: u8, tx: TxId, operation: Operation| {
         let now = UnixMillis::new(1);
-        let context = Context { now, tx, sender: address(sender), key: key(sender).public_key() };
+        let context = Context {
+            now,
+            chain_id: Digest::ZERO,
+            tx,
+            sender: address(sender),
+            key: key(sender).public_key(),
+        };
         state.execute(&context, &operation, &mut Vec::new()).unwrap();
     };
     let content = ListingContent {
@@ -170,6 +180,123 @@ fn two_accounts_of_one_name_are_found() {
         state.accounts.rows.put(address(9), Account { name: "SELLER".parse().unwrap(), ..account });
     });
     assert_eq!(names, InvariantViolation::Names);
+}
+
+#[test]
+fn keys_that_are_not_sound_are_found() {
+    let unsound: [fn(&mut State); 3] = [
+        |state| revoke(state, SELLER),
+        |state| {
+            let row = state.accounts.keys.find(&key(SELLER).public_key()).unwrap().clone();
+            let other = AccountKey { account: address(BUYER), ..row };
+            state.accounts.keys.rows.put(key(SELLER).public_key(), other);
+        },
+        |state| {
+            let row = state.accounts.keys.find(&key(SELLER).public_key()).unwrap().clone();
+            state.accounts.keys.rows.put(key(9).public_key(), row);
+        },
+    ];
+    for damage in unsound {
+        assert_eq!(found(damage), InvariantViolation::Keys);
+    }
+}
+
+fn revoke(state: &mut State, byte: u8) {
+    let public_key = key(byte).public_key();
+    let row = state.accounts.keys.find(&public_key).unwrap().clone();
+    let revoked = AccountKey { revoked_at: Some(UnixMillis::new(1)), ..row };
+    state.accounts.keys.rows.put(public_key, revoked);
+}
+
+fn guard(state: &mut State, guardians: Vec<Address>, threshold: u8) {
+    let (delay, since) = (Millis::days(1), UnixMillis::new(1));
+    let row = Guardians { guardians, threshold, delay, generation: 1, since };
+    state.accounts.guardians.put(address(SELLER), row);
+}
+
+fn recover(state: &mut State, agreed: Vec<Address>, status: RecoveryStatus) {
+    let (account, public_key) = (address(SELLER), key(9).public_key());
+    let proposed_at = UnixMillis::new(1);
+    let row = Recovery { account, public_key, agreed, generation: 1, status, proposed_at };
+    state.accounts.recoveries.rows.put(RECOVERY.into(), row);
+}
+
+#[test]
+fn guardians_that_could_not_be_are_found() {
+    let unsound: [fn(&mut State); 7] = [
+        |state| guard(state, vec![address(SELLER)], 1),
+        |state| guard(state, vec![address(9)], 1),
+        |state| guard(state, vec![address(BUYER), address(BUYER)], 1),
+        |state| guard(state, vec![address(BUYER)], 0),
+        |state| guard(state, vec![address(BUYER)], 2),
+        |state| {
+            guard(state, vec![address(BUYER)], 1);
+            recover(state, vec![address(BUYER), address(BUYER)], RecoveryStatus::Proposed);
+        },
+        |state| {
+            let due = UnixMillis::new(9);
+            guard(state, vec![address(BUYER)], 1);
+            recover(state, Vec::new(), RecoveryStatus::Ready { due });
+            state.deadlines.replace(ObjectId::Recovery(RECOVERY.into()), None, Some(due));
+        },
+    ];
+    for damage in unsound {
+        assert_eq!(found(damage), InvariantViolation::Guardians(address(SELLER)));
+    }
+}
+
+#[test]
+fn the_deadline_of_a_recovery_runs() {
+    let without = found(|state| {
+        guard(state, vec![address(BUYER)], 1);
+        recover(state, vec![address(BUYER)], RecoveryStatus::Ready { due: UnixMillis::new(9) });
+    });
+    assert_eq!(without, InvariantViolation::Deadlines);
+}
+
+fn charge(state: &mut State, status: ChargeStatus, first_approval: Option<Address>) {
+    let (requester, amount, requested_at) = (address(BUYER), Amount::new(5), UnixMillis::new(1));
+    let row = Charge { requester, amount, status, requested_at, first_approval };
+    state.charges.rows.put(CHARGE.into(), row);
+}
+
+#[test]
+fn charges_that_are_not_sound_are_found() {
+    let approved =
+        |by: u8| ChargeStatus::Approved { by: Approver::Admin(address(by)), at: UnixMillis::new(1) };
+    let uncounted = found(|state| {
+        let (by, at) = (Approver::Policy, UnixMillis::new(1));
+        charge(state, ChargeStatus::Approved { by, at }, None);
+    });
+    let account = address(BUYER);
+    assert_eq!(uncounted, InvariantViolation::ChargeCount { account, counted: 0, approved: 1 });
+    let unsound = [
+        (approved(BUYER), None),
+        (ChargeStatus::Requested, Some(address(BUYER))),
+        (approved(SELLER), Some(address(SELLER))),
+    ];
+    for (status, first) in unsound {
+        let mut state = sound();
+        charge(&mut state, status, first);
+        let violation = check(&state, &tree_of(&state)).unwrap_err();
+        assert_eq!(violation, InvariantViolation::Charge(CHARGE.into()));
+    }
+}
+
+#[test]
+fn what_a_withdrawal_holds_counts() {
+    let withdraw = |state: &mut State, status: WithdrawalStatus| {
+        let (owner, amount, requested_at) = (address(SELLER), Amount::new(30), UnixMillis::new(1));
+        state.withdrawals.put(TRADE.into(), Withdrawal { owner, amount, status, requested_at });
+    };
+    let mut state = sound();
+    withdraw(&mut state, WithdrawalStatus::Requested);
+    set_balance(&mut state, SELLER, 970, 30);
+    assert_eq!(check(&state, &tree_of(&state)), Ok(()));
+    withdraw(&mut state, WithdrawalStatus::Voided { by: address(SELLER), at: UnixMillis::new(2) });
+    let account = address(SELLER);
+    let violation = check(&state, &tree_of(&state)).unwrap_err();
+    assert_eq!(violation, InvariantViolation::Holds { account, held: 30, owned: 0 });
 }
 
 fn change_replica(state: &mut State, id: u16, change: fn(&mut Replica)) {

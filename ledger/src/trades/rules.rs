@@ -5,6 +5,8 @@ use pbft_crypto::Digest;
 use super::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
 };
+use crate::accounts::spend;
+use crate::amount::AssetId;
 use crate::event::EventKind;
 use crate::ids::{ListingId, TradeId};
 use crate::listings::{ListingStatus, buyable, change_status};
@@ -60,7 +62,8 @@ fn open(
     if buyer == seller {
         return Err(TradeRejection::OwnListing.into());
     }
-    state.money.post(&[Posting::new(amount, Side::Available(buyer), Side::Held(buyer))], events)?;
+    let hold = Posting::new(amount, Side::Available(buyer), Side::Held(buyer));
+    spend(state, now, buyer, (AssetId::Pop, amount), &[hold], events)?;
     let id = TradeId::from(context.tx);
     change_status(&mut state.listings, listing_id, ListingStatus::Reserved { trade: id }, now, events);
     let ship_by = TradeDeadline { kind: DeadlineKind::ShipBy, at: now.plus(state.params.ship_within) };

@@ -1,5 +1,6 @@
 use ledger::{
-    AssetId, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus, EventKind, Memo, MoneyRejection, Reason,
+    Approver, AssetId, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus, EventKind, Memo, MoneyRejection,
+    Reason,
 };
 
 use crate::world::{COINS, World, address, amount, charge_id, unknown};
@@ -32,14 +33,16 @@ fn an_approved_charge_is_minted() {
     assert_eq!(world.funds("bea"), (COINS + 500, 0));
     assert_eq!(world.ledger.supply(AssetId::Pop).minted.value(), minted.value() + 500);
     assert_eq!(world.ledger.account(&address("bea")).unwrap().charge_count, 1);
-    let status = ChargeStatus::Approved { by: address("ann"), at: world.now };
+    let by = Approver::Admin(address("ann"));
+    let status = ChargeStatus::Approved { by, at: world.now };
     assert_eq!(world.ledger.charge(&charge).unwrap().status, status);
     let event = ChargeEvent::Approved {
         charge,
         requester: address("bea"),
         amount: amount(500),
-        by: address("ann"),
+        by,
         charge_count: 1,
+        points: 10,
         at: world.now,
     };
     assert_eq!(approved.events.last(), Some(&EventKind::Charge(event)));
@@ -96,11 +99,13 @@ fn charges_have_an_amount_and_exist() {
 fn the_supply_can_always_be_counted() {
     let mut world = World::new();
     let too_much = charge_id(&world.ok("bea", request(u64::MAX)));
-    let rejection = world.rejected("ann", ChargeOp::Approve { charge: too_much });
+    world.ok("ann", ChargeOp::Approve { charge: too_much });
+    let rejection = world.rejected("ben", ChargeOp::Approve { charge: too_much });
     assert_eq!(rejection, MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into());
     let the_rest = u64::MAX - world.ledger.supply(AssetId::Pop).minted.value();
     let charge = charge_id(&world.ok("bea", request(the_rest)));
     world.ok("ann", ChargeOp::Approve { charge });
+    world.ok("ben", ChargeOp::Approve { charge });
     assert_eq!(world.funds("bea"), (COINS + the_rest, 0));
     let one_more = charge_id(&world.ok("bea", request(1)));
     let rejection = world.rejected("ann", ChargeOp::Approve { charge: one_more });

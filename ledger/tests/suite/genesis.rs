@@ -63,6 +63,8 @@ fn a_chain_cannot_begin_without_sense() {
         change(&mut genesis);
         Ledger::from_genesis(&genesis).err().unwrap()
     };
+    let late = error(|genesis| genesis.params.charges.tiers[0].from = 2);
+    assert_eq!(late, GenesisError::LoyaltyTiers);
     let nobody = error(|genesis| genesis.accounts.retain(|account| account.role == Role::Member));
     assert_eq!(nobody, GenesisError::NoAdmin);
     assert_eq!(error(|genesis| genesis.fee_account = address("nobody")), GenesisError::UnknownFeeAccount);

@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{
-    AccountOp, ChargeOp, Genesis, ListingOp, Operation, PaymentOp, Role, TradeId, TradeOp, Transaction,
-};
+use ledger::{AccountOp, Genesis, ListingOp, Operation, PaymentOp, Role, TradeId, TradeOp, Transaction};
 use pbft_crypto::{Address, Digest, PublicKey};
 
+use crate::identity_model::Identity;
 use crate::network_model::Network;
+use crate::treasury_model::Treasury;
 
 #[derive(Clone, Debug)]
 pub(crate) struct MAccount {
@@ -16,13 +16,6 @@ pub(crate) struct MAccount {
     pub(crate) key: PublicKey,
     pub(crate) admin: bool,
     pub(crate) charges: u64,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct MCharge {
-    pub(crate) who: Address,
-    pub(crate) amount: u64,
-    pub(crate) state: &'static str,
 }
 
 #[derive(Clone, Debug)]
@@ -61,7 +54,7 @@ impl MTrade {
 }
 
 pub(crate) struct Model {
-    chain_id: Digest,
+    pub(crate) chain_id: Digest,
     fee_account: Address,
     fee_bps: u128,
     ship_within: u64,
@@ -72,11 +65,12 @@ pub(crate) struct Model {
     pub(crate) minted: u128,
     /// All that ever came and went, signed: what is available is the sum less what is held.
     pub(crate) wealth: BTreeMap<Address, i128>,
-    pub(crate) charges: BTreeMap<Digest, MCharge>,
     pub(crate) references: BTreeMap<(Address, String), Digest>,
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
     pub(crate) network: Network,
+    pub(crate) treasury: Treasury,
+    pub(crate) identity: Identity,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -108,11 +102,12 @@ impl Model {
             nonces: BTreeMap::new(),
             minted: 0,
             wealth: BTreeMap::new(),
-            charges: BTreeMap::new(),
             references: BTreeMap::new(),
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
             network: Network::new(genesis),
+            treasury: Treasury::new(genesis),
+            identity: Identity::new(genesis),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -128,7 +123,7 @@ impl Model {
 
     pub(crate) fn held(&self, who: &Address) -> i128 {
         let of_them = self.trades.values().filter(|trade| trade.live() && trade.buyer == *who);
-        of_them.map(|trade| i128::from(trade.price)).sum()
+        of_them.map(|trade| i128::from(trade.price)).sum::<i128>() + self.treasury.held(who)
     }
 
     pub(crate) fn available(&self, who: &Address) -> i128 {
@@ -136,7 +131,8 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.trades.values().filter_map(MTrade::due).min()
+        let of_trades = self.trades.values().filter_map(MTrade::due);
+        of_trades.chain(self.identity.due().map(|(at, _)| at)).min()
     }
 
     pub(crate) fn listing_state(&self, id: &Digest) -> &'static str {
@@ -160,13 +156,14 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let mut due: Vec<(u64, Digest)> =
-            self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, *id))).collect();
-        due.retain(|(at, _)| *at <= time);
+        let of_trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, 0, *id)));
+        let of_recoveries = self.identity.due().map(|(at, id)| (at, 1, id));
+        let mut due: Vec<(u64, u8, Digest)> = of_trades.chain(of_recoveries).collect();
+        due.retain(|(at, ..)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
-        for (_, id) in &due {
-            self.expire(*id);
+        for (_, kind, id) in &due {
+            if *kind == 0 { self.expire(*id) } else { self.identity.expire(*id) }
         }
         let mut fired = due.len();
         let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
@@ -182,6 +179,9 @@ impl Model {
         if let Err(code) = self.admit(time, tx) {
             return Verdict::Refused(code);
         }
+        if self.identity.expire_touched(time, &tx.body().operation) {
+            *fired += 1;
+        }
         if let Operation::Trade(op) = &tx.body().operation
             && let Some(id) = op.trade().map(|trade| *trade.digest())
             && self.trades.get(&id).and_then(MTrade::due).is_some_and(|at| at <= time)
@@ -193,15 +193,16 @@ impl Model {
         let who = tx.body().sender;
         let id = *tx.id().digest();
         let outcome = match &tx.body().operation {
-            Operation::Account(op) => self.account(who, tx.public_key(), op),
-            Operation::Charge(op) => self.charge(who, id, op),
-            Operation::Payment(op) => self.pay(who, id, op),
+            Operation::Account(op) => self.account(who, tx.public_key(), id, time, op),
+            Operation::Charge(op) => self.charge(who, id, time, op),
+            Operation::Payment(op) => self.pay(who, id, time, op),
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
                 let admin = self.accounts.get(&who).is_some_and(|account| account.admin);
                 self.network.apply(who, admin, id, op)
             }
+            Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }
@@ -210,8 +211,8 @@ impl Model {
         let body = tx.body();
         ensure(body.chain_id == self.chain_id, "WRONG_CHAIN")?;
         ensure(time <= body.valid_until.value(), "EXPIRED")?;
-        if let Some(account) = self.accounts.get(&body.sender) {
-            ensure(account.key == *tx.public_key(), "KEY_REVOKED")?;
+        if self.accounts.contains_key(&body.sender) {
+            ensure(self.identity.signs(&body.sender, tx.public_key()), "KEY_REVOKED")?;
         } else {
             let registers = matches!(body.operation, Operation::Account(AccountOp::Register { .. }));
             let owns = Address::from_public_key(tx.public_key()) == body.sender;
@@ -224,50 +225,15 @@ impl Model {
         ensure(body.nonce - lowest_unused < 256, "NONCE_TOO_FAR")
     }
 
-    fn account(&mut self, who: Address, key: &PublicKey, op: &AccountOp) -> Outcome {
-        let AccountOp::Register { name } = op;
-        let name = name.as_str();
-        ensure(!self.accounts.contains_key(&who), "ALREADY_REGISTERED")?;
-        ensure(!self.accounts.values().any(|other| other.name.eq_ignore_ascii_case(name)), "NAME_TAKEN")?;
-        let account = MAccount { name: name.to_owned(), key: *key, admin: false, charges: 0 };
-        self.accounts.insert(who, account);
-        Ok(())
-    }
-
-    fn charge(&mut self, who: Address, id: Digest, op: &ChargeOp) -> Outcome {
-        let (charge, approve) = match op {
-            ChargeOp::Request { amount, .. } => {
-                ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-                self.charges.insert(id, MCharge { who, amount: amount.value(), state: "REQUESTED" });
-                return Ok(());
-            }
-            ChargeOp::Approve { charge } => (charge.digest(), true),
-            ChargeOp::Reject { charge, .. } => (charge.digest(), false),
-        };
-        let row = self.charges.get_mut(charge).ok_or("UNKNOWN_CHARGE")?;
-        ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
-        ensure(row.who != who, "OWN_CHARGE")?;
-        ensure(row.state == "REQUESTED", "CHARGE_ALREADY_DECIDED")?;
-        if approve {
-            let minted = self.minted + u128::from(row.amount);
-            ensure(minted <= u128::from(u64::MAX), "SUPPLY_EXCEEDED")?;
-            self.minted = minted;
-            *self.wealth.entry(row.who).or_default() += i128::from(row.amount);
-            self.accounts.get_mut(&row.who).unwrap().charges += 1;
-        }
-        row.state = if approve { "APPROVED" } else { "REJECTED" };
-        Ok(())
-    }
-
-    fn pay(&mut self, who: Address, id: Digest, op: &PaymentOp) -> Outcome {
+    fn pay(&mut self, who: Address, id: Digest, time: u64, op: &PaymentOp) -> Outcome {
         let PaymentOp::Pay { to, amount, reference, .. } = op;
         ensure(amount.value() > 0, "ZERO_AMOUNT")?;
         ensure(who != *to, "SELF_PAYMENT")?;
         ensure(self.accounts.contains_key(to), "UNKNOWN_PAYEE")?;
         let key = reference.as_ref().map(|reference| (*to, reference.as_str().to_owned()));
         ensure(key.as_ref().is_none_or(|key| !self.references.contains_key(key)), "REFERENCE_USED")?;
+        self.spend(who, amount.value(), time)?;
         let amount = i128::from(amount.value());
-        ensure(self.available(&who) >= amount, "INSUFFICIENT_FUNDS")?;
         *self.wealth.entry(who).or_default() -= amount;
         *self.wealth.entry(*to).or_default() += amount;
         self.references.extend(key.map(|key| (key, id)));
@@ -332,13 +298,13 @@ impl Model {
         version: u32,
         hash: &Digest,
     ) -> Outcome {
-        let row = self.listings.get(&listing).ok_or("UNKNOWN_LISTING")?;
+        let row = self.listings.get(&listing).ok_or("UNKNOWN_LISTING")?.clone();
         ensure(self.listing_state(&listing) == "OPEN", "LISTING_NOT_OPEN")?;
         ensure(usize::try_from(version).unwrap() == row.versions.len(), "STALE_VERSION")?;
         let (price, current) = *row.versions.last().unwrap();
         ensure(current == *hash, "CONTENT_MISMATCH")?;
         ensure(row.seller != who, "OWN_LISTING")?;
-        ensure(self.available(&who) >= i128::from(price), "INSUFFICIENT_FUNDS")?;
+        self.spend(who, price, time)?;
         let trade = MTrade {
             listing,
             buyer: who,

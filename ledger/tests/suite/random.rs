@@ -4,6 +4,8 @@ mod choices;
 mod compare;
 mod dice;
 mod expected;
+mod identity;
+mod treasury;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -61,7 +63,9 @@ impl Run {
     /// whoever admits transactions.
     fn transaction(&mut self) -> Transaction {
         let (sender, operation) = self.choose();
-        let mut key = self.people.iter().find(|person| person.0 == sender).unwrap().1;
+        let first = self.people.iter().find(|person| person.0 == sender).unwrap().1;
+        let live = self.model.identity.live(&sender);
+        let mut key = self.dice.pick(&live).copied().unwrap_or(first);
         let used = self.model.nonces.get(&sender).cloned().unwrap_or_default();
         let is_free = |nonce: &u64| !used.contains(nonce) && !self.planned.contains(&(sender, *nonce));
         let base = (0..).find(is_free).unwrap();
@@ -79,6 +83,7 @@ impl Run {
             0 => chain_id = Digest::ZERO,
             1 | 2 => valid_until = self.now - self.dice.below(10),
             3 | 4 => key = self.dice.pick(&self.people).unwrap().1,
+            5..=7 => key = self.any_key(),
             _ => {}
         }
         self.serial += 1;

@@ -1,9 +1,11 @@
+use std::collections::BTreeSet;
+
 use ledger::{
-    BatchInput, ChargeOp, DecodeError, EntryError, GenesisError, Ledger, Memo, ReplicaEdit, ReplicaOp,
-    RestoreError, StateKey, TradeOp,
+    AccountOp, AssetId, BatchInput, ChargeOp, ChargePolicy, DecodeError, EntryError, GenesisError, Ledger,
+    Memo, Millis, Reason, ReplicaEdit, ReplicaOp, RestoreError, StateKey, TradeOp, WithdrawalOp, key_binding,
 };
 
-use crate::world::{DECIDERS, World, address, amount, genesis, replica};
+use crate::world::{DECIDERS, World, address, amount, genesis, key, replica};
 
 /// A ledger with something in every table, one trade of which still runs.
 fn lived_in() -> World {
@@ -17,7 +19,34 @@ fn lived_in() -> World {
     let trade = world.buy("bea", second);
     world.ok("bea", TradeOp::Confirm { trade });
     world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
+    guard(&mut world);
     world
+}
+
+/// A policy and a charge by it, a limit, a freeze, a withdrawal, and a recovery that runs.
+fn guard(world: &mut World) {
+    let (per_charge, per_day) = (amount(1), amount(1));
+    let policy = Some(ChargePolicy { per_charge, per_day, min_charges: 0 });
+    let proposal = world.ok("ann", ChargeOp::ProposePolicy { policy }).id.into();
+    world.ok("ben", ChargeOp::ApprovePolicy { proposal });
+    world.ok("kim", ChargeOp::Request { amount: amount(1), memo: Memo::default() });
+    world.ok("eve", AccountOp::SetLimit { asset: AssetId::Pop, per_day: Some(amount(50)) });
+    world.ok("eve", WithdrawalOp::Request { amount: amount(9), memo: Memo::default() });
+    let reason = Reason::new("odd").unwrap();
+    world.ok("ann", AccountOp::Freeze { account: address("eve"), reason });
+    let (guardians, delay) = (vec![address("eve")], Millis::days(1));
+    world.ok("kim", AccountOp::SetGuardians { guardians, threshold: 1, delay });
+    let proof = key("kim phone").sign(&key_binding(world.ledger.chain_id(), &address("kim")));
+    let (account, public_key) = (address("kim"), key("kim phone").public_key());
+    world.ok("eve", AccountOp::ProposeRecovery { account, public_key, proof });
+}
+
+/// Each table has an entry, else the tests here say little.
+#[test]
+fn something_is_in_every_table() {
+    let tables: BTreeSet<u8> = lived_in().ledger.entries().map(|(key, _)| key[0]).collect();
+    let expected = (1..=11).chain(20..=27).filter(|table| *table != 6);
+    assert_eq!(tables, expected.collect());
 }
 
 type Entry = (Vec<u8>, Vec<u8>);
@@ -46,7 +75,7 @@ fn a_restored_ledger_goes_on_like_the_live_one() {
         world.ledger.account_by_name(&"kim".parse().unwrap())
     );
     let time = world.ledger.next_deadline().unwrap();
-    let tx = world.tx("kim", ChargeOp::Request { amount: amount(1), memo: Memo::new("").unwrap() });
+    let tx = world.tx("bea", ChargeOp::Request { amount: amount(1), memo: Memo::new("").unwrap() });
     let batch = BatchInput { seq: 50, view: 9, time, transactions: &[tx], replicas: DECIDERS };
     let (live, other) = (world.ledger.apply(batch), restored.apply(batch));
     assert_eq!(live.block.as_ref().unwrap().receipts.len(), 2);

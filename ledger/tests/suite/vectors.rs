@@ -3,15 +3,16 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, DeadlineKind, Height,
-    Ledger, ListingId, ListingOp, Memo, MoneyRejection, Name, ObjectId, Operation, Outcome, PaymentOp,
-    Reason, Receipt, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking,
-    TradeId, TradeOp, TradeState, Transaction, UnixMillis,
+    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, ChargePolicy,
+    DeadlineKind, Height, Label, Ledger, ListingId, ListingOp, Memo, Millis, MoneyRejection, Name, ObjectId,
+    Operation, Outcome, PaymentOp, PolicyProposalId, Reason, Receipt, RecoveryId, Reference, ReplicaChangeId,
+    ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking, TradeId, TradeOp, TradeState, Transaction,
+    UnixMillis, WithdrawalId, WithdrawalOp, key_binding,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
 
-use crate::world::{World, address, amount, content, genesis, key, replica};
+use crate::world::{World, address, amount, content, genesis, key, paying, replica};
 
 const FROZEN: &str = include_str!("../vectors/ledger.toml");
 
@@ -34,7 +35,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
         reference: Some(Reference::new("INV-1").unwrap()),
         memo: Memo::new("thanks").unwrap(),
     };
-    vec![
+    let dealings = vec![
         ("register", AccountOp::Register { name: Name::new("김철수").unwrap() }.into()),
         (
             "charge_request",
@@ -70,6 +71,49 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ),
         ("replica_approve", ReplicaOp::Approve { change }.into()),
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
+    ];
+    [dealings, treasury_operations(), account_operations()].concat()
+}
+
+fn treasury_operations() -> Vec<(&'static str, Operation)> {
+    let proposal = PolicyProposalId::new(digest(0xc6));
+    let withdrawal = WithdrawalId::new(digest(0xc7));
+    let (reason, memo) = (Reason::new("no").unwrap(), Memo::new("account 1").unwrap());
+    vec![
+        ("charge_propose_policy", ChargeOp::ProposePolicy { policy: Some(policy()) }.into()),
+        ("charge_propose_no_policy", ChargeOp::ProposePolicy { policy: None }.into()),
+        ("charge_approve_policy", ChargeOp::ApprovePolicy { proposal }.into()),
+        ("charge_reject_policy", ChargeOp::RejectPolicy { proposal, reason: reason.clone() }.into()),
+        ("withdrawal_request", WithdrawalOp::Request { amount: amount(300), memo }.into()),
+        ("withdrawal_settle", WithdrawalOp::Settle { withdrawal }.into()),
+        ("withdrawal_void", WithdrawalOp::Void { withdrawal, reason }.into()),
+    ]
+}
+
+fn policy() -> ChargePolicy {
+    ChargePolicy { per_charge: amount(300), per_day: amount(1_000), min_charges: 3 }
+}
+
+fn account_operations() -> Vec<(&'static str, Operation)> {
+    let (account, recovery) = (address("bea"), RecoveryId::new(digest(0xc8)));
+    let (public_key, label) = (key("bea phone").public_key(), Label::new("phone").unwrap());
+    let proof = key("bea phone").sign(&key_binding(&digest(0xaa), &account));
+    let guardians = vec![address("sam"), address("eve")];
+    let set_guardians = AccountOp::SetGuardians { guardians, threshold: 2, delay: Millis::days(2) };
+    let reason = Reason::new("odd").unwrap();
+    vec![
+        ("key_add", AccountOp::AddKey { public_key, proof, label: label.clone() }.into()),
+        ("key_revoke", AccountOp::RevokeKey { public_key }.into()),
+        ("key_rotate", AccountOp::RotateKey { public_key, proof, label: label.clone() }.into()),
+        ("key_label", AccountOp::LabelKey { public_key, label }.into()),
+        ("guardians", set_guardians.into()),
+        ("recovery_propose", AccountOp::ProposeRecovery { account, public_key, proof }.into()),
+        ("recovery_agree", AccountOp::AgreeToRecovery { recovery }.into()),
+        ("recovery_cancel", AccountOp::CancelRecovery { recovery }.into()),
+        ("limit", AccountOp::SetLimit { asset: AssetId::Pop, per_day: Some(amount(300)) }.into()),
+        ("no_limit", AccountOp::SetLimit { asset: AssetId::Pop, per_day: None }.into()),
+        ("freeze", AccountOp::Freeze { account, reason }.into()),
+        ("unfreeze", AccountOp::Unfreeze { account }.into()),
     ]
 }
 
@@ -99,11 +143,13 @@ fn header() -> BlockHeader {
     }
 }
 
-fn receipts() -> [(&'static str, Receipt); 3] {
+fn receipts() -> [(&'static str, Receipt); 4] {
     let id = transaction(TradeOp::Cancel { trade: TradeId::new(digest(0xc3)) }.into()).id();
     let cause = Cause::Transaction { index: 1, id };
     let object = ObjectId::Trade(TradeId::new(digest(0xc3)));
     let deadline = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
+    let object = ObjectId::Recovery(RecoveryId::new(digest(0xc8)));
+    let recovery = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
     let funds = MoneyRejection::InsufficientFunds {
         asset: AssetId::Pop,
         needed: amount(1_000),
@@ -113,6 +159,7 @@ fn receipts() -> [(&'static str, Receipt); 3] {
         ("applied", Receipt { cause, outcome: Outcome::Applied }),
         ("rejected", Receipt { cause, outcome: Outcome::Rejected(funds.into()) }),
         ("deadline", Receipt { cause: deadline, outcome: Outcome::Applied }),
+        ("recovery", Receipt { cause: recovery, outcome: Outcome::Applied }),
     ]
 }
 
@@ -131,6 +178,7 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     world.ok("bea", pay);
     let change = ReplicaChangeId::from(world.ok("ann", operations().swap_remove(13).1).id);
     let bea = address("bea");
+    let rows = guarded(&mut world);
     let keys = vec![
         ("account", StateKey::Account(bea)),
         ("nonces", StateKey::Nonces(bea)),
@@ -144,7 +192,45 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("replica_key", StateKey::ReplicaKey(key("r1").public_key())),
         ("replica_change", StateKey::ReplicaChange(change)),
     ];
-    (world, keys)
+    (world, [keys, rows].concat())
+}
+
+/// Something in the tables of keys, limits and withdrawals.
+fn guarded(world: &mut World) -> Vec<(&'static str, StateKey)> {
+    let eve = address("eve");
+    let proposal = PolicyProposalId::from(world.ok("ann", treasury_operations().swap_remove(0).1).id);
+    world.ok("ben", ChargeOp::ApprovePolicy { proposal });
+    let charge = |units| ChargeOp::Request { amount: amount(units), memo: Memo::default() };
+    for _ in 0..3 {
+        let charge = ChargeId::from(world.ok("eve", charge(7)).id);
+        world.ok("ann", ChargeOp::Approve { charge });
+    }
+    let automatic = world.ok("eve", charge(8));
+    assert!(world.ledger.charge(&ChargeId::from(automatic.id)).unwrap().status.code() == "APPROVED");
+    world.ok("ann", treasury_operations().swap_remove(1).1);
+    let memo = Memo::default();
+    let withdrawal = WithdrawalOp::Request { amount: amount(9), memo };
+    let withdrawal = WithdrawalId::from(world.ok("eve", withdrawal).id);
+    world.ok("eve", AccountOp::SetLimit { asset: AssetId::Pop, per_day: Some(amount(300)) });
+    world.ok("eve", AccountOp::SetLimit { asset: AssetId::Pop, per_day: None });
+    world.ok("eve", paying("sam", 10));
+    let guardians = vec![address("bea"), address("sam")];
+    world.ok("eve", AccountOp::SetGuardians { guardians, threshold: 2, delay: Millis::days(2) });
+    let proof = key("eve phone").sign(&key_binding(world.ledger.chain_id(), &eve));
+    let public_key = key("eve phone").public_key();
+    let recovery = AccountOp::ProposeRecovery { account: eve, public_key, proof };
+    let recovery = RecoveryId::from(world.ok("sam", recovery).id);
+    world.ok("ann", AccountOp::Freeze { account: eve, reason: Reason::new("odd").unwrap() });
+    vec![
+        ("account_key", StateKey::AccountKey(key("eve").public_key())),
+        ("guardians", StateKey::Guardians(eve)),
+        ("recovery", StateKey::Recovery(recovery)),
+        ("auto_charges", StateKey::AutoCharges(eve)),
+        ("withdrawal", StateKey::Withdrawal(withdrawal)),
+        ("charge_rules", StateKey::ChargeRules),
+        ("freeze", StateKey::Freeze(eve)),
+        ("spending_limit", StateKey::SpendingLimit(eve, AssetId::Pop)),
+    ]
 }
 
 fn written() -> String {
@@ -222,7 +308,7 @@ fn the_frozen_bytes_are_read() {
 fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&TradeState::Cancelled), "04");
     assert_eq!(postcard_hex(&DeadlineKind::ConfirmBy), "02");
-    let rejections: [(ledger::Rejection, &str); 7] = [
+    let rejections: [(ledger::Rejection, &str); 10] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -230,6 +316,9 @@ fn numbers_of_variants_are_frozen() {
         (ledger::ListingRejection::VersionLimit.into(), "0406"),
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
         (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
+        (ledger::AccountRejection::OwnFreeze.into(), "0116"),
+        (ledger::ChargeRejection::OwnPolicyProposal.into(), "0207"),
+        (ledger::WithdrawalRejection::NotOwner.into(), "0704"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

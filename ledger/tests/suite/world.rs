@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ledger::{
     AccountOp, Amount, Applied, AssetId, BasisPoints, BatchInput, Body, Cause, ChargeId, Description, Event,
-    EventKind, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Name, NewReplica,
-    Operation, Outcome, Params, Photos, Refusal, Rejection, Role, StateChange, Title, TradeId, TradeOp,
-    Transaction, TxId, TxOutcome, UnixMillis,
+    EventKind, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
+    Operation, Outcome, Params, PaymentOp, Photos, Refusal, Rejection, Role, StateChange, Title, TradeId,
+    TradeOp, Transaction, TxId, TxOutcome, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair};
 
@@ -236,6 +236,12 @@ pub(crate) fn content(price: u64) -> ListingContent {
         price: amount(price),
         photos: Photos::try_from(vec![Digest::from_bytes([1; 32])]).unwrap(),
     }
+}
+
+/// A payment without more.
+pub(crate) fn paying(to: &str, units: u64) -> PaymentOp {
+    let (to, memo) = (address(to), Memo::default());
+    PaymentOp::Pay { to, asset: AssetId::Pop, amount: amount(units), reference: None, memo }
 }
 
 pub(crate) fn unknown<I: From<TxId>>() -> I {

@@ -69,6 +69,9 @@ CREATE TABLE charges (
     amount TEXT NOT NULL,
     memo TEXT NOT NULL,
     status TEXT NOT NULL,
+    -- The first of two admins.
+    first_approval BLOB,
+    -- Approved by nobody: by the policy.
     decided_by BLOB,
     decided_at BIGINT,
     reason TEXT,
@@ -77,6 +80,22 @@ CREATE TABLE charges (
 CREATE INDEX charges_by_position ON charges (position);
 CREATE INDEX charges_by_status ON charges (status, position);
 CREATE INDEX charges_by_requester ON charges (requester, position);
+
+CREATE TABLE withdrawals (
+    id BLOB PRIMARY KEY,
+    position BIGINT NOT NULL,
+    owner BLOB NOT NULL,
+    amount TEXT NOT NULL,
+    memo TEXT NOT NULL,
+    status TEXT NOT NULL,
+    decided_by BLOB,
+    decided_at BIGINT,
+    reason TEXT,
+    requested_at BIGINT NOT NULL
+);
+CREATE INDEX withdrawals_by_position ON withdrawals (position);
+CREATE INDEX withdrawals_by_status ON withdrawals (status, position);
+CREATE INDEX withdrawals_by_owner ON withdrawals (owner, position);
 
 CREATE TABLE listings (
     id BLOB PRIMARY KEY,

@@ -5,13 +5,17 @@ mod account;
 mod charge;
 mod event;
 mod explorer;
+mod key;
 mod listing;
 mod network;
 mod payment;
+mod policy;
 mod privacy;
 mod replica;
 mod reply;
+mod standing;
 mod trade;
+mod withdrawal;
 
 use ledger::{AssetId, Description, Memo};
 use serde::{Deserialize, Serialize};
@@ -27,18 +31,22 @@ pub use explorer::{
     BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionList,
     TransactionView,
 };
+pub use key::{GuardiansView, KeyNaming, KeyView, NewGuardians, NewKey, NewRecovery, OwnKeys, RecoveryView};
 pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
 pub use network::{
     EvidenceList, EvidenceView, HandoverList, HandoverView, NetworkReport, ReplicaReport, ReplicaStatus,
 };
 pub use payment::{NewPayment, PaymentView};
+pub use policy::{NewPolicy, PolicyProposalView, PolicyTerms, PolicyView};
 pub use privacy::{Viewer, sees_all};
 pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
 };
 pub use reply::{Kind, Reply, ReplyStatus};
+pub use standing::{FreezeView, Freezing, LimitView, NewLimit, RaiseView};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
+pub use withdrawal::{NewWithdrawal, Voiding, WithdrawalList, WithdrawalView};
 
 /// The asset of a request that names none.
 const fn coin() -> AssetId {

@@ -4,11 +4,13 @@
 //! This is advice only. If something changes before the transaction is in a block, the ledger rejects it there. Pages use
 //! the same checks to show only those buttons that work.
 
-use ledger::{Amount, AssetId, ListingId};
+mod accounts;
+mod treasury;
+
 use ledger::{
-    ChargeOp, ChargeRejection, ChargeStatus, Ledger, Listing, ListingOp, ListingRejection, ListingStatus,
-    MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp,
-    ReplicaRejection, TradeOp, TradeRejection, TradeState,
+    Amount, AssetId, Ledger, Listing, ListingId, ListingOp, ListingRejection, ListingStatus, MoneyRejection,
+    Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection,
+    TradeOp, TradeRejection, TradeState,
 };
 use pbft_crypto::Address;
 
@@ -20,31 +22,13 @@ use super::model::Action;
 /// What the ledger would say now.
 pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) -> Result<(), Rejection> {
     match operation {
-        // Opening an account is checked where members are made.
-        Operation::Account(_) => Ok(()),
-        Operation::Charge(op) => charge(ledger, sender, op),
+        Operation::Account(op) => Ok(accounts::check(ledger, sender, op)?),
+        Operation::Charge(op) => Ok(treasury::charge(ledger, sender, op)?),
         Operation::Payment(op) => payment(ledger, sender, op),
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
         Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
-    }
-}
-
-fn charge(ledger: &Ledger, sender: &Address, op: &ChargeOp) -> Result<(), Rejection> {
-    let id = match op {
-        ChargeOp::Request { amount, .. } if amount.is_zero() => {
-            return Err(ChargeRejection::ZeroAmount.into());
-        }
-        ChargeOp::Request { .. } => return Ok(()),
-        ChargeOp::Approve { charge } | ChargeOp::Reject { charge, .. } => charge,
-    };
-    let charge = ledger.charge(id).ok_or(ChargeRejection::UnknownCharge)?;
-    if charge.requester == *sender {
-        return Err(ChargeRejection::OwnCharge.into());
-    }
-    match charge.status {
-        ChargeStatus::Requested => Ok(()),
-        status => Err(ChargeRejection::AlreadyDecided { status }.into()),
+        Operation::Withdrawal(op) => treasury::withdrawal(ledger, sender, op),
     }
 }
 
@@ -80,7 +64,9 @@ fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Reje
     has(ledger, sender, *asset, *amount)
 }
 
+/// Whether so much may leave the account, and is there.
 fn has(ledger: &Ledger, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Rejection> {
+    ledger.check_spending(sender, asset, needed, ledger.tip().time)?;
     let available = ledger.balance(sender, asset).available;
     if available < needed {
         return Err(MoneyRejection::InsufficientFunds { asset, needed, available }.into());

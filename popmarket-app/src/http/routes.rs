@@ -4,16 +4,20 @@ mod blobs;
 mod blocks;
 mod charges;
 mod events;
+mod guardians;
+mod keys;
 mod listings;
 mod members;
 mod network;
 mod payments;
+mod policy;
 mod receipts;
 mod replicas;
 mod sessions;
 mod trades;
 mod transactions;
 mod wallets;
+mod withdrawals;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -45,9 +49,27 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(wallets::account_transactions))
         .routes(routes!(wallets::account_trades))
         .routes(routes!(charges::create, charges::list))
+        .routes(routes!(policy::show, policy::propose))
+        .routes(routes!(policy::approve))
+        .routes(routes!(policy::reject))
         .routes(routes!(charges::show))
         .routes(routes!(charges::approve))
         .routes(routes!(charges::reject))
+        .routes(routes!(withdrawals::create, withdrawals::list))
+        .routes(routes!(withdrawals::show))
+        .routes(routes!(withdrawals::settle))
+        .routes(routes!(withdrawals::void))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::rename, keys::revoke))
+        .routes(routes!(keys::limit, keys::set_limit))
+        .routes(routes!(keys::of_account))
+        .routes(routes!(guardians::show, guardians::set))
+        .routes(routes!(guardians::propose))
+        .routes(routes!(guardians::recovery))
+        .routes(routes!(guardians::agree))
+        .routes(routes!(guardians::cancel))
+        .routes(routes!(guardians::freeze))
+        .routes(routes!(guardians::unfreeze))
         .routes(routes!(listings::create, listings::list))
         .routes(routes!(listings::show, listings::update, listings::close))
         .routes(routes!(listings::buy))

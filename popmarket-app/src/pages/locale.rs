@@ -171,6 +171,8 @@ mod tests {
             "state.REQUESTED",
             "state.APPROVED",
             "state.REJECTED",
+            "state.SETTLED",
+            "state.VOIDED",
             "hint.ACCEPTED.cancel",
             "change.opened",
             "change.accepted",

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ledger::{Amount, ChargeId, ChargeOp, Operation};
+use ledger::{Amount, ChargeId, ChargeOp, Ledger, Memo, Operation};
 use pbft_crypto::{Address, Digest};
 use serde::Deserialize;
 
@@ -11,10 +11,12 @@ use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
-use crate::http::model::{ChargeView, Kind, Reply};
+use crate::http::model::{ChargeView, FreezeView, Kind, LimitView, Reply, WithdrawalView};
 use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Query, SignedIn, Subject};
-use crate::read_model::{ChargePhase, ChargeQuery, ChargeRecord, PageRequest};
+use crate::read_model::{
+    ChargePhase, ChargeQuery, ChargeRecord, PageRequest, WithdrawalPhase, WithdrawalQuery,
+};
 
 #[derive(Template)]
 #[template(path = "wallet.html")]
@@ -23,7 +25,11 @@ struct Wallet {
     address: Address,
     available: Amount,
     held: Amount,
+    limit: Option<LimitView>,
+    frozen: Option<FreezeView>,
+    points: u64,
     charges: Vec<ChargeView>,
+    withdrawals: Vec<WithdrawalView>,
     amount: String,
     memo: String,
     form_key: String,
@@ -35,47 +41,75 @@ pub(super) async fn wallet(
     visitor: Visitor,
     member: SignedIn,
 ) -> Answer<Response> {
-    let nothing = ChargeForm { form_key: String::new(), amount: String::new(), memo: String::new() };
-    wallet_page(&state, &visitor, member.address(), nothing, None).await
+    wallet_page(&state, &visitor, member.address(), MoneyForm::default(), None).await
 }
 
-async fn wallet_page(
+pub(super) async fn wallet_page(
     state: &AppState,
     visitor: &Visitor,
     address: Address,
-    form: ChargeForm,
+    form: MoneyForm,
     problem: Option<Failure>,
 ) -> Answer<Response> {
-    let (available, held) = routes::wallet(state, address).await?.coins();
+    let wallet = routes::wallet(state, address).await?;
+    let ((available, held), view) = (wallet.coins(), state.gateway.view());
     let query = ChargeQuery { requester: Some(address), status: None };
     let charges = state.read.charges(query, PageRequest::default()).await.map_err(read_problem)?;
-    let charges = charges.items.into_iter().map(ChargeView::from).collect();
-    let ChargeForm { amount, memo, .. } = form;
-    let (ui, form_key, status) = (visitor.ui(state), form_key(), status(problem.as_deref()));
-    Ok(page(status, &Wallet { ui, address, available, held, charges, amount, memo, form_key, problem }))
+    let query = WithdrawalQuery { owner: Some(address), status: None };
+    let withdrawals = state.read.withdrawals(query, PageRequest::default()).await.map_err(read_problem)?;
+    let (wallet, points) = view.read(|ledger| (wallet.guarded(ledger), points(ledger, &address)));
+    let status = status(problem.as_deref());
+    let page_of = Wallet {
+        ui: visitor.ui(state),
+        address,
+        available,
+        held,
+        limit: wallet.limit,
+        frozen: wallet.frozen,
+        points,
+        charges: charges.items.into_iter().map(ChargeView::from).collect(),
+        withdrawals: withdrawals.items.into_iter().map(WithdrawalView::from).collect(),
+        amount: form.amount,
+        memo: form.memo,
+        form_key: form_key(),
+        problem,
+    };
+    Ok(page(status, &page_of))
 }
 
-/// The form to ask for a charge.
-#[derive(Deserialize)]
+fn points(ledger: &Ledger, address: &Address) -> u64 {
+    ledger.account(address).map_or(0, |account| ledger.params().charges.points(account.charge_count))
+}
+
+/// The form to ask for a charge or a withdrawal.
+#[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ChargeForm {
-    form_key: String,
+pub(super) struct MoneyForm {
+    pub(super) form_key: String,
     amount: String,
     memo: String,
+}
+
+impl MoneyForm {
+    /// How much, and what an admin needs to know.
+    pub(super) fn parse(&self) -> Result<(Amount, Memo), Failure> {
+        let wrong =
+            |field, error: &dyn std::fmt::Display| Problem::in_field(Code::INVALID_BODY, field, error);
+        let amount = self.amount.trim().parse().map_err(|error| wrong("amount", &error))?;
+        let memo = self.memo.trim().parse().map_err(|error| wrong("memo", &error))?;
+        Ok((amount, memo))
+    }
 }
 
 pub(super) async fn charge(
     State(state): State<AppState>,
     visitor: Visitor,
     intent: Intent,
-    form: Form<ChargeForm>,
+    form: Form<MoneyForm>,
 ) -> Answer<Response> {
     let me = intent.member.address();
     let asked = async {
-        let wrong =
-            |field, error: &dyn std::fmt::Display| Problem::in_field(Code::INVALID_BODY, field, error);
-        let amount = form.value.amount.trim().parse().map_err(|error| wrong("amount", &error))?;
-        let memo = form.value.memo.trim().parse().map_err(|error| wrong("memo", &error))?;
+        let (amount, memo) = form.value.parse()?;
         let key = form.value.form_key.clone();
         let operation = ChargeOp::Request { amount, memo };
         send(&state, intent, key, form.fingerprint, operation, Subject::New(Kind::Charge)).await
@@ -86,7 +120,7 @@ pub(super) async fn charge(
     }
 }
 
-async fn send(
+pub(super) async fn send(
     state: &AppState,
     intent: Intent,
     key: String,
@@ -105,6 +139,7 @@ struct Queue {
     ui: Ui,
     me: Address,
     charges: Vec<ChargeView>,
+    withdrawals: Vec<WithdrawalView>,
     links: Links,
     form_key: String,
     problem: Option<Failure>,
@@ -119,7 +154,7 @@ pub(super) async fn queue(
     queue_page(&state, &visitor, member.address(), &part, None).await
 }
 
-async fn queue_page(
+pub(super) async fn queue_page(
     state: &AppState,
     visitor: &Visitor,
     me: Address,
@@ -131,8 +166,11 @@ async fn queue_page(
     let id = |charge: Option<&ChargeRecord>| charge.map(|charge| charge.id.to_string());
     let links = part.links(found.has_more, id(found.items.first()), id(found.items.last()), &[]);
     let charges = found.items.into_iter().map(ChargeView::from).collect();
+    let query = WithdrawalQuery { owner: None, status: Some(WithdrawalPhase::Requested) };
+    let waiting = state.read.withdrawals(query, PageRequest::default()).await.map_err(read_problem)?;
+    let withdrawals = waiting.items.into_iter().map(WithdrawalView::from).collect();
     let (ui, form_key, status) = (visitor.ui(state), form_key(), status(problem.as_deref()));
-    Ok(page(status, &Queue { ui, me, charges, links, form_key, problem }))
+    Ok(page(status, &Queue { ui, me, charges, withdrawals, links, form_key, problem }))
 }
 
 pub(super) async fn approve(
@@ -167,7 +205,7 @@ pub(super) async fn reject(
     decided(&state, &visitor, me, sent, "rejected").await
 }
 
-async fn decided(
+pub(super) async fn decided(
     state: &AppState,
     visitor: &Visitor,
     me: Address,

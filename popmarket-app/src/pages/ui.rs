@@ -12,13 +12,15 @@ use crate::http::timestamp::{readable, rfc3339};
 use crate::http::{AppState, Caller, Problem};
 
 /// What a redirect can tell the visitor on the next page.
-const NOTICES: [&str; 10] = [
+const NOTICES: [&str; 12] = [
     "notice.welcome",
     "notice.listed",
     "notice.closed",
     "notice.bought",
     "notice.done",
     "notice.charge_requested",
+    "notice.withdrawal_requested",
+    "notice.settled",
     "notice.approved",
     "notice.rejected",
     "notice.proposed",

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use ledger::{AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp};
+use ledger::{
+    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp, WithdrawalOp,
+};
 use pbft_crypto::Address;
 
 use super::Lang;
@@ -64,10 +66,6 @@ impl<'a> Writer<'a> {
             Operation::Account(AccountOp::Register { name }) => {
                 say("words.register", &[("name", name.as_str())])
             }
-            // How much, and why, concerns others as little here as in the API.
-            Operation::Charge(ChargeOp::Request { .. }) => say("words.charge_request", &[]),
-            Operation::Charge(ChargeOp::Approve { .. }) => say("words.charge_approve", &[]),
-            Operation::Charge(ChargeOp::Reject { .. }) => say("words.charge_reject", &[]),
             Operation::Payment(PaymentOp::Pay { to, amount, .. }) => {
                 let to = self.name(to).await?;
                 let values = [("who", who), ("to", &to), ("amount", &money(amount))];
@@ -88,6 +86,42 @@ impl<'a> Writer<'a> {
             Operation::Replica(ReplicaOp::Propose { .. }) => say("words.replica_propose", &[]),
             Operation::Replica(ReplicaOp::Approve { .. }) => say("words.replica_approve", &[]),
             Operation::Replica(ReplicaOp::Reject { .. }) => say("words.replica_reject", &[]),
+            Operation::Account(op) => say(account_words(op), &[]),
+            // How much, and why, concerns others as little here as in the API.
+            Operation::Charge(op) => say(charge_words(op), &[]),
+            Operation::Withdrawal(WithdrawalOp::Request { .. }) => say("words.withdraw", &[]),
+            Operation::Withdrawal(WithdrawalOp::Settle { .. }) => say("words.withdrawal_settle", &[]),
+            Operation::Withdrawal(WithdrawalOp::Void { .. }) => say("words.withdrawal_void", &[]),
         })
+    }
+}
+
+/// What is said of keys, guardians, limits and freezes: as little as the API shows to everyone.
+const fn account_words(op: &AccountOp) -> &'static str {
+    match op {
+        AccountOp::Register { .. } => "words.register",
+        AccountOp::AddKey { .. } => "words.key_add",
+        AccountOp::RevokeKey { .. } => "words.key_revoke",
+        AccountOp::RotateKey { .. } => "words.key_rotate",
+        AccountOp::LabelKey { .. } => "words.key_label",
+        AccountOp::SetGuardians { .. } => "words.guardians",
+        AccountOp::ProposeRecovery { .. } => "words.recovery_propose",
+        AccountOp::AgreeToRecovery { .. } => "words.recovery_agree",
+        AccountOp::CancelRecovery { .. } => "words.recovery_cancel",
+        AccountOp::SetLimit { .. } => "words.limit",
+        AccountOp::Freeze { .. } => "words.freeze",
+        AccountOp::Unfreeze { .. } => "words.unfreeze",
+    }
+}
+
+/// What is said of charges and the terms of automatic approval.
+const fn charge_words(op: &ChargeOp) -> &'static str {
+    match op {
+        ChargeOp::Request { .. } => "words.charge_request",
+        ChargeOp::Approve { .. } => "words.charge_approve",
+        ChargeOp::Reject { .. } => "words.charge_reject",
+        ChargeOp::ProposePolicy { .. } => "words.policy_propose",
+        ChargeOp::ApprovePolicy { .. } => "words.policy_approve",
+        ChargeOp::RejectPolicy { .. } => "words.policy_reject",
     }
 }

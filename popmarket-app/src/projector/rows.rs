@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    AccountEvent, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height, ListingEvent,
-    MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
+    AccountEvent, Approver, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height,
+    ListingEvent, MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
+    WithdrawalEvent,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -127,11 +128,23 @@ fn position(height: Height, index: u32) -> Result<Position, ProjectorError> {
 fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
     let (one, other) = match event {
         EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (Some(*account), None),
-        EventKind::Account(AccountEvent::Registered { address, .. }) => (Some(*address), None),
-        EventKind::Charge(ChargeEvent::Requested { requester, .. }) => (Some(*requester), None),
+        EventKind::Account(event) => (Some(*event.address()), by_whom(event)),
         EventKind::Charge(
-            ChargeEvent::Approved { requester, by, .. } | ChargeEvent::Rejected { requester, by, .. },
-        ) => (Some(*requester), Some(*by)),
+            ChargeEvent::Requested { requester, .. }
+            | ChargeEvent::Approved { requester, by: Approver::Policy, .. },
+        ) => (Some(*requester), None),
+        EventKind::Charge(
+            ChargeEvent::Approved { requester: one, by: Approver::Admin(by), .. }
+            | ChargeEvent::Rejected { requester: one, by, .. }
+            | ChargeEvent::ApprovedOnce { requester: one, by, .. }
+            | ChargeEvent::PolicySet { proposer: one, by, .. }
+            | ChargeEvent::PolicyRejected { proposer: one, by, .. },
+        ) => (Some(*one), Some(*by)),
+        EventKind::Charge(ChargeEvent::PolicyProposed { proposer, .. }) => (Some(*proposer), None),
+        EventKind::Withdrawal(WithdrawalEvent::Requested { owner, .. }) => (Some(*owner), None),
+        EventKind::Withdrawal(
+            WithdrawalEvent::Settled { owner, by, .. } | WithdrawalEvent::Voided { owner, by, .. },
+        ) => (Some(*owner), Some(*by)),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (Some(*from), Some(*to)),
         EventKind::Listing(
             ListingEvent::Created { seller, .. }
@@ -151,4 +164,15 @@ fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
         ) => (None, None),
     };
     one.into_iter().chain(other)
+}
+
+/// Who did something to an account that is not the doer's own.
+const fn by_whom(event: &AccountEvent) -> Option<Address> {
+    match event {
+        AccountEvent::RecoveryProposed { by, .. }
+        | AccountEvent::RecoveryAgreed { by, .. }
+        | AccountEvent::Frozen { by, .. }
+        | AccountEvent::Unfrozen { by, .. } => Some(*by),
+        _ => None,
+    }
 }

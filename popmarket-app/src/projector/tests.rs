@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 use std::task::Poll;
 use std::time::Duration;
 
-use ledger::{ChargeId, Height, Ledger, ListingId, TradeId};
+use ledger::{ChargeId, Height, Ledger, ListingId, TradeId, WithdrawalId};
 use pbft_core::service::Service;
 use sqlx::{Column as _, Row as _, ValueRef};
 use tempfile::TempDir;
@@ -71,7 +71,7 @@ async fn the_tables_say_what_the_ledger_says() {
     let world = World::busy(11, 150);
     let model = world.filled("model.db").await;
     let view = world.service.view();
-    let mut counts = [0; 5];
+    let mut counts = [0; 6];
     for number in 1..=8 {
         let address = crate::testing::address(&crate::testing::key(number));
         let expected = view.read(|ledger| ledger.account(&address).cloned());
@@ -105,13 +105,21 @@ fn found_some<T>(found: &Option<T>) -> bool {
 }
 
 /// Whatever object a transaction has made, if any, is the same on both sides.
-async fn same_objects(model: &ReadModel, view: &LedgerView, id: ledger::TxId, counts: &mut [usize; 5]) {
+async fn same_objects(model: &ReadModel, view: &LedgerView, id: ledger::TxId, counts: &mut [usize; 6]) {
     let (charge, listing, trade) = (ChargeId::from(id), ListingId::from(id), TradeId::from(id));
     let expected = view.read(|ledger| ledger.charge(&charge).cloned());
     let found = model.charge(&charge).await.unwrap();
     counts[1] += usize::from(found.is_some());
-    let found = found.map(|c| (c.requester, c.amount, c.status, c.requested_at));
-    assert_eq!(found, expected.map(|c| (c.requester, c.amount, c.status, c.requested_at)));
+    let found = found.map(|c| (c.requester, c.amount, c.status, c.first_approval, c.requested_at));
+    let expected = expected.map(|c| (c.requester, c.amount, c.status, c.first_approval, c.requested_at));
+    assert_eq!(found, expected);
+
+    let withdrawal = WithdrawalId::from(id);
+    let expected = view.read(|ledger| ledger.withdrawal(&withdrawal).copied());
+    let found = model.withdrawal(&withdrawal).await.unwrap();
+    counts[5] += usize::from(found.is_some());
+    let found = found.map(|w| (w.owner, w.amount, w.status, w.requested_at));
+    assert_eq!(found, expected.map(|w| (w.owner, w.amount, w.status, w.requested_at)));
 
     let expected = view.read(|ledger| ledger.listing(&listing).cloned());
     let found = model.listing(&listing).await.unwrap();

@@ -1,8 +1,8 @@
 //! Rows into tables.
 
 use ledger::{
-    AccountEvent, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId, ListingStatus,
-    PaymentEvent, TradeChange, TradeEvent, TradeState, UnixMillis,
+    AccountEvent, Approver, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId,
+    ListingStatus, PaymentEvent, TradeChange, TradeEvent, TradeState, UnixMillis, WithdrawalEvent,
 };
 use pbft_crypto::Digest;
 use sqlx::query_builder::Separated;
@@ -129,6 +129,7 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         EventKind::Money(_) | EventKind::Payment(_) => Ok(()),
         // Few and small: who asks for them asks the ledger.
         EventKind::Replica(_) => Ok(()),
+        EventKind::Withdrawal(event) => withdrawal(to, *position, event).await,
         EventKind::Account(event) => account(to, event).await,
         EventKind::Charge(event) => charge(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,
@@ -137,7 +138,8 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
 }
 
 async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
-    let AccountEvent::Registered { address, name, public_key, role, at } = event;
+    // Keys, guardians, limits and freezes: whoever asks for them asks the ledger.
+    let AccountEvent::Registered { address, name, public_key, role, at } = event else { return Ok(()) };
     let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \
                VALUES ($1, $2, $3, $4, 0, $5)";
     let query = sqlx::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
@@ -156,7 +158,11 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
             query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
         }
         ChargeEvent::Approved { charge, requester, by, charge_count, at, .. } => {
-            let query = sqlx::query(decide).bind("APPROVED").bind(Col(*by)).bind(Col(*at));
+            let admin = match by {
+                Approver::Admin(admin) => Some(Col(*admin)),
+                Approver::Policy => None,
+            };
+            let query = sqlx::query(decide).bind("APPROVED").bind(admin).bind(Col(*at));
             query.bind(None::<&str>).bind(Col(*charge)).execute(&mut **to).await?;
             let sql = "UPDATE accounts SET charge_count = $1 WHERE address = $2";
             sqlx::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(&mut **to).await?;
@@ -164,6 +170,36 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
         ChargeEvent::Rejected { charge, by, reason, at, .. } => {
             let query = sqlx::query(decide).bind("REJECTED").bind(Col(*by)).bind(Col(*at));
             query.bind(reason.as_str()).bind(Col(*charge)).execute(&mut **to).await?;
+        }
+        ChargeEvent::ApprovedOnce { charge, by, .. } => {
+            let sql = "UPDATE charges SET first_approval = $1 WHERE id = $2";
+            sqlx::query(sql).bind(Col(*by)).bind(Col(*charge)).execute(&mut **to).await?;
+        }
+        // One row, which the ledger has.
+        ChargeEvent::PolicyProposed { .. }
+        | ChargeEvent::PolicySet { .. }
+        | ChargeEvent::PolicyRejected { .. } => {}
+    }
+    Ok(())
+}
+
+async fn withdrawal(to: &mut To<'_>, position: Position, event: &WithdrawalEvent) -> Done {
+    let decide =
+        "UPDATE withdrawals SET status = $1, decided_by = $2, decided_at = $3, reason = $4 WHERE id = $5";
+    match event {
+        WithdrawalEvent::Requested { withdrawal, owner, amount, memo, at } => {
+            let sql = "INSERT INTO withdrawals (id, position, owner, amount, memo, status, requested_at) \
+                       VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
+            let query = sqlx::query(sql).bind(Col(*withdrawal)).bind(Col(position)).bind(Col(*owner));
+            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+        }
+        WithdrawalEvent::Settled { withdrawal, by, at, .. } => {
+            let query = sqlx::query(decide).bind("SETTLED").bind(Col(*by)).bind(Col(*at));
+            query.bind(None::<&str>).bind(Col(*withdrawal)).execute(&mut **to).await?;
+        }
+        WithdrawalEvent::Voided { withdrawal, by, reason, at, .. } => {
+            let query = sqlx::query(decide).bind("VOIDED").bind(Col(*by)).bind(Col(*at));
+            query.bind(reason.as_str()).bind(Col(*withdrawal)).execute(&mut **to).await?;
         }
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! Accounts, their balances, charges and payments.
 
-use ledger::{Balance, ChargeId, ChargeStatus, TxId};
+use ledger::{Approver, Balance, ChargeId, ChargeStatus, TxId};
 use pbft_crypto::Address;
 
 use super::list::List;
@@ -47,7 +47,10 @@ fn charge(row: &Row) -> Result<ChargeRecord, sqlx::Error> {
     let phase: String = sqlx::Row::try_get(row, "status")?;
     let status = match phase.as_str() {
         "REQUESTED" => ChargeStatus::Requested,
-        "APPROVED" => ChargeStatus::Approved { by: row.col("decided_by")?, at: row.col("decided_at")? },
+        "APPROVED" => {
+            let by = row.optional("decided_by")?.map_or(Approver::Policy, Approver::Admin);
+            ChargeStatus::Approved { by, at: row.col("decided_at")? }
+        }
         _ => ChargeStatus::Rejected { by: row.col("decided_by")?, at: row.col("decided_at")? },
     };
     Ok(ChargeRecord {
@@ -57,6 +60,7 @@ fn charge(row: &Row) -> Result<ChargeRecord, sqlx::Error> {
         amount: row.col("amount")?,
         memo: row.col("memo")?,
         status,
+        first_approval: row.optional("first_approval")?,
         reason: row.optional("reason")?,
         requested_at: row.col("requested_at")?,
     })

@@ -10,7 +10,7 @@ use super::{Published, ReadError, ReadModel, Watermark};
 use crate::sql::{Col, Db, RowExt};
 
 /// All tables of the read model.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "projection",
     "blocks",
     "transactions",
@@ -19,6 +19,7 @@ const TABLES: [&str; 13] = [
     "accounts",
     "balances",
     "charges",
+    "withdrawals",
     "listings",
     "listing_versions",
     "trades",

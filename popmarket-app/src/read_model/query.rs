@@ -23,6 +23,37 @@ pub enum ChargePhase {
     Rejected,
 }
 
+/// Which withdrawals.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WithdrawalQuery {
+    /// Only those that are so far.
+    pub status: Option<WithdrawalPhase>,
+    /// Only those of one account.
+    pub owner: Option<Address>,
+}
+
+/// How far a withdrawal is, without by whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithdrawalPhase {
+    /// The money is held.
+    Requested,
+    /// It was burned.
+    Settled,
+    /// The owner has it back.
+    Voided,
+}
+
+impl WithdrawalPhase {
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Requested => "REQUESTED",
+            Self::Settled => "SETTLED",
+            Self::Voided => "VOIDED",
+        }
+    }
+}
+
 /// Whether something can be bought, without by whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ListingPhase {

@@ -3,7 +3,7 @@
 use ledger::{
     AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Event, Height, ListingContent, ListingId,
     ListingStatus, Memo, Mover, Name, Outcome, Reason, Reference, Role, Title, Tracking, TradeChange,
-    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis,
+    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis, WithdrawalId, WithdrawalStatus,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
@@ -53,7 +53,7 @@ pub struct AccountRecord {
     pub address: Address,
     /// The name it shows.
     pub name: Name,
-    /// The key that signs for it.
+    /// The key that its address comes from.
     pub public_key: PublicKey,
     /// What it may do.
     pub role: Role,
@@ -87,7 +87,30 @@ pub struct ChargeRecord {
     pub memo: Memo,
     /// How far it is.
     pub status: ChargeStatus,
+    /// The first of the two admins that it takes, who has approved it.
+    pub first_approval: Option<Address>,
     /// Why it was turned down, if it was.
+    pub reason: Option<Reason>,
+    /// When it was asked for.
+    pub requested_at: UnixMillis,
+}
+
+/// A withdrawal, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WithdrawalRecord {
+    /// What names it.
+    pub id: WithdrawalId,
+    /// Whose money it is.
+    pub owner: Address,
+    /// The name of the owner.
+    pub owner_name: Name,
+    /// How much.
+    pub amount: ledger::Amount,
+    /// What an admin needs to pay it out.
+    pub memo: Memo,
+    /// How far it is.
+    pub status: WithdrawalStatus,
+    /// Why it was voided, if it was.
     pub reason: Option<Reason>,
     /// When it was asked for.
     pub requested_at: UnixMillis,

@@ -93,6 +93,19 @@ async fn pages_cover_each_list_once() {
         by_status += of_status.len();
     }
     assert!(by_status == charges.len() && by_status > 5);
+    let all = WithdrawalQuery::default();
+    let withdrawals = walk(|w: &WithdrawalRecord| w.id, |page| model.withdrawals(all, page)).await;
+    let mut by_status = 0;
+    for status in [WithdrawalPhase::Requested, WithdrawalPhase::Settled, WithdrawalPhase::Voided] {
+        let query = WithdrawalQuery { status: Some(status), owner: None };
+        let of_status = walk(|w: &WithdrawalRecord| w.id, |page| model.withdrawals(query, page)).await;
+        assert!(of_status.iter().all(|withdrawal| withdrawal.status.code() == status.code()));
+        if status == WithdrawalPhase::Requested {
+            assert_eq!(model.open_withdrawals().await.unwrap(), of_status.len() as u64);
+        }
+        by_status += of_status.len();
+    }
+    assert!(by_status == withdrawals.len() && by_status > 3);
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@
 
 use ledger::{
     Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Reason,
-    Reference, Role, Title, Tracking, TradeId, TradeState, TxId, UnixMillis,
+    Reference, Role, Title, Tracking, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
@@ -120,7 +120,7 @@ macro_rules! id_columns {
 }
 
 text_columns!(Name, Title, Description, Memo, Reason, Reference, Tracking, AssetId);
-id_columns!(TxId, ChargeId, ListingId, TradeId);
+id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId);
 
 column! {
     Digest as Vec<u8>: |value| value.as_bytes().to_vec(), |stored| stored.try_into().ok().map(Self::from_bytes);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, Ledger, ListingContent, ListingId,
+    AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, Label, Ledger, ListingContent, ListingId,
     ListingOp, Memo, Name, Operation, PaymentOp, Photos, Reason, Reference, Title, Tracking, TradeId,
-    TradeOp, Transaction,
+    TradeOp, Transaction, WithdrawalId, WithdrawalOp,
 };
 use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
@@ -43,6 +43,7 @@ pub(crate) struct Traffic {
     people: Vec<KeyPair>,
     nonces: BTreeMap<Address, u64>,
     charges: Vec<ChargeId>,
+    withdrawals: Vec<WithdrawalId>,
     listings: Vec<ListingId>,
     trades: Vec<TradeId>,
 }
@@ -55,6 +56,7 @@ impl Traffic {
             people: (1..=8).map(key).collect(),
             nonces: BTreeMap::new(),
             charges: Vec::new(),
+            withdrawals: Vec::new(),
             listings: Vec::new(),
             trades: Vec::new(),
         }
@@ -92,6 +94,9 @@ impl Traffic {
         let transaction = sign(&self.people[person], nonce, operation);
         match &transaction.body().operation {
             Operation::Charge(ChargeOp::Request { .. }) => self.charges.push(transaction.id().into()),
+            Operation::Withdrawal(WithdrawalOp::Request { .. }) => {
+                self.withdrawals.push(transaction.id().into());
+            }
             Operation::Listing(ListingOp::Create { .. }) => self.listings.push(transaction.id().into()),
             Operation::Trade(TradeOp::Open { .. }) => self.trades.push(transaction.id().into()),
             _ => {}
@@ -100,7 +105,9 @@ impl Traffic {
     }
 
     fn operation(&mut self, person: usize, ledger: &Ledger) -> Operation {
-        match self.rng.below(14) {
+        match self.rng.below(16) {
+            14 => self.withdraw(),
+            15 => self.guard(person),
             0 => AccountOp::Register { name: Name::new(format!("person{person}")).unwrap() }.into(),
             1 => ChargeOp::Request { amount: self.amount(), memo: Memo::new("cash 입금").unwrap() }.into(),
             2 => self.decide().unwrap_or_else(|| self.pay()),
@@ -137,6 +144,29 @@ impl Traffic {
             0 => ChargeOp::Reject { charge, reason: Reason::new("no deposit").unwrap() }.into(),
             _ => ChargeOp::Approve { charge }.into(),
         })
+    }
+
+    fn withdraw(&mut self) -> Operation {
+        let withdrawal = self.rng.one_of(&self.withdrawals);
+        let reason = Reason::new("no such account").unwrap();
+        match (self.rng.below(4), withdrawal) {
+            (0, Some(withdrawal)) => WithdrawalOp::Void { withdrawal, reason }.into(),
+            (1, Some(withdrawal)) => WithdrawalOp::Settle { withdrawal }.into(),
+            _ => WithdrawalOp::Request { amount: self.amount(), memo: Memo::new("bank").unwrap() }.into(),
+        }
+    }
+
+    /// Something about keys, limits and freezes, of which the tables have nothing.
+    fn guard(&mut self, person: usize) -> Operation {
+        let account = address(&self.people[(person + 1) % 8]);
+        let per_day = (self.rng.below(2) == 0).then(|| Amount::new(500_000));
+        let public_key = self.people[person].public_key();
+        match self.rng.below(5) {
+            0 => AccountOp::SetLimit { asset: AssetId::Pop, per_day }.into(),
+            1 => AccountOp::Freeze { account, reason: Reason::new("odd").unwrap() }.into(),
+            2 | 3 => AccountOp::Unfreeze { account }.into(),
+            _ => AccountOp::LabelKey { public_key, label: Label::new("laptop").unwrap() }.into(),
+        }
     }
 
     fn content(&mut self) -> ListingContent {

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, AssetId, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
-    Operation, PaymentOp, Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
-    Tracking, TradeId, TradeOp,
+    AccountOp, AssetId, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation, PaymentOp,
+    Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title, Tracking, TradeId, TradeOp,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -14,14 +13,14 @@ use crate::model::{MTrade, Model};
 use crate::world::{address, amount, content, key, replica};
 
 impl Run {
-    fn anyone(&mut self) -> Address {
+    pub(super) fn anyone(&mut self) -> Address {
         let all = if self.dice.percent(90) { self.model.accounts.len() } else { self.people.len() };
         let known: Vec<Address> = self.model.accounts.keys().copied().collect();
         let n = usize::try_from(self.dice.below(u64::try_from(all).unwrap())).unwrap();
         known.get(n).copied().unwrap_or(self.people[n].0)
     }
 
-    fn units(&mut self) -> u64 {
+    pub(super) fn units(&mut self) -> u64 {
         match self.dice.below(20) {
             0 => 0,
             1 => u64::MAX,
@@ -31,7 +30,7 @@ impl Run {
     }
 
     /// One that exists, or, rarely, one that does not.
-    fn known<V>(&mut self, of: fn(&Model) -> &BTreeMap<Digest, V>) -> Digest {
+    pub(super) fn known<V>(&mut self, of: fn(&Model) -> &BTreeMap<Digest, V>) -> Digest {
         let ids: Vec<Digest> = of(&self.model).keys().copied().collect();
         let nothing = Digest::from_bytes([0xee; 32]);
         if self.dice.percent(3) { nothing } else { self.dice.pick(&ids).copied().unwrap_or(nothing) }
@@ -49,7 +48,9 @@ impl Run {
             return self.one_more_version();
         }
         let who = self.anyone();
-        match self.dice.below(100) {
+        match self.dice.below(125) {
+            100..=117 => self.identity(who),
+            118..=124 => self.withdrawal(who),
             0..=5 => (who, self.register()),
             6..=20 => self.charge(who),
             21..=40 => (who, self.pay()),
@@ -74,19 +75,6 @@ impl Run {
     fn register(&mut self) -> Operation {
         let names = ["kim", "KIM", "lee", "park", "choi", "jung", "Ann", "someone else"];
         AccountOp::Register { name: Name::new(*self.dice.pick(&names).unwrap()).unwrap() }.into()
-    }
-
-    fn charge(&mut self, who: Address) -> (Address, Operation) {
-        if self.dice.percent(40) {
-            let op = ChargeOp::Request { amount: amount(self.units()), memo: Memo::new("").unwrap() };
-            return (who, op.into());
-        }
-        let admin = if self.dice.percent(50) { address("ann") } else { address("ben") };
-        let who = if self.dice.percent(15) { who } else { admin };
-        let charge = ChargeId::new(self.known(|model| &model.charges));
-        let reason = Reason::new("no").unwrap();
-        let approve = self.dice.percent(70);
-        (who, if approve { ChargeOp::Approve { charge } } else { ChargeOp::Reject { charge, reason } }.into())
     }
 
     fn replica(&mut self, who: Address) -> (Address, Operation) {

@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 36] = [
+pub(super) const REJECTIONS: [&str; 62] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -40,6 +40,32 @@ pub(super) const REJECTIONS: [&str; 36] = [
     "REPLICA_ADDRESS_IN_USE",
     "TOO_FEW_REPLICAS",
     "TOO_MANY_REPLICAS",
+    "UNKNOWN_ACCOUNT",
+    "KEY_USED",
+    "BAD_KEY_PROOF",
+    "UNKNOWN_KEY",
+    "LAST_KEY",
+    "BAD_GUARDIANS",
+    "BAD_THRESHOLD",
+    "BAD_DELAY",
+    "NOT_GUARDIAN",
+    "UNKNOWN_RECOVERY",
+    "NOT_ACCOUNT_OWNER",
+    "RECOVERY_OVER",
+    "ALREADY_AGREED",
+    "ACCOUNT_FROZEN",
+    "SPENDING_LIMIT_EXCEEDED",
+    "ALREADY_FROZEN",
+    "NOT_FROZEN",
+    "ADMIN_ACCOUNT",
+    "OWN_FREEZE",
+    "CHARGE_ALREADY_APPROVED",
+    "UNKNOWN_POLICY_PROPOSAL",
+    "OWN_POLICY_PROPOSAL",
+    "UNKNOWN_WITHDRAWAL",
+    "OWN_WITHDRAWAL",
+    "NOT_WITHDRAWAL_OWNER",
+    "WITHDRAWAL_ALREADY_DECIDED",
 ];
 
 /// Every line of the state table that leads out of a state.

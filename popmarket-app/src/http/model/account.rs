@@ -1,8 +1,9 @@
-use ledger::{Amount, AssetId, Name, Role};
+use ledger::{Amount, AssetId, Ledger, Name, Role};
 use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::{FreezeView, LimitView};
 use crate::accounts_db::{KeyKeeping, Member, Session, SessionToken};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::{AccountRecord, BalanceRecord};
@@ -123,7 +124,7 @@ pub struct AccountView {
     /// The name it shows.
     #[schema(value_type = String)]
     pub name: Name,
-    /// The key that signs for it.
+    /// The key that its address comes from. Those that sign for it are at `/v1/accounts/{address}/keys`.
     #[schema(value_type = String)]
     pub public_key: PublicKey,
     /// `member` or `admin`.
@@ -131,15 +132,23 @@ pub struct AccountView {
     pub role: Role,
     /// How many of its charges were approved.
     pub charge_count: u64,
+    /// The loyalty points that it has for them.
+    pub points: u64,
+    /// Why it may not spend, if an admin has stopped it.
+    pub frozen: Option<FreezeView>,
     /// Since when it exists.
     #[schema(format = DateTime)]
     pub registered_at: String,
 }
 
-impl From<AccountRecord> for AccountView {
-    fn from(record: AccountRecord) -> Self {
+impl AccountView {
+    /// An account, with what only the ledger nearby has.
+    pub fn new(record: AccountRecord, ledger: &Ledger) -> Self {
         let AccountRecord { address, name, public_key, role, charge_count, registered_at } = record;
-        Self { address, name, public_key, role, charge_count, registered_at: rfc3339(registered_at) }
+        let points = ledger.params().charges.points(charge_count);
+        let frozen = ledger.freeze(&address).map(FreezeView::from);
+        let registered_at = rfc3339(registered_at);
+        Self { address, name, public_key, role, charge_count, points, frozen, registered_at }
     }
 }
 
@@ -152,7 +161,7 @@ pub struct BalanceView {
     /// Free to spend, in minor units.
     #[schema(value_type = String, example = "12000")]
     pub available: Amount,
-    /// Set aside for trades that are not over, in minor units.
+    /// Set aside for trades and withdrawals that are not over, in minor units.
     #[schema(value_type = String, example = "0")]
     pub held: Amount,
 }
@@ -167,6 +176,12 @@ pub struct WalletView {
     pub balances: Vec<BalanceView>,
     /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
     pub next_nonce: u64,
+    /// How much may leave it in a day, if its owner has said so: as the replica nearby knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<LimitView>,
+    /// Why it may not spend, if an admin has stopped it: as the replica nearby knows it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<FreezeView>,
     /// Only with `consistency=quorum`: the last block of the state that a quorum of replicas shows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shown_at: Option<u64>,
@@ -184,7 +199,15 @@ impl WalletView {
         if balances.is_empty() {
             balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
         }
-        Self { address, balances, next_nonce, shown_at: None }
+        Self { address, balances, next_nonce, limit: None, frozen: None, shown_at: None }
+    }
+
+    /// With what keeps money in it.
+    pub fn guarded(self, ledger: &Ledger) -> Self {
+        let pop = AssetId::Pop;
+        let limit =
+            ledger.spending_limit(&self.address, pop).map(|_| LimitView::new(ledger, &self.address, pop));
+        Self { limit, frozen: ledger.freeze(&self.address).map(FreezeView::from), ..self }
     }
 
     /// What a quorum of replicas shows.

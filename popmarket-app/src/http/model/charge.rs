@@ -1,4 +1,4 @@
-use ledger::{Amount, AssetId, ChargeId, ChargeStatus, Memo, Name, Reason};
+use ledger::{Amount, Approver, AssetId, ChargeId, ChargeStatus, Memo, Name, Reason};
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -57,7 +57,12 @@ pub struct ChargeView {
     /// `REQUESTED`, `APPROVED` or `REJECTED`.
     #[schema(example = "REQUESTED")]
     pub status: &'static str,
-    /// Who decided.
+    /// The first of the two admins that it takes, who has approved it.
+    #[schema(value_type = Option<String>)]
+    pub first_approval: Option<Address>,
+    /// Whether the policy approved it: see `/v1/charges/policy`.
+    pub by_policy: bool,
+    /// Who decided, unless it was the policy.
     #[schema(value_type = Option<String>)]
     pub decided_by: Option<Address>,
     /// When that was.
@@ -73,11 +78,15 @@ pub struct ChargeView {
 
 impl From<ChargeRecord> for ChargeView {
     fn from(record: ChargeRecord) -> Self {
-        let ChargeRecord { id, requester, requester_name, amount, memo, status, reason, requested_at } =
-            record;
-        let decided = match status {
-            ChargeStatus::Requested => None,
-            ChargeStatus::Approved { by, at } | ChargeStatus::Rejected { by, at } => Some((by, at)),
+        let ChargeRecord { id, requester, requester_name, amount, memo, status, .. } = record;
+        let (by, at) = match status {
+            ChargeStatus::Requested => (None, None),
+            ChargeStatus::Approved { by, at } => (Some(by), Some(at)),
+            ChargeStatus::Rejected { by, at } => (Some(Approver::Admin(by)), Some(at)),
+        };
+        let decided_by = match by {
+            Some(Approver::Admin(by)) => Some(by),
+            _ => None,
         };
         Self {
             id,
@@ -87,11 +96,20 @@ impl From<ChargeRecord> for ChargeView {
             asset: AssetId::Pop,
             memo,
             status: status.code(),
-            decided_by: decided.map(|(by, _)| by),
-            decided_at: decided.map(|(_, at)| rfc3339(at)),
-            reason,
-            requested_at: rfc3339(requested_at),
+            first_approval: record.first_approval,
+            by_policy: by == Some(Approver::Policy),
+            decided_by,
+            decided_at: at.map(rfc3339),
+            reason: record.reason,
+            requested_at: rfc3339(record.requested_at),
         }
+    }
+}
+
+impl ChargeView {
+    /// Whether this admin is the first of the two that it takes.
+    pub fn was_approved_by(&self, admin: &Address) -> bool {
+        self.first_approval.as_ref() == Some(admin)
     }
 }
 

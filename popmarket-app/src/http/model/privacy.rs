@@ -4,7 +4,10 @@
 //! balances are not: others get null in their place. This is about the web alone: whoever runs a replica has the whole
 //! chain.
 
-use ledger::{ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent, PaymentOp, TradeOp};
+use ledger::{
+    AccountEvent, AccountOp, ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent,
+    PaymentOp, TradeOp, WithdrawalEvent, WithdrawalOp,
+};
 use pbft_crypto::Address;
 use serde_json::Value;
 
@@ -41,28 +44,50 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
     match event {
         EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (vec![account], &["before", "after"]),
         EventKind::Charge(
-            ChargeEvent::Requested { requester, .. }
-            | ChargeEvent::Approved { requester, .. }
-            | ChargeEvent::Rejected { requester, .. },
-        ) => (vec![requester], &["amount", "memo", "reason"]),
+            ChargeEvent::Requested { requester: owner, .. }
+            | ChargeEvent::Approved { requester: owner, .. }
+            | ChargeEvent::ApprovedOnce { requester: owner, .. }
+            | ChargeEvent::Rejected { requester: owner, .. },
+        )
+        | EventKind::Withdrawal(
+            WithdrawalEvent::Requested { owner, .. }
+            | WithdrawalEvent::Settled { owner, .. }
+            | WithdrawalEvent::Voided { owner, .. },
+        ) => (vec![owner], &["amount", "memo", "reason"]),
+        EventKind::Account(AccountEvent::LimitSet { address, .. }) => (vec![address], &["per_day", "raise"]),
+        EventKind::Account(
+            AccountEvent::KeyAdded { address, .. } | AccountEvent::KeyLabelled { address, .. },
+        ) => (vec![address], &["label"]),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
         EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
-        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) => (Vec::new(), &[]),
+        // Who is frozen and why is meant to be seen, and so are the terms of automatic approval.
+        EventKind::Account(_) | EventKind::Charge(_) | EventKind::Listing(_) | EventKind::Replica(_) => {
+            (Vec::new(), &[])
+        }
     }
 }
 
 /// What of an operation is for these people alone, besides its sender.
 pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) {
     match operation {
-        Operation::Charge(ChargeOp::Request { .. }) => (None, &["amount", "memo"]),
-        Operation::Charge(ChargeOp::Reject { .. }) => (None, &["reason"]),
+        Operation::Charge(ChargeOp::Request { .. }) | Operation::Withdrawal(WithdrawalOp::Request { .. }) => {
+            (None, &["amount", "memo"])
+        }
+        Operation::Charge(ChargeOp::Reject { .. }) | Operation::Withdrawal(WithdrawalOp::Void { .. }) => {
+            (None, &["reason"])
+        }
+        Operation::Account(AccountOp::SetLimit { .. }) => (None, &["per_day"]),
+        Operation::Account(
+            AccountOp::AddKey { .. } | AccountOp::RotateKey { .. } | AccountOp::LabelKey { .. },
+        ) => (None, &["label"]),
         Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
         Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
         Operation::Account(_)
         | Operation::Charge(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
-        | Operation::Replica(_) => (None, &[]),
+        | Operation::Replica(_)
+        | Operation::Withdrawal(_) => (None, &[]),
     }
 }
 

@@ -28,6 +28,12 @@ pub enum Kind {
     Account,
     /// A change of the replicas.
     ReplicaChange,
+    /// A request to take money out.
+    Withdrawal,
+    /// Terms of automatic approval.
+    ChargePolicy,
+    /// A wish of guardians that an account have another key.
+    Recovery,
     /// Only the transaction itself.
     Transaction,
 }
@@ -42,6 +48,10 @@ impl Kind {
             Self::Payment => "payments",
             Self::Account => "accounts",
             Self::ReplicaChange => "network/replicas/changes",
+            Self::Withdrawal => "withdrawals",
+            // There is one at a time.
+            Self::ChargePolicy => return "/v1/charges/policy".to_owned(),
+            Self::Recovery => "recoveries",
             Self::Transaction => "transactions",
         };
         format!("/v1/{room}/{id}")

@@ -89,10 +89,11 @@ pub(super) async fn show(
         }
         exists(&state, &address).await?;
     }
-    Ok(Json(match query.consistency {
+    let wallet = match query.consistency {
         Consistency::Local => wallet(&state, address).await?,
         Consistency::Quorum => shown_wallet(&state, address).await?,
-    }))
+    };
+    Ok(Json(state.gateway.view().read(|ledger| wallet.guarded(ledger))))
 }
 
 /// What a quorum of the replicas says that an account has.
@@ -110,9 +111,10 @@ pub(crate) async fn wallet(state: &AppState, address: Address) -> Result<WalletV
     Ok(WalletView::new(address, balances, next_nonce))
 }
 
-async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {
+pub(super) async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {
     let account = state.read.account(address).await.map_err(read_problem)?;
-    Ok(account.map(AccountView::from).ok_or_else(|| Problem::new(Code::UNKNOWN_ACCOUNT))?)
+    let account = account.ok_or_else(|| Problem::new(Code::UNKNOWN_ACCOUNT))?;
+    Ok(state.gateway.view().read(|ledger| AccountView::new(account, ledger)))
 }
 
 /// An account, as everyone sees it.

@@ -13,11 +13,20 @@ pub(super) fn unknown_path(rule: &Rule) -> String {
     if rule.path == "/v1/network/replicas/{id}" {
         return rule.path.replace("{id}", "65535");
     }
+    let key = pbft_crypto::KeyPair::from_secret_bytes(&[9; 32]).unwrap().public_key();
     let nobody = pbft_crypto::Address::from_bytes([9; 32]).to_string();
-    rule.path.replace("{address}", &nobody).replace("{file}", "none.css").replace(
-        ["{id}", "{tx_id}", "{hash}"].iter().find(|name| rule.path.contains(**name)).copied().unwrap_or("{}"),
-        &"ab".repeat(32),
-    )
+    rule.path
+        .replace("{address}", &nobody)
+        .replace("{public_key}", &key.to_string())
+        .replace("{file}", "none.css")
+        .replace(
+            ["{id}", "{tx_id}", "{hash}"]
+                .iter()
+                .find(|name| rule.path.contains(**name))
+                .copied()
+                .unwrap_or("{}"),
+            &"ab".repeat(32),
+        )
 }
 
 async fn try_route(client: &Client<'_>, rule: &Rule) -> StatusCode {

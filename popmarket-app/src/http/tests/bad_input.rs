@@ -80,7 +80,13 @@ async fn every_path_to_nothing_is_refused() {
         }
         let body = match rule.path.rsplit('/').next() {
             Some("ship") => json!({"tracking": "CJ 1"}),
-            Some("reject") => json!({"reason": "no"}),
+            Some("reject" | "void" | "freeze") => json!({"reason": "no"}),
+            Some("{public_key}") if rule.method == Method::PATCH => json!({"label": "phone"}),
+            Some("recoveries") => {
+                let key = pbft_crypto::KeyPair::from_secret_bytes(&[8; 32]).unwrap();
+                let proof = key.sign(&pbft_crypto::Digest::ZERO);
+                json!({"public_key": key.public_key(), "proof": proof})
+            }
             _ => json!({}),
         };
         let reply =

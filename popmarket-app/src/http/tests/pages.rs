@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::bad_input::picture;
 use super::events::Listener;
-use super::world::{ADMIN, ALICE, BOB, Client, Reply, World, account};
+use super::world::{ADMIN, ALICE, BOB, Client, OTHER_ADMIN, Reply, World, account};
 
 /// A browser that is signed in.
 pub(super) struct Browser<'a> {
@@ -160,6 +160,39 @@ async fn a_charge_is_asked_for_and_approved() {
         .await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert!(wrong.text().contains("value=\"-1\"") && wrong.text().contains("value=\"&#60;i&#62;\""));
+}
+
+#[tokio::test]
+async fn a_withdrawal_is_asked_for_and_settled_or_called_off() {
+    let world = World::new().await;
+    let (bob, admin) = (Browser::of(&world, BOB).await, Browser::of(&world, ADMIN).await);
+    let asks = async |memo: &str| {
+        let fields = [("amount", "7000"), ("memo", memo)];
+        bob.press(&bob.page("/wallet").await, "/wallet/withdrawals", &fields).await
+    };
+    let page = asks("은행 12").await;
+    assert!(page.contains("7,000 POP") && page.contains("은행 12") && page.contains("993,000 POP"));
+    let queue = admin.page("/admin/charges").await;
+    assert!(queue.contains("bob") && queue.contains("은행 12"));
+    let queue = admin.press(&queue, "/settle", &[]).await;
+    assert!(queue.contains("이제 지급하세요.") && !queue.contains("은행 12"));
+    assert!(bob.page("/wallet").await.contains("처리됨"));
+    let page = asks("은행 13").await;
+    let page = bob.press(&page, "/void", &[("reason", "마음이 바뀜")]).await;
+    assert!(page.contains("취소됨") && world.available(BOB) == 993_000);
+    assert_eq!(bob.submit("/admin/withdrawals/ab/settle", &[]).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test]
+async fn a_large_charge_says_that_it_takes_another_admin() {
+    let world = World::new().await;
+    let (bob, admin) = (world.client(BOB).await, Browser::of(&world, ADMIN).await);
+    bob.must("/v1/charges", &json!({"amount": "1000001"})).await;
+    let queue = admin.press(&admin.page("/admin/charges").await, "/approve", &[]).await;
+    assert!(queue.contains("한 번 승인됨") && queue.contains("다른 관리자의 승인이 더 필요합니다."));
+    let other = Browser::of(&world, OTHER_ADMIN).await;
+    let queue = other.press(&other.page("/admin/charges").await, "/approve", &[]).await;
+    assert!(queue.contains("승인했습니다") && world.available(BOB) == 2_000_001);
 }
 
 #[tokio::test]

@@ -1,0 +1,314 @@
+//! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
+//! it together, and then the owner has some time to object: whoever still has a key stops it.
+
+use std::collections::BTreeSet;
+
+use pbft_crypto::{Address, PublicKey, Signature};
+use serde::{Deserialize, Serialize};
+
+use super::{AccountEvent, AccountRejection, keys};
+use crate::deadlines::{Deadlines, ObjectId};
+use crate::event::EventKind;
+use crate::ids::RecoveryId;
+use crate::rejection::Rejection;
+use crate::state::{Context, State};
+use crate::table::{EntryError, Row, Table, TableId};
+use crate::text::Label;
+use crate::time::{Millis, UnixMillis};
+
+/// How many guardians an account may have.
+pub const MAX_GUARDIANS: u16 = 16;
+
+/// Who may bring an account back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Guardians {
+    /// Their accounts, ascending.
+    pub guardians: Vec<Address>,
+    /// How many of them it takes.
+    pub threshold: u8,
+    /// How long the owner may object.
+    pub delay: Millis,
+    /// How often guardians were set or the account was brought back. What was begun under another number is over.
+    pub generation: u64,
+    /// Since when.
+    pub since: UnixMillis,
+}
+
+impl Row for Guardians {
+    type Key = Address;
+    const TABLE: TableId = TableId::Guardians;
+}
+
+/// A wish of guardians that an account have another key.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recovery {
+    /// Which account.
+    pub account: Address,
+    /// The new key.
+    pub public_key: PublicKey,
+    /// Who agrees, in the order in which they did. The first one has asked for it.
+    pub agreed: Vec<Address>,
+    /// The generation of the guardians.
+    pub generation: u64,
+    /// How far it is.
+    pub status: RecoveryStatus,
+    /// When it was asked for.
+    pub proposed_at: UnixMillis,
+}
+
+impl Row for Recovery {
+    type Key = RecoveryId;
+    const TABLE: TableId = TableId::Recoveries;
+}
+
+/// How far a recovery is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryStatus {
+    /// Too few guardians agree.
+    Proposed,
+    /// Enough do: it takes effect at this time.
+    Ready {
+        /// When.
+        due: UnixMillis,
+    },
+    /// The account has the new key.
+    Done {
+        /// Since when.
+        at: UnixMillis,
+    },
+    /// The owner stopped it.
+    Cancelled {
+        /// When.
+        at: UnixMillis,
+    },
+    /// Its time came, but the guardians were others or the key was in use.
+    Lapsed {
+        /// When.
+        at: UnixMillis,
+    },
+}
+
+impl RecoveryStatus {
+    /// A name that never changes.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Proposed => "PROPOSED",
+            Self::Ready { .. } => "READY",
+            Self::Done { .. } => "DONE",
+            Self::Cancelled { .. } => "CANCELLED",
+            Self::Lapsed { .. } => "LAPSED",
+        }
+    }
+
+    const fn due(&self) -> Option<UnixMillis> {
+        match self {
+            Self::Ready { due } => Some(*due),
+            _ => None,
+        }
+    }
+}
+
+/// The recoveries, and with each change the index of deadlines kept up to date.
+#[derive(Default)]
+pub(crate) struct Recoveries {
+    pub(crate) rows: Table<Recovery>,
+}
+
+impl Recoveries {
+    /// When it takes effect.
+    pub(crate) fn due(&self, id: &RecoveryId) -> Option<UnixMillis> {
+        self.rows.find(id)?.status.due()
+    }
+
+    /// All that run.
+    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (ObjectId, UnixMillis)> {
+        self.rows.iter().filter_map(|(id, row)| Some((ObjectId::Recovery(*id), row.status.due()?)))
+    }
+
+    fn put(&mut self, deadlines: &mut Deadlines, id: RecoveryId, row: Recovery) {
+        deadlines.replace(ObjectId::Recovery(id), self.due(&id), row.status.due());
+        self.rows.put(id, row);
+    }
+
+    pub(crate) fn load(
+        &mut self,
+        deadlines: &mut Deadlines,
+        key: &[u8],
+        value: &[u8],
+    ) -> Result<(), EntryError> {
+        let (id, row) = self.rows.load(key, value)?;
+        deadlines.replace(ObjectId::Recovery(id), None, row.status.due());
+        Ok(())
+    }
+}
+
+pub(super) fn set_guardians(
+    state: &mut State,
+    context: &Context,
+    guardians: &[Address],
+    threshold: u8,
+    delay: Millis,
+    events: &mut Vec<EventKind>,
+) -> Result<(), AccountRejection> {
+    let (address, at) = (context.sender, context.now);
+    let distinct: BTreeSet<Address> = guardians.iter().copied().collect();
+    let is_other = |guardian: &Address| *guardian != address && state.accounts.contains(guardian);
+    if distinct.len() != guardians.len()
+        || distinct.len() > usize::from(MAX_GUARDIANS)
+        || !distinct.iter().all(is_other)
+    {
+        return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
+    }
+    let (least, most) = (usize::from(!distinct.is_empty()), distinct.len());
+    if !(least..=most).contains(&usize::from(threshold)) {
+        return Err(AccountRejection::BadThreshold);
+    }
+    let params = &state.params.accounts;
+    if !(params.min_recovery_delay..=params.max_recovery_delay).contains(&delay) {
+        return Err(AccountRejection::BadDelay);
+    }
+    let guardians: Vec<Address> = distinct.into_iter().collect();
+    let generation = generation(state, &address).saturating_add(1);
+    let row = Guardians { guardians: guardians.clone(), threshold, delay, generation, since: at };
+    state.accounts.guardians.put(address, row);
+    events.push(AccountEvent::GuardiansSet { address, guardians, threshold, delay, at }.into());
+    Ok(())
+}
+
+pub(super) fn propose(
+    state: &mut State,
+    context: &Context,
+    account: Address,
+    public_key: PublicKey,
+    proof: &Signature,
+    events: &mut Vec<EventKind>,
+) -> Result<(), AccountRejection> {
+    let (by, at) = (context.sender, context.now);
+    if !state.accounts.contains(&account) {
+        return Err(AccountRejection::UnknownAccount);
+    }
+    check_guardian(state, &account, &by)?;
+    keys::check_new(&state.accounts, context, account, &public_key, proof)?;
+    let id = RecoveryId::from(context.tx);
+    let status = RecoveryStatus::Proposed;
+    let generation = generation(state, &account);
+    let row = Recovery { account, public_key, agreed: Vec::new(), generation, status, proposed_at: at };
+    let event = AccountEvent::RecoveryProposed { recovery: id, address: account, public_key, by, at };
+    events.push(event.into());
+    add_agreement(state, context, id, row, events);
+    Ok(())
+}
+
+pub(super) fn agree(
+    state: &mut State,
+    context: &Context,
+    id: RecoveryId,
+    events: &mut Vec<EventKind>,
+) -> Result<(), AccountRejection> {
+    let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
+    check_guardian(state, &row.account, &context.sender)?;
+    let over = AccountRejection::RecoveryOver { status: row.status };
+    if row.agreed.contains(&context.sender) {
+        return Err(AccountRejection::AlreadyAgreed);
+    }
+    if row.status != RecoveryStatus::Proposed || row.generation != generation(state, &row.account) {
+        return Err(over);
+    }
+    add_agreement(state, context, id, row, events);
+    Ok(())
+}
+
+pub(super) fn cancel(
+    state: &mut State,
+    context: &Context,
+    id: RecoveryId,
+    events: &mut Vec<EventKind>,
+) -> Result<(), AccountRejection> {
+    let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
+    if row.account != context.sender {
+        return Err(AccountRejection::NotOwner);
+    }
+    if !matches!(row.status, RecoveryStatus::Proposed | RecoveryStatus::Ready { .. }) {
+        return Err(AccountRejection::RecoveryOver { status: row.status });
+    }
+    let (address, at) = (row.account, context.now);
+    let row = Recovery { status: RecoveryStatus::Cancelled { at }, ..row };
+    state.accounts.recoveries.put(&mut state.deadlines, id, row);
+    events.push(AccountEvent::RecoveryCancelled { recovery: id, address, at }.into());
+    Ok(())
+}
+
+/// Its time has come: the new key is the only one. Whoever stole another one is locked out as well.
+pub(crate) fn expire(
+    state: &mut State,
+    now: UnixMillis,
+    id: RecoveryId,
+    events: &mut Vec<EventKind>,
+) -> Result<(), Rejection> {
+    let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
+    let Recovery { account: address, public_key, .. } = row;
+    let is_outdated = row.generation != generation(state, &address);
+    if is_outdated || state.accounts.keys.find(&public_key).is_some() {
+        let lapsed = Recovery { status: RecoveryStatus::Lapsed { at: now }, ..row };
+        state.accounts.recoveries.put(&mut state.deadlines, id, lapsed);
+        events.push(AccountEvent::RecoveryLapsed { recovery: id, address, at: now }.into());
+        return Ok(());
+    }
+    replace_keys(state, address, public_key, now, events);
+    let done = Recovery { status: RecoveryStatus::Done { at: now }, ..row };
+    state.accounts.recoveries.put(&mut state.deadlines, id, done);
+    events.push(AccountEvent::Recovered { recovery: id, address, public_key, at: now }.into());
+    Ok(())
+}
+
+fn replace_keys(
+    state: &mut State,
+    address: Address,
+    public_key: PublicKey,
+    at: UnixMillis,
+    events: &mut Vec<EventKind>,
+) {
+    let accounts = &mut state.accounts;
+    let live = accounts.keys.of(&address).filter(|(_, row)| row.is_live());
+    let old: Vec<PublicKey> = live.map(|(key, _)| key).collect();
+    keys::put_new(accounts, address, public_key, &Label::default(), at, events);
+    for key in old {
+        keys::put_revoked(accounts, address, key, at, events);
+    }
+    if let Some(row) = accounts.guardians.find(&address) {
+        let generation = row.generation.saturating_add(1);
+        let row = Guardians { generation, ..row.clone() };
+        accounts.guardians.put(address, row);
+    }
+}
+
+/// One more guardian agrees. If these are enough, the delay begins.
+fn add_agreement(
+    state: &mut State,
+    context: &Context,
+    id: RecoveryId,
+    mut row: Recovery,
+    events: &mut Vec<EventKind>,
+) {
+    let (by, at) = (context.sender, context.now);
+    row.agreed.push(by);
+    if let Some(guardians) = state.accounts.guardians.find(&row.account)
+        && row.agreed.len() >= usize::from(guardians.threshold)
+    {
+        row.status = RecoveryStatus::Ready { due: at.plus(guardians.delay) };
+    }
+    let (address, due) = (row.account, row.status.due());
+    state.accounts.recoveries.put(&mut state.deadlines, id, row);
+    events.push(AccountEvent::RecoveryAgreed { recovery: id, address, by, due, at }.into());
+}
+
+fn check_guardian(state: &State, account: &Address, who: &Address) -> Result<(), AccountRejection> {
+    let guardians = state.accounts.guardians.find(account);
+    let is_one = guardians.is_some_and(|row| row.guardians.contains(who));
+    if is_one { Ok(()) } else { Err(AccountRejection::NotGuardian) }
+}
+
+fn generation(state: &State, account: &Address) -> u64 {
+    state.accounts.guardians.find(account).map_or(0, |row| row.generation)
+}

@@ -1,0 +1,238 @@
+//! Two admins for large charges, automatic approval, and loyalty points.
+
+use ledger::{
+    Approver, ChargeEvent, ChargeId, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection, ChargeRules,
+    ChargeStatus, EventKind, Memo, PolicyProposalId, Reason,
+};
+
+use crate::world::{COINS, DAY, World, address, amount, charge_id, unknown};
+
+const LIMIT: u64 = ChargeParams::STANDARD.two_admins_above.value();
+
+fn request(units: u64) -> ChargeOp {
+    ChargeOp::Request { amount: amount(units), memo: Memo::default() }
+}
+
+fn reason() -> Reason {
+    Reason::new("too generous").unwrap()
+}
+
+fn policy(per_charge: u64, per_day: u64, min_charges: u64) -> ChargePolicy {
+    ChargePolicy { per_charge: amount(per_charge), per_day: amount(per_day), min_charges }
+}
+
+fn charge(world: &mut World, who: &str, units: u64) -> ChargeId {
+    charge_id(&world.ok(who, request(units)))
+}
+
+fn propose(world: &mut World, policy: Option<ChargePolicy>) -> PolicyProposalId {
+    PolicyProposalId::from(world.ok("ann", ChargeOp::ProposePolicy { policy }).id)
+}
+
+/// Two admins put a policy into force.
+fn with_policy(terms: ChargePolicy) -> World {
+    let mut world = World::new();
+    let proposal = propose(&mut world, Some(terms));
+    world.ok("ben", ChargeOp::ApprovePolicy { proposal });
+    world
+}
+
+fn code(world: &World, charge: ChargeId) -> &'static str {
+    world.ledger.charge(&charge).unwrap().status.code()
+}
+
+#[test]
+fn a_large_charge_takes_two_admins() {
+    let mut world = World::new();
+    let small = charge(&mut world, "bea", LIMIT);
+    world.ok("ann", ChargeOp::Approve { charge: small });
+    assert_eq!(world.funds("bea"), (COINS + LIMIT, 0));
+
+    let large = charge(&mut world, "bea", LIMIT + 1);
+    let sent = world.ok("ann", ChargeOp::Approve { charge: large });
+    let event = ChargeEvent::ApprovedOnce {
+        charge: large,
+        requester: address("bea"),
+        amount: amount(LIMIT + 1),
+        by: address("ann"),
+        at: world.now,
+    };
+    assert_eq!(sent.events, [EventKind::Charge(event)]);
+    assert_eq!((code(&world, large), world.funds("bea")), ("REQUESTED", (COINS + LIMIT, 0)));
+    let again = world.rejected("ann", ChargeOp::Approve { charge: large });
+    assert_eq!(again, ChargeRejection::AlreadyApproved.into());
+    world.ok("ben", ChargeOp::Approve { charge: large });
+    assert_eq!(world.funds("bea"), (COINS + 2 * LIMIT + 1, 0));
+    let row = world.ledger.charge(&large).unwrap();
+    assert_eq!(row.first_approval, Some(address("ann")));
+    let by = Approver::Admin(address("ben"));
+    assert_eq!(row.status, ChargeStatus::Approved { by, at: world.now });
+}
+
+#[test]
+fn one_admin_turns_a_large_charge_down_even_after_approving_it() {
+    let mut world = World::new();
+    for (first, then) in [("ann", "ben"), ("ann", "ann")] {
+        let large = charge(&mut world, "bea", LIMIT + 1);
+        world.ok(first, ChargeOp::Approve { charge: large });
+        world.ok(then, ChargeOp::Reject { charge: large, reason: reason() });
+        let rejection = world.rejected("ben", ChargeOp::Approve { charge: large });
+        assert_eq!(rejection.code(), "CHARGE_ALREADY_DECIDED");
+    }
+    assert_eq!(world.funds("bea"), (COINS, 0));
+}
+
+#[test]
+fn an_admins_own_large_charge_needs_two_others() {
+    let mut world = World::new();
+    let large = charge(&mut world, "ann", LIMIT + 1);
+    world.ok("ben", ChargeOp::Approve { charge: large });
+    let own = world.rejected("ann", ChargeOp::Approve { charge: large });
+    assert_eq!(own, ChargeRejection::OwnCharge.into());
+    let twice = world.rejected("ben", ChargeOp::Approve { charge: large });
+    assert_eq!(twice, ChargeRejection::AlreadyApproved.into());
+}
+
+#[test]
+fn two_admins_set_the_policy() {
+    let mut world = World::new();
+    let terms = policy(500, 800, 0);
+    let member = world.rejected("bea", ChargeOp::ProposePolicy { policy: Some(terms) });
+    assert_eq!(member, ChargeRejection::NotAdmin.into());
+    let proposal = propose(&mut world, Some(terms));
+    let open = world.ledger.charge_rules();
+    assert_eq!((open.policy, open.proposal.unwrap().policy), (None, Some(terms)));
+    let asked = charge(&mut world, "bea", 5);
+    assert_eq!(code(&world, asked), "REQUESTED", "not yet in force");
+
+    let decisions =
+        [ChargeOp::ApprovePolicy { proposal }, ChargeOp::RejectPolicy { proposal, reason: reason() }];
+    for op in decisions.clone() {
+        assert_eq!(world.rejected("ann", op.clone()), ChargeRejection::OwnPolicyProposal.into());
+        assert_eq!(world.rejected("eve", op), ChargeRejection::NotAdmin.into());
+    }
+    let sent = world.ok("ben", ChargeOp::ApprovePolicy { proposal });
+    let event = ChargeEvent::PolicySet {
+        proposal,
+        proposer: address("ann"),
+        by: address("ben"),
+        policy: Some(terms),
+        at: world.now,
+    };
+    assert_eq!(sent.events, [EventKind::Charge(event)]);
+    assert_eq!(world.ledger.charge_rules(), ChargeRules { policy: Some(terms), proposal: None });
+    for op in decisions {
+        assert_eq!(world.rejected("ben", op), ChargeRejection::UnknownPolicyProposal.into());
+    }
+}
+
+#[test]
+fn terms_that_are_turned_down_or_replaced_never_come_into_force() {
+    let mut world = with_policy(policy(5, 5, 0));
+    let proposal = propose(&mut world, Some(policy(500, 500, 0)));
+    world.ok("ben", ChargeOp::RejectPolicy { proposal, reason: reason() });
+    let first = propose(&mut world, Some(policy(900, 900, 0)));
+    let second = propose(&mut world, None);
+    let replaced = world.rejected("ben", ChargeOp::ApprovePolicy { proposal: first });
+    assert_eq!(replaced, ChargeRejection::UnknownPolicyProposal.into());
+    let nothing = world.rejected("ben", ChargeOp::ApprovePolicy { proposal: unknown() });
+    assert_eq!(nothing, ChargeRejection::UnknownPolicyProposal.into());
+    assert_eq!(world.ledger.charge_rules().policy, Some(policy(5, 5, 0)));
+    world.ok("ben", ChargeOp::ApprovePolicy { proposal: second });
+    let asked = charge(&mut world, "bea", 5);
+    assert_eq!(code(&world, asked), "REQUESTED");
+}
+
+#[test]
+fn what_the_policy_covers_is_minted_at_once() {
+    let mut world = with_policy(policy(500, 800, 0));
+    let sent = world.ok("bea", request(500));
+    let by = Approver::Policy;
+    let event = ChargeEvent::Approved {
+        charge: charge_id(&sent),
+        requester: address("bea"),
+        amount: amount(500),
+        by,
+        charge_count: 1,
+        points: 10,
+        at: world.now,
+    };
+    assert_eq!(sent.events.len(), 3, "requested, balance changed, approved");
+    assert_eq!(sent.events.last(), Some(&EventKind::Charge(event)));
+    let status = world.ledger.charge(&charge_id(&sent)).unwrap().status;
+    assert_eq!(status, ChargeStatus::Approved { by, at: world.now });
+    assert_eq!(world.funds("bea"), (COINS + 500, 0));
+}
+
+#[test]
+fn the_policy_ends_at_its_amounts() {
+    let mut world = with_policy(policy(500, 800, 0));
+    let too_large = charge(&mut world, "bea", 501);
+    assert_eq!(code(&world, too_large), "REQUESTED");
+    for (units, expected) in [(500, "APPROVED"), (301, "REQUESTED"), (300, "APPROVED"), (1, "REQUESTED")] {
+        let asked = charge(&mut world, "bea", units);
+        assert_eq!(code(&world, asked), expected, "{units}");
+    }
+    // Each account has its own sum, and each day begins anew, UTC.
+    let other = charge(&mut world, "sam", 500);
+    assert_eq!(code(&world, other), "APPROVED");
+    let midnight = (world.now.value() / DAY + 1) * DAY;
+    world.now = ledger::UnixMillis::new(midnight - 2_000);
+    let before = charge(&mut world, "bea", 1);
+    assert_eq!((world.now.value(), code(&world, before)), (midnight - 1_000, "REQUESTED"));
+    let after = charge(&mut world, "bea", 500);
+    assert_eq!((world.now.value(), code(&world, after)), (midnight, "APPROVED"));
+    assert_eq!(world.funds("bea"), (COINS + 1_300, 0));
+}
+
+#[test]
+fn the_policy_is_for_those_that_have_been_charged_before() {
+    let mut world = with_policy(policy(500, 500, 2));
+    for _ in 0..2 {
+        let asked = charge(&mut world, "bea", 5);
+        assert_eq!(code(&world, asked), "REQUESTED");
+        world.ok("ann", ChargeOp::Approve { charge: asked });
+    }
+    let asked = charge(&mut world, "bea", 5);
+    assert_eq!(code(&world, asked), "APPROVED");
+    assert_eq!(world.ledger.account(&address("bea")).unwrap().charge_count, 3);
+}
+
+#[test]
+fn no_policy_approves_what_takes_two_admins_or_cannot_be_minted_or_is_for_the_frozen() {
+    let mut world = with_policy(policy(u64::MAX, u64::MAX, 0));
+    let large = charge(&mut world, "bea", LIMIT + 1);
+    assert_eq!(code(&world, large), "REQUESTED");
+    let freeze = ledger::AccountOp::Freeze { account: address("eve"), reason: reason() };
+    world.ok("ann", freeze);
+    let frozen = charge(&mut world, "eve", 5);
+    assert_eq!(code(&world, frozen), "REQUESTED");
+
+    let the_rest = u64::MAX - world.ledger.supply(ledger::AssetId::Pop).minted.value();
+    let most = charge(&mut world, "sam", the_rest - 5);
+    world.ok("ann", ChargeOp::Approve { charge: most });
+    world.ok("ben", ChargeOp::Approve { charge: most });
+    let too_much = charge(&mut world, "bea", 6);
+    assert_eq!(code(&world, too_much), "REQUESTED", "there would be more than can be counted");
+    let fits = charge(&mut world, "bea", 5);
+    assert_eq!(code(&world, fits), "APPROVED");
+}
+
+#[test]
+fn points_come_with_each_approved_charge() {
+    let mut world = World::new();
+    let mut told = Vec::new();
+    for _ in 0..11 {
+        let asked = charge(&mut world, "bea", 1);
+        let sent = world.ok("ann", ChargeOp::Approve { charge: asked });
+        let Some(EventKind::Charge(ChargeEvent::Approved { points, .. })) = sent.events.last() else {
+            panic!("not approved: {:?}", sent.events);
+        };
+        told.push(*points);
+    }
+    assert_eq!(told, [10, 20, 30, 40, 50, 60, 70, 80, 90, 110, 130]);
+    let rejected = charge(&mut world, "bea", 1);
+    world.ok("ann", ChargeOp::Reject { charge: rejected, reason: reason() });
+    let count = world.ledger.account(&address("bea")).unwrap().charge_count;
+    assert_eq!((count, world.ledger.params().charges.points(count)), (11, 130));
+}

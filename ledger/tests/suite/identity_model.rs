@@ -1,0 +1,267 @@
+//! The rules about keys, guardians, limits and freezes once more, as naively as possible: lists of all that ever was.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ledger::{AccountOp, Genesis, Operation};
+use pbft_crypto::{Address, Digest, Domain, PublicKey, Signature};
+
+use crate::model::{MAccount, Model, Outcome, ensure};
+
+#[derive(Clone, Debug)]
+pub(crate) struct MRecovery {
+    pub(crate) account: Address,
+    pub(crate) key: PublicKey,
+    pub(crate) agreed: Vec<Address>,
+    generation: u64,
+    pub(crate) state: &'static str,
+    pub(crate) due: u64,
+}
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct MGuardians {
+    pub(crate) who: BTreeSet<Address>,
+    threshold: usize,
+    delay: u64,
+    pub(crate) generation: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct Identity {
+    raise_delay: u64,
+    delays: (u64, u64),
+    /// All keys that ever were: whose, and whether they sign.
+    pub(crate) keys: BTreeMap<PublicKey, (Address, bool)>,
+    pub(crate) guardians: BTreeMap<Address, MGuardians>,
+    pub(crate) recoveries: BTreeMap<Digest, MRecovery>,
+    /// From when on how much may be spent in a day. Of those that have begun the last one holds.
+    limits: BTreeMap<Address, Vec<(u64, Option<u64>)>>,
+    /// When and how much, since there is a limit.
+    spent: BTreeMap<Address, Vec<(u64, u64)>>,
+    /// By whom.
+    pub(crate) frozen: BTreeMap<Address, Address>,
+}
+
+impl Identity {
+    pub(crate) fn new(genesis: &Genesis) -> Self {
+        let params = &genesis.params.accounts;
+        let key = |account: &ledger::GenesisAccount| (account.public_key, (account.address(), true));
+        Self {
+            raise_delay: params.limit_raise_delay.value(),
+            delays: (params.min_recovery_delay.value(), params.max_recovery_delay.value()),
+            keys: genesis.accounts.iter().map(key).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub(crate) fn signs(&self, who: &Address, key: &PublicKey) -> bool {
+        self.keys.get(key) == Some(&(*who, true))
+    }
+
+    pub(crate) fn live(&self, who: &Address) -> Vec<PublicKey> {
+        self.keys.iter().filter(|(_, of)| **of == (*who, true)).map(|(key, _)| *key).collect()
+    }
+
+    pub(crate) fn limit(&self, who: &Address, time: u64) -> Option<u64> {
+        let mut wishes = self.limits.get(who).into_iter().flatten();
+        wishes.rfind(|(from, _)| *from <= time).and_then(|(_, limit)| *limit)
+    }
+
+    pub(crate) fn due(&self) -> impl Iterator<Item = (u64, Digest)> {
+        let ready = self.recoveries.iter().filter(|(_, row)| row.state == "READY");
+        ready.map(|(id, row)| (row.due, *id))
+    }
+
+    pub(crate) fn expire_touched(&mut self, time: u64, operation: &Operation) -> bool {
+        let (Operation::Account(AccountOp::AgreeToRecovery { recovery })
+        | Operation::Account(AccountOp::CancelRecovery { recovery })) = operation
+        else {
+            return false;
+        };
+        let id = *recovery.digest();
+        let is_due = self.due().any(|(at, other)| other == id && at <= time);
+        if is_due {
+            self.expire(id);
+        }
+        is_due
+    }
+
+    pub(crate) fn expire(&mut self, id: Digest) {
+        let MRecovery { account, key, generation, .. } = self.recoveries[&id].clone();
+        let lapsed = self.generation(&account) != generation || self.keys.contains_key(&key);
+        self.recoveries.get_mut(&id).unwrap().state = if lapsed { "LAPSED" } else { "DONE" };
+        if !lapsed {
+            for of in self.keys.values_mut().filter(|of| of.0 == account) {
+                of.1 = false;
+            }
+            self.keys.insert(key, (account, true));
+            self.guardians.get_mut(&account).unwrap().generation += 1;
+        }
+    }
+
+    fn generation(&self, who: &Address) -> u64 {
+        self.guardians.get(who).map_or(0, |row| row.generation)
+    }
+
+    fn may_be_new(&self, chain: &Digest, who: &Address, key: &PublicKey, proof: &Signature) -> Outcome {
+        ensure(!self.keys.contains_key(key), "KEY_USED")?;
+        let data = [chain.as_bytes().as_slice(), who.as_bytes()].concat();
+        let digest = pbft_crypto::digest(Domain::new("popmarket.key.v1"), &data);
+        ensure(pbft_crypto::verify(key, &digest, proof).is_ok(), "BAD_KEY_PROOF")
+    }
+
+    fn is_guardian(&self, who: &Address, of: &Address) -> Outcome {
+        ensure(self.guardians.get(of).is_some_and(|row| row.who.contains(who)), "NOT_GUARDIAN")
+    }
+
+    fn agree(&mut self, who: Address, id: Digest, time: u64) {
+        let row = self.recoveries.get_mut(&id).unwrap();
+        row.agreed.push(who);
+        let guardians = &self.guardians[&row.account];
+        if row.agreed.len() >= guardians.threshold {
+            row.state = "READY";
+            row.due = time + guardians.delay;
+        }
+    }
+}
+
+impl Model {
+    /// Takes account of what leaves an account, if it may.
+    pub(crate) fn spend(&mut self, who: Address, amount: u64, time: u64) -> Outcome {
+        let day = |time: u64| time / 86_400_000;
+        ensure(!self.identity.frozen.contains_key(&who), "ACCOUNT_FROZEN")?;
+        let spent = self.identity.spent.get(&who).into_iter().flatten();
+        let today = spent.filter(|(at, _)| day(*at) == day(time)).map(|(_, amount)| u128::from(*amount));
+        let sum = today.sum::<u128>() + u128::from(amount);
+        if let Some(limit) = self.identity.limit(&who, time) {
+            ensure(sum <= u128::from(limit), "SPENDING_LIMIT_EXCEEDED")?;
+        }
+        ensure(self.available(&who) >= i128::from(amount), "INSUFFICIENT_FUNDS")?;
+        if self.identity.limits.contains_key(&who) {
+            self.identity.spent.entry(who).or_default().push((time, amount));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn account(
+        &mut self,
+        who: Address,
+        signer: &PublicKey,
+        id: Digest,
+        time: u64,
+        op: &AccountOp,
+    ) -> Outcome {
+        match op {
+            AccountOp::Register { name } => self.register(who, signer, name.as_str()),
+            AccountOp::AddKey { public_key, proof, .. } => self.add_key(who, public_key, proof),
+            AccountOp::RotateKey { public_key, proof, .. } => {
+                self.add_key(who, public_key, proof)?;
+                self.identity.keys.insert(*signer, (who, false));
+                Ok(())
+            }
+            AccountOp::RevokeKey { public_key } => {
+                ensure(self.identity.signs(&who, public_key), "UNKNOWN_KEY")?;
+                ensure(self.identity.live(&who).len() > 1, "LAST_KEY")?;
+                self.identity.keys.insert(*public_key, (who, false));
+                Ok(())
+            }
+            AccountOp::LabelKey { public_key, .. } => {
+                ensure(self.identity.signs(&who, public_key), "UNKNOWN_KEY")
+            }
+            AccountOp::SetLimit { per_day, .. } => {
+                self.set_limit(who, time, per_day.map(ledger::Amount::value));
+                Ok(())
+            }
+            AccountOp::Freeze { account, .. } => self.freeze(who, *account),
+            AccountOp::Unfreeze { account } => {
+                ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+                ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
+                let by = self.identity.frozen.get(account).ok_or("NOT_FROZEN")?;
+                ensure(*by != who, "OWN_FREEZE")?;
+                self.identity.frozen.remove(account);
+                Ok(())
+            }
+            AccountOp::SetGuardians { .. }
+            | AccountOp::ProposeRecovery { .. }
+            | AccountOp::AgreeToRecovery { .. }
+            | AccountOp::CancelRecovery { .. } => self.recover(who, id, time, op),
+        }
+    }
+
+    fn register(&mut self, who: Address, key: &PublicKey, name: &str) -> Outcome {
+        ensure(!self.accounts.contains_key(&who), "ALREADY_REGISTERED")?;
+        ensure(!self.accounts.values().any(|other| other.name.eq_ignore_ascii_case(name)), "NAME_TAKEN")?;
+        ensure(!self.identity.keys.contains_key(key), "KEY_USED")?;
+        let account = MAccount { name: name.to_owned(), key: *key, admin: false, charges: 0 };
+        self.accounts.insert(who, account);
+        self.identity.keys.insert(*key, (who, true));
+        Ok(())
+    }
+
+    fn add_key(&mut self, who: Address, key: &PublicKey, proof: &Signature) -> Outcome {
+        self.identity.may_be_new(&self.chain_id, &who, key, proof)?;
+        ensure(self.identity.keys.values().filter(|of| of.0 == who).count() < 256, "TOO_MANY_KEYS")?;
+        self.identity.keys.insert(*key, (who, true));
+        Ok(())
+    }
+
+    fn set_limit(&mut self, who: Address, time: u64, wish: Option<u64>) {
+        let holds = self.identity.limit(&who, time);
+        let is_more = holds.is_some_and(|holds| wish.is_none_or(|wish| wish > holds));
+        let wishes = self.identity.limits.entry(who).or_default();
+        wishes.retain(|(from, _)| *from <= time);
+        wishes.push((if is_more { time + self.identity.raise_delay } else { time }, wish));
+    }
+
+    fn freeze(&mut self, who: Address, account: Address) -> Outcome {
+        ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+        let row = self.accounts.get(&account).ok_or("UNKNOWN_ACCOUNT")?;
+        ensure(!row.admin, "ADMIN_ACCOUNT")?;
+        ensure(!self.identity.frozen.contains_key(&account), "ALREADY_FROZEN")?;
+        self.identity.frozen.insert(account, who);
+        Ok(())
+    }
+
+    fn recover(&mut self, who: Address, id: Digest, time: u64, op: &AccountOp) -> Outcome {
+        let identity = &mut self.identity;
+        match op {
+            AccountOp::SetGuardians { guardians, threshold, delay } => {
+                let set: BTreeSet<Address> = guardians.iter().copied().collect();
+                let is_other = |other: &Address| *other != who && self.accounts.contains_key(other);
+                let is_good = set.len() == guardians.len() && set.len() <= 16 && set.iter().all(is_other);
+                ensure(is_good, "BAD_GUARDIANS")?;
+                let (n, threshold) = (set.len(), usize::from(*threshold));
+                ensure(threshold <= n && (n == 0 || threshold > 0), "BAD_THRESHOLD")?;
+                let delay = delay.value();
+                ensure(delay >= identity.delays.0 && delay <= identity.delays.1, "BAD_DELAY")?;
+                let generation = identity.generation(&who) + 1;
+                identity.guardians.insert(who, MGuardians { who: set, threshold, delay, generation });
+            }
+            AccountOp::ProposeRecovery { account, public_key, proof } => {
+                ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
+                identity.is_guardian(&who, account)?;
+                identity.may_be_new(&self.chain_id, account, public_key, proof)?;
+                let (account, key, agreed) = (*account, *public_key, Vec::new());
+                let generation = identity.generation(&account);
+                let row = MRecovery { account, key, agreed, generation, state: "PROPOSED", due: 0 };
+                identity.recoveries.insert(id, row);
+                identity.agree(who, id, time);
+            }
+            AccountOp::AgreeToRecovery { recovery } => {
+                let row = identity.recoveries.get(recovery.digest()).ok_or("UNKNOWN_RECOVERY")?;
+                identity.is_guardian(&who, &row.account)?;
+                ensure(!row.agreed.contains(&who), "ALREADY_AGREED")?;
+                let is_open = row.state == "PROPOSED" && row.generation == identity.generation(&row.account);
+                ensure(is_open, "RECOVERY_OVER")?;
+                identity.agree(who, *recovery.digest(), time);
+            }
+            AccountOp::CancelRecovery { recovery } => {
+                let row = identity.recoveries.get_mut(recovery.digest()).ok_or("UNKNOWN_RECOVERY")?;
+                ensure(row.account == who, "NOT_ACCOUNT_OWNER")?;
+                ensure(matches!(row.state, "PROPOSED" | "READY"), "RECOVERY_OVER")?;
+                row.state = "CANCELLED";
+            }
+            _ => unreachable!("not about recoveries"),
+        }
+        Ok(())
+    }
+}

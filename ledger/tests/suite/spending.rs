@@ -1,0 +1,193 @@
+//! Limits and freezes.
+
+use ledger::{
+    AccountEvent, AccountOp, AccountRejection, Amount, AssetId, EventKind, LimitRaise, Memo, Reason,
+    Rejection, TradeOp, UnixMillis, WithdrawalOp,
+};
+
+use crate::world::{COINS, DAY, World, address, amount, paying};
+
+const POP: AssetId = AssetId::Pop;
+
+fn limit(per_day: Option<u64>) -> AccountOp {
+    AccountOp::SetLimit { asset: POP, per_day: per_day.map(Amount::new) }
+}
+
+fn freeze(who: &str) -> AccountOp {
+    AccountOp::Freeze { account: address(who), reason: Reason::new("looks stolen").unwrap() }
+}
+
+fn unfreeze(who: &str) -> AccountOp {
+    AccountOp::Unfreeze { account: address(who) }
+}
+
+fn exceeded(per_day: u64, spent: u64) -> Rejection {
+    let (per_day, spent) = (amount(per_day), amount(spent));
+    AccountRejection::LimitExceeded { asset: POP, per_day, spent }.into()
+}
+
+fn withdraw(units: u64) -> WithdrawalOp {
+    WithdrawalOp::Request { amount: amount(units), memo: Memo::default() }
+}
+
+#[test]
+fn a_limit_holds_for_all_that_leaves_the_account() {
+    let mut world = World::new();
+    let listing = world.list("sam", 400);
+    let sent = world.ok("bea", limit(Some(1_000)));
+    let (address, per_day) = (address("bea"), Some(amount(1_000)));
+    let event = AccountEvent::LimitSet { address, asset: POP, per_day, raise: None, at: world.now };
+    assert_eq!(sent.events, [EventKind::Account(event)]);
+    world.ok("bea", paying("sam", 300));
+    let trade = world.buy("bea", listing);
+    assert_eq!(world.rejected("bea", paying("sam", 301)), exceeded(1_000, 700));
+    assert_eq!(world.rejected("bea", withdraw(301)), exceeded(1_000, 700));
+    let dearer = world.list("eve", 301);
+    let buying = world.buying(dearer);
+    assert_eq!(world.rejected("bea", buying), exceeded(1_000, 700));
+    // What comes back still counts as spent.
+    world.ok("bea", TradeOp::Cancel { trade });
+    assert_eq!(world.rejected("bea", paying("sam", 301)), exceeded(1_000, 700));
+    world.ok("bea", withdraw(300));
+    assert_eq!(world.rejected("bea", paying("sam", 1)), exceeded(1_000, 1_000));
+    world.ok("sam", paying("bea", 5_000));
+}
+
+#[test]
+fn each_day_begins_anew() {
+    let mut world = World::new();
+    world.ok("bea", limit(Some(1_000)));
+    world.ok("bea", paying("sam", 1_000));
+    let midnight = (world.now.value() / DAY + 1) * DAY;
+    world.now = UnixMillis::new(midnight - 2_000);
+    assert_eq!(world.rejected("bea", paying("sam", 1)), exceeded(1_000, 1_000));
+    world.ok("bea", paying("sam", 1_000));
+    assert_eq!(world.now.value(), midnight);
+}
+
+#[test]
+fn lowering_holds_at_once_and_raising_after_a_day() {
+    let mut world = World::new();
+    world.ok("bea", limit(Some(1_000)));
+    world.ok("bea", limit(Some(400)));
+    assert_eq!(world.rejected("bea", paying("sam", 401)), exceeded(400, 0));
+    let sent = world.ok("bea", limit(Some(600)));
+    let from = UnixMillis::new(world.now.value() + DAY);
+    let raise = Some(LimitRaise { per_day: Some(amount(600)), at: from });
+    let (bea, per_day) = (address("bea"), Some(amount(400)));
+    let event = AccountEvent::LimitSet { address: bea, asset: POP, per_day, raise, at: world.now };
+    assert_eq!(sent.events, [EventKind::Account(event)]);
+    assert_eq!(world.rejected("bea", paying("sam", 500)), exceeded(400, 0));
+    let row = *world.ledger.spending_limit(&bea, POP).unwrap();
+    let at = |time: u64| row.at(UnixMillis::new(time));
+    assert_eq!((at(from.value() - 1), at(from.value())), (Some(amount(400)), Some(amount(600))));
+    world.now = UnixMillis::new(from.value() - 1_000);
+    world.ok("bea", paying("sam", 500));
+    assert_eq!(world.rejected("bea", paying("sam", 101)), exceeded(600, 500));
+}
+
+#[test]
+fn taking_a_limit_away_is_raising_it() {
+    let mut world = World::new();
+    world.ok("bea", limit(Some(0)));
+    assert_eq!(world.rejected("bea", paying("sam", 1)), exceeded(0, 0));
+    world.ok("bea", limit(None));
+    assert_eq!(world.rejected("bea", paying("sam", 1)), exceeded(0, 0));
+    // Asking for less than that takes the wish back.
+    world.ok("bea", limit(Some(0)));
+    let row = world.ledger.spending_limit(&address("bea"), POP).unwrap();
+    assert_eq!((row.per_day, row.raise), (Some(amount(0)), None));
+    world.ok("bea", limit(None));
+    world.now = UnixMillis::new(world.now.value() + DAY);
+    world.ok("bea", paying("sam", COINS));
+    // It has held since, so any limit is lower.
+    world.ok("bea", limit(Some(u64::MAX)));
+    let row = world.ledger.spending_limit(&address("bea"), POP).unwrap();
+    assert_eq!((row.per_day, row.raise), (Some(Amount::MAX), None));
+}
+
+#[test]
+fn without_a_limit_nothing_is_counted() {
+    let mut world = World::new();
+    world.ok("bea", paying("sam", 500));
+    assert!(world.ledger.spending_limit(&address("bea"), POP).is_none());
+    world.ok("bea", limit(Some(100)));
+    world.ok("bea", paying("sam", 100));
+}
+
+#[test]
+fn a_frozen_account_spends_nothing() {
+    let mut world = World::new();
+    let listing = world.list("sam", 400);
+    let sent = world.ok("ann", freeze("bea"));
+    let (address, by) = (address("bea"), address("ann"));
+    let reason = Reason::new("looks stolen").unwrap();
+    let event = AccountEvent::Frozen { address, by, reason, at: world.now };
+    assert_eq!(sent.events, [EventKind::Account(event)]);
+    assert_eq!(world.ledger.freeze(&address).unwrap().reason.as_str(), "looks stolen");
+    let frozen: Rejection = AccountRejection::Frozen.into();
+    assert_eq!(world.rejected("bea", paying("sam", 1)), frozen);
+    assert_eq!(world.rejected("bea", withdraw(1)), frozen);
+    let buying = world.buying(listing);
+    assert_eq!(world.rejected("bea", buying.clone()), frozen);
+    world.ok("ben", unfreeze("bea"));
+    assert!(world.ledger.freeze(&address).is_none());
+    world.ok("bea", buying);
+}
+
+#[test]
+fn for_a_frozen_account_all_else_goes_on() {
+    let mut world = World::new();
+    let listing = world.list("sam", 400);
+    let bought = world.buy("bea", listing);
+    world.ok("sam", TradeOp::Accept { trade: bought });
+    let listing = world.list("bea", 700);
+    let sold = world.buy("eve", listing);
+    world.ok("ann", freeze("bea"));
+    world.ok("eve", paying("bea", 50));
+    world.ok("eve", TradeOp::Confirm { trade: sold });
+    assert_eq!(world.funds("bea"), (COINS - 400 + 50 + 700 - 17, 400));
+    let due = world.ledger.next_deadline().unwrap();
+    world.wait_until(due.value());
+    assert_eq!(world.funds("bea"), (COINS + 733, 0), "the seller did not ship in time");
+    world.ok("bea", limit(Some(5)));
+}
+
+#[test]
+fn admins_freeze_others_and_another_one_lifts_it() {
+    let mut world = World::new();
+    assert_eq!(world.rejected("eve", freeze("bea")), AccountRejection::NotAdmin.into());
+    for op in [freeze("nobody"), unfreeze("nobody")] {
+        assert_eq!(world.rejected("ann", op), AccountRejection::UnknownAccount.into());
+    }
+    for admin in ["ann", "ben"] {
+        assert_eq!(world.rejected("ann", freeze(admin)), AccountRejection::AdminAccount.into());
+    }
+    assert_eq!(world.rejected("ann", unfreeze("bea")), AccountRejection::NotFrozen.into());
+    world.ok("ann", freeze("bea"));
+    for admin in ["ann", "ben"] {
+        assert_eq!(world.rejected(admin, freeze("bea")), AccountRejection::AlreadyFrozen.into());
+    }
+    assert_eq!(world.rejected("bea", unfreeze("bea")), AccountRejection::NotAdmin.into());
+    assert_eq!(world.rejected("ann", unfreeze("bea")), AccountRejection::OwnFreeze.into());
+    let sent = world.ok("ben", unfreeze("bea"));
+    let (address, by) = (address("bea"), address("ben"));
+    assert_eq!(sent.events, [EventKind::Account(AccountEvent::Unfrozen { address, by, at: world.now })]);
+    assert_eq!(world.rejected("ben", unfreeze("bea")), AccountRejection::NotFrozen.into());
+    world.ok("ben", freeze("bea"));
+    world.ok("ann", unfreeze("bea"));
+}
+
+#[test]
+fn whoever_asks_is_told_what_may_be_spent() {
+    let mut world = World::new();
+    let check = |world: &World, who: &str, units: u64| {
+        world.ledger.check_spending(&address(who), POP, amount(units), world.now)
+    };
+    world.ok("bea", limit(Some(10)));
+    assert_eq!(check(&world, "bea", 10), Ok(()));
+    assert_eq!(check(&world, "bea", 11).map_err(Rejection::from), Err(exceeded(10, 0)));
+    assert_eq!(check(&world, "sam", u64::MAX), Ok(()));
+    world.ok("ann", freeze("sam"));
+    assert_eq!(check(&world, "sam", 1), Err(AccountRejection::Frozen));
+}

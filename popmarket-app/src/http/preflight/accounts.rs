@@ -1,0 +1,104 @@
+//! Keys, guardians, limits and freezes.
+
+use ledger::{
+    AccountKey, AccountOp, AccountRejection, Ledger, MAX_GUARDIANS, RecoveryId, RecoveryStatus, Role,
+    key_binding,
+};
+use pbft_crypto::{Address, PublicKey, Signature, verify};
+
+type Checked = Result<(), AccountRejection>;
+
+pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checked {
+    match op {
+        // Opening an account is checked where members are made. Any limit may be asked for.
+        AccountOp::Register { .. } | AccountOp::SetLimit { .. } => Ok(()),
+        AccountOp::AddKey { public_key, proof, .. } | AccountOp::RotateKey { public_key, proof, .. } => {
+            new_key(ledger, sender, public_key, proof)
+        }
+        AccountOp::RevokeKey { public_key } => {
+            own_key(ledger, sender, public_key)?;
+            let live = ledger.keys(sender).filter(|(_, row)| row.is_live()).count();
+            if live < 2 { Err(AccountRejection::LastKey) } else { Ok(()) }
+        }
+        AccountOp::LabelKey { public_key, .. } => own_key(ledger, sender, public_key),
+        AccountOp::SetGuardians { guardians, threshold, .. } => {
+            set_guardians(ledger, sender, guardians, *threshold)
+        }
+        AccountOp::ProposeRecovery { account, public_key, proof } => {
+            exists(ledger, account)?;
+            guardian(ledger, account, sender)?;
+            new_key(ledger, account, public_key, proof)
+        }
+        AccountOp::AgreeToRecovery { recovery } => agree(ledger, sender, recovery),
+        AccountOp::CancelRecovery { recovery } => cancel(ledger, sender, recovery),
+        AccountOp::Freeze { account, .. } => {
+            exists(ledger, account)?;
+            match ledger.account(account) {
+                Some(row) if row.role == Role::Admin => Err(AccountRejection::AdminAccount),
+                _ if ledger.freeze(account).is_some() => Err(AccountRejection::AlreadyFrozen),
+                _ => Ok(()),
+            }
+        }
+        AccountOp::Unfreeze { account } => {
+            exists(ledger, account)?;
+            let freeze = ledger.freeze(account).ok_or(AccountRejection::NotFrozen)?;
+            if freeze.by == *sender { Err(AccountRejection::OwnFreeze) } else { Ok(()) }
+        }
+    }
+}
+
+fn exists(ledger: &Ledger, account: &Address) -> Checked {
+    ledger.account(account).map(drop).ok_or(AccountRejection::UnknownAccount)
+}
+
+fn own_key(ledger: &Ledger, sender: &Address, key: &PublicKey) -> Checked {
+    let is_own = |row: &&AccountKey| row.account == *sender && row.is_live();
+    ledger.key(key).filter(is_own).map(drop).ok_or(AccountRejection::UnknownKey)
+}
+
+fn new_key(ledger: &Ledger, account: &Address, key: &PublicKey, proof: &Signature) -> Checked {
+    if ledger.key(key).is_some() {
+        return Err(AccountRejection::KeyUsed);
+    }
+    let binding = key_binding(ledger.chain_id(), account);
+    verify(key, &binding, proof).map_err(|_| AccountRejection::BadKeyProof)
+}
+
+fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], threshold: u8) -> Checked {
+    let is_other = |guardian: &Address| guardian != sender && ledger.account(guardian).is_some();
+    if !guardians.iter().all(is_other) || guardians.len() > usize::from(MAX_GUARDIANS) {
+        return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
+    }
+    let least = usize::from(!guardians.is_empty());
+    let fits = (least..=guardians.len()).contains(&usize::from(threshold));
+    if fits { Ok(()) } else { Err(AccountRejection::BadThreshold) }
+}
+
+fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
+    let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
+    if is_one { Ok(()) } else { Err(AccountRejection::NotGuardian) }
+}
+
+fn agree(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
+    let row = ledger.recovery(id).ok_or(AccountRejection::UnknownRecovery)?;
+    guardian(ledger, &row.account, sender)?;
+    if row.agreed.contains(sender) {
+        return Err(AccountRejection::AlreadyAgreed);
+    }
+    let generation = ledger.guardians(&row.account).map_or(0, |row| row.generation);
+    if row.status != RecoveryStatus::Proposed || row.generation != generation {
+        return Err(AccountRejection::RecoveryOver { status: row.status });
+    }
+    Ok(())
+}
+
+fn cancel(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
+    let row = ledger.recovery(id).ok_or(AccountRejection::UnknownRecovery)?;
+    if row.account != *sender {
+        return Err(AccountRejection::NotOwner);
+    }
+    match row.status {
+        RecoveryStatus::Proposed | RecoveryStatus::Ready { .. } => Ok(()),
+        status => Err(AccountRejection::RecoveryOver { status }),
+    }
+}
