@@ -1,6 +1,8 @@
-//! Accounts: who takes part, under which name and key.
+//! Accounts: who takes part, under which name and key, and what they may do.
 
-use std::collections::BTreeMap;
+mod roles;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use pbft_crypto::{Address, PublicKey};
 use serde::{Deserialize, Serialize};
@@ -13,6 +15,8 @@ use crate::table::{EntryError, Row, Table, TableId};
 use crate::text::Name;
 use crate::time::UnixMillis;
 
+pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
+
 /// Transactions about accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -22,6 +26,8 @@ pub enum AccountOp {
         /// The account's name, which no other account has.
         name: Name,
     },
+    /// What accounts may do.
+    Role(RoleOp),
 }
 
 /// What an account may do beyond the usual.
@@ -30,8 +36,27 @@ pub enum AccountOp {
 pub enum Role {
     /// Nothing.
     Member,
-    /// Decide on charges of others, and with another admin on who the replicas are.
+    /// Decide on charges of others, and with another admin on who the replicas are and who has which role.
     Admin,
+    /// Decide on disputes of others.
+    Arbiter,
+    /// Attest that parcels of others were delivered.
+    Courier,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Member, Self::Admin, Self::Arbiter, Self::Courier];
+
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Member => "MEMBER",
+            Self::Admin => "ADMIN",
+            Self::Arbiter => "ARBITER",
+            Self::Courier => "COURIER",
+        }
+    }
 }
 
 /// Someone who takes part.
@@ -54,7 +79,7 @@ impl Row for Account {
     const TABLE: TableId = TableId::Accounts;
 }
 
-/// Why an account is not opened.
+/// Why nothing happens to an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
 #[serde(rename_all = "snake_case")]
 pub enum AccountRejection {
@@ -64,6 +89,9 @@ pub enum AccountRejection {
     /// Another account has the name.
     #[error("the name is taken")]
     NameTaken,
+    /// Roles.
+    #[error(transparent)]
+    Role(#[from] RoleRejection),
 }
 
 impl AccountRejection {
@@ -71,6 +99,7 @@ impl AccountRejection {
         match self {
             Self::AlreadyRegistered => "ALREADY_REGISTERED",
             Self::NameTaken => "NAME_TAKEN",
+            Self::Role(rejection) => rejection.code(),
         }
     }
 }
@@ -92,12 +121,15 @@ pub enum AccountEvent {
         /// When.
         at: UnixMillis,
     },
+    /// Roles.
+    Role(RoleEvent),
 }
 
 impl AccountEvent {
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Registered { .. } => "account.registered",
+            Self::Role(event) => event.name(),
         }
     }
 }
@@ -107,6 +139,9 @@ pub(crate) struct Accounts {
     pub(crate) rows: Table<Account>,
     /// By folded name. Follows from the rows.
     names: BTreeMap<String, Address>,
+    /// Those with that role. Follows from the rows.
+    arbiters: BTreeSet<Address>,
+    pub(crate) role_changes: Table<RoleChange>,
 }
 
 impl Accounts {
@@ -126,6 +161,15 @@ impl Accounts {
         self.find(address).is_some_and(|account| account.role == Role::Admin)
     }
 
+    pub(crate) fn is_courier(&self, address: &Address) -> bool {
+        self.find(address).is_some_and(|account| account.role == Role::Courier)
+    }
+
+    /// In the order of their addresses.
+    pub(crate) fn arbiters(&self) -> impl Iterator<Item = &Address> {
+        self.arbiters.iter()
+    }
+
     pub(crate) fn open(
         &mut self,
         address: Address,
@@ -140,6 +184,7 @@ impl Accounts {
         }
         let Account { name, key: public_key, role, registered_at: at, .. } = account.clone();
         self.names.insert(name.folded(), address);
+        self.index_role(address, role);
         self.rows.put(address, account);
         events.push(AccountEvent::Registered { address, name, public_key, role, at }.into());
         Ok(())
@@ -153,10 +198,34 @@ impl Accounts {
         }
     }
 
+    fn set_role(&mut self, address: Address, role: Role) {
+        if let Some(account) = self.find(&address) {
+            let account = Account { role, ..account.clone() };
+            self.rows.put(address, account);
+            self.index_role(address, role);
+        }
+    }
+
+    fn index_role(&mut self, address: Address, role: Role) {
+        if role == Role::Arbiter {
+            self.arbiters.insert(address);
+        } else {
+            self.arbiters.remove(&address);
+        }
+    }
+
     pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), EntryError> {
         let (address, account) = self.rows.load(key, value)?;
+        let role = account.role;
         self.names.insert(account.name.folded(), address);
+        self.index_role(address, role);
         Ok(())
+    }
+
+    /// The index is that of the accounts.
+    pub(crate) fn arbiters_are_sound(&self) -> bool {
+        let arbiters = self.rows.iter().filter(|(_, account)| account.role == Role::Arbiter);
+        arbiters.map(|(address, _)| address).eq(self.arbiters.iter())
     }
 
     /// Each account has its own name, and the index is that of the accounts.
@@ -182,6 +251,10 @@ pub(crate) fn apply(
                 registered_at: context.now,
             };
             Ok(state.accounts.open(context.sender, account, events)?)
+        }
+        AccountOp::Role(op) => {
+            roles::apply(&mut state.accounts, context, op, events).map_err(AccountRejection::Role)?;
+            Ok(())
         }
     }
 }

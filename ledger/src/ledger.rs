@@ -20,8 +20,9 @@ use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::transaction::Transaction;
 use crate::{
-    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Replica, ReplicaChange,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Supply, Trade, TradeId,
+    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Party, Record, Replica,
+    ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
+    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, Supply, Trade, TradeId,
 };
 
 /// How many stored entries are read at once.
@@ -269,6 +270,46 @@ impl Ledger {
     /// A trade.
     pub fn trade(&self, id: &TradeId) -> Option<&Trade> {
         self.state.trades.find(id)
+    }
+
+    /// What someone is in a trade: see [`Trade::check`] for what that lets them do.
+    pub fn party(&self, trade: &Trade, who: &Address) -> Option<Party> {
+        trade.party(who, self.state.accounts.is_courier(who))
+    }
+
+    /// What one side of a trade says of the other one.
+    pub fn review(&self, trade: &TradeId, side: ReviewSide) -> Option<&Review> {
+        self.state.reviews.rows.find(&(*trade, side))
+    }
+
+    /// Whether someone may review a trade now, and from which side about whom.
+    ///
+    /// # Errors
+    /// [`ReviewRejection`].
+    pub fn check_review(
+        &self,
+        author: &Address,
+        trade: &TradeId,
+    ) -> Result<(ReviewSide, Address), ReviewRejection> {
+        self.state.may_review(author, trade)
+    }
+
+    /// What a member has behind them.
+    pub fn record(&self, who: &Address) -> Record {
+        self.state.reviews.records.find(who).copied().unwrap_or_default()
+    }
+
+    /// A change of somebody's role that an admin asked for.
+    pub fn role_change(&self, id: &RoleChangeId) -> Option<&RoleChange> {
+        self.state.accounts.role_changes.find(id)
+    }
+
+    /// Whether an account's role can be changed now. Shows the present one.
+    ///
+    /// # Errors
+    /// [`RoleRejection`].
+    pub fn check_role(&self, account: &Address, role: Role) -> Result<Role, RoleRejection> {
+        self.state.accounts.check_role(account, role)
     }
 
     /// All replicas that there ever were, ascending by id.

@@ -13,7 +13,7 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas. Those that move money do so by postings, which can only be carried out in full
+//!   payments, listings, trades, reviews, replicas. Those that move money do so by postings, which can only be carried out in full
 //!   and only move what is there.
 //!
 //! # Buying something
@@ -123,6 +123,7 @@ mod payments;
 mod refusal;
 mod rejection;
 mod replicas;
+mod reviews;
 mod state;
 mod state_key;
 pub mod state_tree;
@@ -132,7 +133,10 @@ mod time;
 mod trades;
 mod transaction;
 
-pub use accounts::{Account, AccountEvent, AccountOp, AccountRejection, Role};
+pub use accounts::{
+    Account, AccountEvent, AccountOp, AccountRejection, Role, RoleChange, RoleChangeStatus, RoleEvent,
+    RoleOp, RoleRejection,
+};
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
 pub use charges::{Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus};
@@ -141,7 +145,7 @@ pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
-pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, TradeId, TxId};
+pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId, TxId};
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
 pub use listings::{
@@ -157,11 +161,20 @@ pub use replicas::{
     MAX_REPLICAS, NewReplica, Replica, ReplicaChange, ReplicaChangeStatus, ReplicaEdit, ReplicaEvent,
     ReplicaKey, ReplicaOp, ReplicaRejection, ReplicaStatus, replica_set_hash,
 };
+pub use reviews::{
+    End, Rating, Record, Review, ReviewEvent, ReviewOp, ReviewRejection, ReviewSide, Tally, UnknownRating,
+    review_hash,
+};
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{
+    Description, HandoverCode, HostPort, Memo, Name, Reason, Reference, ReviewText, TextError, Title,
+    Tracking,
+};
 pub use time::{Millis, UnixMillis};
 pub use trades::{
-    DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
+    DeadlineKind, Dispute, MAX_EVIDENCE, Mover, Party, Payout, PossibleMove, Return, Ruling, Split,
+    SplitOffer, Trade, TradeAction, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeParams,
+    TradeRejection, TradeState, handover_hash,
 };
 pub use transaction::{Auth, Body, EnvelopeError, MAX_TRANSACTION_BYTES, Operation, Transaction};

@@ -17,6 +17,7 @@ use crate::payments::{self, ReferencedPayment};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 use crate::replicas::{self, Replicas};
+use crate::reviews::{self, ReviewOp, Reviews};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
@@ -50,6 +51,7 @@ pub(crate) struct State {
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
+    pub(crate) reviews: Reviews,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -68,6 +70,7 @@ impl State {
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
+            reviews: Reviews::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -112,16 +115,25 @@ impl State {
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
             Operation::Replica(op) => replicas::apply(self, context, op, events),
+            Operation::Review(op) => Ok(reviews::apply(self, context, op, events)?),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let Operation::Trade(op) = operation else {
-            return None;
+        let trade = match operation {
+            Operation::Trade(op) => op.trade()?,
+            Operation::Review(ReviewOp::Post { trade, .. }) => *trade,
+            _ => return None,
         };
-        let trade = op.trade()?;
         Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+    }
+
+    /// What an object fires for: its deadline, or, before that, a reminder.
+    pub(crate) fn fires_for(&self, now: UnixMillis, object: ObjectId) -> Option<UnixMillis> {
+        match object {
+            ObjectId::Trade(trade) => self.trades.fires_for(&trade, now),
+        }
     }
 
     /// Does what is due for an object.
@@ -150,6 +162,9 @@ impl State {
         self.replicas.rows.drain_changes(&mut changes);
         self.replicas.keys.drain_changes(&mut changes);
         self.replicas.changes.drain_changes(&mut changes);
+        self.reviews.rows.drain_changes(&mut changes);
+        self.reviews.records.drain_changes(&mut changes);
+        self.accounts.role_changes.drain_changes(&mut changes);
         changes
     }
 
@@ -161,7 +176,9 @@ impl State {
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
-        parties.chain(money).chain(dealings).chain(goods).chain(network)
+        let opinions = self.reviews.rows.entries().chain(self.reviews.records.entries());
+        let roles = self.accounts.role_changes.entries();
+        parties.chain(money).chain(dealings).chain(goods).chain(network).chain(opinions).chain(roles)
     }
 
     /// The encoded row of one entry.
@@ -180,6 +197,9 @@ impl State {
             StateKey::Replica(id) => self.replicas.find(*id).map(encode),
             StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
             StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
+            StateKey::Review(trade, side) => self.reviews.rows.find(&(*trade, *side)).map(encode),
+            StateKey::Record(address) => self.reviews.records.find(address).map(encode),
+            StateKey::RoleChange(id) => self.accounts.role_changes.find(id).map(encode),
         }
     }
 
@@ -201,6 +221,9 @@ impl State {
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
             TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
             TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
+            TableId::Reviews => self.reviews.rows.load(key, value).map(drop),
+            TableId::Records => self.reviews.records.load(key, value).map(drop),
+            TableId::RoleChanges => self.accounts.role_changes.load(key, value).map(drop),
         }
     }
 }

@@ -4,13 +4,16 @@ use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, TradeId};
+use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
-use crate::{Account, Balance, Charge, Listing, Replica, ReplicaChange, ReplicaKey, Supply, Trade};
+use crate::{
+    Account, Balance, Charge, Listing, Record, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide,
+    RoleChange, Supply, Trade,
+};
 
 /// An entry of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,12 @@ pub enum StateKey {
     ReplicaKey(PublicKey),
     /// A [`ReplicaChange`].
     ReplicaChange(ReplicaChangeId),
+    /// A [`Review`].
+    Review(TradeId, ReviewSide),
+    /// A [`Record`].
+    Record(Address),
+    /// A [`RoleChange`].
+    RoleChange(RoleChangeId),
 }
 
 impl StateKey {
@@ -54,6 +63,9 @@ impl StateKey {
             Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
             Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
             Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
+            Self::Review(trade, side) => entry_key::<Review>(&(*trade, *side)),
+            Self::Record(address) => entry_key::<Record>(address),
+            Self::RoleChange(id) => entry_key::<RoleChange>(id),
         }
     }
 }

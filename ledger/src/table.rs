@@ -22,6 +22,9 @@ pub(crate) enum TableId {
     Replicas = 9,
     ReplicaKeys = 10,
     ReplicaChanges = 11,
+    Reviews = 16,
+    Records = 17,
+    RoleChanges = 18,
 }
 
 impl TableId {
@@ -38,6 +41,9 @@ impl TableId {
             9 => Self::Replicas,
             10 => Self::ReplicaKeys,
             11 => Self::ReplicaChanges,
+            16 => Self::Reviews,
+            17 => Self::Records,
+            18 => Self::RoleChanges,
             _ => return None,
         })
     }

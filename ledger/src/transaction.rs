@@ -11,6 +11,7 @@ use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
 use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
+use crate::reviews::ReviewOp;
 use crate::time::UnixMillis;
 use crate::trades::TradeOp;
 
@@ -38,6 +39,8 @@ pub enum Operation {
     Trade(TradeOp),
     /// Who the replicas are.
     Replica(ReplicaOp),
+    /// What buyers and sellers say of each other.
+    Review(ReviewOp),
 }
 
 macro_rules! operation_from {
@@ -56,7 +59,8 @@ operation_from!(
     Payment(PaymentOp),
     Listing(ListingOp),
     Trade(TradeOp),
-    Replica(ReplicaOp)
+    Replica(ReplicaOp),
+    Review(ReviewOp)
 );
 
 /// Everything that the sender signs.

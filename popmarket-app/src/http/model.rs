@@ -11,6 +11,8 @@ mod payment;
 mod privacy;
 mod replica;
 mod reply;
+mod review;
+mod role;
 mod trade;
 
 use ledger::{AssetId, Description, Memo};
@@ -38,7 +40,13 @@ pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
 };
 pub use reply::{Kind, Reply, ReplyStatus};
-pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
+pub use review::{NewReview, RecordView, ReviewList, ReviewView, TallyView};
+pub use role::{NewRole, RoleChangeView};
+pub use trade::{
+    Action, Complaint, DeadlineView, DisputeView, Evidence, GivingBack, HandoverCodeBody, Judgement, Look,
+    MoveView, PaidView, ReturnView, RulingName, Shipping, SplitBody, SplitOfferView, SplitView, StepView,
+    TradeDetails, TradeList, TradeView,
+};
 
 /// The asset of a request that names none.
 const fn coin() -> AssetId {

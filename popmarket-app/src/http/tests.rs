@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod escrow;
 mod events;
 mod evidence;
 mod headers;
@@ -14,6 +15,7 @@ mod purchase;
 mod reads;
 mod receipts;
 mod replicas;
+mod roles;
 mod server;
 mod sessions;
 mod signed;

@@ -2,7 +2,10 @@
 
 use std::collections::HashMap;
 
-use ledger::{AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp};
+use ledger::{
+    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, ReviewOp, RoleOp,
+    TradeOp,
+};
 use pbft_crypto::Address;
 
 use super::Lang;
@@ -85,6 +88,22 @@ impl<'a> Writer<'a> {
             Operation::Trade(TradeOp::Ship { .. }) => say("words.ship", &[]),
             Operation::Trade(TradeOp::Confirm { .. }) => say("words.confirm", &[]),
             Operation::Trade(TradeOp::Cancel { .. }) => say("words.cancel", &[]),
+            Operation::Trade(TradeOp::Attest { .. }) => say("words.attest", &[]),
+            Operation::Trade(TradeOp::Extend { .. }) => say("words.extend", &[]),
+            Operation::Trade(TradeOp::ProposeSplit { .. }) => say("words.split", &[]),
+            Operation::Trade(TradeOp::AcceptSplit { .. }) => say("words.accept_split", &[]),
+            Operation::Trade(TradeOp::Dispute { .. }) => say("words.dispute", &[]),
+            Operation::Trade(TradeOp::AddEvidence { .. }) => say("words.evidence", &[]),
+            Operation::Trade(TradeOp::Resolve { .. }) => say("words.resolve", &[]),
+            Operation::Trade(TradeOp::ReturnShip { .. }) => say("words.return_ship", &[]),
+            Operation::Trade(TradeOp::ReturnConfirm { .. }) => say("words.return_confirm", &[]),
+            Operation::Trade(TradeOp::GiveBack { .. }) => say("words.give_back", &[]),
+            Operation::Trade(TradeOp::HandOver { .. }) => say("words.hand_over", &[]),
+            Operation::Trade(TradeOp::Collect { .. }) => say("words.collect", &[]),
+            Operation::Review(ReviewOp::Post { .. }) => say("words.review", &[]),
+            Operation::Account(AccountOp::Role(RoleOp::Propose { .. })) => say("words.role_propose", &[]),
+            Operation::Account(AccountOp::Role(RoleOp::Approve { .. })) => say("words.role_approve", &[]),
+            Operation::Account(AccountOp::Role(RoleOp::Reject { .. })) => say("words.role_reject", &[]),
             Operation::Replica(ReplicaOp::Propose { .. }) => say("words.replica_propose", &[]),
             Operation::Replica(ReplicaOp::Approve { .. }) => say("words.replica_approve", &[]),
             Operation::Replica(ReplicaOp::Reject { .. }) => say("words.replica_reject", &[]),

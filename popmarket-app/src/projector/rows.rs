@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     AccountEvent, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height, ListingEvent,
-    MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
+    MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, ReviewEvent, RoleEvent, TradeId, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -139,6 +139,12 @@ fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
             | ListingEvent::StatusChanged { seller, .. },
         ) => (Some(*seller), None),
         EventKind::Trade(trade) => (Some(trade.buyer), Some(trade.seller)),
+        EventKind::Review(ReviewEvent::Posted { author, subject, .. }) => (Some(*author), Some(*subject)),
+        EventKind::Account(AccountEvent::Role(
+            RoleEvent::Proposed { account, .. }
+            | RoleEvent::Approved { account, .. }
+            | RoleEvent::Rejected { account, .. },
+        )) => (Some(*account), None),
         EventKind::Replica(ReplicaEvent::Proposed { proposer, .. }) => (Some(*proposer), None),
         EventKind::Replica(
             ReplicaEvent::Approved { proposer, by, .. } | ReplicaEvent::Rejected { proposer, by, .. },

@@ -5,23 +5,22 @@ use std::collections::BTreeMap;
 use ledger::{
     AccountOp, AssetId, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
     Operation, PaymentOp, Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
-    Tracking, TradeId, TradeOp,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::Run;
-use crate::model::{MTrade, Model};
+use crate::model::Model;
 use crate::world::{address, amount, content, key, replica};
 
 impl Run {
-    fn anyone(&mut self) -> Address {
+    pub(super) fn anyone(&mut self) -> Address {
         let all = if self.dice.percent(90) { self.model.accounts.len() } else { self.people.len() };
         let known: Vec<Address> = self.model.accounts.keys().copied().collect();
         let n = usize::try_from(self.dice.below(u64::try_from(all).unwrap())).unwrap();
         known.get(n).copied().unwrap_or(self.people[n].0)
     }
 
-    fn units(&mut self) -> u64 {
+    pub(super) fn units(&mut self) -> u64 {
         match self.dice.below(20) {
             0 => 0,
             1 => u64::MAX,
@@ -31,7 +30,7 @@ impl Run {
     }
 
     /// One that exists, or, rarely, one that does not.
-    fn known<V>(&mut self, of: fn(&Model) -> &BTreeMap<Digest, V>) -> Digest {
+    pub(super) fn known<V>(&mut self, of: fn(&Model) -> &BTreeMap<Digest, V>) -> Digest {
         let ids: Vec<Digest> = of(&self.model).keys().copied().collect();
         let nothing = Digest::from_bytes([0xee; 32]);
         if self.dice.percent(3) { nothing } else { self.dice.pick(&ids).copied().unwrap_or(nothing) }
@@ -50,12 +49,14 @@ impl Run {
         }
         let who = self.anyone();
         match self.dice.below(100) {
-            0..=5 => (who, self.register()),
-            6..=20 => self.charge(who),
-            21..=40 => (who, self.pay()),
-            41..=55 => self.listing(who),
-            56..=72 => (who, self.open()),
-            73..=80 => self.replica(who),
+            0..=3 => (who, self.register()),
+            4..=13 => self.charge(who),
+            14..=25 => (who, self.pay()),
+            26..=36 => self.listing(who),
+            37..=49 => (who, self.open()),
+            50..=56 => self.replica(who),
+            57..=60 => self.role(who),
+            61..=66 => self.review(who),
             _ => self.move_trade(who),
         }
     }
@@ -174,35 +175,5 @@ impl Run {
             who,
             if close { ListingOp::Close { listing } } else { ListingOp::Update { listing, content } }.into(),
         )
-    }
-
-    fn open(&mut self) -> Operation {
-        let listing = self.known(|model| &model.listings);
-        let versions = self.model.listings.get(&listing).map(|row| row.versions.clone()).unwrap_or_default();
-        let current = u32::try_from(versions.len()).unwrap();
-        let hash = versions.last().map_or(Digest::ZERO, |version| version.1);
-        let version = if self.dice.percent(10) { current.wrapping_sub(1) } else { current };
-        let content_hash = if self.dice.percent(5) { Digest::ZERO } else { hash };
-        TradeOp::Open { listing: ListingId::new(listing), version, content_hash }.into()
-    }
-
-    fn move_trade(&mut self, who: Address) -> (Address, Operation) {
-        let live: Vec<Digest> = {
-            let rows = self.model.trades.iter().filter(|(_, trade)| trade.live());
-            rows.map(|(id, _)| *id).collect()
-        };
-        let any = self.known(|model| &model.trades);
-        let id = if self.dice.percent(80) { self.dice.pick(&live).copied().unwrap_or(any) } else { any };
-        let parties = self.model.trades.get(&id).map(|trade: &MTrade| [trade.buyer, trade.seller]);
-        let party = parties.and_then(|parties| self.dice.pick(&parties).copied());
-        let who = if self.dice.percent(10) { who } else { party.unwrap_or(who) };
-        let trade = TradeId::new(id);
-        let op = match self.dice.below(8) {
-            0 | 1 => TradeOp::Accept { trade },
-            2 | 3 => TradeOp::Ship { trade, tracking: Tracking::new("CJ").unwrap() },
-            4 => TradeOp::Confirm { trade },
-            _ => TradeOp::Cancel { trade },
-        };
-        (who, op.into())
     }
 }

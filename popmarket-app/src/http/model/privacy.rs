@@ -46,8 +46,14 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
             | ChargeEvent::Rejected { requester, .. },
         ) => (vec![requester], &["amount", "memo", "reason"]),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
-        EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
-        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) => (Vec::new(), &[]),
+        EventKind::Trade(trade) => {
+            let arbiter = trade.row.dispute.as_ref().and_then(|dispute| dispute.arbiter.as_ref());
+            let concerned = [Some(&trade.buyer), Some(&trade.seller), arbiter];
+            (concerned.into_iter().flatten().collect(), &["tracking", "reason", "note", "hash"])
+        }
+        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) | EventKind::Review(_) => {
+            (Vec::new(), &[])
+        }
     }
 }
 
@@ -57,12 +63,15 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
         Operation::Charge(ChargeOp::Request { .. }) => (None, &["amount", "memo"]),
         Operation::Charge(ChargeOp::Reject { .. }) => (None, &["reason"]),
         Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
-        Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
+        Operation::Trade(TradeOp::Ship { .. } | TradeOp::ReturnShip { .. }) => (None, &["tracking"]),
+        Operation::Trade(TradeOp::Dispute { .. } | TradeOp::Resolve { .. }) => (None, &["reason"]),
+        Operation::Trade(TradeOp::AddEvidence { .. }) => (None, &["hash", "note"]),
         Operation::Account(_)
         | Operation::Charge(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
-        | Operation::Replica(_) => (None, &[]),
+        | Operation::Replica(_)
+        | Operation::Review(_) => (None, &[]),
     }
 }
 

@@ -28,6 +28,8 @@ pub enum Kind {
     Account,
     /// A change of the replicas.
     ReplicaChange,
+    /// A change of somebody's role.
+    RoleChange,
     /// Only the transaction itself.
     Transaction,
 }
@@ -42,6 +44,7 @@ impl Kind {
             Self::Payment => "payments",
             Self::Account => "accounts",
             Self::ReplicaChange => "network/replicas/changes",
+            Self::RoleChange => "roles/changes",
             Self::Transaction => "transactions",
         };
         format!("/v1/{room}/{id}")
