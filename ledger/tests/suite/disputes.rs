@@ -15,11 +15,11 @@ fn row(world: &World, trade: TradeId) -> Trade {
 }
 
 fn changes(events: &[EventKind]) -> Vec<&TradeChange> {
-    let change = |event: &'_ EventKind| matches!(event, EventKind::Trade(_));
-    let events = events.iter().filter(|event| change(event));
-    events
-        .map(|event| if let EventKind::Trade(event) = event { &event.change } else { unreachable!() })
-        .collect()
+    let all = events.iter().filter_map(|event| match event {
+        EventKind::Trade(event) => Some(&event.change),
+        _ => None,
+    });
+    all.collect()
 }
 
 #[test]
