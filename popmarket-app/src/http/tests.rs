@@ -3,6 +3,7 @@
 mod access;
 mod bad_input;
 mod escrow;
+mod escrow_pages;
 mod events;
 mod evidence;
 mod headers;
