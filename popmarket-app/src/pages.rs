@@ -1,6 +1,7 @@
 //! The pages: rendered here, they work without script. Forms carry a key of their own, so that one that is sent twice is
 //! done once.
 
+mod act;
 mod assets;
 mod explorer;
 mod form;
@@ -35,7 +36,7 @@ pub(crate) use ui::Visit;
 pub(crate) fn router() -> Router<AppState> {
     let sell = get(market::sell).post(market::put_up).layer(DefaultBodyLimit::max(form::MULTIPART_BODY));
     let acts = Action::ALL.iter().fold(Router::new(), |router, action| {
-        router.route(&format!("/trades/{{id}}/{}", action.verb()), trades::act(*action))
+        router.route(&format!("/trades/{{id}}/{}", action.verb()), act::act(*action))
     });
     acts.route("/static/{file}", get(assets::serve))
         .route("/", get(market::home))
@@ -48,7 +49,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/sign-out", post(members::sign_out))
         .route("/trades", get(trades::list))
         .route("/trades/{id}", get(trades::show))
-        .route("/trades/{id}/review", post(trades::review))
+        .route("/trades/{id}/review", post(act::review))
         .route("/members/{address}", get(people::show))
         .route("/wallet", get(money::wallet))
         .route("/wallet/charges", post(money::charge))

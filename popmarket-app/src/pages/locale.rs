@@ -162,7 +162,7 @@ mod tests {
         }
         for action in crate::http::model::Action::ALL {
             names.extend([format!("action.{}", action.verb()), format!("action.{}.hint", action.verb())]);
-            names.extend(crate::pages::trades::fields(*action).iter().map(|field| format!("field.{field}")));
+            names.extend(crate::pages::act::fields(*action).iter().map(|field| format!("field.{field}")));
         }
         let others = [
             "state.OPEN",

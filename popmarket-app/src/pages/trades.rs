@@ -1,7 +1,5 @@
 //! Trades: a list, and one with what happened and the one thing to do next.
 
-mod act;
-
 use askama::Template;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -9,6 +7,7 @@ use axum::response::Response;
 use ledger::{Operation, TradeId};
 use pbft_crypto::Address;
 
+use super::act;
 use super::form::{WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
@@ -17,10 +16,6 @@ use crate::http::model::{Action, Kind, StepView, TradeDetails, TradeView};
 use crate::http::routes::{read_problem, trade_details, trade_look};
 use crate::http::{Answer, AppState, Failure, Id, Intent, Query, SignedIn, Subject};
 use crate::read_model::{TradeQuery, TradeRecord};
-
-#[cfg(test)]
-pub(super) use act::fields;
-pub(super) use act::{act, review};
 
 #[derive(Template)]
 #[template(path = "trades.html")]
@@ -120,7 +115,7 @@ fn primary(trade: &TradeView) -> Option<Action> {
 }
 
 /// Does what a form says, and shows the trade again.
-async fn press(
+pub(super) async fn press(
     state: &AppState,
     visitor: &Visitor,
     intent: Intent,

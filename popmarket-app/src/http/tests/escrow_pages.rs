@@ -59,7 +59,10 @@ async fn an_offer_is_taken_with_one_press() {
     let page = english(&seller, &path).await;
     seller.press(&page, "/split", &[("to_buyer", "4000")]).await;
     let page = english(&buyer, &path).await;
-    assert!(page.contains("Offer of the Seller: 4,000 POP for the buyer, 8,000 POP for the seller."), "{page}");
+    assert!(
+        page.contains("Offer of the Seller: 4,000 POP for the buyer, 8,000 POP for the seller."),
+        "{page}"
+    );
     buyer.press(&page, "/accept-split", &[]).await;
     assert_eq!((world.available(ALICE), world.available(BOB)), (1_007_920, 992_000));
 }

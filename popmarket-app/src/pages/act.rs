@@ -9,14 +9,14 @@ use axum::routing::{MethodRouter, post};
 use ledger::{Amount, Operation, Rating, ReviewOp, Ruling, Split, TradeId, TradeOp, handover_hash};
 use serde::Deserialize;
 
-use super::press;
+use super::form::Form;
+use super::trades::press;
+use super::ui::Visitor;
 use crate::http::model::Action;
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem};
-use crate::pages::form::Form;
-use crate::pages::ui::Visitor;
 
 /// What the form of an action asks for.
-pub(in crate::pages) const fn fields(action: Action) -> &'static [&'static str] {
+pub(super) const fn fields(action: Action) -> &'static [&'static str] {
     match action {
         Action::Ship | Action::ReturnShip => &["tracking"],
         Action::Collect | Action::HandOver => &["code"],
@@ -38,7 +38,7 @@ pub(in crate::pages) const fn fields(action: Action) -> &'static [&'static str] 
 /// All fields that a form of a trade can have. Those that are not filled in are empty.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(in crate::pages) struct ActForm {
+pub(super) struct ActForm {
     form_key: String,
     tracking: String,
     code: String,
@@ -112,7 +112,7 @@ impl ActForm {
 }
 
 /// The form of an action.
-pub(in crate::pages) fn act(action: Action) -> MethodRouter<AppState> {
+pub(super) fn act(action: Action) -> MethodRouter<AppState> {
     let act = move |State(state): State<AppState>,
                     visitor: Visitor,
                     intent: Intent,
@@ -129,14 +129,14 @@ pub(in crate::pages) fn act(action: Action) -> MethodRouter<AppState> {
 /// The form to write a review.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::pages) struct ReviewForm {
+pub(super) struct ReviewForm {
     form_key: String,
     rating: String,
     #[serde(default)]
     text: String,
 }
 
-pub(in crate::pages) async fn review(
+pub(super) async fn review(
     State(state): State<AppState>,
     visitor: Visitor,
     intent: Intent,
