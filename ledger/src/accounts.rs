@@ -1,9 +1,11 @@
-//! Accounts: who takes part, under which name and keys, who may bring an account back, and how much may leave it.
+//! Accounts: who takes part, under which name and keys, what they may do, who may bring an account back, and how much may
+//! leave it.
 //!
 //! * `keys.rs`: an account has several keys; its address stays that of the first one.
 //! * `recovery.rs`: guardians give an account whose keys are lost a new one, after a delay.
 //! * `limits.rs`: what an owner lets go out in a day.
 //! * `freezes.rs`: admins stop an account from spending.
+//! * `roles.rs`: two admins change what an account may do.
 
 mod event;
 mod freezes;
@@ -11,8 +13,9 @@ mod keys;
 mod limits;
 mod recovery;
 mod rejection;
+mod roles;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pbft_crypto::{Address, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
@@ -36,6 +39,7 @@ pub(crate) use limits::{check_spending, spend};
 pub use recovery::{Guardians, MAX_GUARDIANS, Recovery, RecoveryStatus};
 pub(crate) use recovery::{Recoveries, expire};
 pub use rejection::AccountRejection;
+pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
 
 /// The rules about accounts that operators choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -143,6 +147,8 @@ pub enum AccountOp {
         /// Whose.
         account: Address,
     },
+    /// What accounts may do.
+    Role(RoleOp),
 }
 
 impl AccountOp {
@@ -161,8 +167,27 @@ impl AccountOp {
 pub enum Role {
     /// Nothing.
     Member,
-    /// Decide on charges of others, and with another admin on who the replicas are.
+    /// Decide on charges of others, and with another admin on who the replicas are and who has which role.
     Admin,
+    /// Decide on disputes of others.
+    Arbiter,
+    /// Attest that parcels of others were delivered.
+    Courier,
+}
+
+impl Role {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Member, Self::Admin, Self::Arbiter, Self::Courier];
+
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Member => "MEMBER",
+            Self::Admin => "ADMIN",
+            Self::Arbiter => "ARBITER",
+            Self::Courier => "COURIER",
+        }
+    }
 }
 
 /// Someone who takes part.
@@ -195,6 +220,9 @@ pub(crate) struct Accounts {
     pub(crate) limits: Table<SpendingLimit>,
     /// By folded name. Follows from the rows.
     names: BTreeMap<String, Address>,
+    /// Those with that role. Follows from the rows.
+    arbiters: BTreeSet<Address>,
+    pub(crate) role_changes: Table<RoleChange>,
 }
 
 impl Accounts {
@@ -229,6 +257,15 @@ impl Accounts {
         }
     }
 
+    pub(crate) fn is_courier(&self, address: &Address) -> bool {
+        self.find(address).is_some_and(|account| account.role == Role::Courier)
+    }
+
+    /// In the order of their addresses.
+    pub(crate) fn arbiters(&self) -> impl Iterator<Item = &Address> {
+        self.arbiters.iter()
+    }
+
     pub(crate) fn open(
         &mut self,
         address: Address,
@@ -246,6 +283,7 @@ impl Accounts {
         }
         let Account { name, key: public_key, role, registered_at: at, .. } = account.clone();
         self.names.insert(name.folded(), address);
+        self.index_role(address, role);
         self.rows.put(address, account);
         self.keys.put(public_key, AccountKey::new(address, Label::default(), at));
         events.push(AccountEvent::Registered { address, name, public_key, role, at }.into());
@@ -260,10 +298,34 @@ impl Accounts {
         }
     }
 
+    fn set_role(&mut self, address: Address, role: Role) {
+        if let Some(account) = self.find(&address) {
+            let account = Account { role, ..account.clone() };
+            self.rows.put(address, account);
+            self.index_role(address, role);
+        }
+    }
+
+    fn index_role(&mut self, address: Address, role: Role) {
+        if role == Role::Arbiter {
+            self.arbiters.insert(address);
+        } else {
+            self.arbiters.remove(&address);
+        }
+    }
+
     pub(crate) fn load(&mut self, key: &[u8], value: &[u8]) -> Result<(), EntryError> {
         let (address, account) = self.rows.load(key, value)?;
+        let role = account.role;
         self.names.insert(account.name.folded(), address);
+        self.index_role(address, role);
         Ok(())
+    }
+
+    /// The index is that of the accounts.
+    pub(crate) fn arbiters_are_sound(&self) -> bool {
+        let arbiters = self.rows.iter().filter(|(_, account)| account.role == Role::Arbiter);
+        arbiters.map(|(address, _)| address).eq(self.arbiters.iter())
     }
 
     /// Each account has its own name, and the index is that of the accounts.
@@ -319,6 +381,10 @@ pub(crate) fn apply(
         }
         AccountOp::Unfreeze { account } => {
             Ok(freezes::unfreeze(&mut state.accounts, context, *account, events)?)
+        }
+        AccountOp::Role(op) => {
+            roles::apply(&mut state.accounts, context, op, events).map_err(AccountRejection::Role)?;
+            Ok(())
         }
     }
 }

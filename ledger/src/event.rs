@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
 use crate::{
-    AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, TradeEvent,
+    AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, ReviewEvent, TradeEvent,
     WithdrawalEvent,
 };
 
@@ -28,6 +28,7 @@ impl Event {
             EventKind::Listing(event) => event.name(),
             EventKind::Trade(event) => event.name(),
             EventKind::Replica(event) => event.name(),
+            EventKind::Review(event) => event.name(),
             EventKind::Withdrawal(event) => event.name(),
         }
     }
@@ -51,6 +52,8 @@ pub enum EventKind {
     Trade(TradeEvent),
     /// Replicas.
     Replica(ReplicaEvent),
+    /// Reviews.
+    Review(ReviewEvent),
     /// Withdrawals.
     Withdrawal(WithdrawalEvent),
 }
@@ -73,5 +76,6 @@ kind_from!(
     Listing(ListingEvent),
     Trade(TradeEvent),
     Replica(ReplicaEvent),
+    Review(ReviewEvent),
     Withdrawal(WithdrawalEvent)
 );

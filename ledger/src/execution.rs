@@ -129,6 +129,8 @@ impl<'a> BlockRun<'a> {
     }
 
     fn expire(&mut self, due: UnixMillis, object: ObjectId) {
+        // The index has the time of a reminder, which is passed over if the deadline itself has passed by now.
+        let due = self.state.fires_for(self.time, object).unwrap_or(due);
         let result = self.state.expire(self.time, object, &mut self.scratch);
         self.record(Cause::Deadline { object, due }, result);
     }

@@ -16,7 +16,8 @@ use crate::money::{MoneyRejection, Posting, Side};
 use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
 use crate::state::State;
 use crate::text::Name;
-use crate::time::{Millis, UnixMillis};
+use crate::time::UnixMillis;
+use crate::trades::TradeParams;
 
 const DOMAIN: Domain = Domain::new("popmarket.genesis.v1");
 
@@ -62,14 +63,10 @@ impl GenesisAccount {
 pub struct Params {
     /// The share of each sale that goes to the fee account.
     pub fee: BasisPoints,
-    /// How long after the purchase a seller may take to ship.
-    pub ship_within: Millis,
-    /// How long a buyer may take to confirm after shipping.
-    pub confirm_within: Millis,
-    /// How long a seller may take to answer a buyer who asks to cancel.
-    pub cancel_answer_within: Millis,
     /// How many replicas there may be, at most [`MAX_REPLICAS`].
     pub max_replicas: u16,
+    /// How long everyone may take in a trade.
+    pub trade: TradeParams,
     /// The rules about charges.
     pub charges: ChargeParams,
     /// The rules about keys and limits.
@@ -77,17 +74,14 @@ pub struct Params {
 }
 
 impl Params {
-    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas, and the standard
-    /// of each room.
+    /// A fee of 1 %, [`MAX_REPLICAS`] replicas, and the standard of each room.
     pub const STANDARD: Self = Self {
         fee: match BasisPoints::new(100) {
             Some(fee) => fee,
             None => unreachable!(),
         },
-        ship_within: Millis::days(5),
-        confirm_within: Millis::days(10),
-        cancel_answer_within: Millis::hours(24),
         max_replicas: MAX_REPLICAS,
+        trade: TradeParams::STANDARD,
         charges: ChargeParams::STANDARD,
         accounts: AccountParams::STANDARD,
     };

@@ -84,6 +84,11 @@ object_id! {
 }
 
 object_id! {
+    /// A change of somebody's role that an admin asked for.
+    RoleChangeId
+}
+
+object_id! {
     /// A change of the replicas that an admin asked for.
     ReplicaChangeId
 }

@@ -11,6 +11,7 @@ use crate::charges::{Approver, Charge, ChargeStatus};
 use crate::deadlines::Deadlines;
 use crate::ids::{ChargeId, ListingId, TradeId};
 use crate::listings::ListingStatus;
+use crate::reviews::{ReviewSide, expected};
 use crate::state::State;
 use crate::state_tree::StateTree;
 use crate::trades::{Trade, TradeState};
@@ -42,6 +43,18 @@ pub enum InvariantViolation {
     /// A final trade with a deadline, a live one without, or a fee above the amount.
     #[error("trade {0} is not sound")]
     Trade(TradeId),
+    /// The money of a final trade is not where its state says.
+    #[error("the payout of trade {0} does not fit")]
+    Payout(TradeId),
+    /// A review without a trade, or one that it does not fit.
+    #[error("a review of trade {0} does not fit")]
+    Review(TradeId),
+    /// What a member has behind them is not what trades and reviews say.
+    #[error("the record of {0} is not that of their trades")]
+    Record(Address),
+    /// The arbiters are not those with the role.
+    #[error("the arbiters are not those with the role")]
+    Arbiters,
     /// A listing and a trade that do not agree on each other.
     #[error("listing {0} does not fit its trade")]
     Listing(ListingId),
@@ -88,8 +101,13 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     holds(state)?;
     trades(state)?;
     deadlines(state)?;
+    payouts(state)?;
+    reviews(state)?;
     listings(state)?;
     charges(state)?;
+    if !state.accounts.arbiters_are_sound() {
+        return Err(InvariantViolation::Arbiters);
+    }
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);
     }
@@ -146,9 +164,19 @@ fn holds(state: &State) -> Result<(), InvariantViolation> {
 
 fn trades(state: &State) -> Result<(), InvariantViolation> {
     for (id, trade) in state.trades.rows.iter() {
+        let arbiter = trade.dispute.and_then(|dispute| dispute.arbiter);
+        let is_reminder_sound = match (trade.remind_at, trade.deadline) {
+            (Some(reminder), Some(deadline)) => reminder < deadline.at,
+            (reminder, _) => reminder.is_none(),
+        };
         let is_sound = trade.state.is_final() != trade.deadline.is_some()
+            && is_reminder_sound
+            && (trade.state != TradeState::Disputed || trade.dispute.is_some())
+            && (trade.state != TradeState::Returning || trade.returning.is_some())
             && trade.fee <= trade.amount
-            && trade.buyer != trade.seller;
+            && trade.buyer != trade.seller
+            && arbiter != Some(trade.buyer)
+            && arbiter != Some(trade.seller);
         if !is_sound {
             return Err(InvariantViolation::Trade(*id));
         }
@@ -181,6 +209,29 @@ fn charges(state: &State) -> Result<(), InvariantViolation> {
         let (counted, approved) = (row.charge_count, approved.remove(account).unwrap_or_default());
         if counted != approved {
             return Err(InvariantViolation::ChargeCount { account: *account, counted, approved });
+        }
+    }
+    Ok(())
+}
+
+/// Payouts and fee are the price, each where the state says; live trades have none. Nobody gives back more than the price.
+fn payouts(state: &State) -> Result<(), InvariantViolation> {
+    for (id, trade) in state.trades.rows.iter() {
+        let is_sound = match trade.payout {
+            None => !trade.state.is_final(),
+            Some(payout) => {
+                let fits = match trade.state {
+                    TradeState::Released => payout.to_buyer.is_zero() && payout.fee == trade.fee,
+                    TradeState::Cancelled | TradeState::Refunded => payout.to_buyer == trade.amount,
+                    TradeState::Split => payout.fee <= trade.fee,
+                    _ => false,
+                };
+                fits && payout.sum() == Some(trade.amount)
+            }
+        };
+        let may_give_back = trade.state == TradeState::Released;
+        if !is_sound || trade.given_back > trade.amount || !(may_give_back || trade.given_back.is_zero()) {
+            return Err(InvariantViolation::Payout(*id));
         }
     }
     Ok(())
@@ -222,7 +273,32 @@ fn guardians(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// A live trade has its listing reserved, a released one has it sold, and the other way round.
+fn reviews(state: &State) -> Result<(), InvariantViolation> {
+    for ((id, side), review) in state.reviews.rows.iter() {
+        let fits = |trade: &Trade| {
+            let (author, subject) = match side {
+                ReviewSide::ByBuyer => (trade.buyer, trade.seller),
+                ReviewSide::BySeller => (trade.seller, trade.buyer),
+            };
+            trade.state.is_reviewable() && (author, subject) == (review.author, review.subject)
+        };
+        if !state.trades.find(id).is_some_and(fits) {
+            return Err(InvariantViolation::Review(*id));
+        }
+    }
+    let mut expected = expected(state);
+    for (who, record) in state.reviews.records.iter() {
+        if expected.remove(who) != Some(*record) {
+            return Err(InvariantViolation::Record(*who));
+        }
+    }
+    match expected.pop_first() {
+        Some((who, _)) => Err(InvariantViolation::Record(who)),
+        None => Ok(()),
+    }
+}
+
+/// A live trade has its listing reserved, a released or shared one has it sold, and the other way round.
 fn listings(state: &State) -> Result<(), InvariantViolation> {
     for (id, listing) in state.listings.iter() {
         let fits = |trade: &TradeId, fits: fn(&Trade) -> bool| {
@@ -231,7 +307,9 @@ fn listings(state: &State) -> Result<(), InvariantViolation> {
         let is_sound = match &listing.status {
             ListingStatus::Open | ListingStatus::Closed => true,
             ListingStatus::Reserved { trade } => fits(trade, |trade| !trade.state.is_final()),
-            ListingStatus::Sold { trade } => fits(trade, |trade| trade.state == TradeState::Released),
+            ListingStatus::Sold { trade } => {
+                fits(trade, |trade| matches!(trade.state, TradeState::Released | TradeState::Split))
+            }
         };
         if !is_sound {
             return Err(InvariantViolation::Listing(*id));

@@ -22,9 +22,9 @@ use crate::time::UnixMillis;
 use crate::transaction::Transaction;
 use crate::{
     Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules, Freeze,
-    Guardians, Listing, ListingId, NonceWindow, Recovery, RecoveryId, Replica, ReplicaChange,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, SpendingLimit, Supply, Trade, TradeId,
-    Withdrawal, WithdrawalId,
+    Guardians, Listing, ListingId, NonceWindow, Party, Record, Recovery, RecoveryId, Replica, ReplicaChange,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection, ReviewSide, Role,
+    RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Trade, TradeId, Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.
@@ -331,6 +331,46 @@ impl Ledger {
     /// A trade.
     pub fn trade(&self, id: &TradeId) -> Option<&Trade> {
         self.state.trades.find(id)
+    }
+
+    /// What someone is in a trade: see [`Trade::check`] for what that lets them do.
+    pub fn party(&self, trade: &Trade, who: &Address) -> Option<Party> {
+        trade.party(who, self.state.accounts.is_courier(who))
+    }
+
+    /// What one side of a trade says of the other one.
+    pub fn review(&self, trade: &TradeId, side: ReviewSide) -> Option<&Review> {
+        self.state.reviews.rows.find(&(*trade, side))
+    }
+
+    /// Whether someone may review a trade now, and from which side about whom.
+    ///
+    /// # Errors
+    /// [`ReviewRejection`].
+    pub fn check_review(
+        &self,
+        author: &Address,
+        trade: &TradeId,
+    ) -> Result<(ReviewSide, Address), ReviewRejection> {
+        self.state.may_review(author, trade)
+    }
+
+    /// What a member has behind them.
+    pub fn record(&self, who: &Address) -> Record {
+        self.state.reviews.records.find(who).copied().unwrap_or_default()
+    }
+
+    /// A change of somebody's role that an admin asked for.
+    pub fn role_change(&self, id: &RoleChangeId) -> Option<&RoleChange> {
+        self.state.accounts.role_changes.find(id)
+    }
+
+    /// Whether an account's role can be changed now. Shows the present one.
+    ///
+    /// # Errors
+    /// [`RoleRejection`].
+    pub fn check_role(&self, account: &Address, role: Role) -> Result<Role, RoleRejection> {
+        self.state.accounts.check_role(account, role)
     }
 
     /// All replicas that there ever were, ascending by id.

@@ -1,6 +1,6 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas and
-//! withdrawals, as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
-//! the same blocks on every machine.
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas, reviews
+//! and withdrawals, as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the
+//! same batches lead to the same blocks on every machine.
 //!
 //! ```text
 //! bytes -> Transaction::decode -> verify_signature, Ledger::check     refused: nothing is recorded
@@ -13,8 +13,8 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas, withdrawals. Those that move money do so by postings, which can only be carried out in full
-//!   and only move what is there.
+//!   payments, listings, trades, replicas, reviews, withdrawals. Those that move money do so by postings, which can only be
+//!   carried out in full and only move what is there.
 //!
 //! # Buying something
 //! ```
@@ -124,6 +124,7 @@ mod payments;
 mod refusal;
 mod rejection;
 mod replicas;
+mod reviews;
 mod state;
 mod state_key;
 pub mod state_tree;
@@ -136,8 +137,8 @@ mod withdrawals;
 
 pub use accounts::{
     Account, AccountEvent, AccountKey, AccountOp, AccountParams, AccountRejection, Freeze, Guardians,
-    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryStatus, Role, SpendingLimit,
-    binding_preimage, key_binding,
+    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryStatus, Role, RoleChange, RoleChangeStatus,
+    RoleEvent, RoleOp, RoleRejection, SpendingLimit, binding_preimage, key_binding,
 };
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
@@ -152,8 +153,8 @@ pub use event::{Event, EventKind};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
 pub use ids::{
-    ChargeId, Height, ListingId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId, TradeId, TxId,
-    WithdrawalId,
+    ChargeId, Height, ListingId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId,
+    TradeId, TxId, WithdrawalId,
 };
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
@@ -170,12 +171,21 @@ pub use replicas::{
     MAX_REPLICAS, NewReplica, Replica, ReplicaChange, ReplicaChangeStatus, ReplicaEdit, ReplicaEvent,
     ReplicaKey, ReplicaOp, ReplicaRejection, ReplicaStatus, replica_set_hash,
 };
+pub use reviews::{
+    End, Rating, Record, Review, ReviewEvent, ReviewOp, ReviewRejection, ReviewSide, Tally, UnknownRating,
+    review_hash,
+};
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, HostPort, Label, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{
+    Description, HandoverCode, HostPort, Label, Memo, Name, Reason, Reference, ReviewText, TextError, Title,
+    Tracking,
+};
 pub use time::{Millis, UnixMillis};
 pub use trades::{
-    DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
+    DeadlineKind, Dispute, MAX_EVIDENCE, Mover, Party, Payout, PossibleMove, Return, Ruling, Split,
+    SplitOffer, Trade, TradeAction, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeParams,
+    TradeRejection, TradeState, handover_hash,
 };
 pub use transaction::{Auth, Body, EnvelopeError, MAX_TRANSACTION_BYTES, Operation, Transaction};
 pub use withdrawals::{Withdrawal, WithdrawalEvent, WithdrawalOp, WithdrawalRejection, WithdrawalStatus};

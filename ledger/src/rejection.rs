@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::{
     AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, ReplicaRejection,
-    TradeRejection, WithdrawalRejection,
+    ReviewRejection, TradeRejection, WithdrawalRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -34,6 +34,9 @@ pub enum Rejection {
     /// Replicas.
     #[error(transparent)]
     Replica(#[from] ReplicaRejection),
+    /// Reviews.
+    #[error(transparent)]
+    Review(#[from] ReviewRejection),
     /// Withdrawals.
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalRejection),
@@ -50,6 +53,7 @@ impl Rejection {
             Self::Listing(rejection) => rejection.code(),
             Self::Trade(rejection) => rejection.code(),
             Self::Replica(rejection) => rejection.code(),
+            Self::Review(rejection) => rejection.code(),
             Self::Withdrawal(rejection) => rejection.code(),
         }
     }

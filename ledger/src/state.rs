@@ -17,6 +17,7 @@ use crate::payments::{self, ReferencedPayment};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 use crate::replicas::{self, Replicas};
+use crate::reviews::{self, ReviewOp, Reviews};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
@@ -53,6 +54,7 @@ pub(crate) struct State {
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
+    pub(crate) reviews: Reviews,
     pub(crate) withdrawals: Table<Withdrawal>,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
@@ -72,6 +74,7 @@ impl State {
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
+            reviews: Reviews::default(),
             withdrawals: Table::default(),
             deadlines: Deadlines::default(),
         }
@@ -119,22 +122,30 @@ impl State {
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
             Operation::Replica(op) => replicas::apply(self, context, op, events),
+            Operation::Review(op) => Ok(reviews::apply(self, context, op, events)?),
             Operation::Withdrawal(op) => withdrawals::apply(self, context, op, events),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        match operation {
-            Operation::Trade(op) => {
-                let trade = op.trade()?;
-                Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
-            }
+        let trade = match operation {
+            Operation::Trade(op) => op.trade()?,
+            Operation::Review(ReviewOp::Post { trade, .. }) => *trade,
             Operation::Account(op) => {
                 let recovery = op.recovery()?;
-                Some((self.accounts.recoveries.due(&recovery)?, ObjectId::Recovery(recovery)))
+                return Some((self.accounts.recoveries.due(&recovery)?, ObjectId::Recovery(recovery)));
             }
-            _ => None,
+            _ => return None,
+        };
+        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+    }
+
+    /// What an object fires for: its deadline, or, before that, a reminder.
+    pub(crate) fn fires_for(&self, now: UnixMillis, object: ObjectId) -> Option<UnixMillis> {
+        match object {
+            ObjectId::Trade(trade) => self.trades.fires_for(&trade, now),
+            ObjectId::Recovery(recovery) => self.accounts.recoveries.due(&recovery),
         }
     }
 
@@ -165,6 +176,9 @@ impl State {
         self.replicas.rows.drain_changes(&mut changes);
         self.replicas.keys.drain_changes(&mut changes);
         self.replicas.changes.drain_changes(&mut changes);
+        self.reviews.rows.drain_changes(&mut changes);
+        self.reviews.records.drain_changes(&mut changes);
+        self.accounts.role_changes.drain_changes(&mut changes);
         self.accounts.keys.rows.drain_changes(&mut changes);
         self.accounts.guardians.drain_changes(&mut changes);
         self.accounts.recoveries.rows.drain_changes(&mut changes);
@@ -184,12 +198,15 @@ impl State {
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
+        let opinions = self.reviews.rows.entries().chain(self.reviews.records.entries());
+        let roles = self.accounts.role_changes.entries();
         let keys = self.accounts.keys.rows.entries().chain(self.accounts.guardians.entries());
         let recovery = self.accounts.recoveries.rows.entries();
         let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
         let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
         let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
-        parties.chain(money).chain(dealings).chain(goods).chain(network).chain(guard)
+        let trade = parties.chain(money).chain(dealings).chain(goods);
+        trade.chain(network).chain(opinions).chain(roles).chain(guard)
     }
 
     /// The encoded row of one entry.
@@ -208,6 +225,9 @@ impl State {
             StateKey::Replica(id) => self.replicas.find(*id).map(encode),
             StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
             StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
+            StateKey::Review(trade, side) => self.reviews.rows.find(&(*trade, *side)).map(encode),
+            StateKey::Record(address) => self.reviews.records.find(address).map(encode),
+            StateKey::RoleChange(id) => self.accounts.role_changes.find(id).map(encode),
             StateKey::AccountKey(key) => self.accounts.keys.find(key).map(encode),
             StateKey::Guardians(address) => self.accounts.guardians.find(address).map(encode),
             StateKey::Recovery(id) => self.accounts.recoveries.rows.find(id).map(encode),
@@ -239,6 +259,9 @@ impl State {
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
             TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
             TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
+            TableId::Reviews => self.reviews.rows.load(key, value).map(drop),
+            TableId::Records => self.reviews.records.load(key, value).map(drop),
+            TableId::RoleChanges => self.accounts.role_changes.load(key, value).map(drop),
             TableId::AccountKeys => self.accounts.keys.load(key, value),
             TableId::Guardians => self.accounts.guardians.load(key, value).map(drop),
             TableId::Recoveries => self.accounts.recoveries.load(&mut self.deadlines, key, value),

@@ -4,15 +4,18 @@ use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, RecoveryId, ReplicaChangeId, ReplicaId, TradeId, WithdrawalId};
+use crate::ids::{
+    ChargeId, ListingId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId, WithdrawalId,
+};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
 use crate::{
-    Account, AccountKey, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing, Recovery,
-    Replica, ReplicaChange, ReplicaKey, SpendingLimit, Supply, Trade, Withdrawal,
+    Account, AccountKey, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing, Record,
+    Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide, RoleChange, SpendingLimit, Supply,
+    Trade, Withdrawal,
 };
 
 /// An entry of the state.
@@ -40,6 +43,12 @@ pub enum StateKey {
     ReplicaKey(PublicKey),
     /// A [`ReplicaChange`].
     ReplicaChange(ReplicaChangeId),
+    /// A [`Review`].
+    Review(TradeId, ReviewSide),
+    /// A [`Record`].
+    Record(Address),
+    /// A [`RoleChange`].
+    RoleChange(RoleChangeId),
     /// An [`AccountKey`].
     AccountKey(PublicKey),
     /// The [`Guardians`] of an account.
@@ -73,6 +82,9 @@ impl StateKey {
             Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
             Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
             Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
+            Self::Review(trade, side) => entry_key::<Review>(&(*trade, *side)),
+            Self::Record(address) => entry_key::<Record>(address),
+            Self::RoleChange(id) => entry_key::<RoleChange>(id),
             Self::AccountKey(key) => entry_key::<AccountKey>(key),
             Self::Guardians(address) => entry_key::<Guardians>(address),
             Self::Recovery(id) => entry_key::<Recovery>(id),

@@ -120,6 +120,15 @@ text! {
 }
 
 text! {
+    /// What a buyer or seller says about a trade that is over. May be empty and have several lines.
+    ReviewText, max 1000, check_lines
+}
+text! {
+    /// The code that a seller shows when handing goods over in person: printable ASCII without spaces.
+    HandoverCode, max 64, check_reference
+}
+
+text! {
     /// Where a replica is reached: `host:port`, the host being a name, an IPv4 address, or an IPv6 address in brackets, all
     /// in lower case. Whether anyone is there is not checked.
     HostPort, max 259, check_host_port

@@ -28,6 +28,11 @@ impl UnixMillis {
         Self(self.0.saturating_add(span.0))
     }
 
+    /// Earlier by `span`, at least the start of 1970.
+    pub const fn minus(self, span: Millis) -> Self {
+        Self(self.0.saturating_sub(span.0))
+    }
+
     /// How many whole days came before, UTC.
     pub const fn day(self) -> u64 {
         self.0 / 86_400_000
@@ -69,5 +74,10 @@ impl Millis {
     /// The number of milliseconds.
     pub const fn value(self) -> u64 {
         self.0
+    }
+
+    /// Both, one after the other.
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
     }
 }

@@ -11,6 +11,7 @@ use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
 use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
+use crate::reviews::ReviewOp;
 use crate::time::UnixMillis;
 use crate::trades::TradeOp;
 use crate::withdrawals::WithdrawalOp;
@@ -39,6 +40,8 @@ pub enum Operation {
     Trade(TradeOp),
     /// Who the replicas are.
     Replica(ReplicaOp),
+    /// What buyers and sellers say of each other.
+    Review(ReviewOp),
     /// Taking money out.
     Withdrawal(WithdrawalOp),
 }
@@ -60,6 +63,7 @@ operation_from!(
     Listing(ListingOp),
     Trade(TradeOp),
     Replica(ReplicaOp),
+    Review(ReviewOp),
     Withdrawal(WithdrawalOp)
 );
 

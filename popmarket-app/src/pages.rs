@@ -1,6 +1,7 @@
 //! The pages: rendered here, they work without script. Forms carry a key of their own, so that one that is sent twice is
 //! done once.
 
+mod act;
 mod assets;
 mod explorer;
 mod form;
@@ -10,6 +11,7 @@ mod market;
 mod members;
 mod money;
 mod network;
+mod people;
 mod trades;
 mod ui;
 mod withdrawals;
@@ -22,8 +24,8 @@ use axum::http::header::ACCEPT_LANGUAGE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
-use ledger::TradeOp;
 
+use crate::http::model::Action;
 use crate::http::openapi::Docs;
 use crate::http::{AppState, Caller, Code, Problem};
 
@@ -34,8 +36,10 @@ pub(crate) use ui::Visit;
 /// All routes of the pages.
 pub(crate) fn router() -> Router<AppState> {
     let sell = get(market::sell).post(market::put_up).layer(DefaultBodyLimit::max(form::MULTIPART_BODY));
-    Router::new()
-        .route("/static/{file}", get(assets::serve))
+    let acts = Action::ALL.iter().fold(Router::new(), |router, action| {
+        router.route(&format!("/trades/{{id}}/{}", action.verb()), act::act(*action))
+    });
+    acts.route("/static/{file}", get(assets::serve))
         .route("/", get(market::home))
         .route("/items/{id}", get(market::item))
         .route("/items/{id}/buy", post(market::buy))
@@ -46,10 +50,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/sign-out", post(members::sign_out))
         .route("/trades", get(trades::list))
         .route("/trades/{id}", get(trades::show))
-        .route("/trades/{id}/accept", trades::button(|trade| TradeOp::Accept { trade }))
-        .route("/trades/{id}/ship", post(trades::ship))
-        .route("/trades/{id}/confirm", trades::button(|trade| TradeOp::Confirm { trade }))
-        .route("/trades/{id}/cancel", trades::button(|trade| TradeOp::Cancel { trade }))
+        .route("/trades/{id}/review", post(act::review))
+        .route("/members/{address}", get(people::show))
         .route("/wallet", get(money::wallet))
         .route("/wallet/charges", post(money::charge))
         .route("/wallet/withdrawals", post(withdrawals::request))

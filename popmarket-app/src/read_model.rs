@@ -11,6 +11,7 @@ mod page;
 mod projection;
 mod query;
 mod records;
+mod reviews;
 mod trades;
 mod withdrawals;
 
@@ -38,13 +39,16 @@ pub use query::{
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
-    PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark, WithdrawalRecord,
+    PaymentRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord, Watermark, WithdrawalRecord,
 };
-pub(crate) use trades::deadline_code;
+pub(crate) use reviews::side_code;
 
 use crate::sql::{Database, Db, Durability, OpenError, Step};
 
-const STEPS: &[Step] = &[(1, "initial", include_str!("../migrations/read_model/0001_initial.sql"))];
+const STEPS: &[Step] = &[
+    (1, "initial", include_str!("../migrations/read_model/0001_initial.sql")),
+    (16, "reviews", include_str!("../migrations/read_model/0016_reviews.sql")),
+];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
 const LIVE: usize = 1_024;

@@ -42,8 +42,8 @@ pub(crate) fn replica(number: u8) -> NewReplica {
     NewReplica { public_key: key(number).public_key(), address }
 }
 
-/// Two admins, the fee account and three members with money. Their keys have the numbers 1 to 6, those of the four
-/// replicas 101 to 104.
+/// Two admins, the fee account and three members with money. Their keys have the numbers 1 to 6, those of two arbiters and
+/// a courier 11 to 13, those of the four replicas 101 to 104.
 pub(crate) fn genesis() -> Genesis {
     let account = |number: u8, name: &str, role: Role, coins: u64| GenesisAccount {
         name: Name::new(name).unwrap(),
@@ -63,6 +63,9 @@ pub(crate) fn genesis() -> Genesis {
             account(4, "alice", Role::Member, 1_000_000),
             account(5, "bob", Role::Member, 1_000_000),
             account(6, "carol", Role::Member, 1_000_000),
+            account(11, "judge1", Role::Arbiter, 0),
+            account(12, "judge2", Role::Arbiter, 0),
+            account(13, "courier", Role::Courier, 0),
         ],
         replicas: (101..=104).map(replica).collect(),
     }

@@ -55,9 +55,15 @@ pub struct Testnet {
     pub node_files: Vec<PathBuf>,
 }
 
-/// The accounts that every testnet has.
-const OFFICIALS: [(&str, Role); 3] =
-    [("admin1", Role::Admin), ("admin2", Role::Admin), ("fees", Role::Member)];
+/// The accounts that every testnet has. The last one gets the fees.
+const OFFICIALS: [(&str, Role); 6] = [
+    ("admin1", Role::Admin),
+    ("admin2", Role::Admin),
+    ("arbiter1", Role::Arbiter),
+    ("arbiter2", Role::Arbiter),
+    ("courier", Role::Courier),
+    ("fees", Role::Member),
+];
 
 impl TestnetPlan {
     /// Writes all files. Never overwrites any.

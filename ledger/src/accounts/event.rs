@@ -3,7 +3,7 @@
 use pbft_crypto::{Address, PublicKey};
 use serde::{Deserialize, Serialize};
 
-use super::{LimitRaise, Role};
+use super::{LimitRaise, Role, RoleEvent};
 use crate::amount::{Amount, AssetId};
 use crate::ids::RecoveryId;
 use crate::text::{Label, Name, Reason};
@@ -158,6 +158,8 @@ pub enum AccountEvent {
         /// When.
         at: UnixMillis,
     },
+    /// Roles.
+    Role(RoleEvent),
 }
 
 impl AccountEvent {
@@ -176,6 +178,7 @@ impl AccountEvent {
             Self::LimitSet { .. } => "account.limit_set",
             Self::Frozen { .. } => "account.frozen",
             Self::Unfrozen { .. } => "account.unfrozen",
+            Self::Role(event) => event.name(),
         }
     }
 
@@ -195,6 +198,7 @@ impl AccountEvent {
             | Self::LimitSet { address, .. }
             | Self::Frozen { address, .. }
             | Self::Unfrozen { address, .. } => address,
+            Self::Role(event) => event.account(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::RecoveryStatus;
+use super::{RecoveryStatus, RoleRejection};
 use crate::amount::{Amount, AssetId};
 
 /// Why nothing happens to an account, or why nothing may leave it.
@@ -95,6 +95,9 @@ pub enum AccountRejection {
     /// Nobody lifts a freeze of their own.
     #[error("another admin lifts this freeze")]
     OwnFreeze,
+    /// Roles.
+    #[error(transparent)]
+    Role(#[from] RoleRejection),
 }
 
 impl AccountRejection {
@@ -123,6 +126,7 @@ impl AccountRejection {
             Self::NotFrozen => "NOT_FROZEN",
             Self::AdminAccount => "ADMIN_ACCOUNT",
             Self::OwnFreeze => "OWN_FREEZE",
+            Self::Role(rejection) => rejection.code(),
         }
     }
 }

@@ -11,9 +11,9 @@ use crate::state::Context;
 use crate::time::{Millis, UnixMillis};
 use crate::trades::{TradeDeadline, TradeOp};
 use crate::{
-    Account, AccountKey, Amount, Balance, DeadlineKind, Guardians, ListingContent, NewReplica, Operation,
-    Photos, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus, Role, Supply, Withdrawal,
-    WithdrawalStatus,
+    Account, AccountKey, Amount, Balance, DeadlineKind, Dispute, Guardians, ListingContent, NewReplica,
+    Operation, Payout, Photos, Rating, Record, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus,
+    Review, Role, Supply, Withdrawal, WithdrawalStatus,
 };
 
 const SELLER: u8 = 1;
@@ -155,9 +155,108 @@ fn unsound_trades_are_found() {
     let other_deadline = found(|state| {
         change_trade(state, |trade| {
             trade.deadline = Some(TradeDeadline { kind: DeadlineKind::ShipBy, at: UnixMillis::new(7) });
+            trade.remind_at = None;
         });
     });
     assert_eq!(other_deadline, InvariantViolation::Deadlines);
+}
+
+#[test]
+fn unsound_disputes_and_reminders_are_found() {
+    let trade = InvariantViolation::Trade(TRADE.into());
+    assert_eq!(found(|state| change_trade(state, |trade| trade.state = TradeState::Disputed)), trade);
+    assert_eq!(found(|state| change_trade(state, |trade| trade.state = TradeState::Returning)), trade);
+    let late = found(|state| {
+        change_trade(state, |trade| trade.remind_at = trade.deadline.map(|deadline| deadline.at));
+    });
+    assert_eq!(late, trade);
+    let judge_of_their_own = found(|state| {
+        change_trade(state, |trade| {
+            let (opened_at, arbiter) = (UnixMillis::new(1), Some(trade.seller));
+            let dispute = Dispute { opened_at, arbiter, from_buyer: 0, from_seller: 0, from_arbiter: 0 };
+            trade.dispute = Some(dispute);
+        });
+    });
+    assert_eq!(judge_of_their_own, trade);
+}
+
+/// The trade was released, in all tables.
+fn release(state: &mut State) {
+    let context = Context {
+        now: UnixMillis::new(2),
+        chain_id: Digest::ZERO,
+        tx: TxId::new(Digest::from_bytes([0x33; 32])),
+        sender: address(BUYER),
+        key: key(BUYER).public_key(),
+    };
+    state.execute(&context, &TradeOp::Confirm { trade: TRADE.into() }.into(), &mut Vec::new()).unwrap();
+}
+
+#[test]
+fn payouts_that_do_not_fit_are_found() {
+    let payout = InvariantViolation::Payout(TRADE.into());
+    let early = |state: &mut State| {
+        change_trade(state, |trade| {
+            let (to_buyer, zero) = (trade.amount, Amount::ZERO);
+            trade.payout = Some(Payout { to_buyer, to_seller: zero, fee: zero });
+        });
+    };
+    assert_eq!(found(early), payout);
+    let released: [fn(&mut Trade); 5] = [
+        |trade| trade.payout = None,
+        |trade| trade.payout = trade.payout.map(|payout| Payout { to_seller: Amount::new(98), ..payout }),
+        |trade| {
+            trade.payout =
+                trade.payout.map(|payout| Payout { to_seller: Amount::new(100), fee: Amount::ZERO, ..payout })
+        },
+        |trade| trade.given_back = Amount::new(101),
+        |trade| trade.state = TradeState::Refunded,
+    ];
+    for damage in released {
+        let mut state = sound();
+        release(&mut state);
+        assert_eq!(check(&state, &tree_of(&state)), Ok(()));
+        change_trade(&mut state, damage);
+        assert_eq!(check(&state, &tree_of(&state)), Err(payout.clone()));
+    }
+}
+
+#[test]
+fn reviews_and_records_that_do_not_fit_are_found() {
+    let review = |author: u8, subject: u8| Review {
+        author: address(author),
+        subject: address(subject),
+        rating: Rating::new(3).unwrap(),
+        text_hash: Digest::ZERO,
+        posted_at: UnixMillis::new(2),
+    };
+    let found = |damage: &dyn Fn(&mut State)| {
+        let mut state = sound();
+        release(&mut state);
+        damage(&mut state);
+        check(&state, &tree_of(&state)).unwrap_err()
+    };
+    let trade: TradeId = TRADE.into();
+    let put =
+        |key: (TradeId, ReviewSide), row: Review| move |state: &mut State| state.reviews.rows.put(key, row);
+    let swapped = found(&put((trade, ReviewSide::ByBuyer), review(SELLER, BUYER)));
+    assert_eq!(swapped, InvariantViolation::Review(trade));
+    let nowhere = TradeId::from(LISTING);
+    let unknown = found(&put((nowhere, ReviewSide::ByBuyer), review(BUYER, SELLER)));
+    assert_eq!(unknown, InvariantViolation::Review(nowhere));
+    let uncounted = found(&put((trade, ReviewSide::ByBuyer), review(BUYER, SELLER)));
+    assert_eq!(uncounted, InvariantViolation::Record(address(SELLER)));
+    let invented = found(&|state| state.reviews.records.put(address(9), Record::default()));
+    assert_eq!(invented, InvariantViolation::Record(address(9)));
+}
+
+#[test]
+fn arbiters_without_the_role_are_found() {
+    let arbiters = found(|state| {
+        let account = state.accounts.find(&address(SELLER)).unwrap().clone();
+        state.accounts.rows.put(address(SELLER), Account { role: Role::Arbiter, ..account });
+    });
+    assert_eq!(arbiters, InvariantViolation::Arbiters);
 }
 
 #[test]

@@ -1,35 +1,29 @@
-//! Who may move a trade from where to where.
+//! What comes of each operation. Whether it is allowed at all is decided in `moves.rs`.
 
 use pbft_crypto::Digest;
 
 use super::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
+    agreements, disputes, ending,
 };
 use crate::accounts::spend;
-use crate::amount::AssetId;
+use crate::amount::{Amount, AssetId};
 use crate::event::EventKind;
 use crate::ids::{ListingId, TradeId};
 use crate::listings::{ListingStatus, buyable, change_status};
 use crate::money::{Posting, Side};
 use crate::rejection::Rejection;
 use crate::state::{Context, State};
-use crate::text::Tracking;
-use crate::time::UnixMillis;
+use crate::time::{Millis, UnixMillis};
 
-type Events = Vec<EventKind>;
+pub(super) type Events = Vec<EventKind>;
 
 /// One move of one trade.
 #[derive(Clone, Copy)]
-struct Move {
-    trade: TradeId,
-    by: Mover,
-    at: UnixMillis,
-}
-
-impl Move {
-    const fn new(trade: TradeId, by: Mover, context: &Context) -> Self {
-        Self { trade, by, at: context.now }
-    }
+pub(super) struct Move {
+    pub(super) trade: TradeId,
+    pub(super) by: Mover,
+    pub(super) at: UnixMillis,
 }
 
 pub(crate) fn apply(
@@ -38,15 +32,57 @@ pub(crate) fn apply(
     op: &TradeOp,
     events: &mut Events,
 ) -> Result<(), Rejection> {
-    match op {
-        TradeOp::Open { listing, version, content_hash } => {
-            open(state, context, *listing, *version, content_hash, events)
-        }
-        TradeOp::Accept { trade } => accept(state, context, *trade, events),
-        TradeOp::Ship { trade, tracking } => ship(state, context, *trade, tracking, events),
-        TradeOp::Confirm { trade } => confirm(state, context, *trade, events),
-        TradeOp::Cancel { trade } => cancel(state, context, *trade, events),
+    if let TradeOp::Open { listing, version, content_hash } = op {
+        return open(state, context, *listing, *version, content_hash, events);
     }
+    let (trade, step) = permitted(state, context, op)?;
+    match op {
+        TradeOp::Open { .. } => {}
+        TradeOp::Accept { .. } => {
+            let next = Trade { state: TradeState::Accepted, ..trade };
+            record(state, step, Some(trade.state), next, TradeChange::Accepted, events);
+        }
+        TradeOp::Ship { tracking, .. } => {
+            let change = TradeChange::Shipped { tracking: tracking.clone() };
+            ship(state, step, trade, change, events);
+        }
+        TradeOp::Confirm { .. } | TradeOp::Collect { .. } => ending::release(state, step, trade, events)?,
+        TradeOp::Cancel { .. } => cancel(state, step, trade, events)?,
+        TradeOp::Attest { .. } => agreements::attest(state, step, trade, events),
+        TradeOp::Extend { .. } => agreements::extend(state, step, trade, events),
+        TradeOp::ProposeSplit { split, .. } => {
+            agreements::propose_split(state, step, trade, *split, events);
+        }
+        TradeOp::AcceptSplit { split, .. } => ending::share(state, step, trade, *split, events)?,
+        TradeOp::HandOver { code_hash, .. } => {
+            agreements::hand_over(state, step, trade, *code_hash, events);
+        }
+        TradeOp::GiveBack { amount, .. } => ending::give_back(state, step, trade, *amount, events)?,
+        TradeOp::Dispute { reason, .. } => disputes::open(state, context, step, trade, reason, events),
+        TradeOp::AddEvidence { hash, note, .. } => {
+            disputes::add_evidence(state, step, trade, *hash, note, events);
+        }
+        TradeOp::Resolve { ruling, reason, .. } => {
+            disputes::resolve(state, step, trade, *ruling, reason, events)?;
+        }
+        TradeOp::ReturnShip { tracking, .. } => {
+            disputes::return_ship(state, step, trade, tracking, events);
+        }
+        TradeOp::ReturnConfirm { .. } => {
+            ending::refund(state, step, trade, TradeState::Refunded, events)?;
+        }
+    }
+    Ok(())
+}
+
+/// The trade that an operation is about, if its sender may do so now.
+fn permitted(state: &State, context: &Context, op: &TradeOp) -> Result<(Trade, Move), TradeRejection> {
+    let (id, action) = op.target().ok_or(TradeRejection::UnknownTrade)?;
+    let trade = *state.trades.find(&id).ok_or(TradeRejection::UnknownTrade)?;
+    let who = trade.party(&context.sender, state.accounts.is_courier(&context.sender));
+    let by = trade.check(who, action)?.into();
+    trade.check_details(&id, op)?;
+    Ok((trade, Move { trade: id, by, at: context.now }))
 }
 
 fn open(
@@ -66,7 +102,6 @@ fn open(
     spend(state, now, buyer, (AssetId::Pop, amount), &[hold], events)?;
     let id = TradeId::from(context.tx);
     change_status(&mut state.listings, listing_id, ListingStatus::Reserved { trade: id }, now, events);
-    let ship_by = TradeDeadline { kind: DeadlineKind::ShipBy, at: now.plus(state.params.ship_within) };
     let trade = Trade {
         listing: listing_id,
         version,
@@ -76,152 +111,65 @@ fn open(
         amount,
         fee: state.params.fee.of(amount),
         state: TradeState::Funded,
-        deadline: Some(ship_by),
+        deadline: None,
+        remind_at: None,
         cancel_requested: false,
+        handover: None,
+        delivered_at: None,
+        is_extended: false,
+        split_offer: None,
+        dispute: None,
+        returning: None,
+        payout: None,
+        given_back: Amount::ZERO,
         opened_at: now,
         updated_at: now,
     };
+    let trade = within(state, now, trade, DeadlineKind::ShipBy, state.params.trade.ship_within);
     let change = TradeChange::Opened { version, content_hash: *content_hash };
-    record(state, Move::new(id, Mover::Buyer, context), None, trade, change, events);
+    record(state, Move { trade: id, by: Mover::Buyer, at: now }, None, trade, change, events);
     Ok(())
 }
 
-fn accept(state: &mut State, context: &Context, id: TradeId, events: &mut Events) -> Result<(), Rejection> {
-    let trade = as_seller(state, context, id)?;
-    if trade.state != TradeState::Funded {
-        return Err(TradeRejection::WrongState { state: trade.state }.into());
-    }
-    let next = Trade { state: TradeState::Accepted, ..trade };
-    let step = Move::new(id, Mover::Seller, context);
-    record(state, step, Some(trade.state), next, TradeChange::Accepted, events);
-    Ok(())
+fn ship(state: &mut State, step: Move, trade: Trade, change: TradeChange, events: &mut Events) {
+    let next = Trade { state: TradeState::Shipped, cancel_requested: false, ..trade };
+    let next = within(state, step.at, next, DeadlineKind::ConfirmBy, state.params.trade.confirm_within);
+    record(state, step, Some(trade.state), next, change, events);
 }
 
-fn ship(
-    state: &mut State,
-    context: &Context,
-    id: TradeId,
-    tracking: &Tracking,
-    events: &mut Events,
-) -> Result<(), Rejection> {
-    let trade = as_seller(state, context, id)?;
-    let from = trade.state;
-    if !matches!(from, TradeState::Funded | TradeState::Accepted) {
-        return Err(TradeRejection::WrongState { state: from }.into());
+fn cancel(state: &mut State, step: Move, trade: Trade, events: &mut Events) -> Result<(), Rejection> {
+    if trade.state == TradeState::Accepted && step.by == Mover::Buyer {
+        request_cancel(state, step, trade, events);
+        return Ok(());
     }
-    let at = context.now.plus(state.params.confirm_within);
-    let next = Trade {
-        state: TradeState::Shipped,
-        deadline: Some(TradeDeadline { kind: DeadlineKind::ConfirmBy, at }),
-        cancel_requested: false,
-        ..trade
-    };
-    let change = TradeChange::Shipped { tracking: tracking.clone() };
-    record(state, Move::new(id, Mover::Seller, context), Some(from), next, change, events);
-    Ok(())
-}
-
-fn confirm(state: &mut State, context: &Context, id: TradeId, events: &mut Events) -> Result<(), Rejection> {
-    let trade = find(state, id)?;
-    if trade.buyer != context.sender {
-        return Err(TradeRejection::NotBuyer.into());
-    }
-    if trade.state.is_final() {
-        return Err(TradeRejection::WrongState { state: trade.state }.into());
-    }
-    release(state, Move::new(id, Mover::Buyer, context), trade, events)
-}
-
-fn cancel(state: &mut State, context: &Context, id: TradeId, events: &mut Events) -> Result<(), Rejection> {
-    let trade = find(state, id)?;
-    let by = match context.sender {
-        sender if sender == trade.buyer => Mover::Buyer,
-        sender if sender == trade.seller => Mover::Seller,
-        _ => return Err(TradeRejection::NotParty.into()),
-    };
-    let step = Move::new(id, by, context);
-    match (trade.state, by) {
-        (TradeState::Funded, _) | (TradeState::Accepted, Mover::Seller) => refund(state, step, trade, events),
-        (TradeState::Accepted, _) => Ok(request_cancel(state, step, trade, events)?),
-        (state, _) => Err(TradeRejection::WrongState { state }.into()),
-    }
+    ending::refund(state, step, trade, TradeState::Cancelled, events)
 }
 
 /// From now on the seller's silence pays the buyer back, at the latest when the time to ship is over anyway.
-fn request_cancel(
-    state: &mut State,
-    step: Move,
-    trade: Trade,
-    events: &mut Events,
-) -> Result<(), TradeRejection> {
-    if trade.cancel_requested {
-        return Err(TradeRejection::CancelAlreadyRequested);
-    }
-    let at = step.at.plus(state.params.cancel_answer_within);
-    let deadline = match trade.deadline {
-        Some(earlier) if earlier.at <= at => earlier,
-        _ => TradeDeadline { kind: DeadlineKind::AnswerBy, at },
+fn request_cancel(state: &mut State, step: Move, trade: Trade, events: &mut Events) {
+    let next = Trade { cancel_requested: true, ..trade };
+    let span = state.params.trade.cancel_answer_within;
+    let next = match trade.deadline {
+        Some(earlier) if earlier.at <= step.at.plus(span) => next,
+        _ => within(state, step.at, next, DeadlineKind::AnswerBy, span),
     };
-    let from = trade.state;
-    let next = Trade { deadline: Some(deadline), cancel_requested: true, ..trade };
-    record(state, step, Some(from), next, TradeChange::CancelRequested, events);
-    Ok(())
+    record(state, step, Some(trade.state), next, TradeChange::CancelRequested, events);
 }
 
-/// Moves a trade whose deadline has passed.
-pub(crate) fn expire(
-    state: &mut State,
+/// The trade with a deadline so long from now.
+pub(super) fn within(
+    state: &State,
     now: UnixMillis,
-    id: TradeId,
-    events: &mut Events,
-) -> Result<(), Rejection> {
-    let trade = find(state, id)?;
-    let Some(TradeDeadline { kind, .. }) = trade.deadline else {
-        return Err(TradeRejection::WrongState { state: trade.state }.into());
-    };
-    let step = Move { trade: id, by: Mover::Deadline(kind), at: now };
-    match kind {
-        DeadlineKind::ShipBy | DeadlineKind::AnswerBy => refund(state, step, trade, events),
-        DeadlineKind::ConfirmBy => release(state, step, trade, events),
-    }
-}
-
-fn release(state: &mut State, step: Move, trade: Trade, events: &mut Events) -> Result<(), Rejection> {
-    let (held, payout) = (Side::Held(trade.buyer), trade.payout());
-    let postings = [
-        Posting::new(payout, held, Side::Available(trade.seller)),
-        Posting::new(trade.fee, held, Side::Available(state.fee_account)),
-    ];
-    state.money.post(&postings, events)?;
-    let sold = ListingStatus::Sold { trade: step.trade };
-    change_status(&mut state.listings, trade.listing, sold, step.at, events);
-    close(state, step, trade, TradeState::Released, TradeChange::Released { payout }, events);
-    Ok(())
-}
-
-fn refund(state: &mut State, step: Move, trade: Trade, events: &mut Events) -> Result<(), Rejection> {
-    let Trade { buyer, amount, .. } = trade;
-    state.money.post(&[Posting::new(amount, Side::Held(buyer), Side::Available(buyer))], events)?;
-    change_status(&mut state.listings, trade.listing, ListingStatus::Open, step.at, events);
-    close(state, step, trade, TradeState::Cancelled, TradeChange::Cancelled, events);
-    Ok(())
-}
-
-fn close(
-    state: &mut State,
-    step: Move,
     trade: Trade,
-    to: TradeState,
-    change: TradeChange,
-    events: &mut Events,
-) {
-    let from = trade.state;
-    let next = Trade { state: to, deadline: None, cancel_requested: false, ..trade };
-    record(state, step, Some(from), next, change, events);
+    kind: DeadlineKind,
+    span: Millis,
+) -> Trade {
+    let deadline = TradeDeadline { kind, at: now.plus(span) };
+    trade.until(deadline, now, state.params.trade.remind_before)
 }
 
-/// Writes the new row and tells of it.
-fn record(
+/// Writes the new row and tells of it. An offer to share the money was made in one state and does not outlive it.
+pub(super) fn record(
     state: &mut State,
     step: Move,
     from: Option<TradeState>,
@@ -229,29 +177,26 @@ fn record(
     change: TradeChange,
     events: &mut Events,
 ) {
-    let event = TradeEvent {
+    let split_offer = next.split_offer.filter(|_| from == Some(next.state));
+    let row = Trade { split_offer, updated_at: step.at, ..next };
+    events.push(event(step, from, &row, change).into());
+    state.trades.put(&mut state.deadlines, step.trade, row);
+}
+
+pub(super) fn event(step: Move, from: Option<TradeState>, row: &Trade, change: TradeChange) -> TradeEvent {
+    TradeEvent {
         trade: step.trade,
-        listing: next.listing,
-        buyer: next.buyer,
-        seller: next.seller,
-        amount: next.amount,
-        fee: next.fee,
+        listing: row.listing,
+        buyer: row.buyer,
+        seller: row.seller,
+        amount: row.amount,
+        fee: row.fee,
         from,
-        to: next.state,
+        to: row.state,
         by: step.by,
-        deadline: next.deadline,
+        deadline: row.deadline,
         change,
+        row: Box::new(*row),
         at: step.at,
-    };
-    events.push(event.into());
-    state.trades.put(&mut state.deadlines, step.trade, Trade { updated_at: step.at, ..next });
-}
-
-fn find(state: &State, id: TradeId) -> Result<Trade, TradeRejection> {
-    state.trades.find(&id).copied().ok_or(TradeRejection::UnknownTrade)
-}
-
-fn as_seller(state: &State, context: &Context, id: TradeId) -> Result<Trade, TradeRejection> {
-    let trade = find(state, id)?;
-    if trade.seller == context.sender { Ok(trade) } else { Err(TradeRejection::NotSeller) }
+    }
 }

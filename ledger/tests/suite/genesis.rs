@@ -22,7 +22,7 @@ fn the_first_block_holds_what_the_genesis_says() {
     assert!(block.roots_match() && block.transactions.is_empty() && block.receipts.is_empty());
     assert!(applied.events.iter().all(|event| event.cause == Cause::Genesis));
     let registered = applied.events.iter().filter(|event| matches!(event.kind, EventKind::Account(_)));
-    assert_eq!(registered.count(), 6);
+    assert_eq!(registered.count(), 9);
     assert_eq!(ledger.supply(AssetId::Pop).minted, Amount::new(3 * COINS));
     assert_eq!(ledger.account(&address("ann")).unwrap().role, Role::Admin);
     assert_eq!((ledger.params(), *ledger.fee_account()), (&genesis().params, address("fees")));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, Genesis, Operation};
+use ledger::{AccountOp, Genesis, Operation, Role};
 use pbft_crypto::{Address, Digest, Domain, PublicKey, Signature};
 
 use crate::model::{MAccount, Model, Outcome, ensure};
@@ -173,13 +173,14 @@ impl Model {
             }
             AccountOp::Freeze { account, .. } => self.freeze(who, *account),
             AccountOp::Unfreeze { account } => {
-                ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+                ensure(self.is_admin(&who), "NOT_ADMIN")?;
                 ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 let by = self.identity.frozen.get(account).ok_or("NOT_FROZEN")?;
                 ensure(*by != who, "OWN_FREEZE")?;
                 self.identity.frozen.remove(account);
                 Ok(())
             }
+            AccountOp::Role(op) => self.change_role(who, id, op),
             AccountOp::SetGuardians { .. }
             | AccountOp::ProposeRecovery { .. }
             | AccountOp::AgreeToRecovery { .. }
@@ -191,7 +192,7 @@ impl Model {
         ensure(!self.accounts.contains_key(&who), "ALREADY_REGISTERED")?;
         ensure(!self.accounts.values().any(|other| other.name.eq_ignore_ascii_case(name)), "NAME_TAKEN")?;
         ensure(!self.identity.keys.contains_key(key), "KEY_USED")?;
-        let account = MAccount { name: name.to_owned(), key: *key, admin: false, charges: 0 };
+        let account = MAccount { name: name.to_owned(), key: *key, role: Role::Member, charges: 0 };
         self.accounts.insert(who, account);
         self.identity.keys.insert(*key, (who, true));
         Ok(())
@@ -213,9 +214,9 @@ impl Model {
     }
 
     fn freeze(&mut self, who: Address, account: Address) -> Outcome {
-        ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+        ensure(self.is_admin(&who), "NOT_ADMIN")?;
         let row = self.accounts.get(&account).ok_or("UNKNOWN_ACCOUNT")?;
-        ensure(!row.admin, "ADMIN_ACCOUNT")?;
+        ensure(row.role != Role::Admin, "ADMIN_ACCOUNT")?;
         ensure(!self.identity.frozen.contains_key(&account), "ALREADY_FROZEN")?;
         self.identity.frozen.insert(account, who);
         Ok(())

@@ -3,18 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, Genesis, ListingOp, Operation, PaymentOp, Role, TradeId, TradeOp, Transaction};
+use ledger::{AccountOp, Genesis, ListingOp, Operation, PaymentOp, ReviewOp, Role, TradeParams, Transaction};
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::identity_model::Identity;
 use crate::network_model::Network;
+use crate::review_model::MReview;
+use crate::role_model::MRoleChange;
+use crate::trade_model::MTrade;
 use crate::treasury_model::Treasury;
 
 #[derive(Clone, Debug)]
 pub(crate) struct MAccount {
     pub(crate) name: String,
     pub(crate) key: PublicKey,
-    pub(crate) admin: bool,
+    pub(crate) role: Role,
     pub(crate) charges: u64,
 }
 
@@ -26,40 +29,11 @@ pub(crate) struct MListing {
     pub(crate) versions: Vec<(u64, Digest)>,
 }
 
-#[derive(Clone, Debug)]
-pub(crate) struct MTrade {
-    pub(crate) listing: Digest,
-    pub(crate) buyer: Address,
-    pub(crate) seller: Address,
-    pub(crate) price: u64,
-    pub(crate) state: &'static str,
-    pub(crate) ship_by: u64,
-    pub(crate) answer_by: Option<u64>,
-    pub(crate) confirm_by: Option<u64>,
-}
-
-impl MTrade {
-    pub(crate) fn live(&self) -> bool {
-        !matches!(self.state, "RELEASED" | "CANCELLED")
-    }
-
-    pub(crate) fn due(&self) -> Option<u64> {
-        match self.state {
-            "FUNDED" => Some(self.ship_by),
-            "ACCEPTED" => Some(self.answer_by.map_or(self.ship_by, |at| at.min(self.ship_by))),
-            "SHIPPED" => self.confirm_by,
-            _ => None,
-        }
-    }
-}
-
 pub(crate) struct Model {
     pub(crate) chain_id: Digest,
-    fee_account: Address,
+    pub(crate) fee_account: Address,
     fee_bps: u128,
-    ship_within: u64,
-    confirm_within: u64,
-    answer_within: u64,
+    pub(crate) times: TradeParams,
     pub(crate) accounts: BTreeMap<Address, MAccount>,
     pub(crate) nonces: BTreeMap<Address, BTreeSet<u64>>,
     pub(crate) minted: u128,
@@ -68,6 +42,8 @@ pub(crate) struct Model {
     pub(crate) references: BTreeMap<(Address, String), Digest>,
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
+    pub(crate) reviews: BTreeMap<(Digest, Address), MReview>,
+    pub(crate) role_changes: BTreeMap<Digest, MRoleChange>,
     pub(crate) network: Network,
     pub(crate) treasury: Treasury,
     pub(crate) identity: Identity,
@@ -95,9 +71,7 @@ impl Model {
             chain_id: genesis.chain_id(),
             fee_account: genesis.fee_account,
             fee_bps: u128::from(genesis.params.fee.value()),
-            ship_within: genesis.params.ship_within.value(),
-            confirm_within: genesis.params.confirm_within.value(),
-            answer_within: genesis.params.cancel_answer_within.value(),
+            times: genesis.params.trade.clone(),
             accounts: BTreeMap::new(),
             nonces: BTreeMap::new(),
             minted: 0,
@@ -105,6 +79,8 @@ impl Model {
             references: BTreeMap::new(),
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
+            reviews: BTreeMap::new(),
+            role_changes: BTreeMap::new(),
             network: Network::new(genesis),
             treasury: Treasury::new(genesis),
             identity: Identity::new(genesis),
@@ -113,8 +89,8 @@ impl Model {
         for account in &genesis.accounts {
             let address = Address::from_public_key(&account.public_key);
             let (name, key) = (account.name.as_str().to_owned(), account.public_key);
-            let admin = account.role == Role::Admin;
-            model.accounts.insert(address, MAccount { name, key, admin, charges: 0 });
+            let role = account.role;
+            model.accounts.insert(address, MAccount { name, key, role, charges: 0 });
             *model.wealth.entry(address).or_default() += i128::from(account.coins.value());
             model.minted += u128::from(account.coins.value());
         }
@@ -131,7 +107,7 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        let of_trades = self.trades.values().filter_map(MTrade::due);
+        let of_trades = self.trades.values().filter_map(|trade| trade.due(&self.times));
         of_trades.chain(self.identity.due().map(|(at, _)| at)).min()
     }
 
@@ -139,11 +115,11 @@ impl Model {
         let with = |state: fn(&MTrade) -> bool| {
             self.trades.values().any(|trade| trade.listing == *id && state(trade))
         };
-        if with(|trade| trade.state == "RELEASED") {
+        if with(|trade| matches!(trade.state, "RELEASED" | "SPLIT")) {
             "SOLD"
         } else if with(MTrade::live) {
             "RESERVED"
-        } else if self.listings[id].closed {
+        } else if self.listings[id].closed || with(|trade| trade.state == "REFUNDED") {
             "CLOSED"
         } else {
             "OPEN"
@@ -156,23 +132,18 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let of_trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, 0, *id)));
+        let of_trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due(&self.times)?, 0, *id)));
         let of_recoveries = self.identity.due().map(|(at, id)| (at, 1, id));
         let mut due: Vec<(u64, u8, Digest)> = of_trades.chain(of_recoveries).collect();
         due.retain(|(at, ..)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
         for (_, kind, id) in &due {
-            if *kind == 0 { self.expire(*id) } else { self.identity.expire(*id) }
+            if *kind == 0 { self.expire(*id, time) } else { self.identity.expire(*id) }
         }
         let mut fired = due.len();
         let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
         (fired, verdicts)
-    }
-
-    fn expire(&mut self, id: Digest) {
-        let to = if self.trades[&id].state == "SHIPPED" { "RELEASED" } else { "CANCELLED" };
-        self.move_to(id, to, "TIME");
     }
 
     fn transact(&mut self, time: u64, tx: &Transaction, fired: &mut usize) -> Verdict {
@@ -182,11 +153,15 @@ impl Model {
         if self.identity.expire_touched(time, &tx.body().operation) {
             *fired += 1;
         }
-        if let Operation::Trade(op) = &tx.body().operation
-            && let Some(id) = op.trade().map(|trade| *trade.digest())
-            && self.trades.get(&id).and_then(MTrade::due).is_some_and(|at| at <= time)
+        let touched = match &tx.body().operation {
+            Operation::Trade(op) => op.trade(),
+            Operation::Review(ReviewOp::Post { trade, .. }) => Some(*trade),
+            _ => None,
+        };
+        if let Some(id) = touched.map(|trade| *trade.digest())
+            && self.trades.get(&id).and_then(|trade| trade.due(&self.times)).is_some_and(|at| at <= time)
         {
-            self.expire(id);
+            self.expire(id, time);
             *fired += 1;
         }
         self.nonces.entry(tx.body().sender).or_default().insert(tx.body().nonce);
@@ -199,9 +174,10 @@ impl Model {
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
-                let admin = self.accounts.get(&who).is_some_and(|account| account.admin);
+                let admin = self.is_admin(&who);
                 self.network.apply(who, admin, id, op)
             }
+            Operation::Review(op) => self.review(who, op),
             Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
@@ -223,6 +199,10 @@ impl Model {
         let lowest_unused = (0..).find(|nonce| !used.contains(nonce)).unwrap();
         ensure(!used.contains(&body.nonce), "NONCE_USED")?;
         ensure(body.nonce - lowest_unused < 256, "NONCE_TOO_FAR")
+    }
+
+    pub(crate) fn is_admin(&self, who: &Address) -> bool {
+        self.accounts.get(who).is_some_and(|account| account.role == Role::Admin)
     }
 
     fn pay(&mut self, who: Address, id: Digest, time: u64, op: &PaymentOp) -> Outcome {
@@ -264,93 +244,5 @@ impl Model {
             None => row.closed = true,
         }
         Ok(())
-    }
-
-    fn trade(&mut self, who: Address, id: Digest, time: u64, op: &TradeOp) -> Outcome {
-        match op {
-            TradeOp::Open { listing, version, content_hash } => {
-                self.open(who, id, time, *listing.digest(), *version, content_hash)
-            }
-            TradeOp::Accept { trade } => self.sell(who, trade, &["FUNDED"]).map(|id| {
-                self.move_to(id, "ACCEPTED", "SELLER");
-            }),
-            TradeOp::Ship { trade, .. } => self.sell(who, trade, &["FUNDED", "ACCEPTED"]).map(|id| {
-                self.move_to(id, "SHIPPED", "SELLER");
-                self.trades.get_mut(&id).unwrap().confirm_by = Some(time + self.confirm_within);
-            }),
-            TradeOp::Confirm { trade } => {
-                let row = self.trades.get(trade.digest()).ok_or("UNKNOWN_TRADE")?;
-                ensure(row.buyer == who, "NOT_BUYER")?;
-                ensure(row.live(), "WRONG_STATE")?;
-                self.move_to(*trade.digest(), "RELEASED", "BUYER");
-                Ok(())
-            }
-            TradeOp::Cancel { trade } => self.cancel(who, *trade.digest(), time),
-        }
-    }
-
-    fn open(
-        &mut self,
-        who: Address,
-        id: Digest,
-        time: u64,
-        listing: Digest,
-        version: u32,
-        hash: &Digest,
-    ) -> Outcome {
-        let row = self.listings.get(&listing).ok_or("UNKNOWN_LISTING")?.clone();
-        ensure(self.listing_state(&listing) == "OPEN", "LISTING_NOT_OPEN")?;
-        ensure(usize::try_from(version).unwrap() == row.versions.len(), "STALE_VERSION")?;
-        let (price, current) = *row.versions.last().unwrap();
-        ensure(current == *hash, "CONTENT_MISMATCH")?;
-        ensure(row.seller != who, "OWN_LISTING")?;
-        self.spend(who, price, time)?;
-        let trade = MTrade {
-            listing,
-            buyer: who,
-            seller: row.seller,
-            price,
-            state: "FUNDED",
-            ship_by: time + self.ship_within,
-            answer_by: None,
-            confirm_by: None,
-        };
-        self.trades.insert(id, trade);
-        Ok(())
-    }
-
-    /// The trade, if the seller may move it from one of these states.
-    fn sell(&self, who: Address, trade: &TradeId, from: &[&str]) -> Result<Digest, &'static str> {
-        let row = self.trades.get(trade.digest()).ok_or("UNKNOWN_TRADE")?;
-        ensure(row.seller == who, "NOT_SELLER")?;
-        ensure(from.contains(&row.state), "WRONG_STATE")?;
-        Ok(*trade.digest())
-    }
-
-    fn cancel(&mut self, who: Address, id: Digest, time: u64) -> Outcome {
-        let row = self.trades.get_mut(&id).ok_or("UNKNOWN_TRADE")?;
-        ensure(row.buyer == who || row.seller == who, "NOT_A_PARTY")?;
-        ensure(matches!(row.state, "FUNDED" | "ACCEPTED"), "WRONG_STATE")?;
-        if row.state == "ACCEPTED" && row.buyer == who {
-            ensure(row.answer_by.is_none(), "CANCEL_ALREADY_REQUESTED")?;
-            row.answer_by = Some(time + self.answer_within);
-            return Ok(());
-        }
-        let by = if row.buyer == who { "BUYER" } else { "SELLER" };
-        self.move_to(id, "CANCELLED", by);
-        Ok(())
-    }
-
-    fn move_to(&mut self, id: Digest, to: &'static str, by: &'static str) {
-        let trade = self.trades.get_mut(&id).unwrap();
-        self.moves.insert((trade.state, to, by));
-        trade.state = to;
-        let (buyer, seller, price) = (trade.buyer, trade.seller, trade.price);
-        if to == "RELEASED" {
-            let fee = self.fee(price);
-            *self.wealth.entry(buyer).or_default() -= i128::from(price);
-            *self.wealth.entry(seller).or_default() += i128::from(price) - fee;
-            *self.wealth.entry(self.fee_account).or_default() += fee;
-        }
     }
 }

@@ -5,11 +5,15 @@ mod compare;
 mod dice;
 mod expected;
 mod identity;
+mod people;
+mod trading;
 mod treasury;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Auth, BatchInput, Body, Genesis, Ledger, Outcome, Transaction, TxOutcome, UnixMillis};
+use ledger::{
+    Auth, BatchInput, Body, Genesis, Ledger, Millis, Outcome, TradeParams, Transaction, TxOutcome, UnixMillis,
+};
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
 use self::dice::Dice;
@@ -17,8 +21,23 @@ use self::expected::{MOVES, REFUSALS, REJECTIONS};
 use crate::model::{Model, Verdict};
 use crate::world::{DECIDERS, START, address, genesis, key};
 
-const GENESIS_PEOPLE: [&str; 6] = ["ann", "ben", "fees", "bea", "sam", "eve"];
+const GENESIS_PEOPLE: [&str; 9] = ["ann", "ben", "fees", "bea", "sam", "eve", "art", "abe", "kit"];
 const NEWCOMERS: [&str; 5] = ["kim", "lee", "park", "choi", "jung"];
+
+/// Shorter than the usual ones, so that all of them pass in a run.
+const TRADE_PARAMS: TradeParams = TradeParams {
+    ship_within: Millis::days(2),
+    confirm_within: Millis::days(2),
+    cancel_answer_within: Millis::hours(24),
+    confirm_after_delivery: Millis::hours(20),
+    extension: Millis::days(1),
+    resolve_within: Millis::days(1),
+    second_resolve_within: Millis::hours(12),
+    return_within: Millis::hours(18),
+    return_confirm_within: Millis::hours(22),
+    return_confirm_after_delivery: Millis::hours(12),
+    remind_before: Millis::hours(13),
+};
 
 struct Run {
     seed: u64,
@@ -41,7 +60,8 @@ struct Run {
 impl Run {
     fn new(seed: u64, many_versions: bool) -> Self {
         let names = GENESIS_PEOPLE.iter().chain(&NEWCOMERS);
-        let genesis = genesis();
+        let mut genesis = genesis();
+        genesis.params.trade = TRADE_PARAMS;
         Self {
             seed,
             many_versions,
@@ -101,7 +121,7 @@ impl Run {
 
     fn pass_time(&mut self) {
         self.now += match self.dice.below(100) {
-            0 => 4 * 86_400_000,
+            0 => 2 * 86_400_000,
             1..=5 => self.dice.below(86_400_000),
             6..=8 => self.model.next_deadline().map_or(1, |at| at.saturating_sub(self.now).max(1)),
             _ => 1 + self.dice.below(600_000),

@@ -2,7 +2,8 @@ use std::collections::BTreeSet;
 
 use ledger::{
     AccountOp, AssetId, BatchInput, ChargeOp, ChargePolicy, DecodeError, EntryError, GenesisError, Ledger,
-    Memo, Millis, Reason, ReplicaEdit, ReplicaOp, RestoreError, StateKey, TradeOp, WithdrawalOp, key_binding,
+    Memo, Millis, Rating, Reason, ReplicaEdit, ReplicaOp, RestoreError, ReviewOp, ReviewText, Role, RoleOp,
+    StateKey, TradeOp, WithdrawalOp, key_binding,
 };
 
 use crate::world::{DECIDERS, World, address, amount, genesis, key, replica};
@@ -18,6 +19,10 @@ fn lived_in() -> World {
     let second = world.list("eve", 10);
     let trade = world.buy("bea", second);
     world.ok("bea", TradeOp::Confirm { trade });
+    let (rating, text) = (Rating::new(4).unwrap(), ReviewText::new("").unwrap());
+    world.ok("bea", ReviewOp::Post { trade, rating, text });
+    let role = RoleOp::Propose { account: address("sam"), role: Role::Courier };
+    world.ok("ann", AccountOp::Role(role));
     world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
     guard(&mut world);
     world
@@ -45,7 +50,7 @@ fn guard(world: &mut World) {
 #[test]
 fn something_is_in_every_table() {
     let tables: BTreeSet<u8> = lived_in().ledger.entries().map(|(key, _)| key[0]).collect();
-    let expected = (1..=11).chain(20..=27).filter(|table| *table != 6);
+    let expected = (1..=11).chain(16..=18).chain(20..=27).filter(|table| *table != 6);
     assert_eq!(tables, expected.collect());
 }
 

@@ -54,6 +54,18 @@ fn a_limit_holds_for_all_that_leaves_the_account() {
 }
 
 #[test]
+fn what_a_seller_gives_back_counts() {
+    let mut world = World::new();
+    let listing = world.list("sam", 400);
+    let trade = world.buy("bea", listing);
+    world.ok("bea", TradeOp::Confirm { trade });
+    world.ok("sam", limit(Some(100)));
+    world.ok("sam", TradeOp::GiveBack { trade, amount: amount(60) });
+    let more = TradeOp::GiveBack { trade, amount: amount(41) };
+    assert_eq!(world.rejected("sam", more), exceeded(100, 60));
+}
+
+#[test]
 fn each_day_begins_anew() {
     let mut world = World::new();
     world.ok("bea", limit(Some(1_000)));
@@ -147,7 +159,7 @@ fn for_a_frozen_account_all_else_goes_on() {
     world.ok("eve", paying("bea", 50));
     world.ok("eve", TradeOp::Confirm { trade: sold });
     assert_eq!(world.funds("bea"), (COINS - 400 + 50 + 700 - 17, 400));
-    let due = world.ledger.next_deadline().unwrap();
+    let due = world.ledger.trade(&bought).unwrap().deadline.unwrap().at;
     world.wait_until(due.value());
     assert_eq!(world.funds("bea"), (COINS + 733, 0), "the seller did not ship in time");
     world.ok("bea", limit(Some(5)));

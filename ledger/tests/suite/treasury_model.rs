@@ -84,7 +84,7 @@ impl Model {
                 Ok(())
             }
             ChargeOp::ProposePolicy { policy } => {
-                ensure(self.accounts[&who].admin, "NOT_ADMIN")?;
+                ensure(self.is_admin(&who), "NOT_ADMIN")?;
                 self.treasury.proposal = Some((id, who, *policy));
                 Ok(())
             }
@@ -113,8 +113,8 @@ impl Model {
             WithdrawalOp::Settle { withdrawal } => (withdrawal.digest(), true),
             WithdrawalOp::Void { withdrawal, .. } => (withdrawal.digest(), false),
         };
+        let admin = self.is_admin(&who);
         let row = self.treasury.withdrawals.get_mut(withdrawal).ok_or("UNKNOWN_WITHDRAWAL")?;
-        let admin = self.accounts[&who].admin;
         if settle {
             ensure(admin, "NOT_ADMIN")?;
             ensure(row.who != who, "OWN_WITHDRAWAL")?;
@@ -154,7 +154,7 @@ impl Model {
 
     fn decidable(&self, who: &Address, charge: &Digest) -> Result<&MCharge, &'static str> {
         let row = self.treasury.charges.get(charge).ok_or("UNKNOWN_CHARGE")?;
-        ensure(self.accounts[who].admin, "NOT_ADMIN")?;
+        ensure(self.is_admin(who), "NOT_ADMIN")?;
         ensure(row.who != *who, "OWN_CHARGE")?;
         ensure(row.state == "REQUESTED", "CHARGE_ALREADY_DECIDED")?;
         Ok(row)
@@ -163,7 +163,7 @@ impl Model {
     fn proposed(&self, who: &Address, id: &Digest) -> Result<Option<ChargePolicy>, &'static str> {
         let open = self.treasury.proposal.filter(|(open, ..)| open == id);
         let (_, proposer, policy) = open.ok_or("UNKNOWN_POLICY_PROPOSAL")?;
-        ensure(self.accounts[who].admin, "NOT_ADMIN")?;
+        ensure(self.is_admin(who), "NOT_ADMIN")?;
         ensure(proposer != *who, "OWN_POLICY_PROPOSAL")?;
         Ok(policy)
     }

@@ -3,15 +3,17 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, ChargePolicy,
-    DeadlineKind, Height, Label, Ledger, ListingId, ListingOp, Memo, Millis, MoneyRejection, Name, ObjectId,
-    Operation, Outcome, PaymentOp, PolicyProposalId, Reason, Receipt, RecoveryId, Reference, ReplicaChangeId,
-    ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking, TradeId, TradeOp, TradeState, Transaction,
-    UnixMillis, WithdrawalId, WithdrawalOp, key_binding,
+    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, ChargePolicy, DeadlineKind,
+    HandoverCode, Height, Label, Ledger, ListingId, ListingOp, Memo, Millis, MoneyRejection, Name, ObjectId,
+    Operation, Outcome, PaymentOp, PolicyProposalId, Rating, Reason, Receipt, RecoveryId, Reference,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, ReviewOp, ReviewSide, ReviewText, Role, RoleChangeId,
+    RoleOp, Ruling, Split, StateKey, Tracking, TradeId, TradeOp, TradeState, Transaction, UnixMillis,
+    WithdrawalId, WithdrawalOp, handover_hash, key_binding,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
 
+use crate::stage::{action, arbiter};
 use crate::world::{World, address, amount, content, genesis, key, paying, replica};
 
 const FROZEN: &str = include_str!("../vectors/ledger.toml");
@@ -72,7 +74,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("replica_approve", ReplicaOp::Approve { change }.into()),
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ];
-    [dealings, treasury_operations(), account_operations()].concat()
+    [dealings, social_operations(trade), escrow_operations(trade), treasury_operations(), account_operations()].concat()
 }
 
 fn treasury_operations() -> Vec<(&'static str, Operation)> {
@@ -115,6 +117,56 @@ fn account_operations() -> Vec<(&'static str, Operation)> {
         ("freeze", AccountOp::Freeze { account, reason }.into()),
         ("unfreeze", AccountOp::Unfreeze { account }.into()),
     ]
+}
+
+/// Roles and reviews.
+fn social_operations(trade: TradeId) -> Vec<(&'static str, Operation)> {
+    let role_change = RoleChangeId::new(digest(0xc9));
+    vec![
+        ("role_propose", role(RoleOp::Propose { account: address("sam"), role: Role::Courier })),
+        ("role_approve", role(RoleOp::Approve { change: role_change })),
+        ("role_reject", role(RoleOp::Reject { change: role_change, reason: Reason::new("no").unwrap() })),
+        (
+            "review_post",
+            ReviewOp::Post {
+                trade,
+                rating: Rating::new(5).unwrap(),
+                text: ReviewText::new("good\ngoods").unwrap(),
+            }
+            .into(),
+        ),
+    ]
+}
+
+fn role(op: RoleOp) -> Operation {
+    AccountOp::Role(op).into()
+}
+
+/// Those of trades that not every trade has.
+fn escrow_operations(trade: TradeId) -> Vec<(&'static str, Operation)> {
+    let reason = Reason::new("no").unwrap();
+    let split = Split { to_buyer: amount(300), to_seller: amount(700) };
+    let resolve = |ruling| TradeOp::Resolve { trade, ruling, reason: reason.clone() };
+    let code = HandoverCode::new("7-apples").unwrap();
+    let note = Memo::new("a picture").unwrap();
+    let all = [
+        ("attest", TradeOp::Attest { trade }),
+        ("extend", TradeOp::Extend { trade }),
+        ("propose_split", TradeOp::ProposeSplit { trade, split }),
+        ("accept_split", TradeOp::AcceptSplit { trade, split }),
+        ("dispute", TradeOp::Dispute { trade, reason: reason.clone() }),
+        ("add_evidence", TradeOp::AddEvidence { trade, hash: digest(0xc6), note }),
+        ("resolve_release", resolve(Ruling::Release)),
+        ("resolve_refund", resolve(Ruling::Refund)),
+        ("resolve_split", resolve(Ruling::Split(split))),
+        ("resolve_return", resolve(Ruling::Return)),
+        ("return_ship", TradeOp::ReturnShip { trade, tracking: Tracking::new("CJ 2").unwrap() }),
+        ("return_confirm", TradeOp::ReturnConfirm { trade }),
+        ("give_back", TradeOp::GiveBack { trade, amount: amount(300) }),
+        ("hand_over", TradeOp::HandOver { trade, code_hash: handover_hash(&trade, &code) }),
+        ("collect", TradeOp::Collect { trade, code }),
+    ];
+    all.into_iter().map(|(name, op)| (name, op.into())).collect()
 }
 
 fn transaction(operation: Operation) -> Transaction {
@@ -167,6 +219,39 @@ fn postcard_hex<T: Serialize>(value: &T) -> String {
     hex::encode(postcard::to_allocvec(value).unwrap())
 }
 
+fn operation(name: &str) -> Operation {
+    operations().into_iter().find(|(other, _)| *other == name).unwrap().1
+}
+
+/// A trade with all that a trade can have, and a review of it.
+fn over(world: &mut World) -> TradeId {
+    let listing = world.list("sam", 1_000);
+    let trade = world.buy("bea", listing);
+    let split = Split { to_buyer: amount(300), to_seller: amount(700) };
+    let way = [
+        ("sam", "hand_over"),
+        ("sam", "accept"),
+        ("sam", "ship"),
+        ("kit", "attest"),
+        ("bea", "extend"),
+        ("bea", "dispute"),
+        ("bea", "add_evidence"),
+        ("arbiter", "send back"),
+        ("bea", "return_ship"),
+        ("sam", "dispute"),
+        ("kit", "attest"),
+    ];
+    for (who, what) in way {
+        let who = if who == "arbiter" { arbiter(world, trade) } else { who };
+        world.ok(who, action(what, trade));
+    }
+    world.ok("bea", TradeOp::ProposeSplit { trade, split });
+    world.ok("sam", TradeOp::AcceptSplit { trade, split });
+    let text = ReviewText::new("").unwrap();
+    world.ok("bea", ReviewOp::Post { trade, rating: Rating::new(5).unwrap(), text });
+    trade
+}
+
 /// A short chain with something in every table.
 fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     let mut world = World::new();
@@ -174,9 +259,10 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     let trade = world.buy("bea", listing);
     let request = ChargeOp::Request { amount: amount(5), memo: Memo::new("").unwrap() };
     let charge = ChargeId::from(world.ok("bea", request).id);
-    let Operation::Payment(pay) = operations().swap_remove(4).1 else { panic!("the fifth is a payment") };
-    world.ok("bea", pay);
-    let change = ReplicaChangeId::from(world.ok("ann", operations().swap_remove(13).1).id);
+    world.ok("bea", operation("pay"));
+    let change = ReplicaChangeId::from(world.ok("ann", operation("replica_add")).id);
+    let role_change = RoleChangeId::from(world.ok("ann", operation("role_propose")).id);
+    let over = over(&mut world);
     let bea = address("bea");
     let rows = guarded(&mut world);
     let keys = vec![
@@ -191,6 +277,10 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("replica", StateKey::Replica(ReplicaId::new(1))),
         ("replica_key", StateKey::ReplicaKey(key("r1").public_key())),
         ("replica_change", StateKey::ReplicaChange(change)),
+        ("trade_over", StateKey::Trade(over)),
+        ("review", StateKey::Review(over, ReviewSide::ByBuyer)),
+        ("record", StateKey::Record(bea)),
+        ("role_change", StateKey::RoleChange(role_change)),
     ];
     (world, [keys, rows].concat())
 }
@@ -306,9 +396,10 @@ fn the_frozen_bytes_are_read() {
 /// The numbers of variants are in the bytes of receipts and entries too.
 #[test]
 fn numbers_of_variants_are_frozen() {
-    assert_eq!(postcard_hex(&TradeState::Cancelled), "04");
-    assert_eq!(postcard_hex(&DeadlineKind::ConfirmBy), "02");
-    let rejections: [(ledger::Rejection, &str); 10] = [
+    assert_eq!(postcard_hex(&TradeState::Returning), "08");
+    assert_eq!(postcard_hex(&DeadlineKind::ReturnConfirmBy), "06");
+    assert_eq!(postcard_hex(&Role::Courier), "03");
+    let rejections: [(ledger::Rejection, &str); 13] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -317,8 +408,11 @@ fn numbers_of_variants_are_frozen() {
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
         (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
         (ledger::AccountRejection::OwnFreeze.into(), "0116"),
+        (ledger::AccountRejection::Role(ledger::RoleRejection::OwnChange).into(), "011705"),
         (ledger::ChargeRejection::OwnPolicyProposal.into(), "0207"),
-        (ledger::WithdrawalRejection::NotOwner.into(), "0704"),
+        (ledger::TradeRejection::WrongCode.into(), "0516"),
+        (ledger::ReviewRejection::AlreadyReviewed.into(), "0703"),
+        (ledger::WithdrawalRejection::NotOwner.into(), "0804"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

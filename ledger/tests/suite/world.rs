@@ -43,7 +43,8 @@ pub(crate) fn replica(name: &str) -> NewReplica {
 /// What the set of replicas of all blocks but the first one is called here.
 pub(crate) const DECIDERS: Digest = Digest::from_bytes([7; 32]);
 
-/// Two admins, an account for fees, and three members with money. Fees are 2.5 %. Four replicas, and seven at most.
+/// Two admins, an account for fees, three members with money, two arbiters and a courier. Fees are 2.5 %. Four replicas, and
+/// seven at most.
 pub(crate) fn genesis() -> Genesis {
     Genesis {
         chain: Name::new("test chain").unwrap(),
@@ -57,6 +58,9 @@ pub(crate) fn genesis() -> Genesis {
             person("bea", Role::Member, COINS),
             person("sam", Role::Member, COINS),
             person("eve", Role::Member, COINS),
+            person("art", Role::Arbiter, 0),
+            person("abe", Role::Arbiter, 0),
+            person("kit", Role::Courier, 0),
         ],
         replicas: ["r0", "r1", "r2", "r3"].map(replica).to_vec(),
     }

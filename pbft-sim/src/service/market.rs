@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 use ledger::{
     Amount, AssetId, Auth, BatchInput, BlockHeader, Body, ChargeId, ChargeOp, Genesis, GenesisAccount,
     Ledger, ListingContent, ListingId, ListingOp, Millis, NewReplica, Operation, Params, PaymentOp, Photos,
-    Role, TradeId, TradeOp, Transaction, TxOutcome, UnixMillis,
+    Role, TradeId, TradeOp, TradeParams, Transaction, TxOutcome, UnixMillis,
 };
 use pbft_core::{
     Request,
@@ -210,9 +210,13 @@ fn genesis() -> &'static Genesis {
             time: UnixMillis::new(1_600_000_000_000),
             fee_account: address(0),
             params: Params {
-                ship_within: Millis::new(120),
-                confirm_within: Millis::new(200),
-                cancel_answer_within: Millis::new(80),
+                trade: TradeParams {
+                    ship_within: Millis::new(120),
+                    confirm_within: Millis::new(200),
+                    cancel_answer_within: Millis::new(80),
+                    remind_before: Millis::new(50),
+                    ..TradeParams::STANDARD
+                },
                 ..Params::STANDARD
             },
             accounts: keys().iter().enumerate().map(account).collect(),

@@ -134,19 +134,19 @@ CREATE TABLE trades (
     content_hash BLOB NOT NULL,
     buyer BLOB NOT NULL,
     seller BLOB NOT NULL,
-    amount TEXT NOT NULL,
-    fee TEXT NOT NULL,
     state TEXT NOT NULL,
-    deadline_kind TEXT,
-    deadline_at BIGINT,
-    cancel_requested BOOLEAN NOT NULL,
+    -- Who decides on its dispute, and whether there ever was one.
+    arbiter BLOB,
+    disputed BOOLEAN NOT NULL,
     tracking TEXT,
-    opened_at BIGINT NOT NULL,
-    updated_at BIGINT NOT NULL
+    return_tracking TEXT,
+    -- Its row on the ledger.
+    body BLOB NOT NULL
 );
 CREATE INDEX trades_by_position ON trades (position);
 CREATE INDEX trades_by_buyer ON trades (buyer, position);
 CREATE INDEX trades_by_seller ON trades (seller, position);
+CREATE INDEX trades_by_arbiter ON trades (arbiter, position) WHERE arbiter IS NOT NULL;
 CREATE INDEX trades_by_listing ON trades (listing, position);
 
 -- Which events are about a trade.

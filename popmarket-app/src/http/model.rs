@@ -13,6 +13,8 @@ mod policy;
 mod privacy;
 mod replica;
 mod reply;
+mod review;
+mod role;
 mod standing;
 mod trade;
 mod withdrawal;
@@ -44,8 +46,14 @@ pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
 };
 pub use reply::{Kind, Reply, ReplyStatus};
+pub use review::{NewReview, RecordView, ReviewList, ReviewView, TallyView};
+pub use role::{NewRole, RoleChangeView};
 pub use standing::{FreezeView, Freezing, LimitView, NewLimit, RaiseView};
-pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
+pub use trade::{
+    Action, Complaint, DeadlineView, DisputeView, Evidence, GivingBack, HandoverCodeBody, Judgement, Look,
+    MoveView, PaidView, ReturnView, RulingName, Shipping, SplitBody, SplitOfferView, SplitView, StepView,
+    TradeDetails, TradeList, TradeView,
+};
 pub use withdrawal::{NewWithdrawal, Voiding, WithdrawalList, WithdrawalView};
 
 /// The asset of a request that names none.

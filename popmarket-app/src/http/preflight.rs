@@ -10,11 +10,9 @@ mod treasury;
 use ledger::{
     Amount, AssetId, Ledger, Listing, ListingId, ListingOp, ListingRejection, ListingStatus, MoneyRejection,
     Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection,
-    TradeOp, TradeRejection, TradeState,
+    ReviewOp, TradeOp, TradeRejection,
 };
 use pbft_crypto::Address;
-
-use super::model::Action;
 
 /// Checks what a sender wants to do.
 ///
@@ -28,6 +26,9 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
         Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
+        Operation::Review(ReviewOp::Post { trade, .. }) => {
+            Ok(ledger.check_review(sender, trade).map(drop)?)
+        }
         Operation::Withdrawal(op) => treasury::withdrawal(ledger, sender, op),
     }
 }
@@ -98,23 +99,17 @@ fn listing(ledger: &Ledger, sender: &Address, op: &ListingOp) -> Result<(), Reje
 }
 
 fn trade(ledger: &Ledger, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
-    let (id, action) = match op {
-        TradeOp::Open { listing, version, content_hash } => {
-            return purchase(ledger, sender, open_listing(ledger, listing)?, *version, content_hash);
-        }
-        TradeOp::Accept { trade } => (trade, Action::Accept),
-        TradeOp::Ship { trade, .. } => (trade, Action::Ship),
-        TradeOp::Confirm { trade } => (trade, Action::Confirm),
-        TradeOp::Cancel { trade } => (trade, Action::Cancel),
-    };
-    let trade = ledger.trade(id).ok_or(TradeRejection::UnknownTrade)?;
-    let standing = Standing {
-        is_buyer: trade.buyer == *sender,
-        is_seller: trade.seller == *sender,
-        state: trade.state,
-        cancel_requested: trade.cancel_requested,
-    };
-    Ok(standing.may(action)?)
+    if let TradeOp::Open { listing, version, content_hash } = op {
+        return purchase(ledger, sender, open_listing(ledger, listing)?, *version, content_hash);
+    }
+    let (id, action) = op.target().ok_or(TradeRejection::UnknownTrade)?;
+    let trade = ledger.trade(&id).ok_or(TradeRejection::UnknownTrade)?;
+    trade.check(ledger.party(trade, sender), action)?;
+    trade.check_details(&id, op)?;
+    match op {
+        TradeOp::GiveBack { amount, .. } => has(ledger, sender, AssetId::Pop, *amount),
+        _ => Ok(()),
+    }
 }
 
 fn purchase(
@@ -134,36 +129,4 @@ fn purchase(
         return Err(TradeRejection::OwnListing.into());
     }
     has(ledger, sender, AssetId::Pop, listing.price)
-}
-
-/// How a member stands to a trade.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Standing {
-    pub(crate) is_buyer: bool,
-    pub(crate) is_seller: bool,
-    pub(crate) state: TradeState,
-    pub(crate) cancel_requested: bool,
-}
-
-impl Standing {
-    /// Whether the member can do this now.
-    ///
-    /// # Errors
-    /// Why not.
-    pub(crate) fn may(&self, action: Action) -> Result<(), TradeRejection> {
-        use TradeState::{Accepted, Funded, Shipped};
-        let Self { is_buyer, is_seller, state, cancel_requested } = *self;
-        match action {
-            Action::Accept | Action::Ship if !is_seller => Err(TradeRejection::NotSeller),
-            Action::Confirm if !is_buyer => Err(TradeRejection::NotBuyer),
-            Action::Cancel if !is_buyer && !is_seller => Err(TradeRejection::NotParty),
-            Action::Cancel if is_buyer && state == Accepted && cancel_requested => {
-                Err(TradeRejection::CancelAlreadyRequested)
-            }
-            Action::Accept if state == Funded => Ok(()),
-            Action::Ship | Action::Cancel if matches!(state, Funded | Accepted) => Ok(()),
-            Action::Confirm if matches!(state, Funded | Accepted | Shipped) => Ok(()),
-            _ => Err(TradeRejection::WrongState { state }),
-        }
-    }
 }

@@ -13,6 +13,8 @@ mod payments;
 mod policy;
 mod receipts;
 mod replicas;
+mod reviews;
+mod roles;
 mod sessions;
 mod trades;
 mod transactions;
@@ -34,7 +36,7 @@ pub(crate) use network::evidence_from;
 pub(crate) use receipts::certificate_of;
 pub(crate) use replicas::{address_book, changes_from};
 pub(crate) use sessions::sign_in;
-pub(crate) use trades::details as trade_details;
+pub(crate) use trades::{details as trade_details, look as trade_look};
 pub(crate) use wallets::wallet;
 
 /// All of them, with their documentation.
@@ -77,10 +79,28 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(blobs::show))
         .routes(routes!(trades::list))
         .routes(routes!(trades::show))
-        .routes(routes!(trades::accept))
-        .routes(routes!(trades::ship))
-        .routes(routes!(trades::confirm))
-        .routes(routes!(trades::cancel))
+        .routes(routes!(trades::moves::accept))
+        .routes(routes!(trades::moves::ship))
+        .routes(routes!(trades::moves::confirm))
+        .routes(routes!(trades::moves::cancel))
+        .routes(routes!(trades::moves::attest))
+        .routes(routes!(trades::moves::extend))
+        .routes(routes!(trades::moves::split))
+        .routes(routes!(trades::moves::accept_split))
+        .routes(routes!(trades::moves::dispute))
+        .routes(routes!(trades::moves::evidence))
+        .routes(routes!(trades::moves::resolve))
+        .routes(routes!(trades::moves::return_ship))
+        .routes(routes!(trades::moves::return_confirm))
+        .routes(routes!(trades::moves::give_back))
+        .routes(routes!(trades::moves::hand_over))
+        .routes(routes!(trades::moves::collect))
+        .routes(routes!(reviews::create))
+        .routes(routes!(reviews::of_account))
+        .routes(routes!(roles::propose))
+        .routes(routes!(roles::change))
+        .routes(routes!(roles::approve))
+        .routes(routes!(roles::reject))
         .routes(routes!(payments::create))
         .routes(routes!(payments::create_by_alias))
         .routes(routes!(payments::show))

@@ -2,6 +2,8 @@
 
 mod access;
 mod bad_input;
+mod escrow;
+mod escrow_pages;
 mod events;
 mod evidence;
 mod headers;
@@ -15,6 +17,7 @@ mod purchase;
 mod reads;
 mod receipts;
 mod replicas;
+mod roles;
 mod server;
 mod sessions;
 mod signed;

@@ -145,9 +145,10 @@ mod tests {
         keys.extend(notices.into_iter().map(|key| format!("notice.{key}")));
         keys.extend(words.into_iter().map(|key| format!("words.{key}")));
         keys.extend(deadlines.into_iter().map(|key| format!("deadline.{key}")));
-        keys.extend(["item.photo", "trade.block"].map(str::to_owned));
+        keys.extend(["item.photo", "trade.block", "trade.offer"].map(str::to_owned));
         // The rest of these keys is the name of a state, an action, a change or a code.
-        let families = ["state.", "hint.", "action.", "change.", "replica.", "code."];
+        let families =
+            ["state.", "hint.", "action.", "change.", "replica.", "code.", "party.", "field.", "ruling."];
         let is_by_name = |key: &&String| families.iter().any(|family| key.starts_with(family));
         let there: BTreeSet<_> = KO.keys().filter(|key| !is_by_name(key)).collect();
         assert_eq!(keys.iter().collect::<BTreeSet<_>>(), there);
@@ -155,13 +156,13 @@ mod tests {
 
     #[test]
     fn every_name_on_the_ledger_has_a_text() {
-        use ledger::TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
         let mut names = Vec::new();
-        for state in [Funded, Accepted, Shipped, Released, Cancelled] {
+        for state in ledger::TradeState::ALL {
             names.extend([format!("state.{}", state.code()), format!("hint.{}", state.code())]);
         }
         for action in crate::http::model::Action::ALL {
             names.extend([format!("action.{}", action.verb()), format!("action.{}.hint", action.verb())]);
+            names.extend(crate::pages::act::fields(*action).iter().map(|field| format!("field.{field}")));
         }
         let others = [
             "state.OPEN",
@@ -182,6 +183,30 @@ mod tests {
             "change.cancelled",
             "change.released.deadline",
             "change.cancelled.deadline",
+            "change.delivered",
+            "change.extended",
+            "change.split_proposed",
+            "change.split",
+            "change.disputed",
+            "change.arbiter_replaced",
+            "change.evidence_added",
+            "change.resolved",
+            "change.refunded",
+            "change.refunded.deadline",
+            "change.return_ordered",
+            "change.return_shipped",
+            "change.return_delivered",
+            "change.given_back",
+            "change.handover_prepared",
+            "change.reminder",
+            "party.buyer",
+            "party.seller",
+            "party.arbiter",
+            "party.courier",
+            "ruling.release",
+            "ruling.refund",
+            "ruling.split",
+            "ruling.return",
             "replica.up",
             "replica.behind",
             "replica.unreachable",

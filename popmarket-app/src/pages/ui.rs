@@ -3,11 +3,11 @@
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use ledger::{Amount, DeadlineKind, UnixMillis};
+use ledger::{Amount, DeadlineKind, Party, Tally, UnixMillis};
 
 use super::Lang;
 use super::assets;
-use crate::http::model::{Action, ReplicaStatus};
+use crate::http::model::{Action, ReplicaStatus, SplitOfferView};
 use crate::http::timestamp::{readable, rfc3339};
 use crate::http::{AppState, Caller, Problem};
 
@@ -138,6 +138,10 @@ impl Ui {
             DeadlineKind::ShipBy => "deadline.ship_by",
             DeadlineKind::AnswerBy => "deadline.answer_by",
             DeadlineKind::ConfirmBy => "deadline.confirm_by",
+            DeadlineKind::ResolveBy => "deadline.resolve_by",
+            DeadlineKind::SecondResolveBy => "deadline.second_resolve_by",
+            DeadlineKind::ReturnBy => "deadline.return_by",
+            DeadlineKind::ReturnConfirmBy => "deadline.return_confirm_by",
         })
     }
 
@@ -149,8 +153,42 @@ impl Ui {
         self.of("action", &format!("{}.hint", action.verb()))
     }
 
+    pub(super) fn party(&self, party: &Party) -> String {
+        self.of("party", party_name(*party))
+    }
+
+    /// What a field of a form is for.
+    pub(super) fn field(&self, name: &str) -> String {
+        self.of("field", name)
+    }
+
+    pub(super) fn ruling(&self, name: &str) -> String {
+        self.of("ruling", name)
+    }
+
+    /// Whether a field must be filled in: a buyer's part is said only where the ruling is to share, a note need not be.
+    pub(super) fn is_needed(&self, name: &str, fields: &[&str]) -> bool {
+        name != "note" && !(name == "to_buyer" && fields.contains(&"ruling"))
+    }
+
+    pub(super) fn offer(&self, offer: &SplitOfferView) -> String {
+        let (to_buyer, to_seller) = (self.money(&offer.split.to_buyer), self.money(&offer.split.to_seller));
+        let by = self.party(&offer.by);
+        let values = [("by", by.as_str()), ("to_buyer", &to_buyer), ("to_seller", &to_seller)];
+        self.lang.fill("trade.offer", &values)
+    }
+
+    /// The average of the reviews, with one decimal place, and how many there are.
+    pub(super) fn stars(&self, tally: &Tally) -> String {
+        match (tally.stars * 10).checked_div(tally.reviews) {
+            Some(tenths) => format!("{}.{} ({})", tenths / 10, tenths % 10, tally.reviews),
+            None => "–".to_owned(),
+        }
+    }
+
     pub(super) fn change(&self, change: &str, by: &str) -> String {
-        let timely = if by == "deadline" { ".deadline" } else { "" };
+        let is_timely = by == "deadline" && matches!(change, "released" | "cancelled" | "refunded");
+        let timely = if is_timely { ".deadline" } else { "" };
         self.of("change", &format!("{change}{timely}"))
     }
 
@@ -174,6 +212,15 @@ impl Ui {
             .extend_pairs(form_urlencoded::parse(self.visit.query.as_bytes()).filter(|(name, _)| kept(name)));
         query.append_pair("lang", self.lang.other().code());
         format!("{}?{}", self.visit.path, query.finish())
+    }
+}
+
+const fn party_name(party: Party) -> &'static str {
+    match party {
+        Party::Buyer => "buyer",
+        Party::Seller => "seller",
+        Party::Arbiter => "arbiter",
+        Party::Courier => "courier",
     }
 }
 

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use ledger::{
-    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp, WithdrawalOp,
+    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, ReviewOp, RoleOp,
+    TradeOp, WithdrawalOp,
 };
 use pbft_crypto::Address;
 
@@ -83,6 +84,19 @@ impl<'a> Writer<'a> {
             Operation::Trade(TradeOp::Ship { .. }) => say("words.ship", &[]),
             Operation::Trade(TradeOp::Confirm { .. }) => say("words.confirm", &[]),
             Operation::Trade(TradeOp::Cancel { .. }) => say("words.cancel", &[]),
+            Operation::Trade(TradeOp::Attest { .. }) => say("words.attest", &[]),
+            Operation::Trade(TradeOp::Extend { .. }) => say("words.extend", &[]),
+            Operation::Trade(TradeOp::ProposeSplit { .. }) => say("words.split", &[]),
+            Operation::Trade(TradeOp::AcceptSplit { .. }) => say("words.accept_split", &[]),
+            Operation::Trade(TradeOp::Dispute { .. }) => say("words.dispute", &[]),
+            Operation::Trade(TradeOp::AddEvidence { .. }) => say("words.evidence", &[]),
+            Operation::Trade(TradeOp::Resolve { .. }) => say("words.resolve", &[]),
+            Operation::Trade(TradeOp::ReturnShip { .. }) => say("words.return_ship", &[]),
+            Operation::Trade(TradeOp::ReturnConfirm { .. }) => say("words.return_confirm", &[]),
+            Operation::Trade(TradeOp::GiveBack { .. }) => say("words.give_back", &[]),
+            Operation::Trade(TradeOp::HandOver { .. }) => say("words.hand_over", &[]),
+            Operation::Trade(TradeOp::Collect { .. }) => say("words.collect", &[]),
+            Operation::Review(ReviewOp::Post { .. }) => say("words.review", &[]),
             Operation::Replica(ReplicaOp::Propose { .. }) => say("words.replica_propose", &[]),
             Operation::Replica(ReplicaOp::Approve { .. }) => say("words.replica_approve", &[]),
             Operation::Replica(ReplicaOp::Reject { .. }) => say("words.replica_reject", &[]),
@@ -96,7 +110,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// What is said of keys, guardians, limits and freezes: as little as the API shows to everyone.
+/// What is said of keys, guardians, limits, freezes and roles: as little as the API shows to everyone.
 const fn account_words(op: &AccountOp) -> &'static str {
     match op {
         AccountOp::Register { .. } => "words.register",
@@ -111,6 +125,9 @@ const fn account_words(op: &AccountOp) -> &'static str {
         AccountOp::SetLimit { .. } => "words.limit",
         AccountOp::Freeze { .. } => "words.freeze",
         AccountOp::Unfreeze { .. } => "words.unfreeze",
+        AccountOp::Role(RoleOp::Propose { .. }) => "words.role_propose",
+        AccountOp::Role(RoleOp::Approve { .. }) => "words.role_approve",
+        AccountOp::Role(RoleOp::Reject { .. }) => "words.role_reject",
     }
 }
 

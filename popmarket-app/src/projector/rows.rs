@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     AccountEvent, Approver, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height,
-    ListingEvent, MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
+    ListingEvent, MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, ReviewEvent, TradeId, TxId, UnixMillis,
     WithdrawalEvent,
 };
 use pbft_crypto::{Address, Digest};
@@ -152,6 +152,7 @@ fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
             | ListingEvent::StatusChanged { seller, .. },
         ) => (Some(*seller), None),
         EventKind::Trade(trade) => (Some(trade.buyer), Some(trade.seller)),
+        EventKind::Review(ReviewEvent::Posted { author, subject, .. }) => (Some(*author), Some(*subject)),
         EventKind::Replica(ReplicaEvent::Proposed { proposer, .. }) => (Some(*proposer), None),
         EventKind::Replica(
             ReplicaEvent::Approved { proposer, by, .. } | ReplicaEvent::Rejected { proposer, by, .. },

@@ -2,14 +2,14 @@
 
 use ledger::{
     AccountEvent, Approver, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId,
-    ListingStatus, PaymentEvent, TradeChange, TradeEvent, TradeState, UnixMillis, WithdrawalEvent,
+    ListingStatus, PaymentEvent, ReviewEvent, RoleEvent, TradeChange, TradeEvent, UnixMillis, WithdrawalEvent,
 };
 use pbft_crypto::Digest;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Transaction};
 
 use super::rows::Rows;
-use crate::read_model::{EventRecord, Position, deadline_code, search_text};
+use crate::read_model::{EventRecord, Position, search_text, side_code};
 use crate::sql::{Col, Db};
 
 type To<'a> = Transaction<'a, Db>;
@@ -134,12 +134,23 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         EventKind::Charge(event) => charge(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,
         EventKind::Trade(event) => trade(to, *position, event).await,
+        EventKind::Review(event) => review(to, *position, event).await,
     }
 }
 
 async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
-    // Keys, guardians, limits and freezes: whoever asks for them asks the ledger.
-    let AccountEvent::Registered { address, name, public_key, role, at } = event else { return Ok(()) };
+    let (address, name, public_key, role, at) = match event {
+        AccountEvent::Registered { address, name, public_key, role, at } => {
+            (address, name, public_key, role, at)
+        }
+        AccountEvent::Role(RoleEvent::Approved { account, to: role, .. }) => {
+            let sql = "UPDATE accounts SET role = $1 WHERE address = $2";
+            sqlx::query(sql).bind(Col(*role)).bind(Col(*account)).execute(&mut **to).await?;
+            return Ok(());
+        }
+        // Keys, guardians, limits, freezes and wishes for roles: whoever asks for them asks the ledger.
+        _ => return Ok(()),
+    };
     let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \
                VALUES ($1, $2, $3, $4, 0, $5)";
     let query = sqlx::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
@@ -254,25 +265,34 @@ async fn listing_version(
 
 async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done {
     if let TradeChange::Opened { version, content_hash } = &event.change {
-        let sql = "INSERT INTO trades (id, position, listing, version, content_hash, buyer, seller, amount, fee, \
-                   state, cancel_requested, opened_at, updated_at) \
-                   VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)";
+        let sql = "INSERT INTO trades (id, position, listing, version, content_hash, buyer, seller, state, disputed, \
+                   body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
         let query = sqlx::query(sql).bind(Col(event.trade)).bind(Col(position)).bind(Col(event.listing));
         let query = query.bind(Col(*version)).bind(Col(*content_hash)).bind(Col(event.buyer));
-        let query = query.bind(Col(event.seller)).bind(Col(event.amount)).bind(Col(event.fee));
-        let query = query.bind(Col(TradeState::Funded)).bind(false).bind(Col(event.at));
+        let query = query.bind(Col(event.seller)).bind(Col(event.to)).bind(false).bind(Col(*event.row));
         query.execute(&mut **to).await?;
+        return Ok(());
     }
-    let tracking = match &event.change {
-        TradeChange::Shipped { tracking } => Some(tracking.as_str()),
-        _ => None,
+    let (tracking, return_tracking) = match &event.change {
+        TradeChange::Shipped { tracking } => (Some(tracking.as_str()), None),
+        TradeChange::ReturnShipped { tracking } => (None, Some(tracking.as_str())),
+        _ => (None, None),
     };
-    let sql = "UPDATE trades SET state = $1, deadline_kind = $2, deadline_at = $3, cancel_requested = $4, \
-               tracking = COALESCE($5, tracking), updated_at = $6 WHERE id = $7";
-    let query = sqlx::query(sql).bind(Col(event.to));
-    let query = query.bind(event.deadline.map(|deadline| deadline_code(deadline.kind)));
-    let query = query.bind(event.deadline.map(|deadline| Col(deadline.at)));
-    let query = query.bind(event.change == TradeChange::CancelRequested).bind(tracking);
-    query.bind(Col(event.at)).bind(Col(event.trade)).execute(&mut **to).await?;
+    let arbiter = event.row.dispute.and_then(|dispute| dispute.arbiter);
+    let sql = "UPDATE trades SET state = $1, arbiter = $2, disputed = $3, tracking = COALESCE($4, tracking), \
+               return_tracking = COALESCE($5, return_tracking), body = $6 WHERE id = $7";
+    let query = sqlx::query(sql).bind(Col(event.to)).bind(arbiter.map(Col));
+    let query = query.bind(event.row.dispute.is_some()).bind(tracking).bind(return_tracking);
+    query.bind(Col(*event.row)).bind(Col(event.trade)).execute(&mut **to).await?;
+    Ok(())
+}
+
+async fn review(to: &mut To<'_>, position: Position, event: &ReviewEvent) -> Done {
+    let ReviewEvent::Posted { trade, side, author, subject, rating, text, at, .. } = event;
+    let sql = "INSERT INTO reviews (position, trade, side, author, subject, rating, text, at) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let query = sqlx::query(sql).bind(Col(position)).bind(Col(*trade)).bind(side_code(*side));
+    let query = query.bind(Col(*author)).bind(Col(*subject)).bind(Col(*rating));
+    query.bind(text.as_str()).bind(Col(*at)).execute(&mut **to).await?;
     Ok(())
 }

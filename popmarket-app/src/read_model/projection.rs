@@ -10,7 +10,7 @@ use super::{Published, ReadError, ReadModel, Watermark};
 use crate::sql::{Col, Db, RowExt};
 
 /// All tables of the read model.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "projection",
     "blocks",
     "transactions",
@@ -25,6 +25,7 @@ const TABLES: [&str; 14] = [
     "trades",
     "trade_steps",
     "payments",
+    "reviews",
 ];
 
 /// The last block that is in the read model.

@@ -106,6 +106,8 @@ pub enum TradeSide {
     Buyer,
     /// Who sells.
     Seller,
+    /// Who decides on its dispute, or did.
+    Arbiter,
 }
 
 /// Which trades.

@@ -2,8 +2,9 @@
 
 use ledger::{
     AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Event, Height, ListingContent, ListingId,
-    ListingStatus, Memo, Mover, Name, Outcome, Reason, Reference, Role, Title, Tracking, TradeChange,
-    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis, WithdrawalId, WithdrawalStatus,
+    ListingStatus, Memo, Mover, Name, Outcome, Rating, Reason, Reference, ReviewSide, ReviewText, Role, Title,
+    Tracking, Trade, TradeChange, TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis,
+    WithdrawalId, WithdrawalStatus,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
@@ -175,22 +176,39 @@ pub struct TradeRecord {
     pub seller: Address,
     /// The seller's name.
     pub seller_name: Name,
-    /// What the buyer pays.
-    pub amount: ledger::Amount,
-    /// The part of it that goes to the fee account.
-    pub fee: ledger::Amount,
     /// How far it is.
     pub state: TradeState,
-    /// When it moves on by itself.
-    pub deadline: Option<TradeDeadline>,
-    /// Whether the buyer has asked the seller to cancel.
-    pub cancel_requested: bool,
     /// How the parcel can be followed, once it is on its way.
     pub tracking: Option<Tracking>,
-    /// When it began.
-    pub opened_at: UnixMillis,
-    /// When something happened to it last.
-    pub updated_at: UnixMillis,
+    /// How the parcel on its way back can be followed.
+    pub return_tracking: Option<Tracking>,
+    /// All that the ledger keeps of it.
+    pub row: Trade,
+}
+
+/// What someone says of the other side of a trade.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReviewRecord {
+    /// Where it is in the one order.
+    pub position: Position,
+    /// In which trade.
+    pub trade: TradeId,
+    /// From which side.
+    pub side: ReviewSide,
+    /// Who says so.
+    pub author: Address,
+    /// The author's name.
+    pub author_name: Name,
+    /// Of whom.
+    pub subject: Address,
+    /// From 1 to 5.
+    pub rating: Rating,
+    /// In words.
+    pub text: ReviewText,
+    /// What was bought.
+    pub title: Title,
+    /// When.
+    pub at: UnixMillis,
 }
 
 /// Something that happened to a trade.

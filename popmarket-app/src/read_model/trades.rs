@@ -1,6 +1,6 @@
 //! Trades and their history.
 
-use ledger::{DeadlineKind, EventKind, Photos, TradeDeadline, TradeId};
+use ledger::{EventKind, Photos, TradeId};
 use sqlx::QueryBuilder;
 
 use super::list::List;
@@ -23,24 +23,6 @@ const TRADES: List = List {
     descending: true,
 };
 
-/// A name that never changes.
-pub(crate) const fn deadline_code(kind: DeadlineKind) -> &'static str {
-    match kind {
-        DeadlineKind::ShipBy => "SHIP_BY",
-        DeadlineKind::AnswerBy => "ANSWER_BY",
-        DeadlineKind::ConfirmBy => "CONFIRM_BY",
-    }
-}
-
-fn deadline(row: &Row) -> Result<Option<TradeDeadline>, sqlx::Error> {
-    let code: Option<String> = sqlx::Row::try_get(row, "deadline_kind")?;
-    let Some(code) = code else { return Ok(None) };
-    let kinds = [DeadlineKind::ShipBy, DeadlineKind::AnswerBy, DeadlineKind::ConfirmBy];
-    let kind = kinds.into_iter().find(|kind| deadline_code(*kind) == code);
-    let kind = kind.ok_or_else(|| sqlx::Error::Decode("no such deadline".into()))?;
-    Ok(Some(TradeDeadline { kind, at: row.col("deadline_at")? }))
-}
-
 fn trade(row: &Row) -> Result<TradeRecord, sqlx::Error> {
     let photos: Photos = row.col("photos")?;
     Ok(TradeRecord {
@@ -54,14 +36,10 @@ fn trade(row: &Row) -> Result<TradeRecord, sqlx::Error> {
         buyer_name: row.col("buyer_name")?,
         seller: row.col("seller")?,
         seller_name: row.col("seller_name")?,
-        amount: row.col("amount")?,
-        fee: row.col("fee")?,
         state: row.col("state")?,
-        deadline: deadline(row)?,
-        cancel_requested: sqlx::Row::try_get(row, "cancel_requested")?,
         tracking: row.optional("tracking")?,
-        opened_at: row.col("opened_at")?,
-        updated_at: row.col("updated_at")?,
+        return_tracking: row.optional("return_tracking")?,
+        row: row.col("body")?,
     })
 }
 
@@ -87,6 +65,7 @@ fn filter(query: TradeQuery, sql: &mut QueryBuilder<Db>) {
         match query.side {
             TradeSide::Buyer => sql.push(" AND trades.buyer = ").push_bind(Col(member)),
             TradeSide::Seller => sql.push(" AND trades.seller = ").push_bind(Col(member)),
+            TradeSide::Arbiter => sql.push(" AND trades.arbiter = ").push_bind(Col(member)),
             TradeSide::Any => {
                 sql.push(" AND (trades.buyer = ").push_bind(Col(member));
                 sql.push(" OR trades.seller = ").push_bind(Col(member)).push(")")

@@ -9,8 +9,8 @@
 //! | names, titles, codes | texts |
 
 use ledger::{
-    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Reason,
-    Reference, Role, Title, Tracking, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
+    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Rating, Reason,
+    Reference, ReviewText, Role, Title, Tracking, Trade, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
@@ -119,7 +119,7 @@ macro_rules! id_columns {
     };
 }
 
-text_columns!(Name, Title, Description, Memo, Reason, Reference, Tracking, AssetId);
+text_columns!(Name, Title, Description, Memo, Reason, Reference, ReviewText, Tracking, AssetId);
 id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId);
 
 column! {
@@ -132,8 +132,10 @@ column! {
     Position as i64: |value| value.to_number(), |stored| Self::from_number(stored);
     u64 as i64: |value| number(*value), |stored| stored.try_into().ok();
     u32 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
-    TradeState as String: |value| value.code().to_owned(), |stored| trade_state(&stored);
-    Role as String: |value| role_code(*value).to_owned(), |stored| role(&stored);
+    TradeState as String: |value| value.code().to_owned(), |stored| Self::ALL.into_iter().find(|state| state.code() == stored);
+    Role as String: |value| value.code().to_owned(), |stored| Self::ALL.into_iter().find(|role| role.code() == stored);
+    Rating as i64: |value| i64::from(value.value()), |stored| Self::new(stored.try_into().ok()?);
+    Trade as Vec<u8>: |value| encode(value), |stored| postcard::from_bytes(&stored).ok();
     Outcome as Vec<u8>: |value| encode(value), |stored| postcard::from_bytes(&stored).ok();
     Photos as Vec<u8>: |value| encode(value), |stored| postcard::from_bytes(&stored).ok();
 }
@@ -141,22 +143,6 @@ column! {
 /// Times, heights and counts come from blocks and never get near 2^63.
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
-}
-
-fn trade_state(code: &str) -> Option<TradeState> {
-    use TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
-    [Funded, Accepted, Shipped, Released, Cancelled].into_iter().find(|state| state.code() == code)
-}
-
-const fn role_code(role: Role) -> &'static str {
-    match role {
-        Role::Member => "MEMBER",
-        Role::Admin => "ADMIN",
-    }
-}
-
-fn role(code: &str) -> Option<Role> {
-    [Role::Member, Role::Admin].into_iter().find(|role| role_code(*role) == code)
 }
 
 #[expect(

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use ledger::{
     AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, Label, Ledger, ListingContent, ListingId,
-    ListingOp, Memo, Name, Operation, PaymentOp, Photos, Reason, Reference, Title, Tracking, TradeId,
-    TradeOp, Transaction, WithdrawalId, WithdrawalOp,
+    ListingOp, Memo, Name, Operation, PaymentOp, Photos, Rating, Reason, Reference, ReviewOp, ReviewText,
+    Title, Tracking, TradeId, TradeOp, Transaction, WithdrawalId, WithdrawalOp,
 };
 use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
@@ -199,11 +199,17 @@ impl Traffic {
 
     fn move_trade(&mut self) -> Option<Operation> {
         let trade = self.rng.one_of(&self.trades)?;
-        Some(match self.rng.below(5) {
+        Some(match self.rng.below(9) {
             0 => TradeOp::Accept { trade }.into(),
             1 | 2 => TradeOp::Ship { trade, tracking: Tracking::new("CJ 1234").unwrap() }.into(),
             3 => TradeOp::Confirm { trade }.into(),
-            _ => TradeOp::Cancel { trade }.into(),
+            4 => TradeOp::Cancel { trade }.into(),
+            5 => TradeOp::Dispute { trade, reason: Reason::new("broken").unwrap() }.into(),
+            6 => TradeOp::Extend { trade }.into(),
+            _ => {
+                let rating = Rating::new(u8::try_from(1 + self.rng.below(5)).unwrap()).unwrap();
+                ReviewOp::Post { trade, rating, text: ReviewText::new("so so").unwrap() }.into()
+            }
         })
     }
 }

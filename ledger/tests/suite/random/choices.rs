@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use ledger::{
     AccountOp, AssetId, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation, PaymentOp,
-    Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title, Tracking, TradeId, TradeOp,
+    Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::Run;
-use crate::model::{MTrade, Model};
+use crate::model::Model;
 use crate::world::{address, amount, content, key, replica};
 
 impl Run {
@@ -49,14 +49,16 @@ impl Run {
         }
         let who = self.anyone();
         match self.dice.below(125) {
+            0..=3 => (who, self.register()),
+            4..=13 => self.charge(who),
+            14..=25 => (who, self.pay()),
+            26..=36 => self.listing(who),
+            37..=49 => (who, self.open()),
+            50..=56 => self.replica(who),
+            57..=60 => self.role(who),
+            61..=66 => self.review(who),
             100..=117 => self.identity(who),
             118..=124 => self.withdrawal(who),
-            0..=5 => (who, self.register()),
-            6..=20 => self.charge(who),
-            21..=40 => (who, self.pay()),
-            41..=55 => self.listing(who),
-            56..=72 => (who, self.open()),
-            73..=80 => self.replica(who),
             _ => self.move_trade(who),
         }
     }
@@ -162,35 +164,5 @@ impl Run {
             who,
             if close { ListingOp::Close { listing } } else { ListingOp::Update { listing, content } }.into(),
         )
-    }
-
-    fn open(&mut self) -> Operation {
-        let listing = self.known(|model| &model.listings);
-        let versions = self.model.listings.get(&listing).map(|row| row.versions.clone()).unwrap_or_default();
-        let current = u32::try_from(versions.len()).unwrap();
-        let hash = versions.last().map_or(Digest::ZERO, |version| version.1);
-        let version = if self.dice.percent(10) { current.wrapping_sub(1) } else { current };
-        let content_hash = if self.dice.percent(5) { Digest::ZERO } else { hash };
-        TradeOp::Open { listing: ListingId::new(listing), version, content_hash }.into()
-    }
-
-    fn move_trade(&mut self, who: Address) -> (Address, Operation) {
-        let live: Vec<Digest> = {
-            let rows = self.model.trades.iter().filter(|(_, trade)| trade.live());
-            rows.map(|(id, _)| *id).collect()
-        };
-        let any = self.known(|model| &model.trades);
-        let id = if self.dice.percent(80) { self.dice.pick(&live).copied().unwrap_or(any) } else { any };
-        let parties = self.model.trades.get(&id).map(|trade: &MTrade| [trade.buyer, trade.seller]);
-        let party = parties.and_then(|parties| self.dice.pick(&parties).copied());
-        let who = if self.dice.percent(10) { who } else { party.unwrap_or(who) };
-        let trade = TradeId::new(id);
-        let op = match self.dice.below(8) {
-            0 | 1 => TradeOp::Accept { trade },
-            2 | 3 => TradeOp::Ship { trade, tracking: Tracking::new("CJ").unwrap() },
-            4 => TradeOp::Confirm { trade },
-            _ => TradeOp::Cancel { trade },
-        };
-        (who, op.into())
     }
 }

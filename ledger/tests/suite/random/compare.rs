@@ -1,7 +1,8 @@
 //! The ledger and the model, side by side.
 
 use ledger::{
-    AssetId, BatchInput, Ledger, ListingId, Reference, ReplicaChangeId, ReplicaStatus, TradeId, UnixMillis,
+    Amount, AssetId, BatchInput, Ledger, ListingId, Record, Reference, ReplicaChangeId, ReplicaStatus,
+    ReviewSide, ReviewText, RoleChangeId, TradeId, UnixMillis, review_hash,
 };
 
 use super::Run;
@@ -15,8 +16,8 @@ impl Run {
             let funds = [balance.available, balance.held].map(|part| i128::from(part.value()));
             assert_eq!(funds, [model.available(who), model.held(who)], "{at:?}");
             assert!(funds[0] >= 0);
-            let account = ledger.account(who).map(|a| (a.name.as_str(), a.key, a.charge_count));
-            let expected = model.accounts.get(who).map(|a| (a.name.as_str(), a.key, a.charges));
+            let account = ledger.account(who).map(|a| (a.name.as_str(), a.key, a.role, a.charge_count));
+            let expected = model.accounts.get(who).map(|a| (a.name.as_str(), a.key, a.role, a.charges));
             assert_eq!(account, expected, "{at:?}");
             let used = model.nonces.get(who).cloned().unwrap_or_default();
             let base = (0..).find(|nonce| !used.contains(nonce)).unwrap();
@@ -38,12 +39,47 @@ impl Run {
             assert_eq!(got, (listing.seller, model.listing_state(id), price, hash), "{at:?}");
             assert_eq!(usize::try_from(row.version).unwrap(), listing.versions.len(), "{at:?}");
         }
+        self.compare_trades();
+        self.compare_opinions();
+    }
+
+    fn compare_trades(&self) {
+        let (ledger, model, at) = (&self.ledger, &self.model, (self.seed, self.seq));
         for (id, trade) in &model.trades {
             let row = ledger.trade(&TradeId::new(*id)).unwrap();
             let got = (row.buyer, row.seller, row.amount.value(), row.state.code());
             assert_eq!(got, (trade.buyer, trade.seller, trade.price, trade.state), "{at:?}");
-            assert_eq!(row.deadline.map(|deadline| deadline.at.value()), trade.due(), "{at:?}");
+            assert_eq!(row.due().map(UnixMillis::value), trade.due(&model.times), "{at:?}");
             assert_eq!(i128::from(row.fee.value()), model.fee(trade.price), "{at:?}");
+            let paid = row.payout.map(|paid| [paid.to_buyer, paid.to_seller, paid.fee].map(Amount::value));
+            assert_eq!((paid, row.given_back.value()), (trade.paid, trade.given_back), "{at:?}");
+            let arbiter = row.dispute.and_then(|dispute| dispute.arbiter);
+            assert_eq!((row.dispute.is_some(), arbiter), (trade.was_disputed, trade.arbiter), "{at:?}");
+            assert_eq!(row.delivered_at.map(UnixMillis::value), trade.delivered, "{at:?}");
+            assert_eq!(row.split_offer.map(|offer| offer.split), trade.offer.map(|offer| offer.1), "{at:?}");
+        }
+    }
+
+    fn compare_opinions(&self) {
+        let (ledger, model, at) = (&self.ledger, &self.model, (self.seed, self.seq));
+        for ((trade, author), review) in &model.reviews {
+            let side =
+                if model.trades[trade].buyer == *author { ReviewSide::ByBuyer } else { ReviewSide::BySeller };
+            let row = ledger.review(&TradeId::new(*trade), side).unwrap();
+            let text_hash = review_hash(&ReviewText::new(review.text.as_str()).unwrap());
+            let got = (row.author, row.subject, u64::from(row.rating.value()), row.text_hash);
+            assert_eq!(got, (*author, review.subject, review.stars, text_hash), "{at:?}");
+        }
+        for (who, _) in &self.people {
+            let Record { as_buyer, as_seller } = ledger.record(who);
+            let got =
+                [as_buyer, as_seller].map(|t| [t.completed, t.cancelled, t.disputed, t.reviews, t.stars]);
+            assert_eq!(got, model.record(who), "{at:?}");
+        }
+        for (id, change) in &model.role_changes {
+            let row = ledger.role_change(&RoleChangeId::new(*id)).unwrap();
+            let got = (row.proposer, row.account, row.role, row.status.code());
+            assert_eq!(got, (change.who, change.account, change.role, change.state), "{at:?}");
         }
     }
 

@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 62] = [
+pub(super) const REJECTIONS: [&str; 85] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -40,6 +40,29 @@ pub(super) const REJECTIONS: [&str; 62] = [
     "REPLICA_ADDRESS_IN_USE",
     "TOO_FEW_REPLICAS",
     "TOO_MANY_REPLICAS",
+    "NOT_ARBITER",
+    "NOT_COURIER",
+    "ALREADY_EXTENDED",
+    "ALREADY_ATTESTED",
+    "SPLIT_SUM",
+    "NO_SPLIT_OFFER",
+    "OWN_SPLIT_OFFER",
+    "OTHER_SPLIT_OFFER",
+    "EVIDENCE_LIMIT",
+    "RETURNED_BEFORE",
+    "ALREADY_SHIPPED_BACK",
+    "NOT_SHIPPED_BACK",
+    "TOO_MUCH_GIVEN_BACK",
+    "NO_HANDOVER",
+    "WRONG_CODE",
+    "UNKNOWN_MEMBER",
+    "SAME_ROLE",
+    "TOO_FEW_ADMINS",
+    "UNKNOWN_ROLE_CHANGE",
+    "OWN_ROLE_CHANGE",
+    "ROLE_CHANGE_ALREADY_DECIDED",
+    "NOT_REVIEWABLE",
+    "ALREADY_REVIEWED",
     "UNKNOWN_ACCOUNT",
     "KEY_USED",
     "BAD_KEY_PROOF",
@@ -69,7 +92,7 @@ pub(super) const REJECTIONS: [&str; 62] = [
 ];
 
 /// Every line of the state table that leads out of a state.
-pub(super) const MOVES: [(&str, &str, &str); 12] = [
+pub(super) const MOVES: [(&str, &str, &str); 30] = [
     ("ACCEPTED", "CANCELLED", "SELLER"),
     ("ACCEPTED", "CANCELLED", "TIME"),
     ("ACCEPTED", "RELEASED", "BUYER"),
@@ -82,4 +105,22 @@ pub(super) const MOVES: [(&str, &str, &str); 12] = [
     ("FUNDED", "SHIPPED", "SELLER"),
     ("SHIPPED", "RELEASED", "BUYER"),
     ("SHIPPED", "RELEASED", "TIME"),
+    ("ACCEPTED", "SPLIT", "BUYER"),
+    ("ACCEPTED", "SPLIT", "SELLER"),
+    ("SHIPPED", "SPLIT", "BUYER"),
+    ("SHIPPED", "SPLIT", "SELLER"),
+    ("SHIPPED", "DISPUTED", "BUYER"),
+    ("DISPUTED", "SPLIT", "BUYER"),
+    ("DISPUTED", "SPLIT", "SELLER"),
+    ("DISPUTED", "SPLIT", "ARBITER"),
+    ("DISPUTED", "RELEASED", "ARBITER"),
+    ("DISPUTED", "RELEASED", "TIME"),
+    ("DISPUTED", "REFUNDED", "ARBITER"),
+    ("DISPUTED", "REFUNDED", "TIME"),
+    ("DISPUTED", "RETURNING", "ARBITER"),
+    ("DISPUTED", "DISPUTED", "TIME"),
+    ("RETURNING", "DISPUTED", "SELLER"),
+    ("RETURNING", "REFUNDED", "SELLER"),
+    ("RETURNING", "REFUNDED", "TIME"),
+    ("RETURNING", "RELEASED", "TIME"),
 ];

@@ -1,4 +1,4 @@
-use ledger::{EventKind, Height, UnixMillis};
+use ledger::{AccountEvent, EventKind, Height, UnixMillis};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -38,11 +38,13 @@ impl EventView {
         let mut data = match &event.kind {
             EventKind::Trade(trade) => json(trade),
             EventKind::Money(event) => untag(json(event)).1,
+            EventKind::Account(AccountEvent::Role(event)) => untag(json(event)).1,
             EventKind::Account(event) => untag(json(event)).1,
             EventKind::Charge(event) => untag(json(event)).1,
             EventKind::Payment(event) => untag(json(event)).1,
             EventKind::Listing(event) => untag(json(event)).1,
             EventKind::Replica(event) => untag(json(event)).1,
+            EventKind::Review(event) => untag(json(event)).1,
             EventKind::Withdrawal(event) => untag(json(event)).1,
         };
         let (concerned, private) = privacy::of_event(&event.kind);
@@ -64,7 +66,7 @@ fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// The ledger writes times as numbers, and calls every time `at` or `due` and nothing else so.
+/// The ledger writes times as numbers, and calls every time `at`, `due` or something that ends with `_at`, and nothing else so.
 fn with_readable_times(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(map.into_iter().map(readable_time).collect::<Map<_, _>>()),
@@ -74,7 +76,8 @@ fn with_readable_times(value: Value) -> Value {
 }
 
 fn readable_time((name, value): (String, Value)) -> (String, Value) {
-    let time = matches!(name.as_str(), "at" | "due").then(|| value.as_u64()).flatten();
+    let is_time = matches!(name.as_str(), "at" | "due") || name.ends_with("_at");
+    let time = is_time.then(|| value.as_u64()).flatten();
     let value = match time {
         Some(millis) => Value::String(rfc3339(UnixMillis::new(millis))),
         None => with_readable_times(value),
@@ -90,12 +93,12 @@ mod tests {
     fn times_are_readable_wherever_they_are() {
         let value = serde_json::json!({
             "at": 1_700_000_000_000_u64, "version": 1, "status": {"approved": {"at": 0}},
-            "cause": [{"due": 5}], "deadline": {"kind": "ship_by", "at": null},
+            "cause": [{"due": 5}], "opened_at": 7, "deadline": {"kind": "ship_by", "at": null},
         });
         let expected = serde_json::json!({
             "at": "2023-11-14T22:13:20.000Z", "version": 1,
             "status": {"approved": {"at": "1970-01-01T00:00:00.000Z"}},
-            "cause": [{"due": "1970-01-01T00:00:00.005Z"}], "deadline": {"kind": "ship_by", "at": null},
+            "cause": [{"due": "1970-01-01T00:00:00.005Z"}], "opened_at": "1970-01-01T00:00:00.007Z", "deadline": {"kind": "ship_by", "at": null},
         });
         assert_eq!(with_readable_times(value), expected);
     }

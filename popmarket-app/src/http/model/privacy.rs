@@ -5,8 +5,8 @@
 //! chain.
 
 use ledger::{
-    AccountEvent, AccountOp, ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent,
-    PaymentOp, TradeOp, WithdrawalEvent, WithdrawalOp,
+    AccountEvent, AccountOp, ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent, PaymentOp,
+    TradeOp, WithdrawalEvent, WithdrawalOp,
 };
 use pbft_crypto::Address;
 use serde_json::Value;
@@ -59,9 +59,17 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
             AccountEvent::KeyAdded { address, .. } | AccountEvent::KeyLabelled { address, .. },
         ) => (vec![address], &["label"]),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
-        EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
+        EventKind::Trade(trade) => {
+            let arbiter = trade.row.dispute.as_ref().and_then(|dispute| dispute.arbiter.as_ref());
+            let concerned = [Some(&trade.buyer), Some(&trade.seller), arbiter];
+            (concerned.into_iter().flatten().collect(), &["tracking", "reason", "note", "hash"])
+        }
         // Who is frozen and why is meant to be seen, and so are the terms of automatic approval.
-        EventKind::Account(_) | EventKind::Charge(_) | EventKind::Listing(_) | EventKind::Replica(_) => {
+        EventKind::Account(_)
+        | EventKind::Charge(_)
+        | EventKind::Listing(_)
+        | EventKind::Replica(_)
+        | EventKind::Review(_) => {
             (Vec::new(), &[])
         }
     }
@@ -81,12 +89,15 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
             AccountOp::AddKey { .. } | AccountOp::RotateKey { .. } | AccountOp::LabelKey { .. },
         ) => (None, &["label"]),
         Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
-        Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
+        Operation::Trade(TradeOp::Ship { .. } | TradeOp::ReturnShip { .. }) => (None, &["tracking"]),
+        Operation::Trade(TradeOp::Dispute { .. } | TradeOp::Resolve { .. }) => (None, &["reason"]),
+        Operation::Trade(TradeOp::AddEvidence { .. }) => (None, &["hash", "note"]),
         Operation::Account(_)
         | Operation::Charge(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
         | Operation::Replica(_)
+        | Operation::Review(_)
         | Operation::Withdrawal(_) => (None, &[]),
     }
 }

@@ -28,6 +28,8 @@ pub enum Kind {
     Account,
     /// A change of the replicas.
     ReplicaChange,
+    /// A change of somebody's role.
+    RoleChange,
     /// A request to take money out.
     Withdrawal,
     /// Terms of automatic approval.
@@ -48,6 +50,7 @@ impl Kind {
             Self::Payment => "payments",
             Self::Account => "accounts",
             Self::ReplicaChange => "network/replicas/changes",
+            Self::RoleChange => "roles/changes",
             Self::Withdrawal => "withdrawals",
             // There is one at a time.
             Self::ChargePolicy => return "/v1/charges/policy".to_owned(),

@@ -1,63 +1,26 @@
+mod actions;
+
 use ledger::{
-    Amount, AssetId, Cause, DeadlineKind, Height, ListingId, Mover, Name, Title, Tracking, TradeChange,
-    TradeDeadline, TradeId, TradeState, TxId,
+    Amount, AssetId, Cause, DeadlineKind, Height, ListingId, Mover, Name, Party, Split, Title, Tracking,
+    Trade, TradeChange, TradeDeadline, TradeId, TradeState, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::preflight::Standing;
 use crate::http::timestamp::rfc3339;
 use crate::read_model::{TradeRecord, TradeStep};
 
-/// What buyer and seller can do with a trade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Action {
-    /// The seller will ship.
-    Accept,
-    /// The seller has shipped.
-    Ship,
-    /// The buyer is content: the seller is paid.
-    Confirm,
-    /// Give the money back, or ask the seller to.
-    Cancel,
-}
-
-impl Action {
-    /// All of them, the one that moves a trade forward most naturally first.
-    pub const ALL: [Self; 4] = [Self::Accept, Self::Ship, Self::Confirm, Self::Cancel];
-
-    /// The last part of its path.
-    pub const fn verb(self) -> &'static str {
-        match self {
-            Self::Accept => "accept",
-            Self::Ship => "ship",
-            Self::Confirm => "confirm",
-            Self::Cancel => "cancel",
-        }
-    }
-
-    /// Whether it comes with a tracking text.
-    pub const fn needs_tracking(self) -> bool {
-        matches!(self, Self::Ship)
-    }
-}
-
-/// That something is on its way.
-#[derive(Debug, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Shipping {
-    /// How the parcel can be followed.
-    #[schema(value_type = String, max_length = 200, example = "CJ 1234-5678")]
-    pub tracking: Tracking,
-}
+pub use actions::{
+    Action, Complaint, Evidence, GivingBack, HandoverCodeBody, Judgement, RulingName, Shipping, SplitBody,
+};
 
 /// When a trade moves on by itself.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct DeadlineView {
     /// `ship_by`: else the buyer is paid back. `answer_by`: the same, after the buyer asked to cancel. `confirm_by`: else
-    /// the seller is paid.
+    /// the seller is paid. `resolve_by`: else there is a second arbiter. `second_resolve_by`: else what couriers have
+    /// attested decides. `return_by`: else the seller is paid. `return_confirm_by`: else the buyer is paid back.
     #[schema(value_type = String, example = "ship_by")]
     pub kind: DeadlineKind,
     /// When.
@@ -69,6 +32,87 @@ impl From<TradeDeadline> for DeadlineView {
     fn from(TradeDeadline { kind, at }: TradeDeadline) -> Self {
         Self { kind, at: rfc3339(at) }
     }
+}
+
+/// How money is shared.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SplitView {
+    /// The buyer's part.
+    #[schema(value_type = String, example = "4000")]
+    pub to_buyer: Amount,
+    /// The seller's part, of which a fee is taken.
+    #[schema(value_type = String, example = "8000")]
+    pub to_seller: Amount,
+}
+
+impl From<Split> for SplitView {
+    fn from(Split { to_buyer, to_seller }: Split) -> Self {
+        Self { to_buyer, to_seller }
+    }
+}
+
+/// An offer to share the money.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct SplitOfferView {
+    /// Whose: `buyer` or `seller`.
+    #[schema(value_type = String, example = "buyer")]
+    pub by: Party,
+    /// How.
+    #[serde(flatten)]
+    pub split: SplitView,
+}
+
+/// Where the money went.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaidView {
+    /// To the buyer.
+    #[schema(value_type = String, example = "0")]
+    pub to_buyer: Amount,
+    /// To the seller.
+    #[schema(value_type = String, example = "11880")]
+    pub to_seller: Amount,
+    /// To the fee account.
+    #[schema(value_type = String, example = "120")]
+    pub fee: Amount,
+}
+
+/// A dispute, also after it.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DisputeView {
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub opened_at: String,
+    /// Who decides. Null if there is no arbiter but buyer and seller.
+    #[schema(value_type = Option<String>)]
+    pub arbiter: Option<Address>,
+    /// How many pieces of evidence there are in all.
+    pub evidence: u8,
+}
+
+/// How far the goods are on their way back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ReturnView {
+    /// Whether the buyer says that they are on their way.
+    pub is_shipped: bool,
+    /// How the parcel can be followed. Only buyer, seller and admins see it here.
+    #[schema(value_type = Option<String>)]
+    pub tracking: Option<Tracking>,
+    /// When a courier delivered them.
+    #[schema(format = DateTime)]
+    pub delivered_at: Option<String>,
+}
+
+/// Something that someone can do with a trade now.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct MoveView {
+    /// Who: `buyer`, `seller`, `arbiter` or `courier`.
+    #[schema(value_type = String, example = "seller")]
+    pub by: Party,
+    /// What: the last part of its path.
+    pub action: Action,
+    /// Until when at least. Null: for good.
+    #[schema(format = DateTime)]
+    pub until: Option<String>,
 }
 
 /// A purchase, as it is now.
@@ -100,19 +144,19 @@ pub struct TradeView {
     /// The seller's name.
     #[schema(value_type = String)]
     pub seller_name: Name,
-    /// What the buyer pays. Held until the state is `RELEASED` or `CANCELLED`.
+    /// What the buyer pays. Held until the state is `RELEASED`, `CANCELLED`, `REFUNDED` or `SPLIT`.
     #[schema(value_type = String, example = "12000")]
     pub amount: Amount,
-    /// The part of it that is kept as a fee.
+    /// The part of it that is kept as a fee if the seller gets the rest.
     #[schema(value_type = String, example = "120")]
     pub fee: Amount,
-    /// What the seller gets.
+    /// What the seller gets if all goes well.
     #[schema(value_type = String, example = "11880")]
     pub payout: Amount,
     /// Of what.
     #[schema(value_type = String, example = "POP")]
     pub asset: AssetId,
-    /// `FUNDED`, `ACCEPTED`, `SHIPPED`, `RELEASED` or `CANCELLED`.
+    /// `FUNDED`, `ACCEPTED`, `SHIPPED`, `DISPUTED`, `RETURNING`; final: `RELEASED`, `CANCELLED`, `REFUNDED`, `SPLIT`.
     #[schema(example = "FUNDED")]
     pub state: &'static str,
     /// When it moves on by itself.
@@ -122,8 +166,29 @@ pub struct TradeView {
     /// How the parcel can be followed. Only buyer, seller and admins see it here.
     #[schema(value_type = Option<String>)]
     pub tracking: Option<Tracking>,
+    /// When a courier delivered it.
+    #[schema(format = DateTime)]
+    pub delivered_at: Option<String>,
+    /// Whether the buyer had more time to confirm.
+    pub is_extended: bool,
+    /// Whether the seller hands it over in person, against a code.
+    pub has_handover: bool,
+    /// The offer to share the money that can be taken.
+    pub split_offer: Option<SplitOfferView>,
+    /// The last dispute.
+    pub dispute: Option<DisputeView>,
+    /// How far the goods are on their way back, if an arbiter wants them to.
+    #[serde(rename = "return")]
+    pub returning: Option<ReturnView>,
+    /// Where the money went, once it is over.
+    pub paid: Option<PaidView>,
+    /// What the seller gave back afterwards.
+    #[schema(value_type = String, example = "0")]
+    pub given_back: Amount,
     /// What whoever asks can do with it now.
     pub actions: Vec<Action>,
+    /// Who can do what until when.
+    pub moves: Vec<MoveView>,
     /// When it began.
     #[schema(format = DateTime)]
     pub opened_at: String,
@@ -132,18 +197,23 @@ pub struct TradeView {
     pub updated_at: String,
 }
 
+/// Who looks at a trade, and when.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    /// Nobody: the public.
+    pub viewer: Option<Address>,
+    /// Whether the viewer has the role of a courier.
+    pub is_courier: bool,
+    /// The time of the ledger.
+    pub now: UnixMillis,
+}
+
 impl TradeView {
-    /// As a member sees it, or, with nobody, the public.
-    pub fn new(record: TradeRecord, viewer: Option<&Address>) -> Self {
-        let standing = Standing {
-            is_buyer: viewer == Some(&record.buyer),
-            is_seller: viewer == Some(&record.seller),
-            state: record.state,
-            cancel_requested: record.cancel_requested,
-        };
-        let can = |action: &Action| standing.may(*action).is_ok();
-        let actions = Action::ALL.into_iter().filter(can).collect();
-        let payout = record.amount.checked_sub(record.fee).unwrap_or_default();
+    /// As someone sees it.
+    pub fn new(record: TradeRecord, look: &Look) -> Self {
+        let row = &record.row;
+        let (moves, actions) = moves(row, look);
+        let is_known = look.viewer.is_some();
         Self {
             id: record.id,
             listing: record.listing,
@@ -154,19 +224,57 @@ impl TradeView {
             buyer_name: record.buyer_name,
             seller: record.seller,
             seller_name: record.seller_name,
-            amount: record.amount,
-            fee: record.fee,
-            payout,
+            amount: row.amount,
+            fee: row.fee,
+            payout: row.seller_part(),
             asset: AssetId::Pop,
-            state: record.state.code(),
-            deadline: record.deadline.map(Into::into),
-            cancel_requested: record.cancel_requested,
-            tracking: record.tracking.filter(|_| viewer.is_some()),
+            state: row.state.code(),
+            deadline: row.deadline.map(Into::into),
+            cancel_requested: row.cancel_requested,
+            tracking: record.tracking.filter(|_| is_known),
+            delivered_at: row.delivered_at.map(rfc3339),
+            is_extended: row.is_extended,
+            has_handover: row.handover.is_some(),
+            split_offer: row
+                .split_offer
+                .map(|offer| SplitOfferView { by: offer.by, split: offer.split.into() }),
+            dispute: row.dispute.map(|dispute| DisputeView {
+                opened_at: rfc3339(dispute.opened_at),
+                arbiter: dispute.arbiter,
+                evidence: dispute.evidence(),
+            }),
+            returning: row.returning.map(|returning| ReturnView {
+                is_shipped: returning.is_shipped,
+                tracking: record.return_tracking.filter(|_| is_known),
+                delivered_at: returning.delivered_at.map(rfc3339),
+            }),
+            paid: row.payout.map(|paid| PaidView {
+                to_buyer: paid.to_buyer,
+                to_seller: paid.to_seller,
+                fee: paid.fee,
+            }),
+            given_back: row.given_back,
             actions,
-            opened_at: rfc3339(record.opened_at),
-            updated_at: rfc3339(record.updated_at),
+            moves,
+            opened_at: rfc3339(row.opened_at),
+            updated_at: rfc3339(row.updated_at),
         }
     }
+}
+
+/// Who can do what, and what of it whoever looks can, the most natural first.
+fn moves(row: &Trade, look: &Look) -> (Vec<MoveView>, Vec<Action>) {
+    let me = look.viewer.and_then(|viewer| row.party(&viewer, look.is_courier));
+    let possible = row.possible(look.now);
+    let mut actions: Vec<Action> =
+        possible.iter().filter(|it| Some(it.by) == me).map(|it| it.action.into()).collect();
+    actions.sort_unstable();
+    let view = |it: ledger::PossibleMove| MoveView {
+        by: it.by,
+        action: it.action.into(),
+        until: it.until.map(rfc3339),
+    };
+    (possible.into_iter().map(view).collect(), actions)
 }
 
 /// Something that happened to a trade.
@@ -181,10 +289,12 @@ pub struct StepView {
     /// The transaction behind it; none if a deadline passed.
     #[schema(value_type = Option<String>)]
     pub tx_id: Option<TxId>,
-    /// `opened`, `accepted`, `shipped`, `cancel_requested`, `released` or `cancelled`.
+    /// What happened, as the events of trades are called.
     #[schema(example = "opened")]
     pub change: &'static str,
-    /// `buyer`, `seller` or `deadline`.
+    /// What was said with it: a reason, a note, an offer.
+    pub words: Option<String>,
+    /// `buyer`, `seller`, `arbiter`, `courier` or `deadline`.
     #[schema(example = "buyer")]
     pub by: &'static str,
     /// The state after it.
@@ -201,21 +311,35 @@ impl From<TradeStep> for StepView {
                 Cause::Transaction { id, .. } => Some(id),
                 Cause::Genesis | Cause::Deadline { .. } => None,
             },
-            change: match step.change {
-                TradeChange::Opened { .. } => "opened",
-                TradeChange::Accepted => "accepted",
-                TradeChange::Shipped { .. } => "shipped",
-                TradeChange::CancelRequested => "cancel_requested",
-                TradeChange::Released { .. } => "released",
-                TradeChange::Cancelled => "cancelled",
-            },
+            change: step.change.code(),
+            words: words(&step.change),
             by: match step.by {
                 Mover::Buyer => "buyer",
                 Mover::Seller => "seller",
+                Mover::Arbiter => "arbiter",
+                Mover::Courier => "courier",
                 Mover::Deadline(_) => "deadline",
             },
             to: step.to,
         }
+    }
+}
+
+/// What someone said when they did it.
+fn words(change: &TradeChange) -> Option<String> {
+    match change {
+        TradeChange::Shipped { tracking } | TradeChange::ReturnShipped { tracking } => {
+            Some(tracking.to_string())
+        }
+        TradeChange::Disputed { reason, .. } | TradeChange::Resolved { reason, .. } => {
+            Some(reason.to_string())
+        }
+        TradeChange::EvidenceAdded { hash, note } => Some(format!("{note} ({hash})")),
+        TradeChange::SplitProposed { split } | TradeChange::Split { split, .. } => {
+            Some(format!("{} + {}", split.to_buyer, split.to_seller))
+        }
+        TradeChange::GivenBack { amount, .. } => Some(amount.to_string()),
+        _ => None,
     }
 }
 

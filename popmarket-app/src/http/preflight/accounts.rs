@@ -1,8 +1,8 @@
-//! Keys, guardians, limits and freezes.
+//! Keys, guardians, limits, freezes and roles.
 
 use ledger::{
     AccountKey, AccountOp, AccountRejection, Ledger, MAX_GUARDIANS, RecoveryId, RecoveryStatus, Role,
-    key_binding,
+    RoleChangeStatus, RoleOp, RoleRejection, key_binding,
 };
 use pbft_crypto::{Address, PublicKey, Signature, verify};
 
@@ -44,6 +44,7 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
             let freeze = ledger.freeze(account).ok_or(AccountRejection::NotFrozen)?;
             if freeze.by == *sender { Err(AccountRejection::OwnFreeze) } else { Ok(()) }
         }
+        AccountOp::Role(op) => Ok(role(ledger, sender, op)?),
     }
 }
 
@@ -100,5 +101,22 @@ fn cancel(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
     match row.status {
         RecoveryStatus::Proposed | RecoveryStatus::Ready { .. } => Ok(()),
         status => Err(AccountRejection::RecoveryOver { status }),
+    }
+}
+
+fn role(ledger: &Ledger, sender: &Address, op: &RoleOp) -> Result<(), RoleRejection> {
+    let (id, approves) = match op {
+        RoleOp::Propose { account, role } => return ledger.check_role(account, *role).map(drop),
+        RoleOp::Approve { change } => (change, true),
+        RoleOp::Reject { change, .. } => (change, false),
+    };
+    let change = ledger.role_change(id).ok_or(RoleRejection::UnknownChange)?;
+    if change.proposer == *sender {
+        return Err(RoleRejection::OwnChange);
+    }
+    match change.status {
+        RoleChangeStatus::Proposed if approves => ledger.check_role(&change.account, change.role).map(drop),
+        RoleChangeStatus::Proposed => Ok(()),
+        status => Err(RoleRejection::AlreadyDecided { status }),
     }
 }

@@ -1,8 +1,10 @@
 //! Trades: purchases whose money is held until they are over.
 
+pub(super) mod moves;
+
 use axum::Json;
 use axum::extract::State;
-use ledger::{TradeId, TradeOp, TradeState};
+use ledger::{Party, Role, TradeId, TradeState};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
@@ -10,12 +12,10 @@ use super::read_problem;
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
 use crate::http::cursor::{page, parsed};
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
-use crate::http::model::{Kind, List, Reply, Shipping, StepView, TradeDetails, TradeList, TradeView};
-use crate::http::once::Settled;
+use crate::http::extract::{Id, Query};
+use crate::http::model::{List, Look, StepView, TradeDetails, TradeList, TradeView};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
-use crate::http::submit::{Intent, Subject};
 use crate::read_model::{TradeQuery, TradeSide};
 
 /// Which trades.
@@ -23,9 +23,9 @@ use crate::read_model::{TradeQuery, TradeSide};
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct TradesQuery {
-    /// `FUNDED`, `ACCEPTED`, `SHIPPED`, `RELEASED` or `CANCELLED`.
+    /// `FUNDED`, `ACCEPTED`, `SHIPPED`, `DISPUTED`, `RETURNING`, `RELEASED`, `CANCELLED`, `REFUNDED` or `SPLIT`.
     state: Option<String>,
-    /// `buyer` or `seller`: on which side you are.
+    /// `buyer`, `seller` or `arbiter`: what you are in it. Without it: buyer or seller.
     side: Option<String>,
     /// Only those about this listing.
     listing: Option<String>,
@@ -60,7 +60,8 @@ pub(super) async fn list(
         listing: parsed("listing", query.listing)?,
     };
     let page = state.read.trades(filter, start).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, |trade| TradeView::new(trade, Some(&me)))))
+    let look = look(&state, &member);
+    Ok(Json(List::of(page, |trade| TradeView::new(trade, &look))))
 }
 
 fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
@@ -68,19 +69,17 @@ fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
         None => Ok(TradeSide::Any),
         Some("buyer") => Ok(TradeSide::Buyer),
         Some("seller") => Ok(TradeSide::Seller),
-        Some(_) => Err(Problem::because(Code::INVALID_QUERY, "side: buyer or seller")),
+        Some("arbiter") => Ok(TradeSide::Arbiter),
+        Some(_) => Err(Problem::because(Code::INVALID_QUERY, "side: buyer, seller or arbiter")),
     }
 }
 
 fn trade_state(name: &str) -> Result<TradeState, Failure> {
-    use TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
-    let all = [Funded, Accepted, Shipped, Released, Cancelled];
-    let unknown =
-        || Problem::because(Code::INVALID_QUERY, "state: FUNDED, ACCEPTED, SHIPPED, RELEASED or CANCELLED");
-    all.into_iter().find(|state| state.code() == name).ok_or_else(unknown)
+    let unknown = || Problem::because(Code::INVALID_QUERY, "state: no trade is ever in this state");
+    TradeState::ALL.into_iter().find(|state| state.code() == name).ok_or_else(unknown)
 }
 
-/// A trade with what happened to it. Buyer, seller and admins see it.
+/// A trade with what happened to it, and who can do what until when. Buyer, seller, the arbiter of its dispute and admins see it.
 #[utoipa::path(get, path = "/v1/trades/{id}", tag = "trades", params(("id" = String, Path, description = "The trade.")), responses(
     (status = 200, description = "The trade.", body = TradeDetails),
 ))]
@@ -92,6 +91,12 @@ pub(super) async fn show(
     Ok(Json(details(&state, &member, &id).await?))
 }
 
+/// How a member looks at trades.
+pub(crate) fn look(state: &AppState, member: &SignedIn) -> Look {
+    let is_courier = member.role == Role::Courier;
+    Look { viewer: Some(member.address()), is_courier, now: state.tip().1 }
+}
+
 /// A trade as a member may see it.
 pub(crate) async fn details(
     state: &AppState,
@@ -101,71 +106,11 @@ pub(crate) async fn details(
     let trade = state.read.trade(id).await.map_err(read_problem)?;
     let trade = trade.ok_or_else(|| Problem::new(Code::UNKNOWN_TRADE))?;
     let me = member.address();
-    if trade.buyer != me && trade.seller != me && !member.is_admin() {
+    let is_arbiter = trade.row.party(&me, false) == Some(Party::Arbiter);
+    if trade.buyer != me && trade.seller != me && !is_arbiter && !member.is_admin() {
         return Err(Problem::new(Code::NOT_A_PARTY));
     }
     let timeline = state.read.trade_history(id).await.map_err(read_problem)?;
     let timeline = timeline.into_iter().map(StepView::from).collect();
-    Ok(TradeDetails { trade: TradeView::new(trade, Some(&me)), timeline })
-}
-
-fn about(trade: TradeId) -> Subject {
-    Subject::Old(Kind::Trade, trade.to_string())
-}
-
-/// Accept an order. By the seller.
-#[utoipa::path(post, path = "/v1/trades/{id}/accept", tag = "trades", params(("id" = String, Path, description = "The trade.")), responses(
-    (status = 201, description = "The seller will ship.", body = Reply),
-    (status = 202, description = "It is on its way.", body = Reply),
-))]
-pub(super) async fn accept(
-    State(state): State<AppState>,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    body: OptionalBody<Nothing>,
-) -> Answer<Settled> {
-    intent.carry_out(&state, body.fingerprint, TradeOp::Accept { trade }, about(trade)).await
-}
-
-/// Say that it is shipped. By the seller.
-#[utoipa::path(post, path = "/v1/trades/{id}/ship", tag = "trades", params(("id" = String, Path, description = "The trade.")), request_body = Shipping, responses(
-    (status = 201, description = "It is on its way to the buyer.", body = Reply),
-    (status = 202, description = "The transaction is on its way.", body = Reply),
-))]
-pub(super) async fn ship(
-    State(state): State<AppState>,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    body: JsonBody<Shipping>,
-) -> Answer<Settled> {
-    let operation = TradeOp::Ship { trade, tracking: body.value.tracking };
-    intent.carry_out(&state, body.fingerprint, operation, about(trade)).await
-}
-
-/// Confirm: the held money goes to the seller. By the buyer.
-#[utoipa::path(post, path = "/v1/trades/{id}/confirm", tag = "trades", params(("id" = String, Path, description = "The trade.")), responses(
-    (status = 201, description = "The seller is paid.", body = Reply),
-    (status = 202, description = "It is on its way.", body = Reply),
-))]
-pub(super) async fn confirm(
-    State(state): State<AppState>,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    body: OptionalBody<Nothing>,
-) -> Answer<Settled> {
-    intent.carry_out(&state, body.fingerprint, TradeOp::Confirm { trade }, about(trade)).await
-}
-
-/// Cancel: the held money goes back. By the seller, or by the buyer before the seller accepts; after that the buyer asks.
-#[utoipa::path(post, path = "/v1/trades/{id}/cancel", tag = "trades", params(("id" = String, Path, description = "The trade.")), responses(
-    (status = 201, description = "It is cancelled, or the seller is asked to.", body = Reply),
-    (status = 202, description = "It is on its way.", body = Reply),
-))]
-pub(super) async fn cancel(
-    State(state): State<AppState>,
-    intent: Intent,
-    Id(trade): Id<TradeId>,
-    body: OptionalBody<Nothing>,
-) -> Answer<Settled> {
-    intent.carry_out(&state, body.fingerprint, TradeOp::Cancel { trade }, about(trade)).await
+    Ok(TradeDetails { trade: TradeView::new(trade, &look(state, member)), timeline })
 }

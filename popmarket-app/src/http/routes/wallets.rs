@@ -13,7 +13,7 @@ use crate::http::code::Code;
 use crate::http::cursor::ListQuery;
 use crate::http::extract::{Id, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    AccountView, List, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView,
+    AccountView, List, Look, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView,
 };
 use crate::http::once::{RequestKey, Settled, once};
 use crate::http::problem::{Answer, Failure, Problem};
@@ -155,5 +155,6 @@ pub(super) async fn account_trades(
     exists(&state, &address).await?;
     let query = TradeQuery { member: Some(address), ..TradeQuery::default() };
     let page = state.read.trades(query, list.page()?).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, |trade| TradeView::new(trade, None))))
+    let look = Look { viewer: None, is_courier: false, now: state.tip().1 };
+    Ok(Json(List::of(page, |trade| TradeView::new(trade, &look))))
 }

@@ -32,14 +32,14 @@ async fn a_buyer_confirms_and_the_seller_is_paid() {
     assert_eq!(wallet["balances"], json!([{"asset": "POP", "available": "988500", "held": "12000"}]));
 
     let at = |path: &str| format!("/v1/trades/{trade}{path}");
-    assert_eq!(seller.get(&at("")).await.json()["actions"], json!(["accept", "ship", "cancel"]));
+    assert_eq!(seller.get(&at("")).await.json()["actions"], json!(["accept", "ship", "hand-over", "cancel"]));
     seller.must(&at("/accept"), &Value::Null).await;
     seller.must(&at("/ship"), &json!({"tracking": "CJ 1234"})).await;
     let shipped = buyer.get(&at("")).await.json();
     assert_eq!((&shipped["state"], &shipped["tracking"]), (&json!("SHIPPED"), &json!("CJ 1234")));
     assert_eq!(
         (&shipped["actions"], &shipped["deadline"]["kind"]),
-        (&json!(["confirm"]), &json!("confirm_by"))
+        (&json!(["confirm", "split", "dispute", "extend"]), &json!("confirm_by"))
     );
     let confirmed = buyer.make(&at("/confirm"), &Value::Null).await;
     assert_eq!(confirmed.status, StatusCode::CREATED);
@@ -49,7 +49,7 @@ async fn a_buyer_confirms_and_the_seller_is_paid() {
     let trade = seller.get(&at("")).await.json();
     assert_eq!(
         (&trade["state"], &trade["actions"], &trade["deadline"]),
-        (&json!("RELEASED"), &json!([]), &Value::Null)
+        (&json!("RELEASED"), &json!(["give-back"]), &Value::Null)
     );
     let changes: Vec<_> =
         trade["timeline"].as_array().unwrap().iter().map(|step| step["change"].clone()).collect();

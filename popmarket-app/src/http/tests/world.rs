@@ -49,8 +49,19 @@ pub(super) const ALICE: u8 = 4;
 pub(super) const BOB: u8 = 5;
 pub(super) const CAROL: u8 = 6;
 
-const NAMES: [(u8, &str); 5] =
-    [(ADMIN, "admin1"), (OTHER_ADMIN, "admin2"), (ALICE, "alice"), (BOB, "bob"), (CAROL, "carol")];
+pub(super) const JUDGES: [u8; 2] = [11, 12];
+pub(super) const COURIER: u8 = 13;
+
+const NAMES: [(u8, &str); 8] = [
+    (ADMIN, "admin1"),
+    (OTHER_ADMIN, "admin2"),
+    (ALICE, "alice"),
+    (BOB, "bob"),
+    (CAROL, "carol"),
+    (JUDGES[0], "judge1"),
+    (JUDGES[1], "judge2"),
+    (COURIER, "courier"),
+];
 
 /// What alice and the others sign in with.
 pub(super) const PASSWORD: &str = "correct horse";

@@ -1,0 +1,51 @@
+//! How long everyone may take.
+
+use serde::{Deserialize, Serialize};
+
+use crate::time::Millis;
+
+/// How long everyone may take in a trade.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TradeParams {
+    /// A seller, from the purchase to the shipping.
+    pub ship_within: Millis,
+    /// A buyer, from the shipping to the confirmation.
+    pub confirm_within: Millis,
+    /// A seller, to answer a buyer who asks to cancel.
+    pub cancel_answer_within: Millis,
+    /// A buyer, from an attested delivery to the confirmation.
+    pub confirm_after_delivery: Millis,
+    /// What the buyer gets on top of the time to confirm, once, if they ask.
+    pub extension: Millis,
+    /// An arbiter, from the dispute to the ruling.
+    pub resolve_within: Millis,
+    /// A second arbiter, after the first one stayed silent.
+    pub second_resolve_within: Millis,
+    /// A buyer who is to send the goods back.
+    pub return_within: Millis,
+    /// A seller, from the buyer's word that the goods are on their way back to an objection.
+    pub return_confirm_within: Millis,
+    /// A seller, from an attested return to an objection.
+    pub return_confirm_after_delivery: Millis,
+    /// How long before each deadline there is a reminder. There is none where there is less time than that.
+    pub remind_before: Millis,
+}
+
+impl TradeParams {
+    /// 5 days to ship, 10 to confirm (3 after an attested delivery, 7 more on request), 24 hours to answer a wish to cancel,
+    /// 14 days to rule and 7 more for a second arbiter, 5 to send back, 10 to object to a return (3 after an attested
+    /// one), reminders 24 hours before.
+    pub const STANDARD: Self = Self {
+        ship_within: Millis::days(5),
+        confirm_within: Millis::days(10),
+        cancel_answer_within: Millis::hours(24),
+        confirm_after_delivery: Millis::days(3),
+        extension: Millis::days(7),
+        resolve_within: Millis::days(14),
+        second_resolve_within: Millis::days(7),
+        return_within: Millis::days(5),
+        return_confirm_within: Millis::days(10),
+        return_confirm_after_delivery: Millis::days(3),
+        remind_before: Millis::hours(24),
+    };
+}

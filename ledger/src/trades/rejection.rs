@@ -1,0 +1,124 @@
+//! Why nothing happens to a trade.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::{MAX_EVIDENCE, Split, TradeState};
+use crate::amount::Amount;
+
+/// Why nothing happens to a trade.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
+#[serde(rename_all = "snake_case")]
+pub enum TradeRejection {
+    /// No such trade.
+    #[error("there is no such trade")]
+    UnknownTrade,
+    /// A purchase from oneself.
+    #[error("the listing is the buyer's own")]
+    OwnListing,
+    /// Only the buyer does this.
+    #[error("only the buyer may do this")]
+    NotBuyer,
+    /// Only the seller does this.
+    #[error("only the seller may do this")]
+    NotSeller,
+    /// Neither buyer nor seller.
+    #[error("only buyer and seller may do this")]
+    NotParty,
+    /// Not possible in this state.
+    #[error("not possible: the trade is {}", state.code())]
+    WrongState {
+        /// The state.
+        state: TradeState,
+    },
+    /// The buyer has asked already.
+    #[error("the buyer has asked to cancel already")]
+    CancelAlreadyRequested,
+    /// Only the arbiter of the dispute decides.
+    #[error("only the arbiter of this dispute may do this")]
+    NotArbiter,
+    /// Only a courier who is neither buyer nor seller attests.
+    #[error("only a courier may do this, neither buyer nor seller")]
+    NotCourier,
+    /// The buyer had more time already.
+    #[error("the buyer had more time already")]
+    AlreadyExtended,
+    /// A courier has said so already.
+    #[error("the delivery is attested already")]
+    AlreadyAttested,
+    /// The parts are not the price.
+    #[error("the parts must add up to {hold}")]
+    SplitSum {
+        /// The price.
+        hold: Amount,
+    },
+    /// There is nothing to take.
+    #[error("nobody offers to share the money")]
+    NoSplitOffer,
+    /// Nobody takes an offer of their own.
+    #[error("the other one decides on this offer")]
+    OwnSplitOffer,
+    /// The offer is another one.
+    #[error("the offer is {} for the buyer, {} for the seller", offer.to_buyer, offer.to_seller)]
+    OtherSplitOffer {
+        /// The offer.
+        offer: Split,
+    },
+    /// Enough is on record.
+    #[error("there is room for {MAX_EVIDENCE} pieces of evidence")]
+    EvidenceLimit,
+    /// The goods were on their way back once.
+    #[error("the goods are sent back once only")]
+    ReturnedBefore,
+    /// The buyer has said so already.
+    #[error("the goods are on their way back already")]
+    AlreadyShippedBack,
+    /// Nothing is on its way back.
+    #[error("the goods are not on their way back")]
+    NotShippedBack,
+    /// Nothing would be given back.
+    #[error("the amount is zero")]
+    ZeroAmount,
+    /// More than the price would be given back.
+    #[error("at most {left} can be given back")]
+    TooMuch {
+        /// What is left of the price.
+        left: Amount,
+    },
+    /// The seller shows no code.
+    #[error("the seller hands nothing over in person")]
+    NoHandover,
+    /// The code is another one.
+    #[error("the code is another one")]
+    WrongCode,
+}
+
+impl TradeRejection {
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::UnknownTrade => "UNKNOWN_TRADE",
+            Self::OwnListing => "OWN_LISTING",
+            Self::NotBuyer => "NOT_BUYER",
+            Self::NotSeller => "NOT_SELLER",
+            Self::NotParty => "NOT_A_PARTY",
+            Self::WrongState { .. } => "WRONG_STATE",
+            Self::CancelAlreadyRequested => "CANCEL_ALREADY_REQUESTED",
+            Self::NotArbiter => "NOT_ARBITER",
+            Self::NotCourier => "NOT_COURIER",
+            Self::AlreadyExtended => "ALREADY_EXTENDED",
+            Self::AlreadyAttested => "ALREADY_ATTESTED",
+            Self::SplitSum { .. } => "SPLIT_SUM",
+            Self::NoSplitOffer => "NO_SPLIT_OFFER",
+            Self::OwnSplitOffer => "OWN_SPLIT_OFFER",
+            Self::OtherSplitOffer { .. } => "OTHER_SPLIT_OFFER",
+            Self::EvidenceLimit => "EVIDENCE_LIMIT",
+            Self::ReturnedBefore => "RETURNED_BEFORE",
+            Self::AlreadyShippedBack => "ALREADY_SHIPPED_BACK",
+            Self::NotShippedBack => "NOT_SHIPPED_BACK",
+            Self::ZeroAmount => "ZERO_AMOUNT",
+            Self::TooMuch { .. } => "TOO_MUCH_GIVEN_BACK",
+            Self::NoHandover => "NO_HANDOVER",
+            Self::WrongCode => "WRONG_CODE",
+        }
+    }
+}

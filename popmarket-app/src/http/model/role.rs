@@ -1,0 +1,61 @@
+use ledger::{Role, RoleChange, RoleChangeId, RoleChangeStatus};
+use pbft_crypto::Address;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::http::timestamp::rfc3339;
+
+/// Another role for an account.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewRole {
+    /// `member`, `admin`, `arbiter` or `courier`.
+    #[schema(value_type = String, example = "arbiter")]
+    pub role: Role,
+}
+
+/// A change of somebody's role that an admin asked for.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RoleChangeView {
+    /// What names it.
+    #[schema(value_type = String)]
+    pub id: RoleChangeId,
+    /// Who asks.
+    #[schema(value_type = String)]
+    pub proposer: Address,
+    /// Whose role.
+    #[schema(value_type = String)]
+    pub account: Address,
+    /// The new one.
+    #[schema(value_type = String, example = "arbiter")]
+    pub role: Role,
+    /// `PROPOSED`, `APPROVED` or `REJECTED`.
+    #[schema(example = "PROPOSED")]
+    pub status: &'static str,
+    /// Who decided.
+    #[schema(value_type = Option<String>)]
+    pub decided_by: Option<Address>,
+    /// When it was asked for.
+    #[schema(format = DateTime)]
+    pub proposed_at: String,
+}
+
+impl RoleChangeView {
+    /// As the ledger has it.
+    pub fn new(id: RoleChangeId, change: &RoleChange) -> Self {
+        let RoleChange { proposer, account, role, status, proposed_at } = *change;
+        let decided_by = match status {
+            RoleChangeStatus::Proposed => None,
+            RoleChangeStatus::Approved { by, .. } | RoleChangeStatus::Rejected { by, .. } => Some(by),
+        };
+        Self {
+            id,
+            proposer,
+            account,
+            role,
+            status: status.code(),
+            decided_by,
+            proposed_at: rfc3339(proposed_at),
+        }
+    }
+}
