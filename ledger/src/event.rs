@@ -3,7 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
-use crate::{AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, TradeEvent};
+use crate::{
+    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent,
+    TokenEvent, TradeEvent,
+};
 
 /// Something that happened on the ledger. The events of a block come in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +28,8 @@ impl Event {
             EventKind::Listing(event) => event.name(),
             EventKind::Trade(event) => event.name(),
             EventKind::Replica(event) => event.name(),
+            EventKind::Token(event) => event.name(),
+            EventKind::Exchange(event) => event.name(),
         }
     }
 }
@@ -47,6 +52,10 @@ pub enum EventKind {
     Trade(TradeEvent),
     /// Replicas.
     Replica(ReplicaEvent),
+    /// Tokens.
+    Token(TokenEvent),
+    /// The exchange.
+    Exchange(ExchangeEvent),
 }
 
 macro_rules! kind_from {
@@ -66,5 +75,7 @@ kind_from!(
     Payment(PaymentEvent),
     Listing(ListingEvent),
     Trade(TradeEvent),
-    Replica(ReplicaEvent)
+    Replica(ReplicaEvent),
+    Token(TokenEvent),
+    Exchange(ExchangeEvent)
 );

@@ -10,6 +10,7 @@ use crate::accounts::{Account, AccountRejection, Role};
 use crate::amount::{Amount, BasisPoints};
 use crate::codec::encode;
 use crate::event::EventKind;
+use crate::exchange::ExchangeParams;
 use crate::ids::ReplicaId;
 use crate::money::{MoneyRejection, Posting, Side};
 use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
@@ -69,10 +70,13 @@ pub struct Params {
     pub cancel_answer_within: Millis,
     /// How many replicas there may be, at most [`MAX_REPLICAS`].
     pub max_replicas: u16,
+    /// The exchange's.
+    pub exchange: ExchangeParams,
 }
 
 impl Params {
-    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas.
+    /// A fee of 1 %, 5 days to ship, 10 days to confirm, 24 hours to answer, [`MAX_REPLICAS`] replicas, and
+    /// [`ExchangeParams::STANDARD`].
     pub const STANDARD: Self = Self {
         fee: match BasisPoints::new(100) {
             Some(fee) => fee,
@@ -82,6 +86,7 @@ impl Params {
         confirm_within: Millis::days(10),
         cancel_answer_within: Millis::hours(24),
         max_replicas: MAX_REPLICAS,
+        exchange: ExchangeParams::STANDARD,
     };
 }
 

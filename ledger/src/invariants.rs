@@ -1,13 +1,16 @@
 //! What must hold after every block, whatever came in.
 
+mod exchange;
+
 use std::collections::BTreeMap;
 
 use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
-use crate::amount::AssetId;
+use crate::amount::{AssetId, TokenId};
 use crate::deadlines::{Deadlines, ObjectId};
-use crate::ids::{ListingId, TradeId};
+use crate::exchange::MarketId;
+use crate::ids::{ListingId, OrderId, TradeId};
 use crate::listings::ListingStatus;
 use crate::state::State;
 use crate::state_tree::StateTree;
@@ -27,10 +30,12 @@ pub enum InvariantViolation {
         supply: Option<u128>,
     },
     /// What is held for an account is not what its objects hold.
-    #[error("{account}: {held} held, its objects hold {owned}")]
+    #[error("{account}: {held} {asset} held, its objects hold {owned}")]
     Holds {
         /// Whose.
         account: Address,
+        /// Of what.
+        asset: AssetId,
         /// What the balance says.
         held: u128,
         /// What the objects say.
@@ -48,6 +53,18 @@ pub enum InvariantViolation {
     /// No replicas, too many, or two with something in common.
     #[error("the replicas are not sound")]
     Replicas,
+    /// Minted, but no token.
+    #[error("there is no token {0}")]
+    Token(TokenId),
+    /// An order that is not what its status says, or of no market.
+    #[error("order {0} is not sound")]
+    Order(OrderId),
+    /// The books are not those of the open orders, or somebody would sell for less than somebody would pay.
+    #[error("the book of {0} is not sound")]
+    Book(MarketId),
+    /// What was bought, what was sold and what the market counts are not the same.
+    #[error("the volume of {0} is not that of its orders")]
+    Volume(MarketId),
     /// The running deadlines are not those of the objects.
     #[error("the deadlines are not those of the objects")]
     Deadlines,
@@ -65,7 +82,9 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     conservation(state)?;
     holds(state)?;
     trades(state)?;
+    deadlines(state)?;
     listings(state)?;
+    exchange::check(state)?;
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);
     }
@@ -97,30 +116,43 @@ fn conservation(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// Each hold belongs to one live trade, and is as large as that says.
+/// Each hold belongs to one live object, and is as large as that says.
 fn holds(state: &State) -> Result<(), InvariantViolation> {
-    let mut owned: BTreeMap<Address, u128> = BTreeMap::new();
-    for (_, trade) in state.trades.rows.iter().filter(|(_, trade)| !trade.state.is_final()) {
-        let sum = owned.entry(trade.buyer).or_default();
-        *sum = sum.saturating_add(u128::from(trade.amount.value()));
+    let trades = state.trades.rows.iter().filter(|(_, trade)| !trade.state.is_final());
+    let trades = trades.map(|(_, trade)| (trade.buyer, AssetId::Pop, trade.amount));
+    let mut owned: BTreeMap<(Address, AssetId), u128> = BTreeMap::new();
+    for (owner, asset, amount) in trades.chain(exchange::holds(state)) {
+        let sum = owned.entry((owner, asset)).or_default();
+        *sum = sum.saturating_add(u128::from(amount.value()));
     }
-    for ((account, _), balance) in state.money.balances.iter() {
-        let (held, owned) = (u128::from(balance.held.value()), owned.remove(account).unwrap_or_default());
+    for ((account, asset), balance) in state.money.balances.iter() {
+        let owned = owned.remove(&(*account, *asset)).unwrap_or_default();
+        let held = u128::from(balance.held.value());
         if held != owned {
-            return Err(InvariantViolation::Holds { account: *account, held, owned });
+            return Err(InvariantViolation::Holds { account: *account, asset: *asset, held, owned });
         }
     }
     match owned.into_iter().find(|(_, owned)| *owned > 0) {
-        Some((account, owned)) => Err(InvariantViolation::Holds { account, held: 0, owned }),
+        Some(((account, asset), owned)) => Err(InvariantViolation::Holds { account, asset, held: 0, owned }),
         None => Ok(()),
     }
 }
 
-fn trades(state: &State) -> Result<(), InvariantViolation> {
+/// Those that run are those of the objects.
+fn deadlines(state: &State) -> Result<(), InvariantViolation> {
     let mut deadlines = Deadlines::default();
     for (id, trade) in state.trades.rows.iter() {
         let at = trade.deadline.map(|deadline| deadline.at);
         deadlines.replace(ObjectId::Trade(*id), None, at);
+    }
+    for (id, order) in state.exchange.orders.iter() {
+        deadlines.replace(ObjectId::Order(*id), None, order.due());
+    }
+    if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+}
+
+fn trades(state: &State) -> Result<(), InvariantViolation> {
+    for (id, trade) in state.trades.rows.iter() {
         let is_sound = trade.state.is_final() != trade.deadline.is_some()
             && trade.fee <= trade.amount
             && trade.buyer != trade.seller;
@@ -128,7 +160,7 @@ fn trades(state: &State) -> Result<(), InvariantViolation> {
             return Err(InvariantViolation::Trade(*id));
         }
     }
-    if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+    Ok(())
 }
 
 /// A live trade has its listing reserved, a released one has it sold, and the other way round.

@@ -1,5 +1,5 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades and replicas,
-//! as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas, tokens
+//! and their exchange, as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
 //! the same blocks on every machine.
 //!
 //! ```text
@@ -13,7 +13,7 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas. Those that move money do so by postings, which can only be carried out in full
+//!   payments, listings, trades, replicas, tokens, exchange. Those that move money do so by postings, which can only be carried out in full
 //!   and only move what is there.
 //!
 //! # Buying something
@@ -110,6 +110,7 @@ mod charges;
 mod codec;
 mod deadlines;
 mod event;
+mod exchange;
 mod execution;
 mod genesis;
 mod ids;
@@ -129,19 +130,24 @@ pub mod state_tree;
 mod table;
 mod text;
 mod time;
+mod tokens;
 mod trades;
 mod transaction;
 
 pub use accounts::{Account, AccountEvent, AccountOp, AccountRejection, Role};
-pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
+pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, SymbolError, TokenId, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
 pub use charges::{Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus};
 pub use codec::DecodeError;
 pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
+pub use exchange::{
+    CancelReason, ExchangeEvent, ExchangeOp, ExchangeParams, ExchangeRejection, Lifetime, MAX_MEETINGS,
+    Market, MarketId, MarketStatus, NewOrder, Order, OrderSide, OrderStatus, SelfTrade, UnknownMarketName,
+};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
-pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, TradeId, TxId};
+pub use ids::{ChargeId, Height, ListingId, OrderId, ReplicaChangeId, ReplicaId, TradeId, TxId};
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
 pub use listings::{
@@ -159,8 +165,9 @@ pub use replicas::{
 };
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, TokenName, Tracking};
 pub use time::{Millis, UnixMillis};
+pub use tokens::{Allowance, Decimals, Token, TokenEvent, TokenOp, TokenRejection, TooManyDecimals};
 pub use trades::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
 };

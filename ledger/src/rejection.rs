@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, ReplicaRejection,
-    TradeRejection,
+    AccountRejection, ChargeRejection, ExchangeRejection, ListingRejection, MoneyRejection, PaymentRejection,
+    ReplicaRejection, TokenRejection, TradeRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -34,6 +34,12 @@ pub enum Rejection {
     /// Replicas.
     #[error(transparent)]
     Replica(#[from] ReplicaRejection),
+    /// Tokens.
+    #[error(transparent)]
+    Token(#[from] TokenRejection),
+    /// The exchange.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeRejection),
 }
 
 impl Rejection {
@@ -47,6 +53,8 @@ impl Rejection {
             Self::Listing(rejection) => rejection.code(),
             Self::Trade(rejection) => rejection.code(),
             Self::Replica(rejection) => rejection.code(),
+            Self::Token(rejection) => rejection.code(),
+            Self::Exchange(rejection) => rejection.code(),
         }
     }
 }

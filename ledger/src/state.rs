@@ -8,6 +8,7 @@ use crate::charges::{self, Charge};
 use crate::codec::encode;
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::event::EventKind;
+use crate::exchange::{self, Exchange};
 use crate::genesis::{Genesis, Params};
 use crate::ids::TxId;
 use crate::listings::{self, Listing};
@@ -20,6 +21,7 @@ use crate::replicas::{self, Replicas};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
+use crate::tokens::{self, Tokens};
 use crate::trades::{self, Trades};
 use crate::transaction::{Operation, Transaction};
 
@@ -50,6 +52,8 @@ pub(crate) struct State {
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
+    pub(crate) tokens: Tokens,
+    pub(crate) exchange: Exchange,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -68,6 +72,8 @@ impl State {
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
+            tokens: Tokens::default(),
+            exchange: Exchange::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -112,16 +118,24 @@ impl State {
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
             Operation::Replica(op) => replicas::apply(self, context, op, events),
+            Operation::Token(op) => tokens::apply(self, context, op, events),
+            Operation::Exchange(op) => exchange::apply(self, context, op, events),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let Operation::Trade(op) = operation else {
-            return None;
-        };
-        let trade = op.trade()?;
-        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+        match operation {
+            Operation::Trade(op) => {
+                let trade = op.trade()?;
+                Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+            }
+            Operation::Exchange(op) => {
+                let order = op.order()?;
+                Some((self.exchange.due(&order)?, ObjectId::Order(order)))
+            }
+            _ => None,
+        }
     }
 
     /// Does what is due for an object.
@@ -133,6 +147,7 @@ impl State {
     ) -> Result<(), Rejection> {
         match object {
             ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+            ObjectId::Order(order) => exchange::expire(self, now, order, events),
         }
     }
 
@@ -150,6 +165,10 @@ impl State {
         self.replicas.rows.drain_changes(&mut changes);
         self.replicas.keys.drain_changes(&mut changes);
         self.replicas.changes.drain_changes(&mut changes);
+        self.tokens.rows.drain_changes(&mut changes);
+        self.tokens.allowances.drain_changes(&mut changes);
+        self.exchange.markets.drain_changes(&mut changes);
+        self.exchange.orders.drain_changes(&mut changes);
         changes
     }
 
@@ -161,7 +180,9 @@ impl State {
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
-        parties.chain(money).chain(dealings).chain(goods).chain(network)
+        let tokens = self.tokens.rows.entries().chain(self.tokens.allowances.entries());
+        let exchange = self.exchange.markets.entries().chain(self.exchange.orders.entries());
+        parties.chain(money).chain(dealings).chain(goods).chain(network).chain(tokens).chain(exchange)
     }
 
     /// The encoded row of one entry.
@@ -180,6 +201,12 @@ impl State {
             StateKey::Replica(id) => self.replicas.find(*id).map(encode),
             StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
             StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
+            StateKey::Token(token) => self.tokens.find(token).map(encode),
+            StateKey::Allowance(owner, spender, token) => {
+                self.tokens.allowances.find(&(*owner, *spender, *token)).map(encode)
+            }
+            StateKey::Market(id) => self.exchange.markets.find(id).map(encode),
+            StateKey::Order(id) => self.exchange.orders.find(id).map(encode),
         }
     }
 
@@ -201,6 +228,10 @@ impl State {
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
             TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
             TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
+            TableId::Tokens => self.tokens.rows.load(key, value).map(drop),
+            TableId::Allowances => self.tokens.allowances.load(key, value).map(drop),
+            TableId::Markets => self.exchange.markets.load(key, value).map(drop),
+            TableId::Orders => self.exchange.load_order(&mut self.deadlines, key, value),
         }
     }
 }

@@ -3,14 +3,18 @@
 use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, TradeId};
+use crate::amount::{AssetId, TokenId};
+use crate::exchange::MarketId;
+use crate::ids::{ChargeId, ListingId, OrderId, ReplicaChangeId, ReplicaId, TradeId};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
-use crate::{Account, Balance, Charge, Listing, Replica, ReplicaChange, ReplicaKey, Supply, Trade};
+use crate::{
+    Account, Allowance, Balance, Charge, Listing, Market, Order, Replica, ReplicaChange, ReplicaKey, Supply,
+    Token, Trade,
+};
 
 /// An entry of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +41,14 @@ pub enum StateKey {
     ReplicaKey(PublicKey),
     /// A [`ReplicaChange`].
     ReplicaChange(ReplicaChangeId),
+    /// A [`Token`].
+    Token(TokenId),
+    /// An [`Allowance`]: of whom, for whom, of what.
+    Allowance(Address, Address, TokenId),
+    /// A [`Market`].
+    Market(MarketId),
+    /// An [`Order`].
+    Order(OrderId),
 }
 
 impl StateKey {
@@ -54,6 +66,10 @@ impl StateKey {
             Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
             Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
             Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
+            Self::Token(token) => entry_key::<Token>(token),
+            Self::Allowance(owner, spender, token) => entry_key::<Allowance>(&(*owner, *spender, *token)),
+            Self::Market(id) => entry_key::<Market>(id),
+            Self::Order(id) => entry_key::<Order>(id),
         }
     }
 }

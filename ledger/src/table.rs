@@ -22,6 +22,10 @@ pub(crate) enum TableId {
     Replicas = 9,
     ReplicaKeys = 10,
     ReplicaChanges = 11,
+    Tokens = 32,
+    Allowances = 33,
+    Markets = 36,
+    Orders = 37,
 }
 
 impl TableId {
@@ -38,6 +42,10 @@ impl TableId {
             9 => Self::Replicas,
             10 => Self::ReplicaKeys,
             11 => Self::ReplicaChanges,
+            32 => Self::Tokens,
+            33 => Self::Allowances,
+            36 => Self::Markets,
+            37 => Self::Orders,
             _ => return None,
         })
     }

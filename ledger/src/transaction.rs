@@ -6,12 +6,14 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::AccountOp;
 use crate::charges::ChargeOp;
 use crate::codec::{DecodeError, decode, decode_lenient, encode};
+use crate::exchange::ExchangeOp;
 use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
 use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
 use crate::time::UnixMillis;
+use crate::tokens::TokenOp;
 use crate::trades::TradeOp;
 
 const DOMAIN: Domain = Domain::new("popmarket.transaction.v1");
@@ -38,6 +40,10 @@ pub enum Operation {
     Trade(TradeOp),
     /// Who the replicas are.
     Replica(ReplicaOp),
+    /// Tokens.
+    Token(TokenOp),
+    /// The exchange.
+    Exchange(ExchangeOp),
 }
 
 macro_rules! operation_from {
@@ -56,7 +62,9 @@ operation_from!(
     Payment(PaymentOp),
     Listing(ListingOp),
     Trade(TradeOp),
-    Replica(ReplicaOp)
+    Replica(ReplicaOp),
+    Token(TokenOp),
+    Exchange(ExchangeOp)
 );
 
 /// Everything that the sender signs.

@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    AccountOp, ChargeOp, Genesis, ListingOp, Operation, PaymentOp, Role, TradeId, TradeOp, Transaction,
+    AccountOp, AssetId, ChargeOp, Genesis, ListingOp, Operation, Role, TradeId, TradeOp, Transaction,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
+use crate::exchange_model::Exchange;
 use crate::network_model::Network;
 
 #[derive(Clone, Debug)]
@@ -62,7 +63,7 @@ impl MTrade {
 
 pub(crate) struct Model {
     chain_id: Digest,
-    fee_account: Address,
+    pub(crate) fee_account: Address,
     fee_bps: u128,
     ship_within: u64,
     confirm_within: u64,
@@ -77,6 +78,7 @@ pub(crate) struct Model {
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
     pub(crate) network: Network,
+    pub(crate) exchange: Exchange,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -113,6 +115,7 @@ impl Model {
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
             network: Network::new(genesis),
+            exchange: Exchange::new(genesis),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -128,7 +131,8 @@ impl Model {
 
     pub(crate) fn held(&self, who: &Address) -> i128 {
         let of_them = self.trades.values().filter(|trade| trade.live() && trade.buyer == *who);
-        of_them.map(|trade| i128::from(trade.price)).sum()
+        let trades: i128 = of_them.map(|trade| i128::from(trade.price)).sum();
+        trades + self.exchange.held(who, AssetId::Pop)
     }
 
     pub(crate) fn available(&self, who: &Address) -> i128 {
@@ -136,7 +140,13 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.trades.values().filter_map(MTrade::due).min()
+        self.due().into_iter().map(|(at, _, _)| at).min()
+    }
+
+    /// When which objects move on by themselves, the kinds of objects in the order in which they fire at one time.
+    fn due(&self) -> Vec<(u64, u8, Digest)> {
+        let trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, 0, *id)));
+        trades.chain(self.exchange.due().map(|(at, id)| (at, 1, id))).collect()
     }
 
     pub(crate) fn listing_state(&self, id: &Digest) -> &'static str {
@@ -160,13 +170,15 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let mut due: Vec<(u64, Digest)> =
-            self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, *id))).collect();
-        due.retain(|(at, _)| *at <= time);
+        let mut due = self.due();
+        due.retain(|(at, _, _)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
-        for (_, id) in &due {
-            self.expire(*id);
+        for (_, kind, id) in &due {
+            match kind {
+                0 => self.expire(*id),
+                _ => self.exchange.cancel(*id, "EXPIRED"),
+            }
         }
         let mut fired = due.len();
         let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
@@ -189,6 +201,13 @@ impl Model {
             self.expire(id);
             *fired += 1;
         }
+        if let Operation::Exchange(op) = &tx.body().operation
+            && let Some(id) = op.order().map(|order| *order.digest())
+            && self.exchange.due().any(|(at, other)| other == id && at <= time)
+        {
+            self.exchange.cancel(id, "EXPIRED");
+            *fired += 1;
+        }
         self.nonces.entry(tx.body().sender).or_default().insert(tx.body().nonce);
         let who = tx.body().sender;
         let id = *tx.id().digest();
@@ -202,6 +221,8 @@ impl Model {
                 let admin = self.accounts.get(&who).is_some_and(|account| account.admin);
                 self.network.apply(who, admin, id, op)
             }
+            Operation::Token(op) => self.token(who, op),
+            Operation::Exchange(op) => self.exchange(who, id, time, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }
@@ -256,21 +277,6 @@ impl Model {
             self.accounts.get_mut(&row.who).unwrap().charges += 1;
         }
         row.state = if approve { "APPROVED" } else { "REJECTED" };
-        Ok(())
-    }
-
-    fn pay(&mut self, who: Address, id: Digest, op: &PaymentOp) -> Outcome {
-        let PaymentOp::Pay { to, amount, reference, .. } = op;
-        ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-        ensure(who != *to, "SELF_PAYMENT")?;
-        ensure(self.accounts.contains_key(to), "UNKNOWN_PAYEE")?;
-        let key = reference.as_ref().map(|reference| (*to, reference.as_str().to_owned()));
-        ensure(key.as_ref().is_none_or(|key| !self.references.contains_key(key)), "REFERENCE_USED")?;
-        let amount = i128::from(amount.value());
-        ensure(self.available(&who) >= amount, "INSUFFICIENT_FUNDS")?;
-        *self.wealth.entry(who).or_default() -= amount;
-        *self.wealth.entry(*to).or_default() += amount;
-        self.references.extend(key.map(|key| (key, id)));
         Ok(())
     }
 

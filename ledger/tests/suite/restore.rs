@@ -17,6 +17,7 @@ fn lived_in() -> World {
     let trade = world.buy("bea", second);
     world.ok("bea", TradeOp::Confirm { trade });
     world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
+    crate::exchange::live_in(&mut world);
     world
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, DeadlineKind, Height,
-    Ledger, ListingId, ListingOp, Memo, MoneyRejection, Name, ObjectId, Operation, Outcome, PaymentOp,
-    Reason, Receipt, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking,
-    TradeId, TradeOp, TradeState, Transaction, UnixMillis,
+    AccountOp, AssetId, Auth, Block, BlockHeader, Body, CancelReason, Cause, ChargeId, ChargeOp,
+    DeadlineKind, Decimals, ExchangeOp, Height, Ledger, Lifetime, ListingId, ListingOp, MarketId,
+    MarketStatus, Memo, MoneyRejection, Name, NewOrder, ObjectId, Operation, OrderId, OrderSide, Outcome,
+    PaymentOp, Reason, Receipt, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, SelfTrade,
+    StateKey, TokenId, TokenName, TokenOp, Tracking, TradeId, TradeOp, TradeState, Transaction, UnixMillis,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
@@ -71,6 +72,61 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("replica_approve", ReplicaOp::Approve { change }.into()),
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ]
+    .into_iter()
+    .chain(token_operations())
+    .chain(exchange_operations())
+    .collect()
+}
+
+fn token_operations() -> Vec<(&'static str, Operation)> {
+    let (token, to) = (TokenId::new("SHOP").unwrap(), address("sam"));
+    let units = amount(300);
+    let name = TokenName::new("Shop shares").unwrap();
+    let decimals = Decimals::new(18).unwrap();
+    vec![
+        ("token_create", TokenOp::Create { token, name, decimals, cap: Some(amount(1_000)) }.into()),
+        ("token_mint", TokenOp::Mint { token, to, amount: units }.into()),
+        ("token_burn", TokenOp::Burn { token, amount: units }.into()),
+        ("token_transfer", TokenOp::Transfer { token, to, amount: units }.into()),
+        ("token_approve", TokenOp::Approve { token, spender: to, from: amount(0), to: units }.into()),
+        (
+            "token_transfer_from",
+            TokenOp::TransferFrom { token, owner: to, to: address("bea"), amount: units }.into(),
+        ),
+        ("token_hand_over", TokenOp::HandOver { token, to }.into()),
+    ]
+}
+
+fn exchange_operations() -> Vec<(&'static str, Operation)> {
+    let base = TokenId::new("SHOP").unwrap();
+    let market = MarketId { base, quote: AssetId::Pop };
+    let order = OrderId::new(digest(0xc6));
+    let (tick, lot) = (amount(5), amount(10));
+    let limit = NewOrder {
+        market,
+        side: OrderSide::Sell,
+        price: Some(amount(300)),
+        quantity: amount(20),
+        lifetime: Lifetime::Until { at: UnixMillis::new(1_700_000_060_000) },
+        self_trade: SelfTrade::CancelOldest,
+    };
+    let at_once = NewOrder {
+        side: OrderSide::Buy,
+        price: None,
+        lifetime: Lifetime::FillOrKill,
+        self_trade: SelfTrade::CancelNewest,
+        ..limit
+    };
+    let gold = TokenId::new("GOLD").unwrap().into();
+    vec![
+        ("market_open", ExchangeOp::OpenMarket { base, quote: gold, tick, lot }.into()),
+        ("market_halt", ExchangeOp::Halt { market }.into()),
+        ("market_resume", ExchangeOp::Resume { market }.into()),
+        ("order_place", ExchangeOp::Place { order: limit }.into()),
+        ("order_place_without_a_price", ExchangeOp::Place { order: at_once }.into()),
+        ("order_cancel", ExchangeOp::Cancel { order }.into()),
+        ("order_reduce", ExchangeOp::Reduce { order, by: lot }.into()),
+    ]
 }
 
 fn transaction(operation: Operation) -> Transaction {
@@ -130,6 +186,17 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     let Operation::Payment(pay) = operations().swap_remove(4).1 else { panic!("the fifth is a payment") };
     world.ok("bea", pay);
     let change = ReplicaChangeId::from(world.ok("ann", operations().swap_remove(13).1).id);
+    let (token, shop) = (TokenId::new("SHOP").unwrap(), "SHOP-POP".parse().unwrap());
+    let operation = |name| {
+        let mut all = operations().into_iter();
+        all.find(|(other, _)| *other == name).map(|(_, operation)| operation).unwrap()
+    };
+    for name in ["token_create", "token_mint", "token_approve"] {
+        world.ok(if name == "token_approve" { "bea" } else { "sam" }, operation(name));
+    }
+    let (tick, lot) = (amount(5), amount(10));
+    world.ok("sam", ExchangeOp::OpenMarket { base: token, quote: AssetId::Pop, tick, lot });
+    let order = OrderId::from(world.ok("sam", operation("order_place")).id);
     let bea = address("bea");
     let keys = vec![
         ("account", StateKey::Account(bea)),
@@ -143,6 +210,11 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("replica", StateKey::Replica(ReplicaId::new(1))),
         ("replica_key", StateKey::ReplicaKey(key("r1").public_key())),
         ("replica_change", StateKey::ReplicaChange(change)),
+        ("token", StateKey::Token(token)),
+        ("balance_of_token", StateKey::Balance(address("sam"), token.into())),
+        ("allowance", StateKey::Allowance(bea, address("sam"), token)),
+        ("market", StateKey::Market(shop)),
+        ("order", StateKey::Order(order)),
     ];
     (world, keys)
 }
@@ -222,7 +294,12 @@ fn the_frozen_bytes_are_read() {
 fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&TradeState::Cancelled), "04");
     assert_eq!(postcard_hex(&DeadlineKind::ConfirmBy), "02");
-    let rejections: [(ledger::Rejection, &str); 7] = [
+    assert_eq!(postcard_hex(&Lifetime::PostOnly), "04");
+    assert_eq!(postcard_hex(&CancelReason::TooManyMeetings), "04");
+    assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
+    let order = ObjectId::Order(OrderId::new(digest(1)));
+    assert!(postcard_hex(&order).starts_with("0101"));
+    let rejections: [(ledger::Rejection, &str); 9] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -230,6 +307,8 @@ fn numbers_of_variants_are_frozen() {
         (ledger::ListingRejection::VersionLimit.into(), "0406"),
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
         (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
+        (ledger::TokenRejection::AllowanceTooSmall { allowed: amount(1) }.into(), "070801"),
+        (ledger::ExchangeRejection::NothingLeft { left: amount(1) }.into(), "081201"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, AssetId, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
-    Operation, PaymentOp, Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
-    Tracking, TradeId, TradeOp,
+    AccountOp, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation,
+    PaymentOp, Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title, Tracking,
+    TradeId, TradeOp,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -14,14 +14,14 @@ use crate::model::{MTrade, Model};
 use crate::world::{address, amount, content, key, replica};
 
 impl Run {
-    fn anyone(&mut self) -> Address {
+    pub(super) fn anyone(&mut self) -> Address {
         let all = if self.dice.percent(90) { self.model.accounts.len() } else { self.people.len() };
         let known: Vec<Address> = self.model.accounts.keys().copied().collect();
         let n = usize::try_from(self.dice.below(u64::try_from(all).unwrap())).unwrap();
         known.get(n).copied().unwrap_or(self.people[n].0)
     }
 
-    fn units(&mut self) -> u64 {
+    pub(super) fn units(&mut self) -> u64 {
         match self.dice.below(20) {
             0 => 0,
             1 => u64::MAX,
@@ -49,6 +49,9 @@ impl Run {
             return self.one_more_version();
         }
         let who = self.anyone();
+        if self.dice.percent(35) {
+            return self.token_or_order(who);
+        }
         match self.dice.below(100) {
             0..=5 => (who, self.register()),
             6..=20 => self.charge(who),
@@ -62,7 +65,9 @@ impl Run {
 
     fn one_more_version(&mut self) -> (Address, Operation) {
         let content = content(u64::MAX);
-        let open = self.model.listings.iter().filter(|(_, row)| row.versions[0].0 == u64::MAX && !row.closed);
+        let is_open = |id: &Digest| self.model.listing_state(id) == "OPEN";
+        let open =
+            self.model.listings.iter().filter(|(id, row)| row.versions[0].0 == u64::MAX && is_open(id));
         match open.max_by_key(|(_, row)| row.versions.len()) {
             Some((id, row)) => {
                 (row.seller, ListingOp::Update { listing: ListingId::new(*id), content }.into())
@@ -152,7 +157,7 @@ impl Run {
         let reference = self.dice.percent(30).then(|| format!("R{}", self.dice.below(40)));
         PaymentOp::Pay {
             to,
-            asset: AssetId::Pop,
+            asset: self.asset(),
             amount: amount(self.units()),
             reference: reference.map(|text| Reference::new(text).unwrap()),
             memo: Memo::new("").unwrap(),

@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 36] = [
+pub(super) const REJECTIONS: [&str; 61] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -40,7 +40,35 @@ pub(super) const REJECTIONS: [&str; 36] = [
     "REPLICA_ADDRESS_IN_USE",
     "TOO_FEW_REPLICAS",
     "TOO_MANY_REPLICAS",
+    "SYMBOL_TAKEN",
+    "UNKNOWN_TOKEN",
+    "NOT_ISSUER",
+    "CAP_EXCEEDED",
+    "UNKNOWN_RECIPIENT",
+    "SAME_ACCOUNT",
+    "ALLOWANCE_CHANGED",
+    "ALLOWANCE_TOO_SMALL",
+    "NOT_ADMIN_OR_ISSUER",
+    "SAME_ASSET",
+    "ZERO_TICK_OR_LOT",
+    "MARKET_EXISTS",
+    "UNKNOWN_MARKET",
+    "WRONG_MARKET_STATUS",
+    "QUANTITY_OFF_LOT",
+    "PRICE_OFF_TICK",
+    "PRICE_NEEDED",
+    "ORDER_TOO_LARGE",
+    "ORDER_ALREADY_OVER",
+    "WOULD_TRADE",
+    "NOT_FILLABLE",
+    "UNKNOWN_ORDER",
+    "NOT_ORDER_OWNER",
+    "ORDER_NOT_OPEN",
+    "NOTHING_LEFT",
 ];
+
+/// Why orders are taken away, but for those that meet a hundred others.
+pub(super) const REASONS: [&str; 4] = ["EXPIRED", "REQUESTED", "SELF_TRADE", "UNFILLED"];
 
 /// Every line of the state table that leads out of a state.
 pub(super) const MOVES: [(&str, &str, &str); 12] = [
