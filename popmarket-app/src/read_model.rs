@@ -5,6 +5,7 @@ mod accounts;
 mod blocks;
 mod error;
 mod events;
+mod exchange;
 mod list;
 mod listings;
 mod page;
@@ -28,6 +29,10 @@ pub(crate) use blocks::sender_ref;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
+pub use exchange::{
+    CANDLE_SPANS, Candle, FillRecord, HolderRecord, MarketRecord, OrderQuery, OrderRecord, TokenRecord,
+    Volume,
+};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
@@ -43,7 +48,10 @@ pub(crate) use trades::deadline_code;
 
 use crate::sql::{Database, Db, Durability, OpenError, Step};
 
-const STEPS: &[Step] = &[(1, "initial", include_str!("../migrations/read_model/0001_initial.sql"))];
+const STEPS: &[Step] = &[
+    (1, "initial", include_str!("../migrations/read_model/0001_initial.sql")),
+    (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
+];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
 const LIVE: usize = 1_024;

@@ -4,6 +4,7 @@
 mod account;
 mod charge;
 mod event;
+mod exchange;
 mod explorer;
 mod listing;
 mod network;
@@ -11,10 +12,12 @@ mod payment;
 mod privacy;
 mod replica;
 mod reply;
+mod token;
 mod trade;
 
 use ledger::{AssetId, Description, Memo};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 pub use account::{
@@ -23,6 +26,10 @@ pub use account::{
 };
 pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
 pub use event::EventView;
+pub use exchange::{
+    BookView, CandleList, CandleView, FillList, FillView, Level, MarketList, MarketView, NewMarket,
+    NewOrderBody, OrderKind, OrderList, OrderView, Reducing,
+};
 pub use explorer::{
     BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionList,
     TransactionView,
@@ -38,11 +45,23 @@ pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
 };
 pub use reply::{Kind, Reply, ReplyStatus};
+pub use token::{
+    AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Minting, NewToken,
+    TokenList, TokenView,
+};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
 
 /// The asset of a request that names none.
 const fn coin() -> AssetId {
     AssetId::Pop
+}
+
+/// The asset of a request that can name the coin alone.
+fn only_coin<'de, D: Deserializer<'de>>(from: D) -> Result<AssetId, D::Error> {
+    match AssetId::deserialize(from)? {
+        AssetId::Pop => Ok(AssetId::Pop),
+        AssetId::Token(token) => Err(D::Error::custom(format_args!("only POP, not {token}"))),
+    }
 }
 
 /// The memo of a request that has none.

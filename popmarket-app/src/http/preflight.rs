@@ -8,7 +8,7 @@ use ledger::{Amount, AssetId, ListingId};
 use ledger::{
     ChargeOp, ChargeRejection, ChargeStatus, Ledger, Listing, ListingOp, ListingRejection, ListingStatus,
     MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp,
-    ReplicaRejection, TradeOp, TradeRejection, TradeState,
+    ReplicaRejection, TokenOp, TradeOp, TradeRejection, TradeState,
 };
 use pbft_crypto::Address;
 
@@ -27,6 +27,8 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
         Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
+        Operation::Token(op) => token(ledger, sender, op),
+        Operation::Exchange(op) => ledger.check_exchange(sender, op, ledger.tip().time.next()),
     }
 }
 
@@ -78,6 +80,17 @@ fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Reje
         return Err(PaymentRejection::ReferenceUsed { tx }.into());
     }
     has(ledger, sender, *asset, *amount)
+}
+
+fn token(ledger: &Ledger, sender: &Address, op: &TokenOp) -> Result<(), Rejection> {
+    ledger.check_token(sender, op)?;
+    match op {
+        TokenOp::Burn { token, amount } | TokenOp::Transfer { token, amount, .. } => {
+            has(ledger, sender, (*token).into(), *amount)
+        }
+        TokenOp::TransferFrom { token, owner, amount, .. } => has(ledger, owner, (*token).into(), *amount),
+        _ => Ok(()),
+    }
 }
 
 fn has(ledger: &Ledger, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Rejection> {

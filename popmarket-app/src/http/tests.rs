@@ -4,6 +4,7 @@ mod access;
 mod bad_input;
 mod events;
 mod evidence;
+mod exchange;
 mod headers;
 mod idempotency;
 mod lists;

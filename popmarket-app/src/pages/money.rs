@@ -11,7 +11,7 @@ use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
-use crate::http::model::{ChargeView, Kind, Reply};
+use crate::http::model::{ChargeView, Kind, Reply, WalletView};
 use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Query, SignedIn, Subject};
 use crate::read_model::{ChargePhase, ChargeQuery, ChargeRecord, PageRequest};
@@ -23,6 +23,8 @@ struct Wallet {
     address: Address,
     available: Amount,
     held: Amount,
+    /// Available and held of each token.
+    tokens: Vec<(String, String)>,
     charges: Vec<ChargeView>,
     amount: String,
     memo: String,
@@ -46,13 +48,29 @@ async fn wallet_page(
     form: ChargeForm,
     problem: Option<Failure>,
 ) -> Answer<Response> {
-    let (available, held) = routes::wallet(state, address).await?.coins();
+    let wallet = routes::wallet(state, address).await?;
+    let (available, held) = wallet.coins();
     let query = ChargeQuery { requester: Some(address), status: None };
     let charges = state.read.charges(query, PageRequest::default()).await.map_err(read_problem)?;
     let charges = charges.items.into_iter().map(ChargeView::from).collect();
     let ChargeForm { amount, memo, .. } = form;
     let (ui, form_key, status) = (visitor.ui(state), form_key(), status(problem.as_deref()));
-    Ok(page(status, &Wallet { ui, address, available, held, charges, amount, memo, form_key, problem }))
+    let tokens = tokens(state, &ui, &wallet).await?;
+    let wallet = Wallet { ui, address, available, held, tokens, charges, amount, memo, form_key, problem };
+    Ok(page(status, &wallet))
+}
+
+/// What there is of each token, available and held, with its decimals.
+async fn tokens(state: &AppState, ui: &Ui, wallet: &WalletView) -> Result<Vec<(String, String)>, Failure> {
+    let mut shown = Vec::new();
+    for balance in &wallet.balances {
+        let Some(symbol) = balance.asset.token() else { continue };
+        let token = state.read.token(symbol).await.map_err(read_problem)?;
+        let decimals = token.map_or(0, |token| token.decimals.value());
+        let units = |amount| ui.units(amount, decimals, symbol);
+        shown.push((units(balance.available), units(balance.held)));
+    }
+    Ok(shown)
 }
 
 /// The form to ask for a charge.

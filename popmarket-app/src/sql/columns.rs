@@ -9,15 +9,16 @@
 //! | names, titles, codes | texts |
 
 use ledger::{
-    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Reason,
-    Reference, Role, Title, Tracking, TradeId, TradeState, TxId, UnixMillis,
+    Amount, AssetId, CancelReason, ChargeId, Description, Height, ListingId, MarketId, MarketStatus, Memo,
+    Name, OrderId, OrderSide, Outcome, Photos, Reason, Reference, Role, Title, TokenId, TokenName, Tracking,
+    TradeId, TradeState, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 
-use crate::read_model::Position;
+use crate::read_model::{Position, Volume};
 
 /// A value that has a column.
 pub(crate) trait Column: Sized {
@@ -119,8 +120,20 @@ macro_rules! id_columns {
     };
 }
 
-text_columns!(Name, Title, Description, Memo, Reason, Reference, Tracking, AssetId);
-id_columns!(TxId, ChargeId, ListingId, TradeId);
+text_columns!(
+    Name,
+    Title,
+    Description,
+    Memo,
+    Reason,
+    Reference,
+    Tracking,
+    AssetId,
+    TokenId,
+    TokenName,
+    MarketId
+);
+id_columns!(TxId, ChargeId, ListingId, TradeId, OrderId);
 
 column! {
     Digest as Vec<u8>: |value| value.as_bytes().to_vec(), |stored| stored.try_into().ok().map(Self::from_bytes);
@@ -132,6 +145,10 @@ column! {
     Position as i64: |value| value.to_number(), |stored| Self::from_number(stored);
     u64 as i64: |value| number(*value), |stored| stored.try_into().ok();
     u32 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
+    Volume as String: |value| format!("{:039}", value.0), |stored| stored.parse().ok().map(Self);
+    MarketStatus as String: |value| value.code().to_owned(), |stored| market_status(&stored);
+    OrderSide as String: |value| value.code().to_owned(), |stored| order_side(&stored);
+    CancelReason as String: |value| value.code().to_owned(), |stored| cancel_reason(&stored);
     TradeState as String: |value| value.code().to_owned(), |stored| trade_state(&stored);
     Role as String: |value| role_code(*value).to_owned(), |stored| role(&stored);
     Outcome as Vec<u8>: |value| encode(value), |stored| postcard::from_bytes(&stored).ok();
@@ -146,6 +163,20 @@ fn number(value: u64) -> i64 {
 fn trade_state(code: &str) -> Option<TradeState> {
     use TradeState::{Accepted, Cancelled, Funded, Released, Shipped};
     [Funded, Accepted, Shipped, Released, Cancelled].into_iter().find(|state| state.code() == code)
+}
+
+fn market_status(code: &str) -> Option<MarketStatus> {
+    [MarketStatus::Open, MarketStatus::Halted].into_iter().find(|status| status.code() == code)
+}
+
+fn order_side(code: &str) -> Option<OrderSide> {
+    [OrderSide::Buy, OrderSide::Sell].into_iter().find(|side| side.code() == code)
+}
+
+fn cancel_reason(code: &str) -> Option<CancelReason> {
+    use CancelReason::{Expired, Requested, SelfTrade, TooManyMeetings, Unfilled};
+    let all = [Requested, Expired, SelfTrade, Unfilled, TooManyMeetings];
+    all.into_iter().find(|reason| reason.code() == code)
 }
 
 const fn role_code(role: Role) -> &'static str {

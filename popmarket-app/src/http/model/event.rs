@@ -43,6 +43,8 @@ impl EventView {
             EventKind::Payment(event) => untag(json(event)).1,
             EventKind::Listing(event) => untag(json(event)).1,
             EventKind::Replica(event) => untag(json(event)).1,
+            EventKind::Token(event) => untag(json(event)).1,
+            EventKind::Exchange(event) => untag(json(event)).1,
         };
         let (concerned, private) = privacy::of_event(&event.kind);
         if !viewer.may_see(&concerned) {

@@ -47,7 +47,11 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
         ) => (vec![requester], &["amount", "memo", "reason"]),
         EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
         EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
-        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) => (Vec::new(), &[]),
+        EventKind::Account(_)
+        | EventKind::Listing(_)
+        | EventKind::Replica(_)
+        | EventKind::Token(_)
+        | EventKind::Exchange(_) => (Vec::new(), &[]),
     }
 }
 
@@ -62,7 +66,9 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
         | Operation::Charge(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
-        | Operation::Replica(_) => (None, &[]),
+        | Operation::Replica(_)
+        | Operation::Token(_)
+        | Operation::Exchange(_) => (None, &[]),
     }
 }
 

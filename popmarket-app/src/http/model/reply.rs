@@ -28,6 +28,12 @@ pub enum Kind {
     Account,
     /// A change of the replicas.
     ReplicaChange,
+    /// A token.
+    Token,
+    /// A market.
+    Market,
+    /// An order on a market.
+    Order,
     /// Only the transaction itself.
     Transaction,
 }
@@ -42,6 +48,9 @@ impl Kind {
             Self::Payment => "payments",
             Self::Account => "accounts",
             Self::ReplicaChange => "network/replicas/changes",
+            Self::Token => "tokens",
+            Self::Market => "markets",
+            Self::Order => "orders",
             Self::Transaction => "transactions",
         };
         format!("/v1/{room}/{id}")

@@ -14,6 +14,17 @@ pub(super) fn unknown_path(rule: &Rule) -> String {
         return rule.path.replace("{id}", "65535");
     }
     let nobody = pbft_crypto::Address::from_bytes([9; 32]).to_string();
+    if rule.path.starts_with("/v1/tokens/") {
+        let query = if rule.path.ends_with("/allowance") {
+            format!("?owner={nobody}&spender={nobody}")
+        } else {
+            String::new()
+        };
+        return format!("{}{query}", rule.path.replace("{symbol}", "NOSUCH"));
+    }
+    if rule.path.starts_with("/v1/markets/") || rule.path.starts_with("/exchange/") {
+        return rule.path.replace("{id}", "NOSUCH-POP");
+    }
     rule.path.replace("{address}", &nobody).replace("{file}", "none.css").replace(
         ["{id}", "{tx_id}", "{hash}"].iter().find(|name| rule.path.contains(**name)).copied().unwrap_or("{}"),
         &"ab".repeat(32),
