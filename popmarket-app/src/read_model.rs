@@ -12,6 +12,7 @@ mod page;
 mod projection;
 mod query;
 mod records;
+mod tokens;
 mod trades;
 
 #[cfg(test)]
@@ -29,10 +30,7 @@ pub(crate) use blocks::sender_ref;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
-pub use exchange::{
-    CANDLE_SPANS, Candle, FillRecord, HolderRecord, MarketRecord, OrderQuery, OrderRecord, TokenRecord,
-    Volume,
-};
+pub use exchange::{CANDLE_SPANS, Candle, FillRecord, MarketRecord, OrderQuery, OrderRecord, Volume};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
@@ -44,6 +42,7 @@ pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
     PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
 };
+pub use tokens::{HolderRecord, TokenRecord};
 pub(crate) use trades::deadline_code;
 
 use crate::sql::{Database, Db, Durability, OpenError, Step};

@@ -13,10 +13,13 @@ use super::{form_key, not_found, page, status};
 use crate::http::model::{Kind, Level, MarketView, NewOrderBody, OrderKind, Reply};
 use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Subject};
-use crate::read_model::{FillRecord, MarketRecord, OrderQuery, OrderRecord, PageLimit, PageRequest, TokenRecord};
+use crate::read_model::{
+    FillRecord, MarketRecord, OrderQuery, OrderRecord, PageLimit, PageRequest, TokenRecord,
+};
 
 /// How many lines of the tape and of one's orders are shown.
-const LINES: PageRequest<OrderId> = PageRequest { limit: PageLimit::DEFAULT, start: crate::read_model::PageStart::First };
+const LINES: PageRequest<OrderId> =
+    PageRequest { limit: PageLimit::DEFAULT, start: crate::read_model::PageStart::First };
 
 #[derive(Template)]
 #[template(path = "exchange.html")]
@@ -186,7 +189,8 @@ async fn show_with(
 
 fn line(ui: &Ui, units: &Units, level: &Level) -> Line {
     // A sum that no amount can be is shown as it is.
-    let quantity = level.quantity.parse().map_or_else(|_| level.quantity.clone(), |sum| units.quantity(ui, sum));
+    let quantity =
+        level.quantity.parse().map_or_else(|_| level.quantity.clone(), |sum| units.quantity(ui, sum));
     Line { price: units.price(ui, level.price), quantity }
 }
 

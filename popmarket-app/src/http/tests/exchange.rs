@@ -280,7 +280,8 @@ async fn an_order_is_placed_and_taken_back_without_script() {
     let market = bob.press(&market, "/orders", &order).await;
     assert!(market.contains("50 SHOP"), "{market}");
     assert_eq!(world.available(BOB), 1_000_000 - 10_000 - 5_000);
-    let wrong = bob.press_once(&market, "/orders", &[("side", "BUY"), ("price", "1"), ("quantity", "10")]).await;
+    let wrong =
+        bob.press_once(&market, "/orders", &[("side", "BUY"), ("price", "1"), ("quantity", "10")]).await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY, "{wrong:?}");
     bob.press(&market, "/cancel", &[]).await;
     assert_eq!(world.available(BOB), 1_000_000 - 10_000);
