@@ -1,11 +1,15 @@
 //! Money: whole minor units, checked arithmetic only.
 
+mod asset;
+
 use std::fmt;
 use std::num::ParseIntError;
 use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 use thiserror::Error;
+
+pub use asset::{AssetId, SymbolError, TokenId, UnknownAsset};
 
 /// A number of minor units of some asset. JSON has it as a string, since its numbers lose digits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,6 +51,22 @@ impl Amount {
             None => None,
         }
     }
+
+    /// So many times as much, unless it is above [`Amount::MAX`].
+    pub const fn checked_mul(self, times: u64) -> Option<Self> {
+        match self.0.checked_mul(times) {
+            Some(product) => Some(Self(product)),
+            None => None,
+        }
+    }
+
+    /// How often `part` goes into it, if that leaves nothing over.
+    pub const fn whole_parts(self, part: Self) -> Option<u64> {
+        match self.0.checked_rem(part.0) {
+            Some(0) => self.0.checked_div(part.0),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Amount {
@@ -76,35 +96,6 @@ impl<'de> Deserialize<'de> for Amount {
         } else {
             u64::deserialize(from).map(Self)
         }
-    }
-}
-
-/// What an amount is an amount of. There is one asset, the coin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum AssetId {
-    /// The coin that listings are priced in.
-    #[serde(rename = "POP")]
-    Pop,
-}
-
-impl fmt::Display for AssetId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pop => "POP",
-        })
-    }
-}
-
-/// A text that names no asset.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("no such asset")]
-pub struct UnknownAsset;
-
-impl FromStr for AssetId {
-    type Err = UnknownAsset;
-
-    fn from_str(text: &str) -> Result<Self, UnknownAsset> {
-        if text == "POP" { Ok(Self::Pop) } else { Err(UnknownAsset) }
     }
 }
 
@@ -158,6 +149,11 @@ mod tests {
         assert_eq!(Amount::MAX.checked_add(Amount::new(1)), None);
         assert_eq!(Amount::ZERO.checked_sub(Amount::new(1)), None);
         assert_eq!(Amount::new(2).checked_add(Amount::new(3)), Some(Amount::new(5)));
+        assert_eq!(Amount::MAX.checked_mul(2), None);
+        assert_eq!(Amount::new(2).checked_mul(3), Some(Amount::new(6)));
+        assert_eq!(Amount::new(6).whole_parts(Amount::new(3)), Some(2));
+        assert_eq!(Amount::new(7).whole_parts(Amount::new(3)), None);
+        assert_eq!(Amount::new(7).whole_parts(Amount::ZERO), None);
     }
 
     #[test]
@@ -179,7 +175,5 @@ mod tests {
         assert!(serde_json::from_str::<Amount>("7").is_err());
         assert!(serde_json::from_str::<Amount>("\"-7\"").is_err());
         assert_eq!(postcard::to_allocvec(&Amount::new(7)).unwrap(), [7]);
-        assert_eq!(serde_json::to_string(&AssetId::Pop).unwrap(), "\"POP\"");
-        assert_eq!("POP".parse(), Ok(AssetId::Pop));
     }
 }

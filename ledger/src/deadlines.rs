@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{RecoveryId, TradeId};
+use crate::ids::{OrderId, RecoveryId, TradeId};
 use crate::time::UnixMillis;
 
 /// How many deadlines fire at the start of one block at most. The rest waits for the next block, or for a transaction
@@ -19,6 +19,8 @@ pub enum ObjectId {
     Trade(TradeId),
     /// A recovery of an account.
     Recovery(RecoveryId),
+    /// An order.
+    Order(OrderId),
 }
 
 /// An index over the objects, each with one deadline at most: it is not part of the state, but follows from it.

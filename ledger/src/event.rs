@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
 use crate::{
-    AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, ReviewEvent, TradeEvent,
-    WithdrawalEvent,
+    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent,
+    ReviewEvent, TokenEvent, TradeEvent, WithdrawalEvent,
 };
 
 /// Something that happened on the ledger. The events of a block come in the order in which they happened.
@@ -30,6 +30,8 @@ impl Event {
             EventKind::Replica(event) => event.name(),
             EventKind::Review(event) => event.name(),
             EventKind::Withdrawal(event) => event.name(),
+            EventKind::Token(event) => event.name(),
+            EventKind::Exchange(event) => event.name(),
         }
     }
 }
@@ -56,6 +58,10 @@ pub enum EventKind {
     Review(ReviewEvent),
     /// Withdrawals.
     Withdrawal(WithdrawalEvent),
+    /// Tokens.
+    Token(TokenEvent),
+    /// The exchange.
+    Exchange(ExchangeEvent),
 }
 
 macro_rules! kind_from {
@@ -77,5 +83,7 @@ kind_from!(
     Trade(TradeEvent),
     Replica(ReplicaEvent),
     Review(ReviewEvent),
-    Withdrawal(WithdrawalEvent)
+    Withdrawal(WithdrawalEvent),
+    Token(TokenEvent),
+    Exchange(ExchangeEvent)
 );

@@ -11,6 +11,7 @@ use crate::amount::{Amount, BasisPoints};
 use crate::charges::ChargeParams;
 use crate::codec::encode;
 use crate::event::EventKind;
+use crate::exchange::ExchangeParams;
 use crate::ids::ReplicaId;
 use crate::money::{MoneyRejection, Posting, Side};
 use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
@@ -71,6 +72,8 @@ pub struct Params {
     pub charges: ChargeParams,
     /// The rules about keys and limits.
     pub accounts: AccountParams,
+    /// The exchange's.
+    pub exchange: ExchangeParams,
 }
 
 impl Params {
@@ -84,6 +87,7 @@ impl Params {
         trade: TradeParams::STANDARD,
         charges: ChargeParams::STANDARD,
         accounts: AccountParams::STANDARD,
+        exchange: ExchangeParams::STANDARD,
     };
 }
 

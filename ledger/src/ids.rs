@@ -89,6 +89,11 @@ object_id! {
 }
 
 object_id! {
+    /// An order to buy or sell tokens.
+    OrderId
+}
+
+object_id! {
     /// A change of the replicas that an admin asked for.
     ReplicaChangeId
 }

@@ -1,15 +1,18 @@
 //! What must hold after every block, whatever came in.
 
+mod exchange;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
 use crate::accounts::{MAX_GUARDIANS, RecoveryStatus};
-use crate::amount::AssetId;
+use crate::amount::{AssetId, TokenId};
 use crate::charges::{Approver, Charge, ChargeStatus};
-use crate::deadlines::Deadlines;
-use crate::ids::{ChargeId, ListingId, TradeId};
+use crate::deadlines::{Deadlines, ObjectId};
+use crate::exchange::MarketId;
+use crate::ids::{ChargeId, ListingId, OrderId, TradeId};
 use crate::listings::ListingStatus;
 use crate::reviews::{ReviewSide, expected};
 use crate::state::State;
@@ -31,10 +34,12 @@ pub enum InvariantViolation {
         supply: Option<u128>,
     },
     /// What is held for an account is not what its objects hold.
-    #[error("{account}: {held} held, its objects hold {owned}")]
+    #[error("{account}: {held} {asset} held, its objects hold {owned}")]
     Holds {
         /// Whose.
         account: Address,
+        /// Of what.
+        asset: AssetId,
         /// What the balance says.
         held: u128,
         /// What the objects say.
@@ -83,6 +88,18 @@ pub enum InvariantViolation {
     /// No replicas, too many, or two with something in common.
     #[error("the replicas are not sound")]
     Replicas,
+    /// Minted, but no token.
+    #[error("there is no token {0}")]
+    Token(TokenId),
+    /// An order that is not what its status says, or of no market.
+    #[error("order {0} is not sound")]
+    Order(OrderId),
+    /// The books are not those of the open orders, or somebody would sell for less than somebody would pay.
+    #[error("the book of {0} is not sound")]
+    Book(MarketId),
+    /// What was bought, what was sold and what the market counts are not the same.
+    #[error("the volume of {0} is not that of its orders")]
+    Volume(MarketId),
     /// The running deadlines are not those of the objects.
     #[error("the deadlines are not those of the objects")]
     Deadlines,
@@ -105,6 +122,7 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     reviews(state)?;
     listings(state)?;
     charges(state)?;
+    exchange::check(state)?;
     if !state.accounts.arbiters_are_sound() {
         return Err(InvariantViolation::Arbiters);
     }
@@ -145,19 +163,22 @@ fn conservation(state: &State) -> Result<(), InvariantViolation> {
 
 /// Each hold belongs to one live object, and is as large as that says.
 fn holds(state: &State) -> Result<(), InvariantViolation> {
+    let trades = state.trades.holds();
+    let all = trades.chain(withdrawals::holds(&state.withdrawals)).chain(exchange::holds(state));
     let mut owned: BTreeMap<(Address, AssetId), u128> = BTreeMap::new();
-    for (owner, asset, amount) in state.trades.holds().chain(withdrawals::holds(&state.withdrawals)) {
+    for (owner, asset, amount) in all {
         let sum = owned.entry((owner, asset)).or_default();
         *sum = sum.saturating_add(u128::from(amount.value()));
     }
-    for (of, balance) in state.money.balances.iter() {
-        let (held, owned) = (u128::from(balance.held.value()), owned.remove(of).unwrap_or_default());
+    for ((account, asset), balance) in state.money.balances.iter() {
+        let owned = owned.remove(&(*account, *asset)).unwrap_or_default();
+        let held = u128::from(balance.held.value());
         if held != owned {
-            return Err(InvariantViolation::Holds { account: of.0, held, owned });
+            return Err(InvariantViolation::Holds { account: *account, asset: *asset, held, owned });
         }
     }
     match owned.into_iter().find(|(_, owned)| *owned > 0) {
-        Some(((account, _), owned)) => Err(InvariantViolation::Holds { account, held: 0, owned }),
+        Some(((account, asset), owned)) => Err(InvariantViolation::Holds { account, asset, held: 0, owned }),
         None => Ok(()),
     }
 }
@@ -189,6 +210,9 @@ fn deadlines(state: &State) -> Result<(), InvariantViolation> {
     let mut deadlines = Deadlines::default();
     for (object, at) in state.trades.deadlines().chain(state.accounts.recoveries.deadlines()) {
         deadlines.replace(object, None, Some(at));
+    }
+    for (id, order) in state.exchange.orders.iter() {
+        deadlines.replace(ObjectId::Order(*id), None, order.due());
     }
     if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
 }

@@ -8,6 +8,7 @@ use thiserror::Error;
 use crate::accounts::check_spending;
 use crate::block::{Block, BlockHeader, Cause, receipt_tree, transaction_tree};
 use crate::event::Event;
+use crate::exchange;
 use crate::execution::{Applied, BatchInput, BlockRun};
 use crate::genesis::{Genesis, GenesisError, Params};
 use crate::ids::{Height, TxId};
@@ -19,12 +20,15 @@ use crate::state_tree::StateTree;
 use crate::table::{EntryError, StateChange};
 use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
+use crate::tokens;
 use crate::transaction::Transaction;
 use crate::{
-    Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules, Freeze,
-    Guardians, Listing, ListingId, NonceWindow, Party, Record, Recovery, RecoveryId, Replica, ReplicaChange,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection, ReviewSide, Role,
-    RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Trade, TradeId, Withdrawal, WithdrawalId,
+    Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules,
+    ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
+    OrderSide, Party, Record, Recovery, RecoveryId, Rejection, Replica, ReplicaChange, ReplicaChangeId,
+    ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection, ReviewSide, Role, RoleChange,
+    RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId, TokenOp, TokenRejection, Trade,
+    TradeId, Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.
@@ -371,6 +375,52 @@ impl Ledger {
     /// [`RoleRejection`].
     pub fn check_role(&self, account: &Address, role: Role) -> Result<Role, RoleRejection> {
         self.state.accounts.check_role(account, role)
+    }
+
+    /// A token.
+    pub fn token(&self, token: &TokenId) -> Option<&Token> {
+        self.state.tokens.find(token)
+    }
+
+    /// How much of what an owner has a spender may transfer.
+    pub fn allowance(&self, owner: &Address, spender: &Address, token: TokenId) -> Amount {
+        self.state.tokens.allowance(*owner, *spender, token)
+    }
+
+    /// A market.
+    pub fn market(&self, id: &MarketId) -> Option<&Market> {
+        self.state.exchange.markets.find(id)
+    }
+
+    /// An order.
+    pub fn order(&self, id: &OrderId) -> Option<&Order> {
+        self.state.exchange.orders.find(id)
+    }
+
+    /// The open orders of one side of a market, the best first.
+    pub fn book(&self, market: &MarketId, side: OrderSide) -> impl Iterator<Item = (OrderId, &Order)> {
+        self.state.exchange.side(market, side)
+    }
+
+    /// Whether an account could do this with a token now, if it has enough of it.
+    ///
+    /// # Errors
+    /// [`TokenRejection`].
+    pub fn check_token(&self, sender: &Address, op: &TokenOp) -> Result<(), TokenRejection> {
+        tokens::check(&self.state, *sender, op)
+    }
+
+    /// Whether an account could do this on the exchange in a block of this time.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn check_exchange(
+        &self,
+        sender: &Address,
+        op: &ExchangeOp,
+        now: UnixMillis,
+    ) -> Result<(), Rejection> {
+        exchange::check(&self.state, *sender, op, now)
     }
 
     /// All replicas that there ever were, ascending by id.

@@ -1,6 +1,6 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas, reviews
-//! and withdrawals, as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the
-//! same batches lead to the same blocks on every machine.
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas, reviews,
+//! withdrawals, tokens and their exchange, as a deterministic state machine. It has no clock, no disk and no network: the
+//! same [`Genesis`] and the same batches lead to the same blocks on every machine.
 //!
 //! ```text
 //! bytes -> Transaction::decode -> verify_signature, Ledger::check     refused: nothing is recorded
@@ -13,8 +13,8 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas, reviews, withdrawals. Those that move money do so by postings, which can only be
-//!   carried out in full and only move what is there.
+//!   payments, listings, trades, replicas, reviews, withdrawals, tokens, exchange. Those that move money do so by postings,
+//!   which can only be carried out in full and only move what is there.
 //!
 //! # Buying something
 //! ```
@@ -111,6 +111,7 @@ mod codec;
 mod day_total;
 mod deadlines;
 mod event;
+mod exchange;
 mod execution;
 mod genesis;
 mod ids;
@@ -131,6 +132,7 @@ pub mod state_tree;
 mod table;
 mod text;
 mod time;
+mod tokens;
 mod trades;
 mod transaction;
 mod withdrawals;
@@ -140,7 +142,7 @@ pub use accounts::{
     LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryStatus, Role, RoleChange, RoleChangeStatus,
     RoleEvent, RoleOp, RoleRejection, SpendingLimit, binding_preimage, key_binding,
 };
-pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, UnknownAsset};
+pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, SymbolError, TokenId, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
 pub use charges::{
     Approver, AutoCharges, Charge, ChargeEvent, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection,
@@ -150,11 +152,15 @@ pub use codec::DecodeError;
 pub use day_total::DayTotal;
 pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
+pub use exchange::{
+    CancelReason, ExchangeEvent, ExchangeOp, ExchangeParams, ExchangeRejection, Lifetime, MAX_MEETINGS,
+    Market, MarketId, MarketStatus, NewOrder, Order, OrderSide, OrderStatus, SelfTrade, UnknownMarketName,
+};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
 pub use ids::{
-    ChargeId, Height, ListingId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId,
-    TradeId, TxId, WithdrawalId,
+    ChargeId, Height, ListingId, OrderId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId,
+    RoleChangeId, TradeId, TxId, WithdrawalId,
 };
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
@@ -179,9 +185,10 @@ pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
 pub use text::{
     Description, HandoverCode, HostPort, Label, Memo, Name, Reason, Reference, ReviewText, TextError, Title,
-    Tracking,
+    TokenName, Tracking,
 };
 pub use time::{Millis, UnixMillis};
+pub use tokens::{Allowance, Decimals, Token, TokenEvent, TokenOp, TokenRejection, TooManyDecimals};
 pub use trades::{
     DeadlineKind, Dispute, MAX_EVIDENCE, Mover, Party, Payout, PossibleMove, Return, Ruling, Split,
     SplitOffer, Trade, TradeAction, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeParams,

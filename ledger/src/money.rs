@@ -33,6 +33,14 @@ pub struct Supply {
     pub burned: Amount,
 }
 
+impl Supply {
+    /// How much there is.
+    pub fn circulating(&self) -> Amount {
+        // Only what was minted can be burned.
+        self.minted.checked_sub(self.burned).unwrap_or(Amount::ZERO)
+    }
+}
+
 impl Row for Supply {
     type Key = AssetId;
     const TABLE: TableId = TableId::Supplies;

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, ReplicaRejection,
-    ReviewRejection, TradeRejection, WithdrawalRejection,
+    AccountRejection, ChargeRejection, ExchangeRejection, ListingRejection, MoneyRejection, PaymentRejection,
+    ReplicaRejection, ReviewRejection, TokenRejection, TradeRejection, WithdrawalRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -40,6 +40,12 @@ pub enum Rejection {
     /// Withdrawals.
     #[error(transparent)]
     Withdrawal(#[from] WithdrawalRejection),
+    /// Tokens.
+    #[error(transparent)]
+    Token(#[from] TokenRejection),
+    /// The exchange.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeRejection),
 }
 
 impl Rejection {
@@ -55,6 +61,8 @@ impl Rejection {
             Self::Replica(rejection) => rejection.code(),
             Self::Review(rejection) => rejection.code(),
             Self::Withdrawal(rejection) => rejection.code(),
+            Self::Token(rejection) => rejection.code(),
+            Self::Exchange(rejection) => rejection.code(),
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::charges::{self, Charges};
 use crate::codec::encode;
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::event::EventKind;
+use crate::exchange::{self, Exchange};
 use crate::genesis::{Genesis, Params};
 use crate::ids::TxId;
 use crate::listings::{self, Listing};
@@ -21,6 +22,7 @@ use crate::reviews::{self, ReviewOp, Reviews};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
+use crate::tokens::{self, Tokens};
 use crate::trades::{self, Trades};
 use crate::transaction::{Operation, Transaction};
 use crate::withdrawals::{self, Withdrawal};
@@ -56,6 +58,8 @@ pub(crate) struct State {
     pub(crate) replicas: Replicas,
     pub(crate) reviews: Reviews,
     pub(crate) withdrawals: Table<Withdrawal>,
+    pub(crate) tokens: Tokens,
+    pub(crate) exchange: Exchange,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -76,6 +80,8 @@ impl State {
             replicas: Replicas::default(),
             reviews: Reviews::default(),
             withdrawals: Table::default(),
+            tokens: Tokens::default(),
+            exchange: Exchange::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -124,6 +130,8 @@ impl State {
             Operation::Replica(op) => replicas::apply(self, context, op, events),
             Operation::Review(op) => Ok(reviews::apply(self, context, op, events)?),
             Operation::Withdrawal(op) => withdrawals::apply(self, context, op, events),
+            Operation::Token(op) => tokens::apply(self, context, op, events),
+            Operation::Exchange(op) => exchange::apply(self, context, op, events),
         }
     }
 
@@ -136,6 +144,10 @@ impl State {
                 let recovery = op.recovery()?;
                 return Some((self.accounts.recoveries.due(&recovery)?, ObjectId::Recovery(recovery)));
             }
+            Operation::Exchange(op) => {
+                let order = op.order()?;
+                return Some((self.exchange.due(&order)?, ObjectId::Order(order)));
+            }
             _ => return None,
         };
         Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
@@ -146,6 +158,7 @@ impl State {
         match object {
             ObjectId::Trade(trade) => self.trades.fires_for(&trade, now),
             ObjectId::Recovery(recovery) => self.accounts.recoveries.due(&recovery),
+            ObjectId::Order(order) => self.exchange.due(&order),
         }
     }
 
@@ -159,6 +172,7 @@ impl State {
         match object {
             ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
             ObjectId::Recovery(recovery) => accounts::expire(self, now, recovery, events),
+            ObjectId::Order(order) => exchange::expire(self, now, order, events),
         }
     }
 
@@ -187,6 +201,10 @@ impl State {
         self.charges.rules.drain_changes(&mut changes);
         self.accounts.freezes.rows.drain_changes(&mut changes);
         self.accounts.limits.drain_changes(&mut changes);
+        self.tokens.rows.drain_changes(&mut changes);
+        self.tokens.allowances.drain_changes(&mut changes);
+        self.exchange.markets.drain_changes(&mut changes);
+        self.exchange.orders.drain_changes(&mut changes);
         changes
     }
 
@@ -205,8 +223,10 @@ impl State {
         let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
         let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
         let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
+        let tokens = self.tokens.rows.entries().chain(self.tokens.allowances.entries());
+        let exchange = self.exchange.markets.entries().chain(self.exchange.orders.entries());
         let trade = parties.chain(money).chain(dealings).chain(goods);
-        trade.chain(network).chain(opinions).chain(roles).chain(guard)
+        trade.chain(network).chain(opinions).chain(roles).chain(guard).chain(tokens).chain(exchange)
     }
 
     /// The encoded row of one entry.
@@ -238,6 +258,12 @@ impl State {
             StateKey::SpendingLimit(address, asset) => {
                 self.accounts.limits.find(&(*address, *asset)).map(encode)
             }
+            StateKey::Token(token) => self.tokens.find(token).map(encode),
+            StateKey::Allowance(owner, spender, token) => {
+                self.tokens.allowances.find(&(*owner, *spender, *token)).map(encode)
+            }
+            StateKey::Market(id) => self.exchange.markets.find(id).map(encode),
+            StateKey::Order(id) => self.exchange.orders.find(id).map(encode),
         }
     }
 
@@ -270,6 +296,10 @@ impl State {
             TableId::ChargeRules => self.charges.rules.load(key, value).map(drop),
             TableId::Freezes => self.accounts.freezes.rows.load(key, value).map(drop),
             TableId::SpendingLimits => self.accounts.limits.load(key, value).map(drop),
+            TableId::Tokens => self.tokens.rows.load(key, value).map(drop),
+            TableId::Allowances => self.tokens.allowances.load(key, value).map(drop),
+            TableId::Markets => self.exchange.markets.load(key, value).map(drop),
+            TableId::Orders => self.exchange.load_order(&mut self.deadlines, key, value),
         }
     }
 }

@@ -3,9 +3,10 @@
 use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
-use crate::amount::AssetId;
+use crate::amount::{AssetId, TokenId};
+use crate::exchange::MarketId;
 use crate::ids::{
-    ChargeId, ListingId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId, WithdrawalId,
+    ChargeId, ListingId, OrderId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId, WithdrawalId,
 };
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
@@ -13,9 +14,9 @@ use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
 use crate::{
-    Account, AccountKey, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing, Record,
-    Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide, RoleChange, SpendingLimit, Supply,
-    Trade, Withdrawal,
+    Account, AccountKey, Allowance, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing,
+    Market, Order, Record, Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide, RoleChange,
+    SpendingLimit, Supply, Token, Trade, Withdrawal,
 };
 
 /// An entry of the state.
@@ -65,6 +66,14 @@ pub enum StateKey {
     Freeze(Address),
     /// A [`SpendingLimit`].
     SpendingLimit(Address, AssetId),
+    /// A [`Token`].
+    Token(TokenId),
+    /// An [`Allowance`]: of whom, for whom, of what.
+    Allowance(Address, Address, TokenId),
+    /// A [`Market`].
+    Market(MarketId),
+    /// An [`Order`].
+    Order(OrderId),
 }
 
 impl StateKey {
@@ -93,6 +102,10 @@ impl StateKey {
             Self::ChargeRules => entry_key::<ChargeRules>(&()),
             Self::Freeze(address) => entry_key::<Freeze>(address),
             Self::SpendingLimit(address, asset) => entry_key::<SpendingLimit>(&(*address, *asset)),
+            Self::Token(token) => entry_key::<Token>(token),
+            Self::Allowance(owner, spender, token) => entry_key::<Allowance>(&(*owner, *spender, *token)),
+            Self::Market(id) => entry_key::<Market>(id),
+            Self::Order(id) => entry_key::<Order>(id),
         }
     }
 }

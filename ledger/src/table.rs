@@ -33,6 +33,10 @@ pub(crate) enum TableId {
     ChargeRules = 25,
     Freezes = 26,
     SpendingLimits = 27,
+    Tokens = 32,
+    Allowances = 33,
+    Markets = 36,
+    Orders = 37,
 }
 
 impl TableId {
@@ -60,6 +64,10 @@ impl TableId {
             25 => Self::ChargeRules,
             26 => Self::Freezes,
             27 => Self::SpendingLimits,
+            32 => Self::Tokens,
+            33 => Self::Allowances,
+            36 => Self::Markets,
+            37 => Self::Orders,
             _ => return None,
         })
     }

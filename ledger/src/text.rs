@@ -91,6 +91,10 @@ text! {
     Name, max 32, check_name
 }
 text! {
+    /// What a token is called: like the name of an account.
+    TokenName, max 64, check_name
+}
+text! {
     /// What a listing is called.
     Title, max 100, check_line
 }

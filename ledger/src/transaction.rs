@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::AccountOp;
 use crate::charges::ChargeOp;
 use crate::codec::{DecodeError, decode, decode_lenient, encode};
+use crate::exchange::ExchangeOp;
 use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
@@ -13,6 +14,7 @@ use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
 use crate::reviews::ReviewOp;
 use crate::time::UnixMillis;
+use crate::tokens::TokenOp;
 use crate::trades::TradeOp;
 use crate::withdrawals::WithdrawalOp;
 
@@ -44,6 +46,10 @@ pub enum Operation {
     Review(ReviewOp),
     /// Taking money out.
     Withdrawal(WithdrawalOp),
+    /// Tokens.
+    Token(TokenOp),
+    /// The exchange.
+    Exchange(ExchangeOp),
 }
 
 macro_rules! operation_from {
@@ -64,7 +70,9 @@ operation_from!(
     Trade(TradeOp),
     Replica(ReplicaOp),
     Review(ReviewOp),
-    Withdrawal(WithdrawalOp)
+    Withdrawal(WithdrawalOp),
+    Token(TokenOp),
+    Exchange(ExchangeOp)
 );
 
 /// Everything that the sender signs.

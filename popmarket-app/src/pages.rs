@@ -3,6 +3,7 @@
 
 mod act;
 mod assets;
+mod exchange;
 mod explorer;
 mod form;
 mod links;
@@ -61,6 +62,10 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/admin/charges", get(money::queue))
         .route("/admin/charges/{id}/approve", post(money::approve))
         .route("/admin/charges/{id}/reject", post(money::reject))
+        .route("/exchange", get(exchange::list))
+        .route("/exchange/{id}", get(exchange::show))
+        .route("/exchange/{id}/orders", post(exchange::place))
+        .route("/exchange/{id}/cancel", post(exchange::cancel))
         .route("/blocks", get(explorer::blocks))
         .route("/blocks/{id}", get(explorer::block))
         .route("/transactions/{id}", get(explorer::transaction))

@@ -4,6 +4,7 @@
 //! it got, in one SQL transaction: wherever the process is killed, no block is lost and none is written twice. Only then
 //! are the events told to those who listen.
 
+mod exchange;
 mod rows;
 mod write;
 

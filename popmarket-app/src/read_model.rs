@@ -5,6 +5,7 @@ mod accounts;
 mod blocks;
 mod error;
 mod events;
+mod exchange;
 mod list;
 mod listings;
 mod page;
@@ -12,6 +13,7 @@ mod projection;
 mod query;
 mod records;
 mod reviews;
+mod tokens;
 mod trades;
 mod withdrawals;
 
@@ -30,6 +32,7 @@ pub(crate) use blocks::sender_ref;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
+pub use exchange::{CANDLE_SPANS, Candle, FillRecord, MarketRecord, OrderQuery, OrderRecord, Volume};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
@@ -42,12 +45,14 @@ pub use records::{
     PaymentRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord, Watermark, WithdrawalRecord,
 };
 pub(crate) use reviews::side_code;
+pub use tokens::{HolderRecord, TokenRecord};
 
 use crate::sql::{Database, Db, Durability, OpenError, Step};
 
 const STEPS: &[Step] = &[
     (1, "initial", include_str!("../migrations/read_model/0001_initial.sql")),
     (16, "reviews", include_str!("../migrations/read_model/0016_reviews.sql")),
+    (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.

@@ -1,5 +1,7 @@
 //! A check that finds nothing proves nothing: each kind of damage is found, and as what it is.
 
+mod exchange;
+
 use pbft_crypto::KeyPair;
 
 use super::*;
@@ -129,21 +131,21 @@ fn made_and_lost_money_is_found() {
 
 #[test]
 fn holds_without_an_owner_are_found() {
-    let account = address(BUYER);
+    let (account, asset) = (address(BUYER), AssetId::Pop);
     let too_much = found(|state| set_balance(state, BUYER, 899, 101));
-    assert_eq!(too_much, InvariantViolation::Holds { account, held: 101, owned: 100 });
+    assert_eq!(too_much, InvariantViolation::Holds { account, asset, held: 101, owned: 100 });
     let released = found(|state| {
         change_trade(state, |trade| {
             trade.state = TradeState::Released;
             trade.deadline = None;
         });
     });
-    assert_eq!(released, InvariantViolation::Holds { account, held: 100, owned: 0 });
+    assert_eq!(released, InvariantViolation::Holds { account, asset, held: 100, owned: 0 });
     let unheld = found(|state| {
         change_trade(state, |trade| trade.buyer = address(9));
         set_balance(state, BUYER, 1_000, 0);
     });
-    assert_eq!(unheld, InvariantViolation::Holds { account: address(9), held: 0, owned: 100 });
+    assert_eq!(unheld, InvariantViolation::Holds { account: address(9), asset, held: 0, owned: 100 });
 }
 
 #[test]
@@ -395,7 +397,7 @@ fn what_a_withdrawal_holds_counts() {
     withdraw(&mut state, WithdrawalStatus::Voided { by: address(SELLER), at: UnixMillis::new(2) });
     let account = address(SELLER);
     let violation = check(&state, &tree_of(&state)).unwrap_err();
-    assert_eq!(violation, InvariantViolation::Holds { account, held: 30, owned: 0 });
+    assert_eq!(violation, InvariantViolation::Holds { account, asset: AssetId::Pop, held: 30, owned: 0 });
 }
 
 fn change_replica(state: &mut State, id: u16, change: fn(&mut Replica)) {

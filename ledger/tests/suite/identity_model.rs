@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, Genesis, Operation, Role};
+use ledger::{AccountOp, AssetId, Genesis, Operation, Role};
 use pbft_crypto::{Address, Digest, Domain, PublicKey, Signature};
 
 use crate::model::{MAccount, Model, Outcome, ensure};
@@ -34,9 +34,9 @@ pub(crate) struct Identity {
     pub(crate) guardians: BTreeMap<Address, MGuardians>,
     pub(crate) recoveries: BTreeMap<Digest, MRecovery>,
     /// From when on how much may be spent in a day. Of those that have begun the last one holds.
-    limits: BTreeMap<Address, Vec<(u64, Option<u64>)>>,
+    limits: BTreeMap<(Address, AssetId), Vec<(u64, Option<u64>)>>,
     /// When and how much, since there is a limit.
-    spent: BTreeMap<Address, Vec<(u64, u64)>>,
+    spent: BTreeMap<(Address, AssetId), Vec<(u64, u64)>>,
     /// By whom.
     pub(crate) frozen: BTreeMap<Address, Address>,
 }
@@ -61,8 +61,8 @@ impl Identity {
         self.keys.iter().filter(|(_, of)| **of == (*who, true)).map(|(key, _)| *key).collect()
     }
 
-    pub(crate) fn limit(&self, who: &Address, time: u64) -> Option<u64> {
-        let mut wishes = self.limits.get(who).into_iter().flatten();
+    pub(crate) fn limit(&self, who: &Address, asset: AssetId, time: u64) -> Option<u64> {
+        let mut wishes = self.limits.get(&(*who, asset)).into_iter().flatten();
         wishes.rfind(|(from, _)| *from <= time).and_then(|(_, limit)| *limit)
     }
 
@@ -126,20 +126,29 @@ impl Identity {
 
 impl Model {
     /// Takes account of what leaves an account, if it may.
-    pub(crate) fn spend(&mut self, who: Address, amount: u64, time: u64) -> Outcome {
-        let day = |time: u64| time / 86_400_000;
-        ensure(!self.identity.frozen.contains_key(&who), "ACCOUNT_FROZEN")?;
-        let spent = self.identity.spent.get(&who).into_iter().flatten();
-        let today = spent.filter(|(at, _)| day(*at) == day(time)).map(|(_, amount)| u128::from(*amount));
-        let sum = today.sum::<u128>() + u128::from(amount);
-        if let Some(limit) = self.identity.limit(&who, time) {
-            ensure(sum <= u128::from(limit), "SPENDING_LIMIT_EXCEEDED")?;
-        }
-        ensure(self.available(&who) >= i128::from(amount), "INSUFFICIENT_FUNDS")?;
-        if self.identity.limits.contains_key(&who) {
-            self.identity.spent.entry(who).or_default().push((time, amount));
-        }
+    pub(crate) fn spend(&mut self, who: Address, asset: AssetId, amount: u64, time: u64) -> Outcome {
+        self.may_spend(&who, asset, u128::from(amount), time)?;
+        ensure(self.available_of(&who, asset) >= i128::from(amount), "INSUFFICIENT_FUNDS")?;
+        self.count_spent(who, asset, amount, time);
         Ok(())
+    }
+
+    /// As far as freezes and limits are concerned.
+    pub(crate) fn may_spend(&self, who: &Address, asset: AssetId, amount: u128, time: u64) -> Outcome {
+        let day = |time: u64| time / 86_400_000;
+        ensure(!self.identity.frozen.contains_key(who), "ACCOUNT_FROZEN")?;
+        let spent = self.identity.spent.get(&(*who, asset)).into_iter().flatten();
+        let today = spent.filter(|(at, _)| day(*at) == day(time)).map(|(_, amount)| u128::from(*amount));
+        match self.identity.limit(who, asset, time) {
+            Some(limit) => ensure(today.sum::<u128>() + amount <= u128::from(limit), "SPENDING_LIMIT_EXCEEDED"),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn count_spent(&mut self, who: Address, asset: AssetId, amount: u64, time: u64) {
+        if self.identity.limits.contains_key(&(who, asset)) {
+            self.identity.spent.entry((who, asset)).or_default().push((time, amount));
+        }
     }
 
     pub(crate) fn account(
@@ -167,8 +176,8 @@ impl Model {
             AccountOp::LabelKey { public_key, .. } => {
                 ensure(self.identity.signs(&who, public_key), "UNKNOWN_KEY")
             }
-            AccountOp::SetLimit { per_day, .. } => {
-                self.set_limit(who, time, per_day.map(ledger::Amount::value));
+            AccountOp::SetLimit { asset, per_day } => {
+                self.set_limit(who, *asset, time, per_day.map(ledger::Amount::value));
                 Ok(())
             }
             AccountOp::Freeze { account, .. } => self.freeze(who, *account),
@@ -205,10 +214,10 @@ impl Model {
         Ok(())
     }
 
-    fn set_limit(&mut self, who: Address, time: u64, wish: Option<u64>) {
-        let holds = self.identity.limit(&who, time);
+    fn set_limit(&mut self, who: Address, asset: AssetId, time: u64, wish: Option<u64>) {
+        let holds = self.identity.limit(&who, asset, time);
         let is_more = holds.is_some_and(|holds| wish.is_none_or(|wish| wish > holds));
-        let wishes = self.identity.limits.entry(who).or_default();
+        let wishes = self.identity.limits.entry((who, asset)).or_default();
         wishes.retain(|(from, _)| *from <= time);
         wishes.push((if is_more { time + self.identity.raise_delay } else { time }, wish));
     }

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, Genesis, ListingOp, Operation, PaymentOp, ReviewOp, Role, TradeParams, Transaction};
+use ledger::{
+    AccountOp, AssetId, Genesis, ListingOp, Operation, ReviewOp, Role, TradeParams, Transaction,
+};
 use pbft_crypto::{Address, Digest, PublicKey};
 
+use crate::exchange_model::Exchange;
 use crate::identity_model::Identity;
 use crate::network_model::Network;
 use crate::review_model::MReview;
@@ -47,6 +50,7 @@ pub(crate) struct Model {
     pub(crate) network: Network,
     pub(crate) treasury: Treasury,
     pub(crate) identity: Identity,
+    pub(crate) exchange: Exchange,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -84,6 +88,7 @@ impl Model {
             network: Network::new(genesis),
             treasury: Treasury::new(genesis),
             identity: Identity::new(genesis),
+            exchange: Exchange::new(genesis),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -99,7 +104,8 @@ impl Model {
 
     pub(crate) fn held(&self, who: &Address) -> i128 {
         let of_them = self.trades.values().filter(|trade| trade.live() && trade.buyer == *who);
-        of_them.map(|trade| i128::from(trade.price)).sum::<i128>() + self.treasury.held(who)
+        let trades: i128 = of_them.map(|trade| i128::from(trade.price)).sum();
+        trades + self.treasury.held(who) + self.exchange.held(who, AssetId::Pop)
     }
 
     pub(crate) fn available(&self, who: &Address) -> i128 {
@@ -107,8 +113,14 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        let of_trades = self.trades.values().filter_map(|trade| trade.due(&self.times));
-        of_trades.chain(self.identity.due().map(|(at, _)| at)).min()
+        self.due().into_iter().map(|(at, _, _)| at).min()
+    }
+
+    /// When which objects move on by themselves, the kinds of objects in the order in which they fire at one time.
+    fn due(&self) -> Vec<(u64, u8, Digest)> {
+        let trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due(&self.times)?, 0, *id)));
+        let recoveries = self.identity.due().map(|(at, id)| (at, 1, id));
+        trades.chain(recoveries).chain(self.exchange.due().map(|(at, id)| (at, 2, id))).collect()
     }
 
     pub(crate) fn listing_state(&self, id: &Digest) -> &'static str {
@@ -132,14 +144,16 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let of_trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due(&self.times)?, 0, *id)));
-        let of_recoveries = self.identity.due().map(|(at, id)| (at, 1, id));
-        let mut due: Vec<(u64, u8, Digest)> = of_trades.chain(of_recoveries).collect();
-        due.retain(|(at, ..)| *at <= time);
+        let mut due = self.due();
+        due.retain(|(at, _, _)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
         for (_, kind, id) in &due {
-            if *kind == 0 { self.expire(*id, time) } else { self.identity.expire(*id) }
+            match kind {
+                0 => self.expire(*id, time),
+                1 => self.identity.expire(*id),
+                _ => self.exchange.cancel(*id, "EXPIRED"),
+            }
         }
         let mut fired = due.len();
         let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
@@ -164,6 +178,13 @@ impl Model {
             self.expire(id, time);
             *fired += 1;
         }
+        if let Operation::Exchange(op) = &tx.body().operation
+            && let Some(id) = op.order().map(|order| *order.digest())
+            && self.exchange.due().any(|(at, other)| other == id && at <= time)
+        {
+            self.exchange.cancel(id, "EXPIRED");
+            *fired += 1;
+        }
         self.nonces.entry(tx.body().sender).or_default().insert(tx.body().nonce);
         let who = tx.body().sender;
         let id = *tx.id().digest();
@@ -179,6 +200,8 @@ impl Model {
             }
             Operation::Review(op) => self.review(who, op),
             Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
+            Operation::Token(op) => self.token(who, time, op),
+            Operation::Exchange(op) => self.exchange(who, id, time, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }
@@ -203,21 +226,6 @@ impl Model {
 
     pub(crate) fn is_admin(&self, who: &Address) -> bool {
         self.accounts.get(who).is_some_and(|account| account.role == Role::Admin)
-    }
-
-    fn pay(&mut self, who: Address, id: Digest, time: u64, op: &PaymentOp) -> Outcome {
-        let PaymentOp::Pay { to, amount, reference, .. } = op;
-        ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-        ensure(who != *to, "SELF_PAYMENT")?;
-        ensure(self.accounts.contains_key(to), "UNKNOWN_PAYEE")?;
-        let key = reference.as_ref().map(|reference| (*to, reference.as_str().to_owned()));
-        ensure(key.as_ref().is_none_or(|key| !self.references.contains_key(key)), "REFERENCE_USED")?;
-        self.spend(who, amount.value(), time)?;
-        let amount = i128::from(amount.value());
-        *self.wealth.entry(who).or_default() -= amount;
-        *self.wealth.entry(*to).or_default() += amount;
-        self.references.extend(key.map(|key| (key, id)));
-        Ok(())
     }
 
     fn listing(&mut self, who: Address, id: Digest, op: &ListingOp) -> Outcome {

@@ -2,7 +2,9 @@
 
 mod choices;
 mod compare;
+mod compare_exchange;
 mod dice;
+mod exchange;
 mod expected;
 mod identity;
 mod people;
@@ -17,7 +19,7 @@ use ledger::{
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
 use self::dice::Dice;
-use self::expected::{MOVES, REFUSALS, REJECTIONS};
+use self::expected::{MOVES, REASONS, REFUSALS, REJECTIONS};
 use crate::model::{Model, Verdict};
 use crate::world::{DECIDERS, START, address, genesis, key};
 
@@ -55,6 +57,7 @@ struct Run {
     planned: BTreeSet<(Address, u64)>,
     verdicts: BTreeMap<Verdict, u64>,
     fired: usize,
+    fills: u64,
 }
 
 impl Run {
@@ -76,6 +79,7 @@ impl Run {
             planned: BTreeSet::new(),
             verdicts: BTreeMap::new(),
             fired: 0,
+            fills: 0,
         }
     }
 
@@ -151,6 +155,7 @@ impl Run {
             replicas: DECIDERS,
         });
         let (fired, expected) = self.model.apply(self.now, &batch);
+        self.compare_tape(&applied.events);
         self.fired += fired;
         let got: Vec<Verdict> = applied.outcomes.iter().map(verdict).collect();
         for (i, tx) in batch.iter().enumerate() {
@@ -184,11 +189,11 @@ fn verdict(outcome: &TxOutcome) -> Verdict {
 fn compare_with_the_model(operations: usize, for_each_seed: usize) {
     let (mut done, mut fired, mut seed) = (0, 0, 1);
     let mut verdicts: BTreeMap<Verdict, u64> = BTreeMap::new();
-    let mut moves = BTreeSet::new();
+    let (mut moves, mut reasons, mut fills) = (BTreeSet::new(), BTreeSet::new(), 0);
     while done < operations {
         let many_versions = seed == 1;
         let mut run = Run::new(seed, many_versions);
-        let enough = if many_versions { 3_000 } else { for_each_seed };
+        let enough = if many_versions { 4_000 } else { for_each_seed };
         let mut here = 0;
         while here < enough {
             here += run.step();
@@ -200,9 +205,11 @@ fn compare_with_the_model(operations: usize, for_each_seed: usize) {
             *verdicts.entry(verdict).or_default() += n;
         }
         moves.extend(run.model.moves);
+        reasons.extend(run.model.exchange.reasons);
+        fills += run.fills;
         seed += 1;
     }
-    println!("{done} operations, {fired} deadlines, {verdicts:#?}");
+    println!("{done} operations, {fired} deadlines, {fills} fills, {verdicts:#?}");
     let expected: BTreeSet<Verdict> = REFUSALS
         .into_iter()
         .map(Verdict::Refused)
@@ -211,6 +218,8 @@ fn compare_with_the_model(operations: usize, for_each_seed: usize) {
         .collect();
     assert_eq!(verdicts.keys().copied().collect::<BTreeSet<_>>(), expected);
     assert_eq!(moves, BTreeSet::from(MOVES));
+    assert_eq!(reasons, BTreeSet::from(REASONS));
+    assert!(fills > done as u64 / 50, "too few orders meet to mean anything");
     assert!(verdicts[&Verdict::Applied] > done as u64 / 3, "too few succeed to mean anything");
 }
 

@@ -25,6 +25,7 @@ fn lived_in() -> World {
     world.ok("ann", AccountOp::Role(role));
     world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
     guard(&mut world);
+    crate::exchange::live_in(&mut world);
     world
 }
 
@@ -50,7 +51,7 @@ fn guard(world: &mut World) {
 #[test]
 fn something_is_in_every_table() {
     let tables: BTreeSet<u8> = lived_in().ledger.entries().map(|(key, _)| key[0]).collect();
-    let expected = (1..=11).chain(16..=18).chain(20..=27).filter(|table| *table != 6);
+    let expected = (1..=11).chain(16..=18).chain(20..=27).chain([32, 33, 36, 37]).filter(|table| *table != 6);
     assert_eq!(tables, expected.collect());
 }
 

@@ -1,8 +1,9 @@
 //! Limits and freezes.
 
 use ledger::{
-    AccountEvent, AccountOp, AccountRejection, Amount, AssetId, EventKind, LimitRaise, Memo, Reason,
-    Rejection, TradeOp, UnixMillis, WithdrawalOp,
+    AccountEvent, AccountOp, AccountRejection, Amount, AssetId, Decimals, EventKind, ExchangeOp, Lifetime,
+    LimitRaise, MarketId, Memo, NewOrder, OrderSide, Reason, Rejection, SelfTrade, TokenId, TokenName, TokenOp,
+    TradeOp, UnixMillis, WithdrawalOp,
 };
 
 use crate::world::{COINS, DAY, World, address, amount, paying};
@@ -63,6 +64,40 @@ fn what_a_seller_gives_back_counts() {
     world.ok("sam", TradeOp::GiveBack { trade, amount: amount(60) });
     let more = TradeOp::GiveBack { trade, amount: amount(41) };
     assert_eq!(world.rejected("sam", more), exceeded(100, 60));
+}
+
+#[test]
+fn tokens_and_orders_count() {
+    let mut world = World::new();
+    let (base, quote) = (TokenId::new("SHOP").unwrap(), POP);
+    let (name, decimals) = (TokenName::new("Shop").unwrap(), Decimals::new(0).unwrap());
+    world.ok("sam", TokenOp::Create { token: base, name, decimals, cap: None });
+    world.ok("sam", TokenOp::Mint { token: base, to: address("sam"), amount: amount(100) });
+    world.ok("sam", ExchangeOp::OpenMarket { base, quote, tick: amount(1), lot: amount(1) });
+    let sell = |units: u64| {
+        let (market, side) = (MarketId { base, quote }, OrderSide::Sell);
+        let (price, quantity) = (Some(amount(7)), amount(units));
+        let (lifetime, self_trade) = (Lifetime::UntilCancelled, SelfTrade::CancelNewest);
+        ExchangeOp::Place { order: NewOrder { market, side, price, quantity, lifetime, self_trade } }
+    };
+    let (asset, per_day) = (AssetId::from(base), amount(50));
+    world.ok("sam", AccountOp::SetLimit { asset, per_day: Some(per_day) });
+    let give = |units| TokenOp::Transfer { token: base, to: address("bea"), amount: amount(units) };
+    world.ok("sam", give(20));
+    world.ok("sam", sell(10));
+    let exceeded: Rejection = AccountRejection::LimitExceeded { asset, per_day, spent: amount(30) }.into();
+    assert_eq!(world.rejected("sam", give(21)), exceeded);
+    assert_eq!(world.rejected("sam", TokenOp::Burn { token: base, amount: amount(21) }), exceeded);
+    assert_eq!(world.rejected("sam", sell(21)), exceeded);
+    // Nor may somebody else take it, who was allowed to.
+    let spender = address("eve");
+    world.ok("sam", TokenOp::Approve { token: base, spender, from: amount(0), to: amount(50) });
+    let take = TokenOp::TransferFrom { token: base, owner: address("sam"), to: spender, amount: amount(21) };
+    assert_eq!(world.rejected("eve", take), exceeded);
+    world.ok("ann", freeze("sam"));
+    let frozen: Rejection = AccountRejection::Frozen.into();
+    assert_eq!(world.rejected("sam", give(1)), frozen);
+    assert_eq!(world.rejected("sam", sell(1)), frozen);
 }
 
 #[test]

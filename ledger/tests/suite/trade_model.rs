@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{HandoverCode, Role, Ruling, Split, TradeId, TradeOp, TradeParams};
+use ledger::{AssetId, HandoverCode, Role, Ruling, Split, TradeId, TradeOp, TradeParams};
 use pbft_crypto::{Address, Digest, Domain, Hasher};
 
 use crate::model::{Model, Outcome, ensure};
@@ -239,7 +239,7 @@ impl Model {
                 ensure(amount.value() > 0, "ZERO_AMOUNT")?;
                 ensure(amount.value() <= left, "TOO_MUCH_GIVEN_BACK")?;
                 let (buyer, units) = (row.buyer, i128::from(amount.value()));
-                self.spend(who, amount.value(), time)?;
+                self.spend(who, AssetId::Pop, amount.value(), time)?;
                 *self.wealth.entry(who).or_default() -= units;
                 *self.wealth.entry(buyer).or_default() += units;
                 self.trades.get_mut(&id).unwrap().given_back += amount.value();
@@ -316,7 +316,7 @@ impl Model {
         let (price, current) = *row.versions.last().unwrap();
         ensure(current == *hash, "CONTENT_MISMATCH")?;
         ensure(row.seller != who, "OWN_LISTING")?;
-        self.spend(who, price, time)?;
+        self.spend(who, AssetId::Pop, price, time)?;
         let trade = MTrade {
             listing,
             buyer: who,

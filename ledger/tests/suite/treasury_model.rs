@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{ChargeOp, ChargePolicy, Genesis, WithdrawalOp};
+use ledger::{AssetId, ChargeOp, ChargePolicy, Genesis, WithdrawalOp};
 use pbft_crypto::{Address, Digest};
 
 use crate::model::{Model, Outcome, ensure};
@@ -105,7 +105,7 @@ impl Model {
         let (withdrawal, settle) = match op {
             WithdrawalOp::Request { amount, .. } => {
                 ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-                self.spend(who, amount.value(), time)?;
+                self.spend(who, AssetId::Pop, amount.value(), time)?;
                 let row = MWithdrawal { who, amount: amount.value(), state: "REQUESTED" };
                 self.treasury.withdrawals.insert(id, row);
                 return Ok(());

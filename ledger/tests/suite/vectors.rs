@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, ChargePolicy, DeadlineKind,
-    HandoverCode, Height, Label, Ledger, ListingId, ListingOp, Memo, Millis, MoneyRejection, Name, ObjectId,
-    Operation, Outcome, PaymentOp, PolicyProposalId, Rating, Reason, Receipt, RecoveryId, Reference,
+    AccountOp, AssetId, Auth, Block, BlockHeader, Body, CancelReason, Cause, ChargeId, ChargeOp, ChargePolicy,
+    DeadlineKind, Decimals, ExchangeOp, HandoverCode, Height, Label, Ledger, Lifetime, ListingId, ListingOp,
+    MarketId, MarketStatus, Memo, Millis, MoneyRejection, Name, NewOrder, ObjectId, Operation, OrderId,
+    OrderSide, Outcome, PaymentOp, PolicyProposalId, Rating, Reason, Receipt, RecoveryId, Reference,
     ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, ReviewOp, ReviewSide, ReviewText, Role, RoleChangeId,
-    RoleOp, Ruling, Split, StateKey, Tracking, TradeId, TradeOp, TradeState, Transaction, UnixMillis,
-    WithdrawalId, WithdrawalOp, handover_hash, key_binding,
+    RoleOp, Ruling, SelfTrade, Split, StateKey, TokenId, TokenName, TokenOp, Tracking, TradeId, TradeOp,
+    TradeState, Transaction, UnixMillis, WithdrawalId, WithdrawalOp, handover_hash, key_binding,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
@@ -74,7 +75,8 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("replica_approve", ReplicaOp::Approve { change }.into()),
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ];
-    [dealings, social_operations(trade), escrow_operations(trade), treasury_operations(), account_operations()].concat()
+    let people = [social_operations(trade), escrow_operations(trade), account_operations()].concat();
+    [dealings, people, treasury_operations(), token_operations(), exchange_operations()].concat()
 }
 
 fn treasury_operations() -> Vec<(&'static str, Operation)> {
@@ -89,6 +91,57 @@ fn treasury_operations() -> Vec<(&'static str, Operation)> {
         ("withdrawal_request", WithdrawalOp::Request { amount: amount(300), memo }.into()),
         ("withdrawal_settle", WithdrawalOp::Settle { withdrawal }.into()),
         ("withdrawal_void", WithdrawalOp::Void { withdrawal, reason }.into()),
+    ]
+}
+
+fn token_operations() -> Vec<(&'static str, Operation)> {
+    let (token, to) = (TokenId::new("SHOP").unwrap(), address("sam"));
+    let units = amount(300);
+    let name = TokenName::new("Shop shares").unwrap();
+    let decimals = Decimals::new(18).unwrap();
+    vec![
+        ("token_create", TokenOp::Create { token, name, decimals, cap: Some(amount(1_000)) }.into()),
+        ("token_mint", TokenOp::Mint { token, to, amount: units }.into()),
+        ("token_burn", TokenOp::Burn { token, amount: units }.into()),
+        ("token_transfer", TokenOp::Transfer { token, to, amount: units }.into()),
+        ("token_approve", TokenOp::Approve { token, spender: to, from: amount(0), to: units }.into()),
+        (
+            "token_transfer_from",
+            TokenOp::TransferFrom { token, owner: to, to: address("bea"), amount: units }.into(),
+        ),
+        ("token_hand_over", TokenOp::HandOver { token, to }.into()),
+    ]
+}
+
+fn exchange_operations() -> Vec<(&'static str, Operation)> {
+    let base = TokenId::new("SHOP").unwrap();
+    let market = MarketId { base, quote: AssetId::Pop };
+    let order = OrderId::new(digest(0xc6));
+    let (tick, lot) = (amount(5), amount(10));
+    let limit = NewOrder {
+        market,
+        side: OrderSide::Sell,
+        price: Some(amount(300)),
+        quantity: amount(20),
+        lifetime: Lifetime::Until { at: UnixMillis::new(1_700_000_060_000) },
+        self_trade: SelfTrade::CancelOldest,
+    };
+    let at_once = NewOrder {
+        side: OrderSide::Buy,
+        price: None,
+        lifetime: Lifetime::FillOrKill,
+        self_trade: SelfTrade::CancelNewest,
+        ..limit
+    };
+    let gold = TokenId::new("GOLD").unwrap().into();
+    vec![
+        ("market_open", ExchangeOp::OpenMarket { base, quote: gold, tick, lot }.into()),
+        ("market_halt", ExchangeOp::Halt { market }.into()),
+        ("market_resume", ExchangeOp::Resume { market }.into()),
+        ("order_place", ExchangeOp::Place { order: limit }.into()),
+        ("order_place_without_a_price", ExchangeOp::Place { order: at_once }.into()),
+        ("order_cancel", ExchangeOp::Cancel { order }.into()),
+        ("order_reduce", ExchangeOp::Reduce { order, by: lot }.into()),
     ]
 }
 
@@ -262,6 +315,13 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     world.ok("bea", operation("pay"));
     let change = ReplicaChangeId::from(world.ok("ann", operation("replica_add")).id);
     let role_change = RoleChangeId::from(world.ok("ann", operation("role_propose")).id);
+    let (token, shop) = (TokenId::new("SHOP").unwrap(), "SHOP-POP".parse().unwrap());
+    for name in ["token_create", "token_mint", "token_approve"] {
+        world.ok(if name == "token_approve" { "bea" } else { "sam" }, operation(name));
+    }
+    let (tick, lot) = (amount(5), amount(10));
+    world.ok("sam", ExchangeOp::OpenMarket { base: token, quote: AssetId::Pop, tick, lot });
+    let order = OrderId::from(world.ok("sam", operation("order_place")).id);
     let over = over(&mut world);
     let bea = address("bea");
     let rows = guarded(&mut world);
@@ -281,6 +341,11 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("review", StateKey::Review(over, ReviewSide::ByBuyer)),
         ("record", StateKey::Record(bea)),
         ("role_change", StateKey::RoleChange(role_change)),
+        ("token", StateKey::Token(token)),
+        ("balance_of_token", StateKey::Balance(address("sam"), token.into())),
+        ("allowance", StateKey::Allowance(bea, address("sam"), token)),
+        ("market", StateKey::Market(shop)),
+        ("order", StateKey::Order(order)),
     ];
     (world, [keys, rows].concat())
 }
@@ -399,7 +464,12 @@ fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&TradeState::Returning), "08");
     assert_eq!(postcard_hex(&DeadlineKind::ReturnConfirmBy), "06");
     assert_eq!(postcard_hex(&Role::Courier), "03");
-    let rejections: [(ledger::Rejection, &str); 13] = [
+    assert_eq!(postcard_hex(&Lifetime::PostOnly), "04");
+    assert_eq!(postcard_hex(&CancelReason::TooManyMeetings), "04");
+    assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
+    let order = ObjectId::Order(OrderId::new(digest(1)));
+    assert!(postcard_hex(&order).starts_with("0201"));
+    let rejections: [(ledger::Rejection, &str); 15] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -413,6 +483,8 @@ fn numbers_of_variants_are_frozen() {
         (ledger::TradeRejection::WrongCode.into(), "0516"),
         (ledger::ReviewRejection::AlreadyReviewed.into(), "0703"),
         (ledger::WithdrawalRejection::NotOwner.into(), "0804"),
+        (ledger::TokenRejection::AllowanceTooSmall { allowed: amount(1) }.into(), "090801"),
+        (ledger::ExchangeRejection::NothingLeft { left: amount(1) }.into(), "0a1201"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use ledger::{
     AccountOp, Amount, Applied, AssetId, BasisPoints, BatchInput, Body, Cause, ChargeId, Description, Event,
-    EventKind, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
-    Operation, Outcome, Params, PaymentOp, Photos, Refusal, Rejection, Role, StateChange, Title, TradeId,
-    TradeOp, Transaction, TxId, TxOutcome, UnixMillis,
+    EventKind, ExchangeParams, Genesis, GenesisAccount, Ledger, ListingContent, ListingId, ListingOp, Memo,
+    Name, NewReplica, Operation, Outcome, Params, PaymentOp, Photos, Refusal, Rejection, Role, StateChange,
+    Title, TokenId, TradeId, TradeOp, Transaction, TxId, TxOutcome, UnixMillis,
 };
 use pbft_crypto::{Address, Digest, KeyPair};
 
@@ -43,14 +43,19 @@ pub(crate) fn replica(name: &str) -> NewReplica {
 /// What the set of replicas of all blocks but the first one is called here.
 pub(crate) const DECIDERS: Digest = Digest::from_bytes([7; 32]);
 
-/// Two admins, an account for fees, three members with money, two arbiters and a courier. Fees are 2.5 %. Four replicas, and
-/// seven at most.
+/// Two admins, an account for fees, three members with money, two arbiters and a courier. Fees are 2.5 %, on the exchange
+/// 0.3 %. Four replicas, and seven at most.
 pub(crate) fn genesis() -> Genesis {
     Genesis {
         chain: Name::new("test chain").unwrap(),
         time: START,
         fee_account: address("fees"),
-        params: Params { fee: BasisPoints::new(250).unwrap(), max_replicas: 7, ..Params::STANDARD },
+        params: Params {
+            fee: BasisPoints::new(250).unwrap(),
+            max_replicas: 7,
+            exchange: ExchangeParams { fee: BasisPoints::new(30).unwrap() },
+            ..Params::STANDARD
+        },
         accounts: vec![
             person("ann", Role::Admin, 0),
             person("ben", Role::Admin, 0),
@@ -209,6 +214,12 @@ impl World {
     /// Available and held.
     pub(crate) fn funds(&self, who: &str) -> (u64, u64) {
         let balance = self.ledger.balance(&address(who), AssetId::Pop);
+        (balance.available.value(), balance.held.value())
+    }
+
+    /// Available and held of a token.
+    pub(crate) fn tokens(&self, who: &str, token: TokenId) -> (u64, u64) {
+        let balance = self.ledger.balance(&address(who), token.into());
         (balance.available.value(), balance.held.value())
     }
 

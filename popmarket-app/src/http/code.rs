@@ -176,6 +176,31 @@ codes! {
     TOO_FEW_REPLICAS = CONFLICT: "Too few replicas would be left to tolerate a fault.";
     TOO_MANY_REPLICAS = CONFLICT: "There would be more replicas than the chain allows.";
     NO_REPLICA_ID_LEFT = CONFLICT: "All ids of replicas were given.";
+    SYMBOL_TAKEN = CONFLICT: "Another token has the symbol.";
+    UNKNOWN_TOKEN = NOT_FOUND: "There is no such token.";
+    NOT_ISSUER = FORBIDDEN: "Only the issuer may do this.";
+    CAP_EXCEEDED = CONFLICT: "There would be more of the token than there may be.";
+    UNKNOWN_RECIPIENT = NOT_FOUND: "The account named has not been opened.";
+    SAME_ACCOUNT = UNPROCESSABLE_ENTITY: "Both sides are the same account.";
+    ALLOWANCE_CHANGED = CONFLICT: "The allowance is not what the owner takes it for.";
+    ALLOWANCE_TOO_SMALL = FORBIDDEN: "The owner does not allow so much.";
+    NOT_ADMIN_OR_ISSUER = FORBIDDEN: "Only an admin or the issuer of the token may do this.";
+    SAME_ASSET = UNPROCESSABLE_ENTITY: "A token cannot be paid with itself.";
+    ZERO_TICK_OR_LOT = UNPROCESSABLE_ENTITY: "The tick or the lot is zero.";
+    MARKET_EXISTS = CONFLICT: "The market is open already.";
+    UNKNOWN_MARKET = NOT_FOUND: "There is no such market.";
+    WRONG_MARKET_STATUS = CONFLICT: "Not possible while the market is as it is.";
+    QUANTITY_OFF_LOT = UNPROCESSABLE_ENTITY: "The quantity is zero, or not a multiple of the lot.";
+    PRICE_OFF_TICK = UNPROCESSABLE_ENTITY: "The price is zero, or not a multiple of the tick.";
+    PRICE_NEEDED = UNPROCESSABLE_ENTITY: "An order that waits has a price.";
+    ORDER_TOO_LARGE = UNPROCESSABLE_ENTITY: "Price times quantity is more than can be counted.";
+    ORDER_ALREADY_OVER = UNPROCESSABLE_ENTITY: "The time of the order is over.";
+    WOULD_TRADE = CONFLICT: "A post-only order would be filled at once.";
+    NOT_FILLABLE = CONFLICT: "The order cannot be filled at once as a whole.";
+    UNKNOWN_ORDER = NOT_FOUND: "There is no such order.";
+    NOT_ORDER_OWNER = FORBIDDEN: "Only the owner of the order may do this.";
+    ORDER_NOT_OPEN = CONFLICT: "The order is filled or cancelled.";
+    NOTHING_LEFT = UNPROCESSABLE_ENTITY: "Nothing would be left of the order: cancel it.";
     REJECTED = CONFLICT: "The transaction failed by the rules of the ledger.";
 
     // Ours.

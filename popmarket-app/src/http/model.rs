@@ -4,6 +4,7 @@
 mod account;
 mod charge;
 mod event;
+mod exchange;
 mod explorer;
 mod key;
 mod listing;
@@ -16,11 +17,13 @@ mod reply;
 mod review;
 mod role;
 mod standing;
+mod token;
 mod trade;
 mod withdrawal;
 
 use ledger::{AssetId, Description, Memo};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 pub use account::{
@@ -29,6 +32,10 @@ pub use account::{
 };
 pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
 pub use event::EventView;
+pub use exchange::{
+    BookView, CandleList, CandleView, FillList, FillView, Level, MarketList, MarketView, NewMarket,
+    NewOrderBody, OrderKind, OrderList, OrderView, Reducing,
+};
 pub use explorer::{
     BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionList,
     TransactionView,
@@ -49,6 +56,10 @@ pub use reply::{Kind, Reply, ReplyStatus};
 pub use review::{NewReview, RecordView, ReviewList, ReviewView, TallyView};
 pub use role::{NewRole, RoleChangeView};
 pub use standing::{FreezeView, Freezing, LimitView, NewLimit, RaiseView};
+pub use token::{
+    AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Minting, NewToken,
+    TokenList, TokenView,
+};
 pub use trade::{
     Action, Complaint, DeadlineView, DisputeView, Evidence, GivingBack, HandoverCodeBody, Judgement, Look,
     MoveView, PaidView, ReturnView, RulingName, Shipping, SplitBody, SplitOfferView, SplitView, StepView,
@@ -59,6 +70,14 @@ pub use withdrawal::{NewWithdrawal, Voiding, WithdrawalList, WithdrawalView};
 /// The asset of a request that names none.
 const fn coin() -> AssetId {
     AssetId::Pop
+}
+
+/// The asset of a request that can name the coin alone.
+fn only_coin<'de, D: Deserializer<'de>>(from: D) -> Result<AssetId, D::Error> {
+    match AssetId::deserialize(from)? {
+        AssetId::Pop => Ok(AssetId::Pop),
+        AssetId::Token(token) => Err(D::Error::custom(format_args!("only POP, not {token}"))),
+    }
 }
 
 /// The memo of a request that has none.

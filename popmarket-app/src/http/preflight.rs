@@ -10,7 +10,7 @@ mod treasury;
 use ledger::{
     Amount, AssetId, Ledger, Listing, ListingId, ListingOp, ListingRejection, ListingStatus, MoneyRejection,
     Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection,
-    ReviewOp, TradeOp, TradeRejection,
+    ReviewOp, TokenOp, TradeOp, TradeRejection,
 };
 use pbft_crypto::Address;
 
@@ -30,6 +30,8 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
             Ok(ledger.check_review(sender, trade).map(drop)?)
         }
         Operation::Withdrawal(op) => treasury::withdrawal(ledger, sender, op),
+        Operation::Token(op) => token(ledger, sender, op),
+        Operation::Exchange(op) => ledger.check_exchange(sender, op, ledger.tip().time.next()),
     }
 }
 
@@ -63,6 +65,17 @@ fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Reje
         return Err(PaymentRejection::ReferenceUsed { tx }.into());
     }
     has(ledger, sender, *asset, *amount)
+}
+
+fn token(ledger: &Ledger, sender: &Address, op: &TokenOp) -> Result<(), Rejection> {
+    ledger.check_token(sender, op)?;
+    match op {
+        TokenOp::Burn { token, amount } | TokenOp::Transfer { token, amount, .. } => {
+            has(ledger, sender, (*token).into(), *amount)
+        }
+        TokenOp::TransferFrom { token, owner, amount, .. } => has(ledger, owner, (*token).into(), *amount),
+        _ => Ok(()),
+    }
 }
 
 /// Whether so much may leave the account, and is there.

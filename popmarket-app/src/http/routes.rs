@@ -7,8 +7,10 @@ mod events;
 mod guardians;
 mod keys;
 mod listings;
+mod markets;
 mod members;
 mod network;
+mod orders;
 mod payments;
 mod policy;
 mod receipts;
@@ -16,6 +18,7 @@ mod replicas;
 mod reviews;
 mod roles;
 mod sessions;
+mod tokens;
 mod trades;
 mod transactions;
 mod wallets;
@@ -31,6 +34,7 @@ use crate::read_model::ReadError;
 pub(crate) use blobs::store_photo;
 pub(crate) use blocks::{BlockId, find as find_block};
 pub(crate) use listings::purchase;
+pub(crate) use markets::{DEFAULT_DEPTH, book_of, find as find_market};
 pub(crate) use members::{Who, enrol};
 pub(crate) use network::evidence_from;
 pub(crate) use receipts::certificate_of;
@@ -104,6 +108,25 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::create))
         .routes(routes!(payments::create_by_alias))
         .routes(routes!(payments::show))
+        .routes(routes!(tokens::create, tokens::list))
+        .routes(routes!(tokens::show))
+        .routes(routes!(tokens::holders))
+        .routes(routes!(tokens::allowance))
+        .routes(routes!(tokens::mint))
+        .routes(routes!(tokens::burn))
+        .routes(routes!(tokens::transfer))
+        .routes(routes!(tokens::approve))
+        .routes(routes!(tokens::hand_over))
+        .routes(routes!(markets::create, markets::list))
+        .routes(routes!(markets::show))
+        .routes(routes!(markets::halt))
+        .routes(routes!(markets::resume))
+        .routes(routes!(markets::book))
+        .routes(routes!(markets::trades))
+        .routes(routes!(markets::candles))
+        .routes(routes!(orders::create, orders::list))
+        .routes(routes!(orders::show, orders::cancel))
+        .routes(routes!(orders::reduce))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::show))
         .routes(routes!(transactions::list, transactions::create))

@@ -6,6 +6,7 @@ mod escrow;
 mod escrow_pages;
 mod events;
 mod evidence;
+mod exchange;
 mod headers;
 mod idempotency;
 mod keys;

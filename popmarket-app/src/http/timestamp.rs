@@ -16,6 +16,12 @@ pub(crate) fn rfc3339(at: UnixMillis) -> String {
     format!("{:.3}", timestamp(at))
 }
 
+/// From RFC 3339, if it is after 1970.
+pub(crate) fn millis(text: &str) -> Option<UnixMillis> {
+    let time: Timestamp = text.parse().ok()?;
+    u64::try_from(time.as_millisecond()).ok().map(UnixMillis::new)
+}
+
 /// For people: to the minute, so many hours east of Greenwich.
 pub(crate) fn readable(at: UnixMillis, hours_east: i8) -> String {
     let zone = TimeZone::fixed(Offset::constant(hours_east));
@@ -33,5 +39,10 @@ mod tests {
         assert!(rfc3339(UnixMillis::MAX).starts_with("9999-12-"));
         assert_eq!(readable(UnixMillis::new(1_700_000_000_007), 9), "2023-11-15 07:13");
         assert!(readable(UnixMillis::MAX, 9).starts_with("9999-"));
+        assert_eq!(millis("2023-11-14T22:13:20.007Z"), Some(UnixMillis::new(1_700_000_000_007)));
+        assert_eq!(millis("2023-11-15T07:13:20.007+09:00"), Some(UnixMillis::new(1_700_000_000_007)));
+        for bad in ["", "2023-11-14", "1969-12-31T23:59:59Z", "now"] {
+            assert_eq!(millis(bad), None, "{bad}");
+        }
     }
 }

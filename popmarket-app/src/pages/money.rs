@@ -11,7 +11,7 @@ use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
-use crate::http::model::{ChargeView, FreezeView, Kind, LimitView, Reply, WithdrawalView};
+use crate::http::model::{ChargeView, FreezeView, Kind, LimitView, Reply, WalletView, WithdrawalView};
 use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Query, SignedIn, Subject};
 use crate::read_model::{
@@ -28,6 +28,8 @@ struct Wallet {
     limit: Option<LimitView>,
     frozen: Option<FreezeView>,
     points: u64,
+    /// Available and held of each token.
+    tokens: Vec<(String, String)>,
     charges: Vec<ChargeView>,
     withdrawals: Vec<WithdrawalView>,
     amount: String,
@@ -57,16 +59,19 @@ pub(super) async fn wallet_page(
     let charges = state.read.charges(query, PageRequest::default()).await.map_err(read_problem)?;
     let query = WithdrawalQuery { owner: Some(address), status: None };
     let withdrawals = state.read.withdrawals(query, PageRequest::default()).await.map_err(read_problem)?;
+    let ui = visitor.ui(state);
+    let tokens = tokens(state, &ui, &wallet).await?;
     let (wallet, points) = view.read(|ledger| (wallet.guarded(ledger), points(ledger, &address)));
     let status = status(problem.as_deref());
     let page_of = Wallet {
-        ui: visitor.ui(state),
+        ui,
         address,
         available,
         held,
         limit: wallet.limit,
         frozen: wallet.frozen,
         points,
+        tokens,
         charges: charges.items.into_iter().map(ChargeView::from).collect(),
         withdrawals: withdrawals.items.into_iter().map(WithdrawalView::from).collect(),
         amount: form.amount,
@@ -75,6 +80,19 @@ pub(super) async fn wallet_page(
         problem,
     };
     Ok(page(status, &page_of))
+}
+
+/// What there is of each token, available and held, with its decimals.
+async fn tokens(state: &AppState, ui: &Ui, wallet: &WalletView) -> Result<Vec<(String, String)>, Failure> {
+    let mut shown = Vec::new();
+    for balance in &wallet.balances {
+        let Some(symbol) = balance.asset.token() else { continue };
+        let token = state.read.token(symbol).await.map_err(read_problem)?;
+        let decimals = token.map_or(0, |token| token.decimals.value());
+        let units = |amount| ui.units(amount, decimals, symbol);
+        shown.push((units(balance.available), units(balance.held)));
+    }
+    Ok(shown)
 }
 
 fn points(ledger: &Ledger, address: &Address) -> u64 {

@@ -3,7 +3,7 @@
 use axum::extract::{FromRequestParts, Request};
 use axum::http::Uri;
 use axum::http::request::Parts;
-use ledger::{Amount, DeadlineKind, Party, Tally, UnixMillis};
+use ledger::{Amount, DeadlineKind, Party, Tally, TokenId, UnixMillis};
 
 use super::Lang;
 use super::assets;
@@ -101,6 +101,11 @@ impl Ui {
     /// An amount of the coin.
     pub(super) fn money(&self, amount: &Amount) -> String {
         format!("{} POP", grouped(amount.value()))
+    }
+
+    /// An amount of a token: with as many digits behind the point as it has.
+    pub(super) fn units(&self, amount: Amount, decimals: u8, symbol: TokenId) -> String {
+        format!("{} {symbol}", with_point(amount.value(), decimals))
     }
 
     /// A time of the ledger. Korea has one time; everyone else gets Greenwich's until a script knows better.
@@ -240,6 +245,17 @@ fn grouped(number: u64) -> String {
         grouped.push(digit);
     }
     grouped
+}
+
+/// 123456 with 2 decimals as 1,234.56: all of them, so that amounts below each other line up.
+fn with_point(number: u64, decimals: u8) -> String {
+    // 10^18 is below 2^64.
+    let unit = 10_u64.pow(u32::from(decimals));
+    let whole = grouped(number / unit);
+    match decimals {
+        0 => whole,
+        _ => format!("{whole}.{:0width$}", number % unit, width = usize::from(decimals)),
+    }
 }
 
 /// Who visits a page, and what the page shows around its contents.

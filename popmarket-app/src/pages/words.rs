@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use ledger::{
-    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, ReviewOp, RoleOp,
-    TradeOp, WithdrawalOp,
+    AccountOp, Amount, AssetId, ChargeOp, ExchangeOp, ListingOp, MarketId, Operation, OrderSide, Outcome,
+    PaymentOp, ReplicaOp, ReviewOp, RoleOp, TokenOp, TradeOp, WithdrawalOp,
 };
 use pbft_crypto::Address;
 
@@ -67,10 +67,9 @@ impl<'a> Writer<'a> {
             Operation::Account(AccountOp::Register { name }) => {
                 say("words.register", &[("name", name.as_str())])
             }
-            Operation::Payment(PaymentOp::Pay { to, amount, .. }) => {
-                let to = self.name(to).await?;
-                let values = [("who", who), ("to", &to), ("amount", &money(amount))];
-                self.lang.fill("words.pay", &values)
+            Operation::Payment(PaymentOp::Pay { to, asset, amount, .. }) => {
+                let (to, amount) = (self.name(to).await?, self.amount(ui, *asset, *amount).await?);
+                self.lang.fill("words.pay", &[("who", who), ("to", &to), ("amount", &amount)])
             }
             Operation::Listing(ListingOp::Create { content }) => {
                 say("words.list", &[("title", content.title.as_str()), ("amount", &money(&content.price))])
@@ -106,7 +105,64 @@ impl<'a> Writer<'a> {
             Operation::Withdrawal(WithdrawalOp::Request { .. }) => say("words.withdraw", &[]),
             Operation::Withdrawal(WithdrawalOp::Settle { .. }) => say("words.withdrawal_settle", &[]),
             Operation::Withdrawal(WithdrawalOp::Void { .. }) => say("words.withdrawal_void", &[]),
+            Operation::Token(op) => self.token(ui, who, op).await?,
+            Operation::Exchange(op) => self.exchange(ui, who, op).await?,
         })
+    }
+
+    /// An amount of whatever it is, with its decimals.
+    async fn amount(&self, ui: &Ui, asset: AssetId, amount: Amount) -> Result<String, ReadError> {
+        let Some(symbol) = asset.token() else { return Ok(ui.money(&amount)) };
+        let decimals = self.read.token(symbol).await?.map_or(0, |token| token.decimals.value());
+        Ok(ui.units(amount, decimals, symbol))
+    }
+
+    async fn token(&mut self, ui: &Ui, who: &str, op: &TokenOp) -> Result<String, ReadError> {
+        let (key, asset, amount, to) = match op {
+            TokenOp::Create { token, .. } => ("words.token_create", token, None, None),
+            TokenOp::Mint { token, to, amount } => ("words.token_mint", token, Some(amount), Some(to)),
+            TokenOp::Burn { token, amount } => ("words.token_burn", token, Some(amount), None),
+            TokenOp::Transfer { token, to, amount } | TokenOp::TransferFrom { token, to, amount, .. } => {
+                ("words.token_transfer", token, Some(amount), Some(to))
+            }
+            TokenOp::Approve { token, spender, to, .. } => {
+                ("words.token_approve", token, Some(to), Some(spender))
+            }
+            TokenOp::HandOver { token, to } => ("words.token_hand_over", token, None, Some(to)),
+        };
+        let amount = match amount {
+            Some(amount) => self.amount(ui, (*asset).into(), *amount).await?,
+            None => String::new(),
+        };
+        let to = match to {
+            Some(to) => self.name(to).await?,
+            None => String::new(),
+        };
+        let values = [("who", who), ("asset", asset.as_str()), ("amount", &amount), ("to", &to)];
+        Ok(self.lang.fill(key, &values))
+    }
+
+    async fn exchange(&mut self, ui: &Ui, who: &str, op: &ExchangeOp) -> Result<String, ReadError> {
+        let (key, market, amount) = match op {
+            ExchangeOp::OpenMarket { base, quote, .. } => {
+                ("words.market_open", Some(MarketId { base: *base, quote: *quote }), None)
+            }
+            ExchangeOp::Halt { market } => ("words.market_halt", Some(*market), None),
+            ExchangeOp::Resume { market } => ("words.market_resume", Some(*market), None),
+            ExchangeOp::Place { order } => {
+                let buys = order.side == OrderSide::Buy;
+                let key = if buys { "words.order_buy" } else { "words.order_sell" };
+                (key, Some(order.market), Some(order.quantity))
+            }
+            ExchangeOp::Cancel { .. } => ("words.order_cancel", None, None),
+            ExchangeOp::Reduce { .. } => ("words.order_reduce", None, None),
+        };
+        let amount = match (market, amount) {
+            (Some(market), Some(amount)) => self.amount(ui, market.base.into(), amount).await?,
+            _ => String::new(),
+        };
+        let market = market.map(|market| market.to_string()).unwrap_or_default();
+        Ok(self.lang.fill(key, &[("who", who), ("market", &market), ("amount", &amount)]))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    AccountEvent, Approver, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height,
-    ListingEvent, MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, ReviewEvent, TradeId, TxId, UnixMillis,
-    WithdrawalEvent,
+    AccountEvent, Amount, Approver, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind,
+    ExchangeEvent, Height, ListingEvent, MarketId, MoneyEvent, OrderId, OrderSide, Outcome, PaymentEvent,
+    ReplicaEvent, ReviewEvent, TokenEvent, TradeId, TxId, UnixMillis, WithdrawalEvent,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::ProjectorError;
+use super::exchange::Tape;
 use crate::read_model::{EventRecord, Position, Projection, sender_ref};
 use crate::store::StoredBlock;
 
@@ -24,6 +25,48 @@ pub(super) struct Rows {
     pub(super) balances: BTreeMap<(Address, AssetId), Balance>,
     pub(super) trade_steps: Vec<(TradeId, Position)>,
     pub(super) payments: Vec<(Position, PaymentEvent)>,
+    pub(super) fills: Vec<(Position, Fill)>,
+    pub(super) tape: Tape,
+}
+
+/// A line of the tape, as [`ExchangeEvent::Filled`] has it.
+pub(super) struct Fill {
+    pub(super) market: MarketId,
+    pub(super) number: u64,
+    pub(super) price: Amount,
+    pub(super) quantity: Amount,
+    pub(super) cost: Amount,
+    pub(super) fee: Amount,
+    pub(super) buyer: Address,
+    pub(super) seller: Address,
+    pub(super) maker: OrderId,
+    pub(super) taker: OrderId,
+    pub(super) taker_side: OrderSide,
+    pub(super) at: UnixMillis,
+}
+
+impl Fill {
+    fn of(event: &ExchangeEvent) -> Option<Self> {
+        let ExchangeEvent::Filled {
+            market,
+            number,
+            price,
+            quantity,
+            cost,
+            fee,
+            buyer,
+            seller,
+            maker,
+            taker,
+            taker_side,
+            at,
+            ..
+        } = *event
+        else {
+            return None;
+        };
+        Some(Self { market, number, price, quantity, cost, fee, buyer, seller, maker, taker, taker_side, at })
+    }
 }
 
 pub(super) struct BlockRow {
@@ -64,6 +107,8 @@ impl Rows {
             balances: BTreeMap::new(),
             trade_steps: Vec::new(),
             payments: Vec::new(),
+            fills: Vec::new(),
+            tape: Tape::default(),
         };
         for block in blocks {
             rows.add(block)?;
@@ -107,11 +152,21 @@ impl Rows {
                 self.balances.insert((*account, *asset), *after);
             }
             EventKind::Payment(payment) => self.payments.push((position, payment.clone())),
+            EventKind::Exchange(exchange) => self.add_fill(position, exchange),
             EventKind::Trade(trade) => self.trade_steps.push((trade.trade, position)),
             _ => {}
         }
         self.events.push(EventRow { body: json(&event), record: EventRecord { position, at, event } });
         Ok(())
+    }
+}
+
+impl Rows {
+    fn add_fill(&mut self, position: Position, event: &ExchangeEvent) {
+        if let Some(fill) = Fill::of(event) {
+            self.tape.add(fill.market, fill.price, fill.quantity, fill.at);
+            self.fills.push((position, fill));
+        }
     }
 }
 
@@ -163,6 +218,8 @@ fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
             | ReplicaEvent::KeyRotated { .. }
             | ReplicaEvent::Moved { .. },
         ) => (None, None),
+        EventKind::Token(event) => concerned_by_token(event),
+        EventKind::Exchange(event) => concerned_by_exchange(event),
     };
     one.into_iter().chain(other)
 }
@@ -175,5 +232,30 @@ const fn by_whom(event: &AccountEvent) -> Option<Address> {
         | AccountEvent::Frozen { by, .. }
         | AccountEvent::Unfrozen { by, .. } => Some(*by),
         _ => None,
+    }
+}
+
+const fn concerned_by_token(event: &TokenEvent) -> (Option<Address>, Option<Address>) {
+    match event {
+        TokenEvent::Created { issuer, .. } => (Some(*issuer), None),
+        TokenEvent::Minted { issuer, to, .. } => (Some(*issuer), Some(*to)),
+        TokenEvent::Burned { owner, .. } => (Some(*owner), None),
+        // A spender is the sender of the transaction.
+        TokenEvent::Transferred { from, to, .. } | TokenEvent::HandedOver { from, to, .. } => {
+            (Some(*from), Some(*to))
+        }
+        TokenEvent::Approved { owner, spender, .. } => (Some(*owner), Some(*spender)),
+    }
+}
+
+const fn concerned_by_exchange(event: &ExchangeEvent) -> (Option<Address>, Option<Address>) {
+    match event {
+        ExchangeEvent::MarketOpened { by, .. }
+        | ExchangeEvent::MarketHalted { by, .. }
+        | ExchangeEvent::MarketResumed { by, .. } => (Some(*by), None),
+        ExchangeEvent::Filled { buyer, seller, .. } => (Some(*buyer), Some(*seller)),
+        ExchangeEvent::OrderPlaced { owner, .. }
+        | ExchangeEvent::OrderReduced { owner, .. }
+        | ExchangeEvent::OrderCancelled { owner, .. } => (Some(*owner), None),
     }
 }

@@ -8,12 +8,13 @@ use pbft_crypto::Digest;
 use sqlx::query_builder::Separated;
 use sqlx::{QueryBuilder, Transaction};
 
+use super::exchange::{exchange, token};
 use super::rows::Rows;
 use crate::read_model::{EventRecord, Position, search_text, side_code};
 use crate::sql::{Col, Db};
 
-type To<'a> = Transaction<'a, Db>;
-type Done = Result<(), sqlx::Error>;
+pub(super) type To<'a> = Transaction<'a, Db>;
+pub(super) type Done = Result<(), sqlx::Error>;
 
 /// Values in one statement. SQLite takes 32,766.
 const MAX_VALUES: usize = 16_000;
@@ -28,6 +29,8 @@ impl Rows {
             write_objects(to, &event.record).await?;
         }
         self.write_payments(to).await?;
+        self.write_fills(to).await?;
+        self.tape.write(to).await?;
         self.write_balances(to).await?;
         self.projection.write(to).await
     }
@@ -86,6 +89,19 @@ impl Rows {
         .await
     }
 
+    async fn write_fills(&self, to: &mut To<'_>) -> Done {
+        let table = "fills (position, market, number, price, quantity, cost, fee, buyer, seller, maker, taker, \
+                     taker_side, at)";
+        insert(to, table, 13, "", &self.fills, |mut row, (position, fill)| {
+            row.push_bind(Col(*position)).push_bind(Col(fill.market)).push_bind(Col(fill.number));
+            row.push_bind(Col(fill.price)).push_bind(Col(fill.quantity)).push_bind(Col(fill.cost));
+            row.push_bind(Col(fill.fee)).push_bind(Col(fill.buyer)).push_bind(Col(fill.seller));
+            row.push_bind(Col(fill.maker)).push_bind(Col(fill.taker));
+            row.push_bind(Col(fill.taker_side)).push_bind(Col(fill.at));
+        })
+        .await
+    }
+
     async fn write_balances(&self, to: &mut To<'_>) -> Done {
         let or_replace = " ON CONFLICT (account, asset) DO UPDATE SET available = excluded.available, held = excluded.held";
         let table = "balances (account, asset, available, held)";
@@ -121,7 +137,7 @@ fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
-/// What an event says about accounts, charges, listings and trades.
+/// What an event says about accounts, charges, listings, trades, tokens, markets and orders.
 async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
     let EventRecord { position, event: Event { kind, .. }, .. } = record;
     match kind {
@@ -135,6 +151,8 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         EventKind::Listing(event) => listing(to, *position, event).await,
         EventKind::Trade(event) => trade(to, *position, event).await,
         EventKind::Review(event) => review(to, *position, event).await,
+        EventKind::Token(event) => token(to, *position, event).await,
+        EventKind::Exchange(event) => exchange(to, *position, event).await,
     }
 }
 

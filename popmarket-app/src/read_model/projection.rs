@@ -10,7 +10,7 @@ use super::{Published, ReadError, ReadModel, Watermark};
 use crate::sql::{Col, Db, RowExt};
 
 /// All tables of the read model.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 20] = [
     "projection",
     "blocks",
     "transactions",
@@ -26,6 +26,11 @@ const TABLES: [&str; 15] = [
     "trade_steps",
     "payments",
     "reviews",
+    "tokens",
+    "markets",
+    "orders",
+    "fills",
+    "candles",
 ];
 
 /// The last block that is in the read model.

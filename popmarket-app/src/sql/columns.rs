@@ -9,15 +9,16 @@
 //! | names, titles, codes | texts |
 
 use ledger::{
-    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Rating, Reason,
-    Reference, ReviewText, Role, Title, Tracking, Trade, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
+    Amount, AssetId, CancelReason, ChargeId, Description, Height, ListingId, MarketId, MarketStatus, Memo,
+    Name, OrderId, OrderSide, Outcome, Photos, Rating, Reason, Reference, ReviewText, Role, Title, TokenId,
+    TokenName, Tracking, Trade, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 
-use crate::read_model::Position;
+use crate::read_model::{Position, Volume};
 
 /// A value that has a column.
 pub(crate) trait Column: Sized {
@@ -119,8 +120,21 @@ macro_rules! id_columns {
     };
 }
 
-text_columns!(Name, Title, Description, Memo, Reason, Reference, ReviewText, Tracking, AssetId);
-id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId);
+text_columns!(
+    Name,
+    Title,
+    Description,
+    Memo,
+    Reason,
+    Reference,
+    ReviewText,
+    Tracking,
+    AssetId,
+    TokenId,
+    TokenName,
+    MarketId
+);
+id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId, OrderId);
 
 column! {
     Digest as Vec<u8>: |value| value.as_bytes().to_vec(), |stored| stored.try_into().ok().map(Self::from_bytes);
@@ -132,6 +146,10 @@ column! {
     Position as i64: |value| value.to_number(), |stored| Self::from_number(stored);
     u64 as i64: |value| number(*value), |stored| stored.try_into().ok();
     u32 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
+    Volume as String: |value| format!("{:039}", value.0), |stored| stored.parse().ok().map(Self);
+    MarketStatus as String: |value| value.code().to_owned(), |stored| market_status(&stored);
+    OrderSide as String: |value| value.code().to_owned(), |stored| order_side(&stored);
+    CancelReason as String: |value| value.code().to_owned(), |stored| cancel_reason(&stored);
     TradeState as String: |value| value.code().to_owned(), |stored| Self::ALL.into_iter().find(|state| state.code() == stored);
     Role as String: |value| value.code().to_owned(), |stored| Self::ALL.into_iter().find(|role| role.code() == stored);
     Rating as i64: |value| i64::from(value.value()), |stored| Self::new(stored.try_into().ok()?);
@@ -143,6 +161,20 @@ column! {
 /// Times, heights and counts come from blocks and never get near 2^63.
 fn number(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn market_status(code: &str) -> Option<MarketStatus> {
+    [MarketStatus::Open, MarketStatus::Halted].into_iter().find(|status| status.code() == code)
+}
+
+fn order_side(code: &str) -> Option<OrderSide> {
+    [OrderSide::Buy, OrderSide::Sell].into_iter().find(|side| side.code() == code)
+}
+
+fn cancel_reason(code: &str) -> Option<CancelReason> {
+    use CancelReason::{Expired, Requested, SelfTrade, TooManyMeetings, Unfilled};
+    let all = [Requested, Expired, SelfTrade, Unfilled, TooManyMeetings];
+    all.into_iter().find(|reason| reason.code() == code)
 }
 
 #[expect(

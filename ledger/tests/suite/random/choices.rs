@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, AssetId, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation, PaymentOp,
-    Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
+    AccountOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation, PaymentOp, Reason,
+    Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -48,6 +48,9 @@ impl Run {
             return self.one_more_version();
         }
         let who = self.anyone();
+        if self.dice.percent(30) {
+            return self.token_or_order(who);
+        }
         match self.dice.below(125) {
             0..=3 => (who, self.register()),
             4..=13 => self.charge(who),
@@ -65,7 +68,9 @@ impl Run {
 
     fn one_more_version(&mut self) -> (Address, Operation) {
         let content = content(u64::MAX);
-        let open = self.model.listings.iter().filter(|(_, row)| row.versions[0].0 == u64::MAX && !row.closed);
+        let is_open = |id: &Digest| self.model.listing_state(id) == "OPEN";
+        let open =
+            self.model.listings.iter().filter(|(id, row)| row.versions[0].0 == u64::MAX && is_open(id));
         match open.max_by_key(|(_, row)| row.versions.len()) {
             Some((id, row)) => {
                 (row.seller, ListingOp::Update { listing: ListingId::new(*id), content }.into())
@@ -142,7 +147,7 @@ impl Run {
         let reference = self.dice.percent(30).then(|| format!("R{}", self.dice.below(40)));
         PaymentOp::Pay {
             to,
-            asset: AssetId::Pop,
+            asset: self.asset(),
             amount: amount(self.units()),
             reference: reference.map(|text| Reference::new(text).unwrap()),
             memo: Memo::new("").unwrap(),

@@ -16,6 +16,7 @@ impl Run {
             let funds = [balance.available, balance.held].map(|part| i128::from(part.value()));
             assert_eq!(funds, [model.available(who), model.held(who)], "{at:?}");
             assert!(funds[0] >= 0);
+            self.compare_tokens_of(who);
             let account = ledger.account(who).map(|a| (a.name.as_str(), a.key, a.role, a.charge_count));
             let expected = model.accounts.get(who).map(|a| (a.name.as_str(), a.key, a.role, a.charges));
             assert_eq!(account, expected, "{at:?}");
@@ -32,6 +33,7 @@ impl Run {
         self.compare_network();
         self.compare_identity();
         self.compare_treasury();
+        self.compare_exchange();
         for (id, listing) in &model.listings {
             let row = ledger.listing(&ListingId::new(*id)).unwrap();
             let (price, hash) = *listing.versions.last().unwrap();

@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 85] = [
+pub(super) const REJECTIONS: [&str; 110] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -89,7 +89,35 @@ pub(super) const REJECTIONS: [&str; 85] = [
     "OWN_WITHDRAWAL",
     "NOT_WITHDRAWAL_OWNER",
     "WITHDRAWAL_ALREADY_DECIDED",
+    "SYMBOL_TAKEN",
+    "UNKNOWN_TOKEN",
+    "NOT_ISSUER",
+    "CAP_EXCEEDED",
+    "UNKNOWN_RECIPIENT",
+    "SAME_ACCOUNT",
+    "ALLOWANCE_CHANGED",
+    "ALLOWANCE_TOO_SMALL",
+    "NOT_ADMIN_OR_ISSUER",
+    "SAME_ASSET",
+    "ZERO_TICK_OR_LOT",
+    "MARKET_EXISTS",
+    "UNKNOWN_MARKET",
+    "WRONG_MARKET_STATUS",
+    "QUANTITY_OFF_LOT",
+    "PRICE_OFF_TICK",
+    "PRICE_NEEDED",
+    "ORDER_TOO_LARGE",
+    "ORDER_ALREADY_OVER",
+    "WOULD_TRADE",
+    "NOT_FILLABLE",
+    "UNKNOWN_ORDER",
+    "NOT_ORDER_OWNER",
+    "ORDER_NOT_OPEN",
+    "NOTHING_LEFT",
 ];
+
+/// Why orders are taken away, but for those that meet a hundred others.
+pub(super) const REASONS: [&str; 4] = ["EXPIRED", "REQUESTED", "SELF_TRADE", "UNFILLED"];
 
 /// Every line of the state table that leads out of a state.
 pub(super) const MOVES: [(&str, &str, &str); 30] = [

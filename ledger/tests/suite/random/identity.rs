@@ -103,7 +103,7 @@ impl Run {
 
     fn set_limit(&mut self) -> Operation {
         let per_day = self.dice.percent(70).then(|| Amount::new(self.dice.below(20_000)));
-        AccountOp::SetLimit { asset: AssetId::Pop, per_day }.into()
+        AccountOp::SetLimit { asset: self.asset(), per_day }.into()
     }
 
     fn freeze(&mut self, who: Address) -> (Address, Operation) {
@@ -129,8 +129,11 @@ impl Run {
             let frozen = ledger.freeze(who).map(|freeze| freeze.by);
             assert_eq!(frozen, identity.frozen.get(who).copied(), "{at:?}");
             let now = UnixMillis::new(self.now);
-            let limit = ledger.spending_limit(who, AssetId::Pop).and_then(|row| row.at(now));
-            assert_eq!(limit.map(Amount::value), identity.limit(who, self.now), "{at:?}");
+            let tokens = self.model.exchange.tokens.keys().map(|token| AssetId::from(*token));
+            for asset in std::iter::once(AssetId::Pop).chain(tokens) {
+                let limit = ledger.spending_limit(who, asset).and_then(|row| row.at(now));
+                assert_eq!(limit.map(Amount::value), identity.limit(who, asset, self.now), "{at:?}");
+            }
             let guardians = ledger.guardians(who).map(|row| (row.guardians.clone(), row.generation));
             let expected = identity.guardians.get(who);
             let expected = expected.map(|row| (row.who.iter().copied().collect(), row.generation));

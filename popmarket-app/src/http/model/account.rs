@@ -161,7 +161,7 @@ pub struct BalanceView {
     /// Free to spend, in minor units.
     #[schema(value_type = String, example = "12000")]
     pub available: Amount,
-    /// Set aside for trades and withdrawals that are not over, in minor units.
+    /// Set aside for trades, withdrawals and orders that are not over, in minor units.
     #[schema(value_type = String, example = "0")]
     pub held: Amount,
 }
@@ -172,7 +172,7 @@ pub struct WalletView {
     /// The account.
     #[schema(value_type = String)]
     pub address: Address,
-    /// By asset.
+    /// By asset, the coin first.
     pub balances: Vec<BalanceView>,
     /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
     pub next_nonce: u64,
@@ -196,9 +196,10 @@ impl WalletView {
             held: balance.held,
         };
         let mut balances: Vec<_> = records.into_iter().map(view).collect();
-        if balances.is_empty() {
+        if !balances.iter().any(|balance| balance.asset == AssetId::Pop) {
             balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
         }
+        balances.sort_by_key(|balance| balance.asset);
         Self { address, balances, next_nonce, limit: None, frozen: None, shown_at: None }
     }
 

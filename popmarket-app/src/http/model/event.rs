@@ -46,6 +46,8 @@ impl EventView {
             EventKind::Replica(event) => untag(json(event)).1,
             EventKind::Review(event) => untag(json(event)).1,
             EventKind::Withdrawal(event) => untag(json(event)).1,
+            EventKind::Token(event) => untag(json(event)).1,
+            EventKind::Exchange(event) => untag(json(event)).1,
         };
         let (concerned, private) = privacy::of_event(&event.kind);
         if !viewer.may_see(&concerned) {

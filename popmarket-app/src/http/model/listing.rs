@@ -6,7 +6,7 @@ use pbft_crypto::{Address, Digest};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{coin, no_description};
+use super::{coin, no_description, only_coin};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::ListingRecord;
 
@@ -25,7 +25,7 @@ pub struct NewListing {
     #[schema(value_type = String, example = "12000", pattern = "^[0-9]{1,20}$")]
     pub price: Amount,
     /// Of what.
-    #[serde(default = "coin")]
+    #[serde(default = "coin", deserialize_with = "only_coin")]
     #[schema(value_type = String, example = "POP", default = "POP")]
     pub asset: AssetId,
     /// Photos that were uploaded before, by their SHA-256 values.

@@ -69,9 +69,9 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
         | EventKind::Charge(_)
         | EventKind::Listing(_)
         | EventKind::Replica(_)
-        | EventKind::Review(_) => {
-            (Vec::new(), &[])
-        }
+        | EventKind::Review(_)
+        | EventKind::Token(_)
+        | EventKind::Exchange(_) => (Vec::new(), &[]),
     }
 }
 
@@ -98,7 +98,9 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
         | Operation::Trade(_)
         | Operation::Replica(_)
         | Operation::Review(_)
-        | Operation::Withdrawal(_) => (None, &[]),
+        | Operation::Withdrawal(_)
+        | Operation::Token(_)
+        | Operation::Exchange(_) => (None, &[]),
     }
 }
 

@@ -36,6 +36,12 @@ pub enum Kind {
     ChargePolicy,
     /// A wish of guardians that an account have another key.
     Recovery,
+    /// A token.
+    Token,
+    /// A market.
+    Market,
+    /// An order on a market.
+    Order,
     /// Only the transaction itself.
     Transaction,
 }
@@ -55,6 +61,9 @@ impl Kind {
             // There is one at a time.
             Self::ChargePolicy => return "/v1/charges/policy".to_owned(),
             Self::Recovery => "recoveries",
+            Self::Token => "tokens",
+            Self::Market => "markets",
+            Self::Order => "orders",
             Self::Transaction => "transactions",
         };
         format!("/v1/{room}/{id}")

@@ -3,7 +3,7 @@ use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::{coin, no_memo};
+use super::{coin, no_memo, only_coin};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::WithdrawalRecord;
 
@@ -15,7 +15,7 @@ pub struct NewWithdrawal {
     #[schema(value_type = String, example = "50000", pattern = "^[0-9]{1,20}$")]
     pub amount: Amount,
     /// Of what.
-    #[serde(default = "coin")]
+    #[serde(default = "coin", deserialize_with = "only_coin")]
     #[schema(value_type = String, example = "POP", default = "POP")]
     pub asset: AssetId,
     /// What an admin needs to pay it out.

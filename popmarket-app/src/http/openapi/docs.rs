@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::http::code::Code;
 
 /// The order in which things are done.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 12] = [
     "members",
     "wallets",
     "keys",
@@ -14,6 +14,8 @@ const ORDER: [&str; 10] = [
     "listings",
     "trades",
     "payments",
+    "tokens",
+    "exchange",
     "explorer",
     "network",
 ];

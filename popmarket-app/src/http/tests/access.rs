@@ -15,6 +15,17 @@ pub(super) fn unknown_path(rule: &Rule) -> String {
     }
     let key = pbft_crypto::KeyPair::from_secret_bytes(&[9; 32]).unwrap().public_key();
     let nobody = pbft_crypto::Address::from_bytes([9; 32]).to_string();
+    if rule.path.starts_with("/v1/tokens/") {
+        let query = if rule.path.ends_with("/allowance") {
+            format!("?owner={nobody}&spender={nobody}")
+        } else {
+            String::new()
+        };
+        return format!("{}{query}", rule.path.replace("{symbol}", "NOSUCH"));
+    }
+    if rule.path.starts_with("/v1/markets/") || rule.path.starts_with("/exchange/") {
+        return rule.path.replace("{id}", "NOSUCH-POP");
+    }
     rule.path
         .replace("{address}", &nobody)
         .replace("{public_key}", &key.to_string())

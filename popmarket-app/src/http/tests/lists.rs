@@ -8,7 +8,7 @@ async fn ids(client: &Client<'_>, path: &str) -> (Vec<String>, bool) {
     let page = client.get(path).await.json();
     let items = page["data"].as_array().unwrap_or_else(|| panic!("{path}: {page}"));
     let id = |item: &Value| {
-        let id = ["id", "tx_id", "height"].iter().find_map(|name| item.get(name)).unwrap();
+        let id = ["id", "tx_id", "height", "symbol"].iter().find_map(|name| item.get(name)).unwrap();
         id.as_str().map_or_else(|| id.to_string(), str::to_owned)
     };
     (items.iter().map(id).collect(), page["has_more"].as_bool().unwrap())

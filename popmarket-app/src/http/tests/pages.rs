@@ -226,6 +226,9 @@ async fn every_page_is_there_in_both_languages_and_says_so() {
     bob.must("/v1/charges", &json!({"amount": "9"})).await;
     bob.must("/v1/payments", &json!({"to": account(ALICE), "amount": "9"})).await;
     alice.moves(&trade, "cancel", &Value::Null).await;
+    super::exchange::with_market(&world).await;
+    alice.orders("SELL", "1000", "100").await;
+    bob.orders("BUY", "1000", "50").await;
     let admin = Browser::of(&world, ADMIN).await;
     let bob = Browser::of(&world, BOB).await;
     let pages = [
@@ -242,12 +245,14 @@ async fn every_page_is_there_in_both_languages_and_says_so() {
         "/blocks/1".to_owned(),
         "/blocks/5".to_owned(),
         "/network".to_owned(),
+        "/exchange".to_owned(),
+        "/exchange/SHOP-POP".to_owned(),
         "/docs".to_owned(),
     ];
     let trade = format!("/trades/{trade}");
-    let all =
-        pages.iter().map(|path| (&admin, path.as_str())).chain([(&admin, "/admin/charges"), (&bob, &trade)]);
-    for (browser, path) in all {
+    let of_bob = [trade.as_str(), "/exchange/SHOP-POP", "/wallet"].map(|path| (&bob, path));
+    let of_admin = pages.iter().map(String::as_str).chain(["/admin/charges"]).map(|path| (&admin, path));
+    for (browser, path) in of_admin.chain(of_bob) {
         let joint = if path.contains('?') { '&' } else { '?' };
         for lang in ["ko", "en"] {
             let page = browser.page(&format!("{path}{joint}lang={lang}")).await;
