@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::TradeId;
+use crate::ids::{PaymentId, PollId, TradeId};
 use crate::time::UnixMillis;
 
 /// How many deadlines fire at the start of one block at most. The rest waits for the next block, or for a transaction
@@ -17,6 +17,10 @@ pub const MAX_DEADLINES_PER_BLOCK: usize = 256;
 pub enum ObjectId {
     /// A trade.
     Trade(TradeId),
+    /// A poll.
+    Poll(PollId),
+    /// A payment whose money is held.
+    Payment(PaymentId),
 }
 
 /// An index over the objects, each with one deadline at most: it is not part of the state, but follows from it.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
-use crate::{AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent, TradeEvent};
+use crate::{
+    AccountEvent, ChargeEvent, ListingEvent, MoneyEvent, PaymentEvent, PollEvent, ReplicaEvent, TradeEvent,
+};
 
 /// Something that happened on the ledger. The events of a block come in the order in which they happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +27,7 @@ impl Event {
             EventKind::Listing(event) => event.name(),
             EventKind::Trade(event) => event.name(),
             EventKind::Replica(event) => event.name(),
+            EventKind::Poll(event) => event.name(),
         }
     }
 }
@@ -47,6 +50,8 @@ pub enum EventKind {
     Trade(TradeEvent),
     /// Replicas.
     Replica(ReplicaEvent),
+    /// Polls.
+    Poll(PollEvent),
 }
 
 macro_rules! kind_from {
@@ -66,5 +71,6 @@ kind_from!(
     Payment(PaymentEvent),
     Listing(ListingEvent),
     Trade(TradeEvent),
-    Replica(ReplicaEvent)
+    Replica(ReplicaEvent),
+    Poll(PollEvent)
 );

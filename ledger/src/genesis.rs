@@ -12,6 +12,8 @@ use crate::codec::encode;
 use crate::event::EventKind;
 use crate::ids::ReplicaId;
 use crate::money::{MoneyRejection, Posting, Side};
+use crate::payments::PaymentParams;
+use crate::polls::PollParams;
 use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
 use crate::state::State;
 use crate::text::Name;
@@ -69,6 +71,10 @@ pub struct Params {
     pub cancel_answer_within: Millis,
     /// How many replicas there may be, at most [`MAX_REPLICAS`].
     pub max_replicas: u16,
+    /// Payments.
+    pub payments: PaymentParams,
+    /// Polls.
+    pub polls: PollParams,
 }
 
 impl Params {
@@ -82,6 +88,8 @@ impl Params {
         confirm_within: Millis::days(10),
         cancel_answer_within: Millis::hours(24),
         max_replicas: MAX_REPLICAS,
+        payments: PaymentParams::STANDARD,
+        polls: PollParams::STANDARD,
     };
 }
 

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
-use crate::amount::AssetId;
+use crate::amount::{Amount, AssetId};
 use crate::deadlines::{Deadlines, ObjectId};
-use crate::ids::{ListingId, TradeId};
+use crate::ids::{ListingId, PaymentId, PollId, TradeId};
 use crate::listings::ListingStatus;
 use crate::state::State;
 use crate::state_tree::StateTree;
@@ -27,10 +27,12 @@ pub enum InvariantViolation {
         supply: Option<u128>,
     },
     /// What is held for an account is not what its objects hold.
-    #[error("{account}: {held} held, its objects hold {owned}")]
+    #[error("{account}: {held} {asset} held, its objects hold {owned}")]
     Holds {
         /// Whose.
         account: Address,
+        /// Of what.
+        asset: AssetId,
         /// What the balance says.
         held: u128,
         /// What the objects say.
@@ -42,6 +44,12 @@ pub enum InvariantViolation {
     /// A listing and a trade that do not agree on each other.
     #[error("listing {0} does not fit its trade")]
     Listing(ListingId),
+    /// A payment of nothing or to oneself, or more paid out or given back than there was.
+    #[error("payment {0} is not sound")]
+    Payment(PaymentId),
+    /// Tallies that are not those of the accepted votes.
+    #[error("poll {0} is not sound")]
+    Poll(PollId),
     /// Two accounts with one name.
     #[error("the names are not unique")]
     Names,
@@ -66,6 +74,9 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     holds(state)?;
     trades(state)?;
     listings(state)?;
+    payments(state)?;
+    polls(state)?;
+    deadlines(state)?;
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);
     }
@@ -97,30 +108,46 @@ fn conservation(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// Each hold belongs to one live trade, and is as large as that says.
+/// Each hold belongs to one live object, and is as large as that says.
 fn holds(state: &State) -> Result<(), InvariantViolation> {
-    let mut owned: BTreeMap<Address, u128> = BTreeMap::new();
-    for (_, trade) in state.trades.rows.iter().filter(|(_, trade)| !trade.state.is_final()) {
-        let sum = owned.entry(trade.buyer).or_default();
-        *sum = sum.saturating_add(u128::from(trade.amount.value()));
+    let mut owned: BTreeMap<(Address, AssetId), u128> = BTreeMap::new();
+    for (owner, asset, amount) in live_holds(state) {
+        let sum = owned.entry((owner, asset)).or_default();
+        *sum = sum.saturating_add(u128::from(amount.value()));
     }
-    for ((account, _), balance) in state.money.balances.iter() {
-        let (held, owned) = (u128::from(balance.held.value()), owned.remove(account).unwrap_or_default());
+    for ((account, asset), balance) in state.money.balances.iter() {
+        let held = u128::from(balance.held.value());
+        let owned = owned.remove(&(*account, *asset)).unwrap_or_default();
         if held != owned {
-            return Err(InvariantViolation::Holds { account: *account, held, owned });
+            return Err(InvariantViolation::Holds { account: *account, asset: *asset, held, owned });
         }
     }
     match owned.into_iter().find(|(_, owned)| *owned > 0) {
-        Some((account, owned)) => Err(InvariantViolation::Holds { account, held: 0, owned }),
+        Some(((account, asset), owned)) => Err(InvariantViolation::Holds { account, asset, held: 0, owned }),
         None => Ok(()),
     }
 }
 
-fn trades(state: &State) -> Result<(), InvariantViolation> {
+/// Whose money is held by which objects: a line for each room that locks money.
+fn live_holds(state: &State) -> impl Iterator<Item = (Address, AssetId, Amount)> {
+    state.trades.holds().chain(state.payments.holds())
+}
+
+/// The index of deadlines is that of the objects: a line for each room that has some.
+fn deadlines(state: &State) -> Result<(), InvariantViolation> {
+    let trades = state.trades.rows.iter();
+    let trades = trades.map(|(id, row)| (ObjectId::Trade(*id), row.deadline.map(|deadline| deadline.at)));
+    let polls = state.polls.rows.iter().map(|(id, row)| (ObjectId::Poll(*id), row.due()));
+    let payments = state.payments.rows.iter().map(|(id, row)| (ObjectId::Payment(*id), row.due()));
     let mut deadlines = Deadlines::default();
+    for (object, at) in trades.chain(polls).chain(payments) {
+        deadlines.replace(object, None, at);
+    }
+    if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+}
+
+fn trades(state: &State) -> Result<(), InvariantViolation> {
     for (id, trade) in state.trades.rows.iter() {
-        let at = trade.deadline.map(|deadline| deadline.at);
-        deadlines.replace(ObjectId::Trade(*id), None, at);
         let is_sound = trade.state.is_final() != trade.deadline.is_some()
             && trade.fee <= trade.amount
             && trade.buyer != trade.seller;
@@ -128,7 +155,21 @@ fn trades(state: &State) -> Result<(), InvariantViolation> {
             return Err(InvariantViolation::Trade(*id));
         }
     }
-    if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+    Ok(())
+}
+
+fn payments(state: &State) -> Result<(), InvariantViolation> {
+    match state.payments.rows.iter().find(|(_, payment)| !payment.is_sound()) {
+        Some((id, _)) => Err(InvariantViolation::Payment(*id)),
+        None => Ok(()),
+    }
+}
+
+fn polls(state: &State) -> Result<(), InvariantViolation> {
+    match state.polls.rows.iter().find(|(id, poll)| !state.polls.is_sound(**id, poll)) {
+        Some((id, _)) => Err(InvariantViolation::Poll(*id)),
+        None => Ok(()),
+    }
 }
 
 /// A live trade has its listing reserved, a released one has it sold, and the other way round.

@@ -20,8 +20,9 @@ use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::transaction::Transaction;
 use crate::{
-    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Replica, ReplicaChange,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Supply, Trade, TradeId,
+    Account, AssetId, Balance, Charge, ChargeId, Listing, ListingId, NonceWindow, Payment, PaymentId, Poll,
+    PollId, Replica, ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Supply, Trade,
+    TradeId, Vote, Voters,
 };
 
 /// How many stored entries are read at once.
@@ -139,7 +140,8 @@ impl Ledger {
     /// millisecond after it: ledger time never stands still or goes back.
     pub fn apply(&mut self, batch: BatchInput<'_>) -> Applied {
         let time = batch.time.max(self.tip.time.next());
-        let mut run = BlockRun::new(&mut self.state, &self.chain_id, time);
+        let height = self.tip.height.next();
+        let mut run = BlockRun::new(&mut self.state, &self.chain_id, time, height);
         run.run(batch.transactions);
         let BlockRun { transactions, receipts, outcomes, events, .. } = run;
         let changes = self.state.drain_changes();
@@ -148,7 +150,7 @@ impl Ledger {
         }
         update(&mut self.tree, &changes);
         let header = BlockHeader {
-            height: self.tip.height.next(),
+            height,
             parent: self.tip_hash,
             time,
             view: batch.view,
@@ -225,6 +227,11 @@ impl Ledger {
         self.state.accounts.find(address)
     }
 
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = (Address, &Account)> {
+        self.state.accounts.rows.iter().map(|(address, account)| (*address, account))
+    }
+
     /// The account with a name, in whatever case its Latin letters are.
     pub fn account_by_name(&self, name: &Name) -> Option<(Address, &Account)> {
         let address = self.state.accounts.address_of(name)?;
@@ -258,7 +265,27 @@ impl Ledger {
 
     /// The payment that a payee got under a reference.
     pub fn payment_by_reference(&self, payee: &Address, reference: &Reference) -> Option<TxId> {
-        self.state.references.find(&(*payee, reference.clone())).map(|payment| payment.tx)
+        self.state.payments.references.find(&(*payee, reference.clone())).map(|payment| payment.tx)
+    }
+
+    /// A payment.
+    pub fn payment(&self, id: &PaymentId) -> Option<&Payment> {
+        self.state.payments.find(id)
+    }
+
+    /// A poll.
+    pub fn poll(&self, id: &PollId) -> Option<&Poll> {
+        self.state.polls.find(id)
+    }
+
+    /// How an account has voted in a poll.
+    pub fn vote(&self, poll: &PollId, voter: &Address) -> Option<Vote> {
+        self.state.polls.vote_of(*poll, *voter)
+    }
+
+    /// Those whom a poll asks by name; none if it asks everyone.
+    pub fn voters(&self, poll: &PollId) -> Option<&Voters> {
+        self.state.polls.censuses.find(poll)
     }
 
     /// A listing in its last version.

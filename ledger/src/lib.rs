@@ -1,4 +1,4 @@
-//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades and replicas,
+//! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas and polls,
 //! as a deterministic state machine. It has no clock, no disk and no network: the same [`Genesis`] and the same batches lead to
 //! the same blocks on every machine.
 //!
@@ -13,7 +13,7 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas. Those that move money do so by postings, which can only be carried out in full
+//!   payments, listings, trades, replicas, polls. Those that move money do so by postings, which can only be carried out in full
 //!   and only move what is there.
 //!
 //! # Buying something
@@ -120,6 +120,7 @@ pub mod merkle;
 mod money;
 mod nonce;
 mod payments;
+mod polls;
 mod refusal;
 mod rejection;
 mod replicas;
@@ -141,7 +142,9 @@ pub use deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 pub use event::{Event, EventKind};
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
-pub use ids::{ChargeId, Height, ListingId, ReplicaChangeId, ReplicaId, TradeId, TxId};
+pub use ids::{
+    ChargeId, Height, ListingId, PaymentId, PollId, ReplicaChangeId, ReplicaId, Salt, TradeId, TxId,
+};
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
 pub use listings::{
@@ -150,7 +153,15 @@ pub use listings::{
 };
 pub use money::{Balance, MoneyEvent, MoneyRejection, Supply};
 pub use nonce::{NONCE_WINDOW, NonceWindow};
-pub use payments::{PaymentEvent, PaymentOp, PaymentRejection, ReferencedPayment};
+pub use payments::{
+    Payment, PaymentEvent, PaymentOp, PaymentParams, PaymentRejection, PaymentStatus, ReferencedPayment,
+    VoidedBy,
+};
+pub use polls::{
+    BadOptions, BadVoters, Ballot, Census, MAX_POLL_OPTIONS, MAX_VOTERS, Poll, PollClosing, PollContent,
+    PollEvent, PollOp, PollOptions, PollParams, PollPhase, PollRejection, PollTimes, Vote, Voters,
+    vote_commitment,
+};
 pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use replicas::{
@@ -159,7 +170,9 @@ pub use replicas::{
 };
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
-pub use text::{Description, HostPort, Memo, Name, Reason, Reference, TextError, Title, Tracking};
+pub use text::{
+    Description, HostPort, Memo, Name, PollOption, Question, Reason, Reference, TextError, Title, Tracking,
+};
 pub use time::{Millis, UnixMillis};
 pub use trades::{
     DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,

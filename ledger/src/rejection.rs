@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::{
-    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, ReplicaRejection,
-    TradeRejection,
+    AccountRejection, ChargeRejection, ListingRejection, MoneyRejection, PaymentRejection, PollRejection,
+    ReplicaRejection, TradeRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -34,6 +34,9 @@ pub enum Rejection {
     /// Replicas.
     #[error(transparent)]
     Replica(#[from] ReplicaRejection),
+    /// Polls.
+    #[error(transparent)]
+    Poll(#[from] PollRejection),
 }
 
 impl Rejection {
@@ -47,6 +50,7 @@ impl Rejection {
             Self::Listing(rejection) => rejection.code(),
             Self::Trade(rejection) => rejection.code(),
             Self::Replica(rejection) => rejection.code(),
+            Self::Poll(rejection) => rejection.code(),
         }
     }
 }

@@ -9,11 +9,12 @@ use crate::codec::encode;
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::event::EventKind;
 use crate::genesis::{Genesis, Params};
-use crate::ids::TxId;
+use crate::ids::{Height, TxId};
 use crate::listings::{self, Listing};
 use crate::money::Money;
 use crate::nonce::NonceWindow;
-use crate::payments::{self, ReferencedPayment};
+use crate::payments::{self, Payments};
+use crate::polls::{self, Polls};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 use crate::replicas::{self, Replicas};
@@ -27,14 +28,16 @@ use crate::transaction::{Operation, Transaction};
 pub(crate) struct Context {
     /// The time of the block.
     pub(crate) now: UnixMillis,
+    /// Its height.
+    pub(crate) height: Height,
     pub(crate) tx: TxId,
     pub(crate) sender: Address,
     pub(crate) key: PublicKey,
 }
 
 impl Context {
-    pub(crate) const fn of(tx: &Transaction, now: UnixMillis) -> Self {
-        Self { now, tx: tx.id(), sender: tx.body().sender, key: *tx.public_key() }
+    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height) -> Self {
+        Self { now, height, tx: tx.id(), sender: tx.body().sender, key: *tx.public_key() }
     }
 }
 
@@ -46,10 +49,11 @@ pub(crate) struct State {
     pub(crate) nonces: Table<NonceWindow>,
     pub(crate) money: Money,
     pub(crate) charges: Table<Charge>,
-    pub(crate) references: Table<ReferencedPayment>,
+    pub(crate) payments: Payments,
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
+    pub(crate) polls: Polls,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -64,10 +68,11 @@ impl State {
             nonces: Table::default(),
             money: Money::default(),
             charges: Table::default(),
-            references: Table::default(),
+            payments: Payments::default(),
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
+            polls: Polls::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -112,27 +117,36 @@ impl State {
             Operation::Listing(op) => listings::apply(self, context, op, events),
             Operation::Trade(op) => trades::apply(self, context, op, events),
             Operation::Replica(op) => replicas::apply(self, context, op, events),
+            Operation::Poll(op) => polls::apply(self, context, op, events),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let Operation::Trade(op) = operation else {
-            return None;
-        };
-        let trade = op.trade()?;
-        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+        let object = operation.object()?;
+        Some((self.due(&object)?, object))
+    }
+
+    fn due(&self, object: &ObjectId) -> Option<UnixMillis> {
+        match object {
+            ObjectId::Trade(trade) => self.trades.due(trade),
+            ObjectId::Poll(poll) => self.polls.due(poll),
+            ObjectId::Payment(payment) => self.payments.due(payment),
+        }
     }
 
     /// Does what is due for an object.
     pub(crate) fn expire(
         &mut self,
         now: UnixMillis,
+        height: Height,
         object: ObjectId,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Rejection> {
         match object {
             ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+            ObjectId::Poll(poll) => polls::expire(self, now, height, poll, events),
+            ObjectId::Payment(payment) => payments::expire(self, now, payment, events),
         }
     }
 
@@ -144,12 +158,16 @@ impl State {
         self.money.balances.drain_changes(&mut changes);
         self.money.supplies.drain_changes(&mut changes);
         self.charges.drain_changes(&mut changes);
-        self.references.drain_changes(&mut changes);
+        self.payments.references.drain_changes(&mut changes);
         self.listings.drain_changes(&mut changes);
         self.trades.rows.drain_changes(&mut changes);
         self.replicas.rows.drain_changes(&mut changes);
         self.replicas.keys.drain_changes(&mut changes);
         self.replicas.changes.drain_changes(&mut changes);
+        self.polls.rows.drain_changes(&mut changes);
+        self.polls.votes.drain_changes(&mut changes);
+        self.polls.censuses.drain_changes(&mut changes);
+        self.payments.rows.drain_changes(&mut changes);
         changes
     }
 
@@ -157,11 +175,14 @@ impl State {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let parties = self.accounts.rows.entries().chain(self.nonces.entries());
         let money = self.money.balances.entries().chain(self.money.supplies.entries());
-        let dealings = self.charges.entries().chain(self.references.entries());
+        let dealings = self.charges.entries().chain(self.payments.references.entries());
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
-        parties.chain(money).chain(dealings).chain(goods).chain(network)
+        let votes = self.polls.votes.entries().chain(self.polls.censuses.entries());
+        let polls = self.polls.rows.entries().chain(votes);
+        let payments = self.payments.rows.entries();
+        parties.chain(money).chain(dealings).chain(goods).chain(network).chain(polls).chain(payments)
     }
 
     /// The encoded row of one entry.
@@ -173,13 +194,17 @@ impl State {
             StateKey::Supply(asset) => self.money.supplies.find(asset).map(encode),
             StateKey::Charge(id) => self.charges.find(id).map(encode),
             StateKey::Reference(payee, reference) => {
-                self.references.find(&(*payee, reference.clone())).map(encode)
+                self.payments.references.find(&(*payee, reference.clone())).map(encode)
             }
             StateKey::Listing(id) => self.listings.find(id).map(encode),
             StateKey::Trade(id) => self.trades.find(id).map(encode),
             StateKey::Replica(id) => self.replicas.find(*id).map(encode),
             StateKey::ReplicaKey(key) => self.replicas.keys.find(key).map(encode),
             StateKey::ReplicaChange(id) => self.replicas.changes.find(id).map(encode),
+            StateKey::Poll(id) => self.polls.find(id).map(encode),
+            StateKey::Vote(poll, voter) => self.polls.votes.find(&(*poll, *voter)).map(encode),
+            StateKey::Census(id) => self.polls.censuses.find(id).map(encode),
+            StateKey::Payment(id) => self.payments.find(id).map(encode),
         }
     }
 
@@ -195,12 +220,16 @@ impl State {
             TableId::Balances => self.money.balances.load(key, value).map(drop),
             TableId::Supplies => self.money.supplies.load(key, value).map(drop),
             TableId::Charges => self.charges.load(key, value).map(drop),
-            TableId::References => self.references.load(key, value).map(drop),
+            TableId::References => self.payments.references.load(key, value).map(drop),
             TableId::Listings => self.listings.load(key, value).map(drop),
             TableId::Trades => self.trades.load(&mut self.deadlines, key, value),
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
             TableId::ReplicaKeys => self.replicas.keys.load(key, value).map(drop),
             TableId::ReplicaChanges => self.replicas.changes.load(key, value).map(drop),
+            TableId::Polls => self.polls.load(&mut self.deadlines, key, value),
+            TableId::Votes => self.polls.votes.load(key, value).map(drop),
+            TableId::Censuses => self.polls.censuses.load(key, value).map(drop),
+            TableId::Payments => self.payments.load(&mut self.deadlines, key, value),
         }
     }
 }

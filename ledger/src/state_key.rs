@@ -4,13 +4,16 @@ use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use crate::amount::AssetId;
-use crate::ids::{ChargeId, ListingId, ReplicaChangeId, ReplicaId, TradeId};
+use crate::ids::{ChargeId, ListingId, PaymentId, PollId, ReplicaChangeId, ReplicaId, TradeId};
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
 use crate::state_tree::StateProof;
 use crate::table::entry_key;
 use crate::text::Reference;
-use crate::{Account, Balance, Charge, Listing, Replica, ReplicaChange, ReplicaKey, Supply, Trade};
+use crate::{
+    Account, Balance, Charge, Listing, Payment, Poll, Replica, ReplicaChange, ReplicaKey, Supply, Trade,
+    Vote, Voters,
+};
 
 /// An entry of the state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +40,14 @@ pub enum StateKey {
     ReplicaKey(PublicKey),
     /// A [`ReplicaChange`].
     ReplicaChange(ReplicaChangeId),
+    /// A [`Poll`].
+    Poll(PollId),
+    /// A [`Vote`].
+    Vote(PollId, Address),
+    /// The [`Voters`] that a poll names.
+    Census(PollId),
+    /// A [`Payment`].
+    Payment(PaymentId),
 }
 
 impl StateKey {
@@ -54,6 +65,10 @@ impl StateKey {
             Self::Replica(id) => entry_key::<Replica>(&id.to_bytes()),
             Self::ReplicaKey(key) => entry_key::<ReplicaKey>(key),
             Self::ReplicaChange(id) => entry_key::<ReplicaChange>(id),
+            Self::Poll(id) => entry_key::<Poll>(id),
+            Self::Vote(poll, voter) => entry_key::<Vote>(&(*poll, *voter)),
+            Self::Census(id) => entry_key::<Voters>(id),
+            Self::Payment(id) => entry_key::<Payment>(id),
         }
     }
 }

@@ -22,6 +22,10 @@ pub(crate) enum TableId {
     Replicas = 9,
     ReplicaKeys = 10,
     ReplicaChanges = 11,
+    Polls = 44,
+    Votes = 45,
+    Censuses = 46,
+    Payments = 48,
 }
 
 impl TableId {
@@ -38,6 +42,10 @@ impl TableId {
             9 => Self::Replicas,
             10 => Self::ReplicaKeys,
             11 => Self::ReplicaChanges,
+            44 => Self::Polls,
+            45 => Self::Votes,
+            46 => Self::Censuses,
+            48 => Self::Payments,
             _ => return None,
         })
     }

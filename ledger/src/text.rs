@@ -116,6 +116,14 @@ text! {
 }
 
 text! {
+    /// What a poll asks.
+    Question, max 200, check_line
+}
+text! {
+    /// One of the answers of a poll.
+    PollOption, max 100, check_line
+}
+text! {
     /// Where a replica is reached: `host:port`, the host being a name, an IPv4 address, or an IPv6 address in brackets, all
     /// in lower case. Whether anyone is there is not checked.
     HostPort, max 259, check_host_port

@@ -19,7 +19,7 @@ use pbft_crypto::{Address, Digest};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::amount::Amount;
+use crate::amount::{Amount, AssetId};
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::ids::{ListingId, TradeId};
 use crate::table::{EntryError, Row, Table, TableId};
@@ -316,6 +316,12 @@ impl Trades {
     /// When the trade moves on by itself.
     pub(crate) fn due(&self, id: &TradeId) -> Option<UnixMillis> {
         self.find(id)?.deadline.map(|deadline| deadline.at)
+    }
+
+    /// What is held, for whom, of what.
+    pub(crate) fn holds(&self) -> impl Iterator<Item = (Address, AssetId, Amount)> {
+        let live = self.rows.iter().filter(|(_, trade)| !trade.state.is_final());
+        live.map(|(_, trade)| (trade.buyer, AssetId::Pop, trade.amount))
     }
 
     fn put(&mut self, deadlines: &mut Deadlines, id: TradeId, trade: Trade) {

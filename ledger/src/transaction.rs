@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::AccountOp;
 use crate::charges::ChargeOp;
 use crate::codec::{DecodeError, decode, decode_lenient, encode};
+use crate::deadlines::ObjectId;
 use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
+use crate::polls::PollOp;
 use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
 use crate::time::UnixMillis;
@@ -38,6 +40,20 @@ pub enum Operation {
     Trade(TradeOp),
     /// Who the replicas are.
     Replica(ReplicaOp),
+    /// Votes.
+    Poll(PollOp),
+}
+
+impl Operation {
+    /// The existing object that it is about, if that is of a kind that can have a deadline.
+    pub(crate) fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Trade(op) => op.trade().map(ObjectId::Trade),
+            Self::Payment(op) => op.payment().map(ObjectId::Payment),
+            Self::Poll(op) => op.poll().map(ObjectId::Poll),
+            Self::Account(_) | Self::Charge(_) | Self::Listing(_) | Self::Replica(_) => None,
+        }
+    }
 }
 
 macro_rules! operation_from {
@@ -56,7 +72,8 @@ operation_from!(
     Payment(PaymentOp),
     Listing(ListingOp),
     Trade(TradeOp),
-    Replica(ReplicaOp)
+    Replica(ReplicaOp),
+    Poll(PollOp)
 );
 
 /// Everything that the sender signs.

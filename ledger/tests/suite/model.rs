@@ -3,12 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{
-    AccountOp, ChargeOp, Genesis, ListingOp, Operation, PaymentOp, Role, TradeId, TradeOp, Transaction,
-};
+use ledger::{AccountOp, ChargeOp, Genesis, ListingOp, Operation, Role, TradeId, TradeOp, Transaction};
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::network_model::Network;
+use crate::payments_model::MPayment;
+use crate::polls_model::Polls;
 
 #[derive(Clone, Debug)]
 pub(crate) struct MAccount {
@@ -73,12 +73,25 @@ pub(crate) struct Model {
     /// All that ever came and went, signed: what is available is the sum less what is held.
     pub(crate) wealth: BTreeMap<Address, i128>,
     pub(crate) charges: BTreeMap<Digest, MCharge>,
-    pub(crate) references: BTreeMap<(Address, String), Digest>,
+    /// In the order in which they began.
+    pub(crate) payments: Vec<(Digest, MPayment)>,
+    pub(crate) longest_hold: u64,
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
     pub(crate) network: Network,
+    pub(crate) polls: Polls,
+    /// Of the last block.
+    height: u64,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
+}
+
+/// What a deadline is of, in the order in which they fire at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Trade,
+    Poll,
+    Payment,
 }
 
 /// What came of a transaction: refused, rejected (both by code) or carried out.
@@ -109,10 +122,13 @@ impl Model {
             minted: 0,
             wealth: BTreeMap::new(),
             charges: BTreeMap::new(),
-            references: BTreeMap::new(),
+            payments: Vec::new(),
+            longest_hold: genesis.params.payments.longest_hold.value(),
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
             network: Network::new(genesis),
+            polls: Polls::new(genesis),
+            height: 0,
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -128,7 +144,7 @@ impl Model {
 
     pub(crate) fn held(&self, who: &Address) -> i128 {
         let of_them = self.trades.values().filter(|trade| trade.live() && trade.buyer == *who);
-        of_them.map(|trade| i128::from(trade.price)).sum()
+        of_them.map(|trade| i128::from(trade.price)).sum::<i128>() + self.held_for_payees(who)
     }
 
     pub(crate) fn available(&self, who: &Address) -> i128 {
@@ -136,7 +152,16 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.trades.values().filter_map(MTrade::due).min()
+        self.deadlines().into_iter().map(|(at, ..)| at).min()
+    }
+
+    /// All that run, with the rank of their kind among those of one time.
+    fn deadlines(&self) -> Vec<(u64, Kind, Digest)> {
+        let trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, Kind::Trade, *id)));
+        let polls = self.polls.all.iter().filter_map(|(id, poll)| Some((poll.due()?, Kind::Poll, *id)));
+        let payments =
+            self.payments.iter().filter_map(|(id, payment)| Some((payment.due()?, Kind::Payment, *id)));
+        trades.chain(polls).chain(payments).collect()
     }
 
     pub(crate) fn listing_state(&self, id: &Digest) -> &'static str {
@@ -160,33 +185,50 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let mut due: Vec<(u64, Digest)> =
-            self.trades.iter().filter_map(|(id, trade)| Some((trade.due()?, *id))).collect();
-        due.retain(|(at, _)| *at <= time);
+        self.polls.begin_block(self.height + 1, time, self.accounts.keys());
+        let mut due = self.deadlines();
+        due.retain(|(at, ..)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
-        for (_, id) in &due {
-            self.expire(*id);
+        for (_, kind, id) in &due {
+            self.expire(*kind, *id);
         }
         let mut fired = due.len();
-        let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
+        let verdicts: Vec<Verdict> = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
+        let is_recorded = |verdict: &Verdict| !matches!(verdict, Verdict::Refused(_));
+        self.height += u64::from(fired > 0 || verdicts.iter().any(is_recorded));
         (fired, verdicts)
     }
 
-    fn expire(&mut self, id: Digest) {
-        let to = if self.trades[&id].state == "SHIPPED" { "RELEASED" } else { "CANCELLED" };
-        self.move_to(id, to, "TIME");
+    fn expire(&mut self, kind: Kind, id: Digest) {
+        match kind {
+            Kind::Trade => {
+                let to = if self.trades[&id].state == "SHIPPED" { "RELEASED" } else { "CANCELLED" };
+                self.move_to(id, to, "TIME");
+            }
+            Kind::Poll => self.polls.close(id),
+            Kind::Payment => self.void(id),
+        }
+    }
+
+    /// The object of an operation, if its deadline has passed.
+    fn late(&self, time: u64, operation: &Operation) -> Option<(Kind, Digest)> {
+        let (kind, id) = match operation {
+            Operation::Trade(op) => (Kind::Trade, *op.trade()?.digest()),
+            Operation::Poll(op) => (Kind::Poll, *op.poll()?.digest()),
+            Operation::Payment(op) => (Kind::Payment, *op.payment()?.digest()),
+            _ => return None,
+        };
+        let runs = |deadline: &(u64, Kind, Digest)| deadline.0 <= time && deadline.2 == id;
+        self.deadlines().iter().any(runs).then_some((kind, id))
     }
 
     fn transact(&mut self, time: u64, tx: &Transaction, fired: &mut usize) -> Verdict {
         if let Err(code) = self.admit(time, tx) {
             return Verdict::Refused(code);
         }
-        if let Operation::Trade(op) = &tx.body().operation
-            && let Some(id) = op.trade().map(|trade| *trade.digest())
-            && self.trades.get(&id).and_then(MTrade::due).is_some_and(|at| at <= time)
-        {
-            self.expire(id);
+        if let Some((kind, id)) = self.late(time, &tx.body().operation) {
+            self.expire(kind, id);
             *fired += 1;
         }
         self.nonces.entry(tx.body().sender).or_default().insert(tx.body().nonce);
@@ -195,13 +237,14 @@ impl Model {
         let outcome = match &tx.body().operation {
             Operation::Account(op) => self.account(who, tx.public_key(), op),
             Operation::Charge(op) => self.charge(who, id, op),
-            Operation::Payment(op) => self.pay(who, id, op),
+            Operation::Payment(op) => self.payment(who, id, time, op),
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
                 let admin = self.accounts.get(&who).is_some_and(|account| account.admin);
                 self.network.apply(who, admin, id, op)
             }
+            Operation::Poll(op) => self.polls.apply(who, id, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }
@@ -231,6 +274,7 @@ impl Model {
         ensure(!self.accounts.values().any(|other| other.name.eq_ignore_ascii_case(name)), "NAME_TAKEN")?;
         let account = MAccount { name: name.to_owned(), key: *key, admin: false, charges: 0 };
         self.accounts.insert(who, account);
+        self.polls.registered(who);
         Ok(())
     }
 
@@ -256,21 +300,6 @@ impl Model {
             self.accounts.get_mut(&row.who).unwrap().charges += 1;
         }
         row.state = if approve { "APPROVED" } else { "REJECTED" };
-        Ok(())
-    }
-
-    fn pay(&mut self, who: Address, id: Digest, op: &PaymentOp) -> Outcome {
-        let PaymentOp::Pay { to, amount, reference, .. } = op;
-        ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-        ensure(who != *to, "SELF_PAYMENT")?;
-        ensure(self.accounts.contains_key(to), "UNKNOWN_PAYEE")?;
-        let key = reference.as_ref().map(|reference| (*to, reference.as_str().to_owned()));
-        ensure(key.as_ref().is_none_or(|key| !self.references.contains_key(key)), "REFERENCE_USED")?;
-        let amount = i128::from(amount.value());
-        ensure(self.available(&who) >= amount, "INSUFFICIENT_FUNDS")?;
-        *self.wealth.entry(who).or_default() -= amount;
-        *self.wealth.entry(*to).or_default() += amount;
-        self.references.extend(key.map(|key| (key, id)));
         Ok(())
     }
 

@@ -4,10 +4,12 @@ mod choices;
 mod compare;
 mod dice;
 mod expected;
+mod payments;
+mod polls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{Auth, BatchInput, Body, Genesis, Ledger, Outcome, Transaction, TxOutcome, UnixMillis};
+use ledger::{Auth, BatchInput, Body, Genesis, Ledger, Outcome, Salt, Transaction, TxOutcome, UnixMillis};
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
 use self::dice::Dice;
@@ -32,6 +34,8 @@ struct Run {
     serial: u64,
     /// The nonces of the batch in the making.
     planned: BTreeSet<(Address, u64)>,
+    /// What sealed votes hide: poll, voter, choice and salt.
+    secrets: Vec<(Digest, Address, u8, Salt)>,
     verdicts: BTreeMap<Verdict, u64>,
     fired: usize,
 }
@@ -52,6 +56,7 @@ impl Run {
             seq: 0,
             serial: 0,
             planned: BTreeSet::new(),
+            secrets: Vec::new(),
             verdicts: BTreeMap::new(),
             fired: 0,
         }

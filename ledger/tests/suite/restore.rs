@@ -1,9 +1,10 @@
 use ledger::{
-    BatchInput, ChargeOp, DecodeError, EntryError, GenesisError, Ledger, Memo, ReplicaEdit, ReplicaOp,
-    RestoreError, StateKey, TradeOp,
+    AssetId, Ballot, BatchInput, Census, ChargeOp, DecodeError, EntryError, GenesisError, Ledger, Memo,
+    PaymentOp, PollContent, PollOp, PollTimes, ReplicaEdit, ReplicaOp, RestoreError, StateKey, TradeOp,
+    UnixMillis,
 };
 
-use crate::world::{DECIDERS, World, address, amount, genesis, replica};
+use crate::world::{DAY, DECIDERS, World, address, amount, genesis, replica};
 
 /// A ledger with something in every table, one trade of which still runs.
 fn lived_in() -> World {
@@ -17,6 +18,26 @@ fn lived_in() -> World {
     let trade = world.buy("bea", second);
     world.ok("bea", TradeOp::Confirm { trade });
     world.ok("ann", ReplicaOp::Propose { edit: ReplicaEdit::Add { replica: replica("r4") } });
+    let until = UnixMillis::new(world.now.value() + 10 * DAY);
+    let hold = PaymentOp::Authorize {
+        to: address("sam"),
+        asset: AssetId::Pop,
+        amount: amount(9),
+        reference: Some("INV-1".parse().unwrap()),
+        memo: Memo::default(),
+        until,
+    };
+    world.ok("bea", hold);
+    let options = ["yes", "no"].map(|text| text.parse().unwrap()).to_vec();
+    let ask = PollOp::Create {
+        content: PollContent { question: "?".parse().unwrap(), options: options.try_into().unwrap() },
+        ballot: Ballot::Open,
+        census: Census::Listed { voters: vec![address("bea")].try_into().unwrap() },
+        changeable: true,
+        times: PollTimes { opens_at: world.now, closes_at: until },
+    };
+    let poll = world.ok("sam", ask).id.into();
+    world.ok("bea", PollOp::Vote { poll, choice: 1 });
     world
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, Cause, ChargeId, ChargeOp, DeadlineKind, Height,
-    Ledger, ListingId, ListingOp, Memo, MoneyRejection, Name, ObjectId, Operation, Outcome, PaymentOp,
-    Reason, Receipt, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, StateKey, Tracking,
-    TradeId, TradeOp, TradeState, Transaction, UnixMillis,
+    AccountOp, AssetId, Auth, Ballot, Block, BlockHeader, Body, Cause, Census, ChargeId, ChargeOp,
+    DeadlineKind, Height, Ledger, ListingId, ListingOp, Memo, MoneyRejection, Name, ObjectId, Operation,
+    Outcome, PaymentId, PaymentOp, PollContent, PollId, PollOp, PollTimes, Reason, Receipt, Reference,
+    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Salt, StateKey, Tracking, TradeId, TradeOp,
+    TradeState, Transaction, UnixMillis, Voters, vote_commitment,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
@@ -71,6 +72,51 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("replica_approve", ReplicaOp::Approve { change }.into()),
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ]
+    .into_iter()
+    .chain(payments())
+    .chain(polls())
+    .collect()
+}
+
+fn payments() -> [(&'static str, Operation); 4] {
+    let payment = PaymentId::new(digest(0xc6));
+    let authorize = PaymentOp::Authorize {
+        to: address("sam"),
+        asset: AssetId::Pop,
+        amount: amount(300),
+        reference: Some(Reference::new("INV-2").unwrap()),
+        memo: Memo::new("hold").unwrap(),
+        until: UnixMillis::new(1_700_000_600_000),
+    };
+    [
+        ("authorize", authorize.into()),
+        ("capture", PaymentOp::Capture { payment, amount: amount(200) }.into()),
+        ("void", PaymentOp::Void { payment }.into()),
+        ("refund", PaymentOp::Refund { payment, amount: amount(100) }.into()),
+    ]
+}
+
+fn polls() -> [(&'static str, Operation); 6] {
+    let poll = PollId::new(digest(0xc7));
+    let ask = |ballot, census| {
+        let options = ["예", "아니오"].map(|text| text.parse().unwrap()).to_vec();
+        let content =
+            PollContent { question: "할까요?".parse().unwrap(), options: options.try_into().unwrap() };
+        let times = PollTimes { opens_at: UnixMillis::new(1), closes_at: UnixMillis::new(1_700_000_600_000) };
+        PollOp::Create { content, ballot, census, changeable: true, times }
+    };
+    let reveal_by = UnixMillis::new(1_700_000_700_000);
+    let voters = Voters::try_from(vec![address("bea")]).unwrap();
+    let salt = Salt::new(digest(0xc8));
+    let commitment = vote_commitment(&poll, &address("bea"), 1, &salt);
+    [
+        ("poll_create", ask(Ballot::Open, Census::Everyone).into()),
+        ("poll_create_sealed", ask(Ballot::Sealed { reveal_by }, Census::Listed { voters }).into()),
+        ("poll_vote", PollOp::Vote { poll, choice: 1 }.into()),
+        ("poll_commit", PollOp::Commit { poll, commitment }.into()),
+        ("poll_reveal", PollOp::Reveal { poll, choice: 1, salt }.into()),
+        ("poll_close", PollOp::Close { poll }.into()),
+    ]
 }
 
 fn transaction(operation: Operation) -> Transaction {
@@ -99,11 +145,15 @@ fn header() -> BlockHeader {
     }
 }
 
-fn receipts() -> [(&'static str, Receipt); 3] {
+fn receipts() -> [(&'static str, Receipt); 5] {
     let id = transaction(TradeOp::Cancel { trade: TradeId::new(digest(0xc3)) }.into()).id();
     let cause = Cause::Transaction { index: 1, id };
     let object = ObjectId::Trade(TradeId::new(digest(0xc3)));
     let deadline = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
+    let deadline_of = |object| {
+        let cause = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
+        Receipt { cause, outcome: Outcome::Applied }
+    };
     let funds = MoneyRejection::InsufficientFunds {
         asset: AssetId::Pop,
         needed: amount(1_000),
@@ -113,6 +163,8 @@ fn receipts() -> [(&'static str, Receipt); 3] {
         ("applied", Receipt { cause, outcome: Outcome::Applied }),
         ("rejected", Receipt { cause, outcome: Outcome::Rejected(funds.into()) }),
         ("deadline", Receipt { cause: deadline, outcome: Outcome::Applied }),
+        ("deadline_poll", deadline_of(ObjectId::Poll(PollId::new(digest(0xc7))))),
+        ("deadline_payment", deadline_of(ObjectId::Payment(PaymentId::new(digest(0xc6))))),
     ]
 }
 
@@ -131,6 +183,10 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     world.ok("bea", pay);
     let change = ReplicaChangeId::from(world.ok("ann", operations().swap_remove(13).1).id);
     let bea = address("bea");
+    let by_name = |name: &str| operations().into_iter().find(|(other, _)| *other == name).unwrap().1;
+    let payment = PaymentId::from(world.ok("bea", by_name("authorize")).id);
+    let poll = PollId::from(world.ok("sam", by_name("poll_create_sealed")).id);
+    world.ok("bea", PollOp::Commit { poll, commitment: digest(0xc9) });
     let keys = vec![
         ("account", StateKey::Account(bea)),
         ("nonces", StateKey::Nonces(bea)),
@@ -143,6 +199,10 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("replica", StateKey::Replica(ReplicaId::new(1))),
         ("replica_key", StateKey::ReplicaKey(key("r1").public_key())),
         ("replica_change", StateKey::ReplicaChange(change)),
+        ("poll", StateKey::Poll(poll)),
+        ("vote", StateKey::Vote(poll, bea)),
+        ("census", StateKey::Census(poll)),
+        ("payment", StateKey::Payment(payment)),
     ];
     (world, keys)
 }
@@ -222,7 +282,7 @@ fn the_frozen_bytes_are_read() {
 fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&TradeState::Cancelled), "04");
     assert_eq!(postcard_hex(&DeadlineKind::ConfirmBy), "02");
-    let rejections: [(ledger::Rejection, &str); 7] = [
+    let rejections: [(ledger::Rejection, &str); 9] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -230,6 +290,8 @@ fn numbers_of_variants_are_frozen() {
         (ledger::ListingRejection::VersionLimit.into(), "0406"),
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
         (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
+        (ledger::PaymentRejection::RefundTooLarge { refundable: amount(7) }.into(), "030a07"),
+        (ledger::PollRejection::Unrevealed { unrevealed: 7 }.into(), "070d07"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, AssetId, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica,
-    Operation, PaymentOp, Reason, Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
-    Tracking, TradeId, TradeOp,
+    AccountOp, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation,
+    Reason, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title, Tracking, TradeId, TradeOp,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -14,14 +13,14 @@ use crate::model::{MTrade, Model};
 use crate::world::{address, amount, content, key, replica};
 
 impl Run {
-    fn anyone(&mut self) -> Address {
+    pub(super) fn anyone(&mut self) -> Address {
         let all = if self.dice.percent(90) { self.model.accounts.len() } else { self.people.len() };
         let known: Vec<Address> = self.model.accounts.keys().copied().collect();
         let n = usize::try_from(self.dice.below(u64::try_from(all).unwrap())).unwrap();
         known.get(n).copied().unwrap_or(self.people[n].0)
     }
 
-    fn units(&mut self) -> u64 {
+    pub(super) fn units(&mut self) -> u64 {
         match self.dice.below(20) {
             0 => 0,
             1 => u64::MAX,
@@ -50,12 +49,13 @@ impl Run {
         }
         let who = self.anyone();
         match self.dice.below(100) {
-            0..=5 => (who, self.register()),
-            6..=20 => self.charge(who),
-            21..=40 => (who, self.pay()),
-            41..=55 => self.listing(who),
-            56..=72 => (who, self.open()),
-            73..=80 => self.replica(who),
+            0..=4 => (who, self.register()),
+            5..=14 => self.charge(who),
+            15..=33 => self.payment(who),
+            34..=47 => self.listing(who),
+            48..=60 => (who, self.open()),
+            61..=67 => self.replica(who),
+            68..=82 => self.poll(who),
             _ => self.move_trade(who),
         }
     }
@@ -145,19 +145,6 @@ impl Run {
             }
         };
         NewReplica { public_key, address }
-    }
-
-    fn pay(&mut self) -> Operation {
-        let to = if self.dice.percent(3) { address("nobody") } else { self.anyone() };
-        let reference = self.dice.percent(30).then(|| format!("R{}", self.dice.below(40)));
-        PaymentOp::Pay {
-            to,
-            asset: AssetId::Pop,
-            amount: amount(self.units()),
-            reference: reference.map(|text| Reference::new(text).unwrap()),
-            memo: Memo::new("").unwrap(),
-        }
-        .into()
     }
 
     fn listing(&mut self, who: Address) -> (Address, Operation) {

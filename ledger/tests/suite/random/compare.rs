@@ -1,11 +1,14 @@
 //! The ledger and the model, side by side.
 
+use std::collections::BTreeMap;
+
 use ledger::{
-    AssetId, BatchInput, ChargeId, Ledger, ListingId, Reference, ReplicaChangeId, ReplicaStatus, TradeId,
-    UnixMillis,
+    AssetId, BatchInput, ChargeId, Ledger, ListingId, PaymentId, PaymentStatus, PollId, Reference,
+    ReplicaChangeId, ReplicaStatus, TradeId, UnixMillis, Vote,
 };
 
 use super::Run;
+use crate::polls_model::Act;
 use crate::world::DECIDERS;
 
 impl Run {
@@ -30,10 +33,8 @@ impl Run {
             let got = (row.requester, row.amount.value(), row.status.code());
             assert_eq!(got, (charge.who, charge.amount, charge.state), "{at:?}");
         }
-        for ((payee, reference), tx) in &model.references {
-            let found = ledger.payment_by_reference(payee, &Reference::new(reference.as_str()).unwrap());
-            assert_eq!(found.map(|id| *id.digest()), Some(*tx), "{at:?}");
-        }
+        self.compare_payments();
+        self.compare_polls();
         self.compare_network();
         for (id, listing) in &model.listings {
             let row = ledger.listing(&ListingId::new(*id)).unwrap();
@@ -48,6 +49,43 @@ impl Run {
             assert_eq!(got, (trade.buyer, trade.seller, trade.price, trade.state), "{at:?}");
             assert_eq!(row.deadline.map(|deadline| deadline.at.value()), trade.due(), "{at:?}");
             assert_eq!(i128::from(row.fee.value()), model.fee(trade.price), "{at:?}");
+        }
+    }
+
+    fn compare_payments(&self) {
+        let (ledger, payments, at) = (&self.ledger, &self.model.payments, (self.seed, self.seq));
+        let mut references = BTreeMap::new();
+        for (id, payment) in payments {
+            let row = ledger.payment(&PaymentId::new(*id)).unwrap();
+            let got = (row.payer, row.payee, row.amount.value(), row.status.code());
+            assert_eq!(got, (payment.payer, payment.payee, payment.amount, payment.state), "{at:?}");
+            if let PaymentStatus::Paid { paid, refunded } = row.status {
+                assert_eq!(paid.value(), payment.paid, "{at:?}");
+                assert_eq!(u128::from(refunded.value()), payment.refunded(), "{at:?}");
+            }
+            references.extend(payment.reference.clone().map(|text| ((payment.payee, text), *id)));
+        }
+        for ((payee, reference), last) in references {
+            let found = ledger.payment_by_reference(&payee, &Reference::new(reference).unwrap());
+            assert_eq!(found.map(|id| *id.digest()), Some(last), "{at:?}");
+        }
+    }
+
+    fn compare_polls(&self) {
+        let at = (self.seed, self.seq);
+        for (id, poll) in &self.model.polls.all {
+            let row = self.ledger.poll(&PollId::new(*id)).unwrap();
+            assert_eq!((row.tallies.clone(), row.unrevealed), poll.count(), "{at:?}");
+            assert_eq!(row.phase(UnixMillis::new(self.now)).code(), poll.phase(self.now), "{at:?}");
+            let closed = row.closed.map(|closing| (closing.height.value(), closing.at.value()));
+            assert_eq!((row.creator, closed), (poll.creator, poll.closed), "{at:?}");
+            for (who, _) in &self.people {
+                let expected = poll.last(*who).map(|act| match act {
+                    Act::Vote(choice) | Act::Reveal(choice) => Vote::Counted { choice },
+                    Act::Commit(commitment) => Vote::Sealed { commitment },
+                });
+                assert_eq!(self.ledger.vote(&PollId::new(*id), who), expected, "{at:?}");
+            }
         }
     }
 
