@@ -3,11 +3,13 @@
 
 mod accounts;
 mod blocks;
+mod concerned;
 mod error;
 mod events;
 mod list;
 mod listings;
 mod page;
+mod polls;
 mod projection;
 mod query;
 mod records;
@@ -25,6 +27,7 @@ use sqlx::Pool;
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use blocks::sender_ref;
+pub(crate) use concerned::concerned;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
@@ -32,12 +35,12 @@ pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
 pub use query::{
-    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, TradeQuery, TradeSide,
-    TransactionQuery,
+    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, PollQuery, TradeQuery,
+    TradeSide, TransactionQuery,
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
-    PaymentRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
+    PaymentRecord, PollRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
 };
 pub(crate) use trades::deadline_code;
 

@@ -8,10 +8,12 @@ mod explorer;
 mod listing;
 mod network;
 mod payment;
+mod poll;
 mod privacy;
 mod replica;
 mod reply;
 mod trade;
+mod webhook;
 
 use ledger::{AssetId, Description, Memo};
 use serde::{Deserialize, Serialize};
@@ -32,13 +34,20 @@ pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, New
 pub use network::{
     EvidenceList, EvidenceView, HandoverList, HandoverView, NetworkReport, ReplicaReport, ReplicaStatus,
 };
-pub use payment::{NewPayment, PaymentView};
+pub use payment::{NewPayment, PaymentPart, PaymentView};
+pub use poll::{
+    Committing, NewCensus, NewPoll, OptionView, PollDetails, PollList, PollView, Revealing, Voting, VotingIn,
+};
 pub use privacy::{Viewer, sees_all};
 pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
 };
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use trade::{Action, DeadlineView, Shipping, StepView, TradeDetails, TradeList, TradeView};
+pub use webhook::{
+    AttemptList, AttemptView, NewWebhook, Replayed, Replaying, WebhookCreated, WebhookList, WebhookSecret,
+    WebhookView,
+};
 
 /// The asset of a request that names none.
 const fn coin() -> AssetId {

@@ -4,15 +4,19 @@
 //! This is advice only. If something changes before the transaction is in a block, the ledger rejects it there. Pages use
 //! the same checks to show only those buttons that work.
 
+mod payments;
+mod polls;
+
 use ledger::{Amount, AssetId, ListingId};
 use ledger::{
     ChargeOp, ChargeRejection, ChargeStatus, Ledger, Listing, ListingOp, ListingRejection, ListingStatus,
-    MoneyRejection, Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp,
-    ReplicaRejection, TradeOp, TradeRejection, TradeState,
+    MoneyRejection, Operation, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection, TradeOp,
+    TradeRejection, TradeState,
 };
 use pbft_crypto::Address;
 
 use super::model::Action;
+pub(crate) use polls::is_asked;
 
 /// Checks what a sender wants to do.
 ///
@@ -23,10 +27,11 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
         // Opening an account is checked where members are made.
         Operation::Account(_) => Ok(()),
         Operation::Charge(op) => charge(ledger, sender, op),
-        Operation::Payment(op) => payment(ledger, sender, op),
+        Operation::Payment(op) => payments::check(ledger, sender, op),
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
         Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
+        Operation::Poll(op) => Ok(polls::check(ledger, sender, op)?),
     }
 }
 
@@ -63,21 +68,6 @@ fn replica(ledger: &Ledger, sender: &Address, op: &ReplicaOp) -> Result<(), Repl
         ReplicaChangeStatus::Proposed => Ok(()),
         status => Err(ReplicaRejection::AlreadyDecided { status }),
     }
-}
-
-fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Rejection> {
-    let PaymentOp::Pay { to, asset, amount, reference, .. } = op;
-    if amount.is_zero() {
-        return Err(PaymentRejection::ZeroAmount.into());
-    }
-    if to == sender {
-        return Err(PaymentRejection::SelfPayment.into());
-    }
-    ledger.account(to).ok_or(PaymentRejection::UnknownPayee)?;
-    if let Some(tx) = reference.as_ref().and_then(|reference| ledger.payment_by_reference(to, reference)) {
-        return Err(PaymentRejection::ReferenceUsed { tx }.into());
-    }
-    has(ledger, sender, *asset, *amount)
 }
 
 fn has(ledger: &Ledger, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Rejection> {

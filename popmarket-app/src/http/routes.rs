@@ -8,12 +8,14 @@ mod listings;
 mod members;
 mod network;
 mod payments;
+mod polls;
 mod receipts;
 mod replicas;
 mod sessions;
 mod trades;
 mod transactions;
 mod wallets;
+mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -62,6 +64,23 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::create))
         .routes(routes!(payments::create_by_alias))
         .routes(routes!(payments::show))
+        .routes(routes!(payments::capture))
+        .routes(routes!(payments::void))
+        .routes(routes!(payments::refund))
+        .routes(routes!(polls::create, polls::list))
+        .routes(routes!(polls::show))
+        .routes(routes!(polls::vote))
+        .routes(routes!(polls::vote_by_alias))
+        .routes(routes!(polls::commit))
+        .routes(routes!(polls::reveal))
+        .routes(routes!(polls::close))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::show, webhooks::remove))
+        .routes(routes!(webhooks::attempts))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::enable))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::show))
         .routes(routes!(transactions::list, transactions::create))

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use ledger::{AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, ReplicaOp, TradeOp};
+use ledger::{
+    AccountOp, Amount, ChargeOp, ListingOp, Operation, Outcome, PaymentOp, PollOp, ReplicaOp, TradeOp,
+};
 use pbft_crypto::Address;
 
 use super::Lang;
@@ -73,6 +75,18 @@ impl<'a> Writer<'a> {
                 let values = [("who", who), ("to", &to), ("amount", &money(amount))];
                 self.lang.fill("words.pay", &values)
             }
+            Operation::Payment(PaymentOp::Authorize { to, amount, .. }) => {
+                let to = self.name(to).await?;
+                let values = [("who", who), ("to", &to), ("amount", &money(amount))];
+                self.lang.fill("words.authorize", &values)
+            }
+            Operation::Payment(PaymentOp::Capture { amount, .. }) => {
+                say("words.capture", &[("amount", &money(amount))])
+            }
+            Operation::Payment(PaymentOp::Void { .. }) => say("words.void", &[]),
+            Operation::Payment(PaymentOp::Refund { amount, .. }) => {
+                say("words.refund", &[("amount", &money(amount))])
+            }
             Operation::Listing(ListingOp::Create { content }) => {
                 say("words.list", &[("title", content.title.as_str()), ("amount", &money(&content.price))])
             }
@@ -88,6 +102,13 @@ impl<'a> Writer<'a> {
             Operation::Replica(ReplicaOp::Propose { .. }) => say("words.replica_propose", &[]),
             Operation::Replica(ReplicaOp::Approve { .. }) => say("words.replica_approve", &[]),
             Operation::Replica(ReplicaOp::Reject { .. }) => say("words.replica_reject", &[]),
+            Operation::Poll(PollOp::Create { content, .. }) => {
+                say("words.poll_create", &[("question", content.question.as_str())])
+            }
+            Operation::Poll(PollOp::Vote { .. }) => say("words.poll_vote", &[]),
+            Operation::Poll(PollOp::Commit { .. }) => say("words.poll_commit", &[]),
+            Operation::Poll(PollOp::Reveal { .. }) => say("words.poll_reveal", &[]),
+            Operation::Poll(PollOp::Close { .. }) => say("words.poll_close", &[]),
         })
     }
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    AccountEvent, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind, Height, ListingEvent,
-    MoneyEvent, Outcome, PaymentEvent, ReplicaEvent, TradeId, TxId, UnixMillis,
+    AssetId, Balance, BlockHeader, Cause, Event, EventKind, Height, MoneyEvent, Outcome, PaymentEvent,
+    TradeId, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::ProjectorError;
-use crate::read_model::{EventRecord, Position, Projection, sender_ref};
+use crate::read_model::{EventRecord, Position, Projection, concerned, sender_ref};
 use crate::store::StoredBlock;
 
 /// Rows to write. Those of which there are many are gathered by table, the rest follows from the events.
@@ -121,34 +121,4 @@ fn json(event: &Event) -> String {
 
 fn position(height: Height, index: u32) -> Result<Position, ProjectorError> {
     Position::new(height, index).ok_or(ProjectorError::TooManyEvents(height))
-}
-
-/// Whom an event is about.
-fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
-    let (one, other) = match event {
-        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (Some(*account), None),
-        EventKind::Account(AccountEvent::Registered { address, .. }) => (Some(*address), None),
-        EventKind::Charge(ChargeEvent::Requested { requester, .. }) => (Some(*requester), None),
-        EventKind::Charge(
-            ChargeEvent::Approved { requester, by, .. } | ChargeEvent::Rejected { requester, by, .. },
-        ) => (Some(*requester), Some(*by)),
-        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (Some(*from), Some(*to)),
-        EventKind::Listing(
-            ListingEvent::Created { seller, .. }
-            | ListingEvent::Updated { seller, .. }
-            | ListingEvent::StatusChanged { seller, .. },
-        ) => (Some(*seller), None),
-        EventKind::Trade(trade) => (Some(trade.buyer), Some(trade.seller)),
-        EventKind::Replica(ReplicaEvent::Proposed { proposer, .. }) => (Some(*proposer), None),
-        EventKind::Replica(
-            ReplicaEvent::Approved { proposer, by, .. } | ReplicaEvent::Rejected { proposer, by, .. },
-        ) => (Some(*proposer), Some(*by)),
-        EventKind::Replica(
-            ReplicaEvent::Joined { .. }
-            | ReplicaEvent::Left { .. }
-            | ReplicaEvent::KeyRotated { .. }
-            | ReplicaEvent::Moved { .. },
-        ) => (None, None),
-    };
-    one.into_iter().chain(other)
 }

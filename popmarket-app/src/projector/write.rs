@@ -1,8 +1,11 @@
 //! Rows into tables.
 
+mod payments;
+mod polls;
+
 use ledger::{
     AccountEvent, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId, ListingStatus,
-    PaymentEvent, TradeChange, TradeEvent, TradeState, UnixMillis,
+    TradeChange, TradeEvent, TradeState, UnixMillis,
 };
 use pbft_crypto::Digest;
 use sqlx::query_builder::Separated;
@@ -27,7 +30,7 @@ impl Rows {
         for event in &self.events {
             write_objects(to, &event.record).await?;
         }
-        self.write_payments(to).await?;
+        payments::write(to, &self.payments).await?;
         self.write_balances(to).await?;
         self.projection.write(to).await
     }
@@ -71,17 +74,6 @@ impl Rows {
         .await?;
         insert(to, "trade_steps (trade, position)", 2, "", &self.trade_steps, |mut row, (trade, position)| {
             row.push_bind(Col(*trade)).push_bind(Col(*position));
-        })
-        .await
-    }
-
-    async fn write_payments(&self, to: &mut To<'_>) -> Done {
-        let table = "payments (tx, position, payer, payee, asset, amount, reference, memo, at)";
-        insert(to, table, 9, "", &self.payments, |mut row, (position, payment)| {
-            let PaymentEvent::Paid { tx, from, to: payee, asset, amount, reference, memo, at } = payment;
-            row.push_bind(Col(*tx)).push_bind(Col(*position)).push_bind(Col(*from)).push_bind(Col(*payee));
-            row.push_bind(Col(*asset)).push_bind(Col(*amount)).push_bind(reference.clone().map(Col));
-            row.push_bind(Col(memo.clone())).push_bind(Col(*at));
         })
         .await
     }
@@ -133,6 +125,7 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         EventKind::Charge(event) => charge(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,
         EventKind::Trade(event) => trade(to, *position, event).await,
+        EventKind::Poll(event) => polls::write(to, *position, event).await,
     }
 }
 

@@ -10,7 +10,7 @@ use super::{Published, ReadError, ReadModel, Watermark};
 use crate::sql::{Col, Db, RowExt};
 
 /// All tables of the read model.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 15] = [
     "projection",
     "blocks",
     "transactions",
@@ -24,6 +24,8 @@ const TABLES: [&str; 13] = [
     "trades",
     "trade_steps",
     "payments",
+    "polls",
+    "poll_options",
 ];
 
 /// The last block that is in the read model.

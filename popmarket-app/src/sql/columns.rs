@@ -9,8 +9,9 @@
 //! | names, titles, codes | texts |
 
 use ledger::{
-    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, Photos, Reason,
-    Reference, Role, Title, Tracking, TradeId, TradeState, TxId, UnixMillis,
+    Amount, AssetId, ChargeId, Description, Height, ListingId, Memo, Name, Outcome, PaymentId, Photos,
+    PollId, PollOption, Question, Reason, Reference, Role, Title, Tracking, TradeId, TradeState, TxId,
+    UnixMillis,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
@@ -119,8 +120,8 @@ macro_rules! id_columns {
     };
 }
 
-text_columns!(Name, Title, Description, Memo, Reason, Reference, Tracking, AssetId);
-id_columns!(TxId, ChargeId, ListingId, TradeId);
+text_columns!(Name, Title, Description, Memo, Reason, Reference, Tracking, AssetId, Question, PollOption);
+id_columns!(TxId, ChargeId, ListingId, TradeId, PollId, PaymentId);
 
 column! {
     Digest as Vec<u8>: |value| value.as_bytes().to_vec(), |stored| stored.try_into().ok().map(Self::from_bytes);
@@ -132,6 +133,7 @@ column! {
     Position as i64: |value| value.to_number(), |stored| Self::from_number(stored);
     u64 as i64: |value| number(*value), |stored| stored.try_into().ok();
     u32 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
+    u8 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
     TradeState as String: |value| value.code().to_owned(), |stored| trade_state(&stored);
     Role as String: |value| role_code(*value).to_owned(), |stored| role(&stored);
     Outcome as Vec<u8>: |value| encode(value), |stored| postcard::from_bytes(&stored).ok();

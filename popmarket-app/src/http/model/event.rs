@@ -43,6 +43,7 @@ impl EventView {
             EventKind::Payment(event) => untag(json(event)).1,
             EventKind::Listing(event) => untag(json(event)).1,
             EventKind::Replica(event) => untag(json(event)).1,
+            EventKind::Poll(event) => untag(json(event)).1,
         };
         let (concerned, private) = privacy::of_event(&event.kind);
         if !viewer.may_see(&concerned) {
@@ -63,7 +64,7 @@ fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// The ledger writes times as numbers, and calls every time `at` or `due` and nothing else so.
+/// The ledger writes times as numbers, and calls nothing else so.
 fn with_readable_times(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(map.into_iter().map(readable_time).collect::<Map<_, _>>()),
@@ -72,8 +73,10 @@ fn with_readable_times(value: Value) -> Value {
     }
 }
 
+const TIMES: [&str; 6] = ["at", "due", "until", "opens_at", "closes_at", "reveal_by"];
+
 fn readable_time((name, value): (String, Value)) -> (String, Value) {
-    let time = matches!(name.as_str(), "at" | "due").then(|| value.as_u64()).flatten();
+    let time = TIMES.contains(&name.as_str()).then(|| value.as_u64()).flatten();
     let value = match time {
         Some(millis) => Value::String(rfc3339(UnixMillis::new(millis))),
         None => with_readable_times(value),

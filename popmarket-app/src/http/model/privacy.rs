@@ -25,6 +25,11 @@ impl From<&Caller> for Viewer {
 }
 
 impl Viewer {
+    /// Someone, who may be an admin.
+    pub const fn of(address: Address, is_admin: bool) -> Self {
+        Self { address: Some(address), is_admin }
+    }
+
     /// Anyone.
     pub const PUBLIC: Self = Self { address: None, is_admin: false };
 
@@ -45,9 +50,15 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
             | ChargeEvent::Approved { requester, .. }
             | ChargeEvent::Rejected { requester, .. },
         ) => (vec![requester], &["amount", "memo", "reason"]),
-        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
+        EventKind::Payment(
+            PaymentEvent::Paid { from, to, .. } | PaymentEvent::Authorized { from, to, .. },
+        ) => (vec![from, to], &["reference", "memo"]),
         EventKind::Trade(trade) => (vec![&trade.buyer, &trade.seller], &["tracking"]),
-        EventKind::Account(_) | EventKind::Listing(_) | EventKind::Replica(_) => (Vec::new(), &[]),
+        EventKind::Account(_)
+        | EventKind::Payment(_)
+        | EventKind::Listing(_)
+        | EventKind::Replica(_)
+        | EventKind::Poll(_) => (Vec::new(), &[]),
     }
 }
 
@@ -56,13 +67,17 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
     match operation {
         Operation::Charge(ChargeOp::Request { .. }) => (None, &["amount", "memo"]),
         Operation::Charge(ChargeOp::Reject { .. }) => (None, &["reason"]),
-        Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
+        Operation::Payment(PaymentOp::Pay { to, .. } | PaymentOp::Authorize { to, .. }) => {
+            (Some(to), &["reference", "memo"])
+        }
         Operation::Trade(TradeOp::Ship { .. }) => (None, &["tracking"]),
         Operation::Account(_)
         | Operation::Charge(_)
+        | Operation::Payment(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
-        | Operation::Replica(_) => (None, &[]),
+        | Operation::Replica(_)
+        | Operation::Poll(_) => (None, &[]),
     }
 }
 

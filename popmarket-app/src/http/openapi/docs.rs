@@ -5,8 +5,10 @@ use serde_json::{Map, Value};
 use crate::http::code::Code;
 
 /// The order in which things are done.
-const ORDER: [&str; 8] =
-    ["members", "wallets", "charges", "listings", "trades", "payments", "explorer", "network"];
+const ORDER: [&str; 10] = [
+    "members", "wallets", "charges", "listings", "trades", "payments", "polls", "webhooks", "explorer",
+    "network",
+];
 
 /// The description.
 pub(crate) struct Docs {
