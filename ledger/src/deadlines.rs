@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{OrderId, RecoveryId, TradeId};
+use crate::ids::{OrderId, PaymentId, PollId, RecoveryId, TradeId};
 use crate::time::UnixMillis;
 
 /// How many deadlines fire at the start of one block at most. The rest waits for the next block, or for a transaction
@@ -21,6 +21,10 @@ pub enum ObjectId {
     Recovery(RecoveryId),
     /// An order.
     Order(OrderId),
+    /// A poll.
+    Poll(PollId),
+    /// A payment whose money is held.
+    Payment(PaymentId),
 }
 
 /// An index over the objects, each with one deadline at most: it is not part of the state, but follows from it.

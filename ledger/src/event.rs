@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
 use crate::{
-    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, ReplicaEvent,
+    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, PollEvent, ReplicaEvent,
     ReviewEvent, TokenEvent, TradeEvent, WithdrawalEvent,
 };
 
@@ -32,6 +32,7 @@ impl Event {
             EventKind::Withdrawal(event) => event.name(),
             EventKind::Token(event) => event.name(),
             EventKind::Exchange(event) => event.name(),
+            EventKind::Poll(event) => event.name(),
         }
     }
 }
@@ -62,6 +63,8 @@ pub enum EventKind {
     Token(TokenEvent),
     /// The exchange.
     Exchange(ExchangeEvent),
+    /// Polls.
+    Poll(PollEvent),
 }
 
 macro_rules! kind_from {
@@ -85,5 +88,6 @@ kind_from!(
     Review(ReviewEvent),
     Withdrawal(WithdrawalEvent),
     Token(TokenEvent),
-    Exchange(ExchangeEvent)
+    Exchange(ExchangeEvent),
+    Poll(PollEvent)
 );

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::block::{Block, Cause, Outcome, Receipt};
 use crate::deadlines::{MAX_DEADLINES_PER_BLOCK, ObjectId};
 use crate::event::{Event, EventKind};
+use crate::ids::Height;
 use crate::refusal::Refusal;
 use crate::state::{Context, State};
 use crate::table::StateChange;
@@ -74,6 +75,7 @@ pub(crate) struct BlockRun<'a> {
     state: &'a mut State,
     chain_id: &'a Digest,
     time: UnixMillis,
+    height: Height,
     pub(crate) transactions: Vec<Transaction>,
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) outcomes: Vec<TxOutcome>,
@@ -82,11 +84,12 @@ pub(crate) struct BlockRun<'a> {
 }
 
 impl<'a> BlockRun<'a> {
-    pub(crate) fn new(state: &'a mut State, chain_id: &'a Digest, time: UnixMillis) -> Self {
+    pub(crate) fn new(state: &'a mut State, chain_id: &'a Digest, time: UnixMillis, height: Height) -> Self {
         Self {
             state,
             chain_id,
             time,
+            height,
             transactions: Vec::new(),
             receipts: Vec::new(),
             outcomes: Vec::new(),
@@ -120,7 +123,8 @@ impl<'a> BlockRun<'a> {
             self.expire(due, object);
         }
         self.state.use_nonce(tx.body().sender, tx.body().nonce);
-        let result = self.state.execute(&Context::of(tx, self.time), operation, &mut self.scratch);
+        let context = Context::of(tx, self.time, self.height);
+        let result = self.state.execute(&context, operation, &mut self.scratch);
         // A batch is bounded in bytes, so it never comes near 2^32 transactions.
         let index = u32::try_from(self.transactions.len()).unwrap_or(u32::MAX);
         let receipt = self.record(Cause::Transaction { index, id: tx.id() }, result);
@@ -131,7 +135,7 @@ impl<'a> BlockRun<'a> {
     fn expire(&mut self, due: UnixMillis, object: ObjectId) {
         // The index has the time of a reminder, which is passed over if the deadline itself has passed by now.
         let due = self.state.fires_for(self.time, object).unwrap_or(due);
-        let result = self.state.expire(self.time, object, &mut self.scratch);
+        let result = self.state.expire(self.time, self.height, object, &mut self.scratch);
         self.record(Cause::Deadline { object, due }, result);
     }
 

@@ -14,6 +14,8 @@ use crate::event::EventKind;
 use crate::exchange::ExchangeParams;
 use crate::ids::ReplicaId;
 use crate::money::{MoneyRejection, Posting, Side};
+use crate::payments::PaymentParams;
+use crate::polls::PollParams;
 use crate::replicas::{MAX_REPLICAS, NewReplica, ReplicaRejection, replica_set_hash};
 use crate::state::State;
 use crate::text::Name;
@@ -74,6 +76,10 @@ pub struct Params {
     pub accounts: AccountParams,
     /// The exchange's.
     pub exchange: ExchangeParams,
+    /// Payments.
+    pub payments: PaymentParams,
+    /// Polls.
+    pub polls: PollParams,
 }
 
 impl Params {
@@ -88,6 +94,8 @@ impl Params {
         charges: ChargeParams::STANDARD,
         accounts: AccountParams::STANDARD,
         exchange: ExchangeParams::STANDARD,
+        payments: PaymentParams::STANDARD,
+        polls: PollParams::STANDARD,
     };
 }
 

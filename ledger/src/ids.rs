@@ -57,6 +57,11 @@ id! {
     TxId
 }
 
+id! {
+    /// Random bytes that hide a vote until it is revealed. Not a name, but as large as one.
+    Salt
+}
+
 macro_rules! object_id {
     ($(#[$doc:meta])* $name:ident) => {
         id! { $(#[$doc])* $name }
@@ -91,6 +96,16 @@ object_id! {
 object_id! {
     /// An order to buy or sell tokens.
     OrderId
+}
+
+object_id! {
+    /// A payment.
+    PaymentId
+}
+
+object_id! {
+    /// A question to many.
+    PollId
 }
 
 object_id! {

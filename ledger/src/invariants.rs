@@ -8,11 +8,11 @@ use pbft_crypto::{Address, Digest};
 use thiserror::Error;
 
 use crate::accounts::{MAX_GUARDIANS, RecoveryStatus};
-use crate::amount::{AssetId, TokenId};
+use crate::amount::{Amount, AssetId, TokenId};
 use crate::charges::{Approver, Charge, ChargeStatus};
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::exchange::MarketId;
-use crate::ids::{ChargeId, ListingId, OrderId, TradeId};
+use crate::ids::{ChargeId, ListingId, OrderId, PaymentId, PollId, TradeId};
 use crate::listings::ListingStatus;
 use crate::reviews::{ReviewSide, expected};
 use crate::state::State;
@@ -63,6 +63,12 @@ pub enum InvariantViolation {
     /// A listing and a trade that do not agree on each other.
     #[error("listing {0} does not fit its trade")]
     Listing(ListingId),
+    /// A payment of nothing or to oneself, or more paid out or given back than there was.
+    #[error("payment {0} is not sound")]
+    Payment(PaymentId),
+    /// Tallies that are not those of the accepted votes.
+    #[error("poll {0} is not sound")]
+    Poll(PollId),
     /// Two accounts with one name.
     #[error("the names are not unique")]
     Names,
@@ -117,12 +123,14 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     conservation(state)?;
     holds(state)?;
     trades(state)?;
-    deadlines(state)?;
     payouts(state)?;
     reviews(state)?;
     listings(state)?;
     charges(state)?;
     exchange::check(state)?;
+    payments(state)?;
+    polls(state)?;
+    deadlines(state)?;
     if !state.accounts.arbiters_are_sound() {
         return Err(InvariantViolation::Arbiters);
     }
@@ -163,16 +171,14 @@ fn conservation(state: &State) -> Result<(), InvariantViolation> {
 
 /// Each hold belongs to one live object, and is as large as that says.
 fn holds(state: &State) -> Result<(), InvariantViolation> {
-    let trades = state.trades.holds();
-    let all = trades.chain(withdrawals::holds(&state.withdrawals)).chain(exchange::holds(state));
     let mut owned: BTreeMap<(Address, AssetId), u128> = BTreeMap::new();
-    for (owner, asset, amount) in all {
+    for (owner, asset, amount) in live_holds(state) {
         let sum = owned.entry((owner, asset)).or_default();
         *sum = sum.saturating_add(u128::from(amount.value()));
     }
     for ((account, asset), balance) in state.money.balances.iter() {
-        let owned = owned.remove(&(*account, *asset)).unwrap_or_default();
         let held = u128::from(balance.held.value());
+        let owned = owned.remove(&(*account, *asset)).unwrap_or_default();
         if held != owned {
             return Err(InvariantViolation::Holds { account: *account, asset: *asset, held, owned });
         }
@@ -181,6 +187,12 @@ fn holds(state: &State) -> Result<(), InvariantViolation> {
         Some(((account, asset), owned)) => Err(InvariantViolation::Holds { account, asset, held: 0, owned }),
         None => Ok(()),
     }
+}
+
+/// Whose money is held by which objects: a line for each room that locks money.
+fn live_holds(state: &State) -> impl Iterator<Item = (Address, AssetId, Amount)> {
+    let holds = state.trades.holds().chain(state.payments.holds());
+    holds.chain(withdrawals::holds(&state.withdrawals)).chain(exchange::holds(state))
 }
 
 fn trades(state: &State) -> Result<(), InvariantViolation> {
@@ -205,16 +217,35 @@ fn trades(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// The deadlines that run are those of the objects.
+/// The index of deadlines is that of the objects: a line for each room that has some.
 fn deadlines(state: &State) -> Result<(), InvariantViolation> {
+    let trades = state.trades.deadlines();
+    let recoveries = state.accounts.recoveries.deadlines();
+    let orders = state.exchange.orders.iter();
+    let orders = orders.filter_map(|(id, row)| Some((ObjectId::Order(*id), row.due()?)));
+    let polls = state.polls.rows.iter();
+    let polls = polls.filter_map(|(id, row)| Some((ObjectId::Poll(*id), row.due()?)));
+    let payments = state.payments.rows.iter();
+    let payments = payments.filter_map(|(id, row)| Some((ObjectId::Payment(*id), row.due()?)));
     let mut deadlines = Deadlines::default();
-    for (object, at) in state.trades.deadlines().chain(state.accounts.recoveries.deadlines()) {
+    for (object, at) in trades.chain(recoveries).chain(orders).chain(polls).chain(payments) {
         deadlines.replace(object, None, Some(at));
     }
-    for (id, order) in state.exchange.orders.iter() {
-        deadlines.replace(ObjectId::Order(*id), None, order.due());
-    }
     if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
+}
+
+fn payments(state: &State) -> Result<(), InvariantViolation> {
+    match state.payments.rows.iter().find(|(_, payment)| !payment.is_sound()) {
+        Some((id, _)) => Err(InvariantViolation::Payment(*id)),
+        None => Ok(()),
+    }
+}
+
+fn polls(state: &State) -> Result<(), InvariantViolation> {
+    match state.polls.rows.iter().find(|(id, poll)| !state.polls.is_sound(**id, poll)) {
+        Some((id, _)) => Err(InvariantViolation::Poll(*id)),
+        None => Ok(()),
+    }
 }
 
 /// Nobody decides on an own charge or twice on one, and each account has as many charges as were approved.

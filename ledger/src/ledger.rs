@@ -25,10 +25,10 @@ use crate::transaction::Transaction;
 use crate::{
     Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules,
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
-    OrderSide, Party, Record, Recovery, RecoveryId, Rejection, Replica, ReplicaChange, ReplicaChangeId,
-    ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection, ReviewSide, Role, RoleChange,
-    RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId, TokenOp, TokenRejection, Trade,
-    TradeId, Withdrawal, WithdrawalId,
+    OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
+    ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
+    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId, TokenOp,
+    TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.
@@ -146,7 +146,8 @@ impl Ledger {
     /// millisecond after it: ledger time never stands still or goes back.
     pub fn apply(&mut self, batch: BatchInput<'_>) -> Applied {
         let time = batch.time.max(self.tip.time.next());
-        let mut run = BlockRun::new(&mut self.state, &self.chain_id, time);
+        let height = self.tip.height.next();
+        let mut run = BlockRun::new(&mut self.state, &self.chain_id, time, height);
         run.run(batch.transactions);
         let BlockRun { transactions, receipts, outcomes, events, .. } = run;
         let changes = self.state.drain_changes();
@@ -155,7 +156,7 @@ impl Ledger {
         }
         update(&mut self.tree, &changes);
         let header = BlockHeader {
-            height: self.tip.height.next(),
+            height,
             parent: self.tip_hash,
             time,
             view: batch.view,
@@ -281,6 +282,11 @@ impl Ledger {
         check_spending(&self.state, now, *account, asset, amount)
     }
 
+    /// All accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = (Address, &Account)> {
+        self.state.accounts.rows.iter().map(|(address, account)| (*address, account))
+    }
+
     /// The account with a name, in whatever case its Latin letters are.
     pub fn account_by_name(&self, name: &Name) -> Option<(Address, &Account)> {
         let address = self.state.accounts.address_of(name)?;
@@ -324,7 +330,27 @@ impl Ledger {
 
     /// The payment that a payee got under a reference.
     pub fn payment_by_reference(&self, payee: &Address, reference: &Reference) -> Option<TxId> {
-        self.state.references.find(&(*payee, reference.clone())).map(|payment| payment.tx)
+        self.state.payments.references.find(&(*payee, reference.clone())).map(|payment| payment.tx)
+    }
+
+    /// A payment.
+    pub fn payment(&self, id: &PaymentId) -> Option<&Payment> {
+        self.state.payments.find(id)
+    }
+
+    /// A poll.
+    pub fn poll(&self, id: &PollId) -> Option<&Poll> {
+        self.state.polls.find(id)
+    }
+
+    /// How an account has voted in a poll.
+    pub fn vote(&self, poll: &PollId, voter: &Address) -> Option<Vote> {
+        self.state.polls.vote_of(*poll, *voter)
+    }
+
+    /// Those whom a poll asks by name; none if it asks everyone.
+    pub fn voters(&self, poll: &PollId) -> Option<&Voters> {
+        self.state.polls.censuses.find(poll)
     }
 
     /// A listing in its last version.

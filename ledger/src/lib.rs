@@ -1,6 +1,6 @@
 //! The ledger of POP Market: blocks, transactions, accounts, charges, payments, listings, escrow trades, replicas, reviews,
-//! withdrawals, tokens and their exchange, as a deterministic state machine. It has no clock, no disk and no network: the
-//! same [`Genesis`] and the same batches lead to the same blocks on every machine.
+//! withdrawals, tokens and their exchange, and polls, as a deterministic state machine. It has no clock, no disk and no
+//! network: the same [`Genesis`] and the same batches lead to the same blocks on every machine.
 //!
 //! ```text
 //! bytes -> Transaction::decode -> verify_signature, Ledger::check     refused: nothing is recorded
@@ -13,8 +13,8 @@
 //! * **A block** ([`Block`]) is made by each batch that records a transaction or in which a deadline fires. Its header binds
 //!   the transactions, the receipts and the whole state; each of them can be proven by itself.
 //! * **Each kind of business has a room of its own**, with its operations, rows, rejections and events: accounts, charges,
-//!   payments, listings, trades, replicas, reviews, withdrawals, tokens, exchange. Those that move money do so by postings,
-//!   which can only be carried out in full and only move what is there.
+//!   payments, listings, trades, replicas, reviews, withdrawals, tokens, exchange, polls. Those that move money do so by
+//!   postings, which can only be carried out in full and only move what is there.
 //!
 //! # Buying something
 //! ```
@@ -122,6 +122,7 @@ pub mod merkle;
 mod money;
 mod nonce;
 mod payments;
+mod polls;
 mod refusal;
 mod rejection;
 mod replicas;
@@ -159,8 +160,8 @@ pub use exchange::{
 pub use execution::{Applied, BatchInput, TxOutcome};
 pub use genesis::{Genesis, GenesisAccount, GenesisError, Params};
 pub use ids::{
-    ChargeId, Height, ListingId, OrderId, PolicyProposalId, RecoveryId, ReplicaChangeId, ReplicaId,
-    RoleChangeId, TradeId, TxId, WithdrawalId,
+    ChargeId, Height, ListingId, OrderId, PaymentId, PolicyProposalId, PollId, RecoveryId, ReplicaChangeId,
+    ReplicaId, RoleChangeId, Salt, TradeId, TxId, WithdrawalId,
 };
 pub use invariants::InvariantViolation;
 pub use ledger::{Ledger, RestoreError};
@@ -170,7 +171,15 @@ pub use listings::{
 };
 pub use money::{Balance, MoneyEvent, MoneyRejection, Supply};
 pub use nonce::{NONCE_WINDOW, NonceWindow};
-pub use payments::{PaymentEvent, PaymentOp, PaymentRejection, ReferencedPayment};
+pub use payments::{
+    Payment, PaymentEvent, PaymentOp, PaymentParams, PaymentRejection, PaymentStatus, ReferencedPayment,
+    VoidedBy,
+};
+pub use polls::{
+    BadOptions, BadVoters, Ballot, Census, MAX_POLL_OPTIONS, MAX_VOTERS, Poll, PollClosing, PollContent,
+    PollEvent, PollOp, PollOptions, PollParams, PollPhase, PollRejection, PollTimes, Vote, Voters,
+    vote_commitment,
+};
 pub use refusal::Refusal;
 pub use rejection::Rejection;
 pub use replicas::{
@@ -184,8 +193,8 @@ pub use reviews::{
 pub use state_key::{ProvenEntry, StateKey};
 pub use table::{EntryError, StateChange};
 pub use text::{
-    Description, HandoverCode, HostPort, Label, Memo, Name, Reason, Reference, ReviewText, TextError, Title,
-    TokenName, Tracking,
+    Description, HandoverCode, HostPort, Label, Memo, Name, PollOption, Question, Reason, Reference,
+    ReviewText, TextError, Title, TokenName, Tracking,
 };
 pub use time::{Millis, UnixMillis};
 pub use tokens::{Allowance, Decimals, Token, TokenEvent, TokenOp, TokenRejection, TooManyDecimals};

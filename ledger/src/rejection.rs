@@ -5,7 +5,7 @@ use thiserror::Error;
 
 use crate::{
     AccountRejection, ChargeRejection, ExchangeRejection, ListingRejection, MoneyRejection, PaymentRejection,
-    ReplicaRejection, ReviewRejection, TokenRejection, TradeRejection, WithdrawalRejection,
+    PollRejection, ReplicaRejection, ReviewRejection, TokenRejection, TradeRejection, WithdrawalRejection,
 };
 
 /// A failure by the rules of the business. It is recorded and the nonce is used up, so that sending the same transaction
@@ -46,6 +46,9 @@ pub enum Rejection {
     /// The exchange.
     #[error(transparent)]
     Exchange(#[from] ExchangeRejection),
+    /// Polls.
+    #[error(transparent)]
+    Poll(#[from] PollRejection),
 }
 
 impl Rejection {
@@ -63,6 +66,7 @@ impl Rejection {
             Self::Withdrawal(rejection) => rejection.code(),
             Self::Token(rejection) => rejection.code(),
             Self::Exchange(rejection) => rejection.code(),
+            Self::Poll(rejection) => rejection.code(),
         }
     }
 }

@@ -10,15 +10,16 @@ use crate::deadlines::{Deadlines, ObjectId};
 use crate::event::EventKind;
 use crate::exchange::{self, Exchange};
 use crate::genesis::{Genesis, Params};
-use crate::ids::TxId;
+use crate::ids::{Height, TxId};
 use crate::listings::{self, Listing};
 use crate::money::Money;
 use crate::nonce::NonceWindow;
-use crate::payments::{self, ReferencedPayment};
+use crate::payments::{self, Payments};
+use crate::polls::{self, Polls};
 use crate::refusal::Refusal;
 use crate::rejection::Rejection;
 use crate::replicas::{self, Replicas};
-use crate::reviews::{self, ReviewOp, Reviews};
+use crate::reviews::{self, Reviews};
 use crate::state_key::StateKey;
 use crate::table::{EntryError, StateChange, Table, TableId};
 use crate::time::UnixMillis;
@@ -31,6 +32,8 @@ use crate::withdrawals::{self, Withdrawal};
 pub(crate) struct Context {
     /// The time of the block.
     pub(crate) now: UnixMillis,
+    /// Its height.
+    pub(crate) height: Height,
     pub(crate) chain_id: Digest,
     pub(crate) tx: TxId,
     pub(crate) sender: Address,
@@ -38,9 +41,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) const fn of(tx: &Transaction, now: UnixMillis) -> Self {
+    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height) -> Self {
         let body = tx.body();
-        Self { now, chain_id: body.chain_id, tx: tx.id(), sender: body.sender, key: *tx.public_key() }
+        let (chain_id, sender) = (body.chain_id, body.sender);
+        Self { now, height, chain_id, tx: tx.id(), sender, key: *tx.public_key() }
     }
 }
 
@@ -52,7 +56,7 @@ pub(crate) struct State {
     pub(crate) nonces: Table<NonceWindow>,
     pub(crate) money: Money,
     pub(crate) charges: Charges,
-    pub(crate) references: Table<ReferencedPayment>,
+    pub(crate) payments: Payments,
     pub(crate) listings: Table<Listing>,
     pub(crate) trades: Trades,
     pub(crate) replicas: Replicas,
@@ -60,6 +64,7 @@ pub(crate) struct State {
     pub(crate) withdrawals: Table<Withdrawal>,
     pub(crate) tokens: Tokens,
     pub(crate) exchange: Exchange,
+    pub(crate) polls: Polls,
     /// Follows from the objects.
     pub(crate) deadlines: Deadlines,
 }
@@ -74,7 +79,7 @@ impl State {
             nonces: Table::default(),
             money: Money::default(),
             charges: Charges::default(),
-            references: Table::default(),
+            payments: Payments::default(),
             listings: Table::default(),
             trades: Trades::default(),
             replicas: Replicas::default(),
@@ -82,6 +87,7 @@ impl State {
             withdrawals: Table::default(),
             tokens: Tokens::default(),
             exchange: Exchange::default(),
+            polls: Polls::default(),
             deadlines: Deadlines::default(),
         }
     }
@@ -132,33 +138,32 @@ impl State {
             Operation::Withdrawal(op) => withdrawals::apply(self, context, op, events),
             Operation::Token(op) => tokens::apply(self, context, op, events),
             Operation::Exchange(op) => exchange::apply(self, context, op, events),
+            Operation::Poll(op) => polls::apply(self, context, op, events),
         }
     }
 
     /// The running deadline of the object that an operation is about.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let trade = match operation {
-            Operation::Trade(op) => op.trade()?,
-            Operation::Review(ReviewOp::Post { trade, .. }) => *trade,
-            Operation::Account(op) => {
-                let recovery = op.recovery()?;
-                return Some((self.accounts.recoveries.due(&recovery)?, ObjectId::Recovery(recovery)));
-            }
-            Operation::Exchange(op) => {
-                let order = op.order()?;
-                return Some((self.exchange.due(&order)?, ObjectId::Order(order)));
-            }
-            _ => return None,
-        };
-        Some((self.trades.due(&trade)?, ObjectId::Trade(trade)))
+        let object = operation.object()?;
+        Some((self.due(object)?, object))
+    }
+
+    /// When something happens to an object by itself.
+    fn due(&self, object: ObjectId) -> Option<UnixMillis> {
+        match object {
+            ObjectId::Trade(trade) => self.trades.due(&trade),
+            ObjectId::Recovery(recovery) => self.accounts.recoveries.due(&recovery),
+            ObjectId::Order(order) => self.exchange.due(&order),
+            ObjectId::Poll(poll) => self.polls.due(&poll),
+            ObjectId::Payment(payment) => self.payments.due(&payment),
+        }
     }
 
     /// What an object fires for: its deadline, or, before that, a reminder.
     pub(crate) fn fires_for(&self, now: UnixMillis, object: ObjectId) -> Option<UnixMillis> {
         match object {
             ObjectId::Trade(trade) => self.trades.fires_for(&trade, now),
-            ObjectId::Recovery(recovery) => self.accounts.recoveries.due(&recovery),
-            ObjectId::Order(order) => self.exchange.due(&order),
+            _ => self.due(object),
         }
     }
 
@@ -166,6 +171,7 @@ impl State {
     pub(crate) fn expire(
         &mut self,
         now: UnixMillis,
+        height: Height,
         object: ObjectId,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Rejection> {
@@ -173,6 +179,8 @@ impl State {
             ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
             ObjectId::Recovery(recovery) => accounts::expire(self, now, recovery, events),
             ObjectId::Order(order) => exchange::expire(self, now, order, events),
+            ObjectId::Poll(poll) => polls::expire(self, now, height, poll, events),
+            ObjectId::Payment(payment) => payments::expire(self, now, payment, events),
         }
     }
 
@@ -184,7 +192,7 @@ impl State {
         self.money.balances.drain_changes(&mut changes);
         self.money.supplies.drain_changes(&mut changes);
         self.charges.rows.drain_changes(&mut changes);
-        self.references.drain_changes(&mut changes);
+        self.payments.references.drain_changes(&mut changes);
         self.listings.drain_changes(&mut changes);
         self.trades.rows.drain_changes(&mut changes);
         self.replicas.rows.drain_changes(&mut changes);
@@ -205,6 +213,10 @@ impl State {
         self.tokens.allowances.drain_changes(&mut changes);
         self.exchange.markets.drain_changes(&mut changes);
         self.exchange.orders.drain_changes(&mut changes);
+        self.polls.rows.drain_changes(&mut changes);
+        self.polls.votes.drain_changes(&mut changes);
+        self.polls.censuses.drain_changes(&mut changes);
+        self.payments.rows.drain_changes(&mut changes);
         changes
     }
 
@@ -212,7 +224,7 @@ impl State {
     pub(crate) fn entries(&self) -> impl Iterator<Item = (Vec<u8>, Vec<u8>)> {
         let parties = self.accounts.rows.entries().chain(self.nonces.entries());
         let money = self.money.balances.entries().chain(self.money.supplies.entries());
-        let dealings = self.charges.rows.entries().chain(self.references.entries());
+        let dealings = self.charges.rows.entries().chain(self.payments.references.entries());
         let goods = self.listings.entries().chain(self.trades.rows.entries());
         let members = self.replicas.rows.entries().chain(self.replicas.keys.entries());
         let network = members.chain(self.replicas.changes.entries());
@@ -225,8 +237,11 @@ impl State {
         let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
         let tokens = self.tokens.rows.entries().chain(self.tokens.allowances.entries());
         let exchange = self.exchange.markets.entries().chain(self.exchange.orders.entries());
+        let votes = self.polls.votes.entries().chain(self.polls.censuses.entries());
+        let polls = self.polls.rows.entries().chain(votes).chain(self.payments.rows.entries());
         let trade = parties.chain(money).chain(dealings).chain(goods);
-        trade.chain(network).chain(opinions).chain(roles).chain(guard).chain(tokens).chain(exchange)
+        let rest = opinions.chain(roles).chain(guard).chain(tokens).chain(exchange).chain(polls);
+        trade.chain(network).chain(rest)
     }
 
     /// The encoded row of one entry.
@@ -238,7 +253,7 @@ impl State {
             StateKey::Supply(asset) => self.money.supplies.find(asset).map(encode),
             StateKey::Charge(id) => self.charges.find(id).map(encode),
             StateKey::Reference(payee, reference) => {
-                self.references.find(&(*payee, reference.clone())).map(encode)
+                self.payments.references.find(&(*payee, reference.clone())).map(encode)
             }
             StateKey::Listing(id) => self.listings.find(id).map(encode),
             StateKey::Trade(id) => self.trades.find(id).map(encode),
@@ -264,6 +279,10 @@ impl State {
             }
             StateKey::Market(id) => self.exchange.markets.find(id).map(encode),
             StateKey::Order(id) => self.exchange.orders.find(id).map(encode),
+            StateKey::Poll(id) => self.polls.find(id).map(encode),
+            StateKey::Vote(poll, voter) => self.polls.votes.find(&(*poll, *voter)).map(encode),
+            StateKey::Census(id) => self.polls.censuses.find(id).map(encode),
+            StateKey::Payment(id) => self.payments.find(id).map(encode),
         }
     }
 
@@ -279,7 +298,7 @@ impl State {
             TableId::Balances => self.money.balances.load(key, value).map(drop),
             TableId::Supplies => self.money.supplies.load(key, value).map(drop),
             TableId::Charges => self.charges.rows.load(key, value).map(drop),
-            TableId::References => self.references.load(key, value).map(drop),
+            TableId::References => self.payments.references.load(key, value).map(drop),
             TableId::Listings => self.listings.load(key, value).map(drop),
             TableId::Trades => self.trades.load(&mut self.deadlines, key, value),
             TableId::Replicas => self.replicas.rows.load(key, value).map(drop),
@@ -300,6 +319,10 @@ impl State {
             TableId::Allowances => self.tokens.allowances.load(key, value).map(drop),
             TableId::Markets => self.exchange.markets.load(key, value).map(drop),
             TableId::Orders => self.exchange.load_order(&mut self.deadlines, key, value),
+            TableId::Polls => self.polls.load(&mut self.deadlines, key, value),
+            TableId::Votes => self.polls.votes.load(key, value).map(drop),
+            TableId::Censuses => self.polls.censuses.load(key, value).map(drop),
+            TableId::Payments => self.payments.load(&mut self.deadlines, key, value),
         }
     }
 }

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::amount::{AssetId, TokenId};
 use crate::exchange::MarketId;
 use crate::ids::{
-    ChargeId, ListingId, OrderId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId, TradeId, WithdrawalId,
+    ChargeId, ListingId, OrderId, PaymentId, PollId, RecoveryId, ReplicaChangeId, ReplicaId, RoleChangeId,
+    TradeId, WithdrawalId,
 };
 use crate::nonce::NonceWindow;
 use crate::payments::ReferencedPayment;
@@ -15,8 +16,8 @@ use crate::table::entry_key;
 use crate::text::Reference;
 use crate::{
     Account, AccountKey, Allowance, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing,
-    Market, Order, Record, Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide, RoleChange,
-    SpendingLimit, Supply, Token, Trade, Withdrawal,
+    Market, Order, Payment, Poll, Record, Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide,
+    RoleChange, SpendingLimit, Supply, Token, Trade, Vote, Voters, Withdrawal,
 };
 
 /// An entry of the state.
@@ -74,6 +75,14 @@ pub enum StateKey {
     Market(MarketId),
     /// An [`Order`].
     Order(OrderId),
+    /// A [`Poll`].
+    Poll(PollId),
+    /// A [`Vote`].
+    Vote(PollId, Address),
+    /// The [`Voters`] that a poll names.
+    Census(PollId),
+    /// A [`Payment`].
+    Payment(PaymentId),
 }
 
 impl StateKey {
@@ -106,6 +115,10 @@ impl StateKey {
             Self::Allowance(owner, spender, token) => entry_key::<Allowance>(&(*owner, *spender, *token)),
             Self::Market(id) => entry_key::<Market>(id),
             Self::Order(id) => entry_key::<Order>(id),
+            Self::Poll(id) => entry_key::<Poll>(id),
+            Self::Vote(poll, voter) => entry_key::<Vote>(&(*poll, *voter)),
+            Self::Census(id) => entry_key::<Voters>(id),
+            Self::Payment(id) => entry_key::<Payment>(id),
         }
     }
 }

@@ -37,6 +37,10 @@ pub(crate) enum TableId {
     Allowances = 33,
     Markets = 36,
     Orders = 37,
+    Polls = 44,
+    Votes = 45,
+    Censuses = 46,
+    Payments = 48,
 }
 
 impl TableId {
@@ -68,6 +72,10 @@ impl TableId {
             33 => Self::Allowances,
             36 => Self::Markets,
             37 => Self::Orders,
+            44 => Self::Polls,
+            45 => Self::Votes,
+            46 => Self::Censuses,
+            48 => Self::Payments,
             _ => return None,
         })
     }

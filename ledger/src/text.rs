@@ -131,6 +131,14 @@ text! {
     /// The code that a seller shows when handing goods over in person: printable ASCII without spaces.
     HandoverCode, max 64, check_reference
 }
+text! {
+    /// What a poll asks.
+    Question, max 200, check_line
+}
+text! {
+    /// One of the answers of a poll.
+    PollOption, max 100, check_line
+}
 
 text! {
     /// Where a replica is reached: `host:port`, the host being a name, an IPv4 address, or an IPv6 address in brackets, all

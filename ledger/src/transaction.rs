@@ -6,10 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::AccountOp;
 use crate::charges::ChargeOp;
 use crate::codec::{DecodeError, decode, decode_lenient, encode};
+use crate::deadlines::ObjectId;
 use crate::exchange::ExchangeOp;
 use crate::ids::TxId;
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
+use crate::polls::PollOp;
 use crate::refusal::Refusal;
 use crate::replicas::ReplicaOp;
 use crate::reviews::ReviewOp;
@@ -50,6 +52,27 @@ pub enum Operation {
     Token(TokenOp),
     /// The exchange.
     Exchange(ExchangeOp),
+    /// Votes.
+    Poll(PollOp),
+}
+
+impl Operation {
+    /// The existing object that it is about, if that is of a kind that can have a deadline.
+    pub(crate) fn object(&self) -> Option<ObjectId> {
+        match self {
+            Self::Trade(op) => op.trade().map(ObjectId::Trade),
+            Self::Review(ReviewOp::Post { trade, .. }) => Some(ObjectId::Trade(*trade)),
+            Self::Account(op) => op.recovery().map(ObjectId::Recovery),
+            Self::Exchange(op) => op.order().map(ObjectId::Order),
+            Self::Payment(op) => op.payment().map(ObjectId::Payment),
+            Self::Poll(op) => op.poll().map(ObjectId::Poll),
+            Self::Charge(_)
+            | Self::Listing(_)
+            | Self::Replica(_)
+            | Self::Withdrawal(_)
+            | Self::Token(_) => None,
+        }
+    }
 }
 
 macro_rules! operation_from {
@@ -72,7 +95,8 @@ operation_from!(
     Review(ReviewOp),
     Withdrawal(WithdrawalOp),
     Token(TokenOp),
-    Exchange(ExchangeOp)
+    Exchange(ExchangeOp),
+    Poll(PollOp)
 );
 
 /// Everything that the sender signs.

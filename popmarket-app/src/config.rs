@@ -68,6 +68,10 @@ pub struct NodeFile {
     /// it says about where requests come from is believed.
     #[serde(default)]
     pub behind_tls: bool,
+    /// Whether webhooks may go to private addresses and over plain HTTP. Members can then make this machine ask services of
+    /// its own network.
+    #[serde(default)]
+    pub allow_private_webhooks: bool,
     /// The key that members' keys are encrypted with, in hex; made beside them if this names no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custody_key: Option<PathBuf>,
@@ -108,6 +112,8 @@ pub struct LoadedNode {
     pub http: Option<SocketAddr>,
     /// Whether browsers come over TLS, through a proxy in front of the web.
     pub behind_tls: bool,
+    /// Whether webhooks may go to private addresses and over plain HTTP.
+    pub allow_private_webhooks: bool,
     /// The key that members' keys are encrypted with, if it is not beside them.
     pub custody_key: Option<PathBuf>,
     /// Accounts of the first block that sign in at this node's web.
@@ -216,6 +222,7 @@ impl LoadedNode {
             genesis,
             data: folder.join(&file.data),
             behind_tls: file.behind_tls,
+            allow_private_webhooks: file.allow_private_webhooks,
             custody_key: file.custody_key.map(|path| folder.join(path)),
             http: file.http,
             officials: officials.collect::<Result<_, _>>()?,

@@ -260,7 +260,7 @@ impl Gateway {
         tokio::task::spawn_blocking(move || work(&wallet)).await.map_err(|_| GatewayError::Stopping)?
     }
 
-    fn now(&self) -> UnixMillis {
+    pub(crate) fn now(&self) -> UnixMillis {
         (self.shared.options.clock)()
     }
 

@@ -15,6 +15,7 @@
 //! | [`blobs`] | photos, by the hash that is on the chain |
 //! | [`api`] | the web of a running market, for the commands that ask one |
 //! | [`directory`] | where the replicas are, by the ledger's address book |
+//! | [`webhooks`] | tells members' own programs what happens |
 //! | [`demo`] | a small market to try things with |
 
 pub mod accounts_db;
@@ -40,3 +41,4 @@ pub mod store;
 #[cfg(test)]
 mod testing;
 pub mod testnet;
+pub mod webhooks;

@@ -37,6 +37,7 @@ use crate::{
     projector::{Projector, ProjectorError},
     read_model::{ReadError, ReadModel},
     service::LedgerView,
+    webhooks::{Targets, WebhookError, WebhookOptions, Webhooks},
 };
 
 /// So many members' keys are kept ready to sign.
@@ -89,6 +90,7 @@ pub struct Market {
     web: JoinHandle<std::io::Result<()>>,
     projector: JoinHandle<Result<(), ProjectorError>>,
     tidier: JoinHandle<()>,
+    teller: JoinHandle<()>,
     leader: JoinHandle<()>,
 }
 
@@ -113,6 +115,9 @@ pub enum MarketError {
     /// The file of the master key.
     #[error(transparent)]
     Files(#[from] ConfigFileError),
+    /// The webhooks.
+    #[error(transparent)]
+    Webhooks(#[from] WebhookError),
     /// Something about files or sockets.
     #[error(transparent)]
     Io(#[from] std::io::Error),
@@ -149,7 +154,12 @@ impl MarketPlan<'_> {
             custody,
             options: GatewayOptions::default(),
         });
-        let projector = tokio::spawn(Projector::new(self.ledger, read.clone()).run());
+        let projector = tokio::spawn(Projector::new(self.ledger.clone(), read.clone()).run());
+        let targets = if self.http.allow_private_webhooks { Targets::Any } else { Targets::Public };
+        let (file, options) = (self.data.join("webhooks.db"), WebhookOptions::new(targets));
+        let webhooks = Webhooks::open(&file, read.clone(), self.ledger, options).await?;
+        let telling = webhooks.clone();
+        let teller = tokio::spawn(async move { telling.run().await });
         let (kept, enrolling) = (accounts.clone(), gateway.clone());
         let tidier = tokio::spawn(async move {
             tokio::join!(tidy(kept), enrolling.look_after_enrolments());
@@ -172,6 +182,7 @@ impl MarketPlan<'_> {
             chain,
             genesis: Arc::new(self.genesis.clone()),
             members,
+            webhooks,
             options: self.http,
             shared: Shared::new(&self.http),
         };
@@ -182,7 +193,7 @@ impl MarketPlan<'_> {
             let _ = stopped.await;
         };
         let web = tokio::spawn(serve(listener, state.clone(), stopped));
-        Ok(Market { state, address, stop: Some(stop), web, projector, tidier, leader })
+        Ok(Market { state, address, stop: Some(stop), web, projector, tidier, teller, leader })
     }
 }
 
@@ -208,6 +219,7 @@ impl Market {
         }
         self.projector.abort();
         self.tidier.abort();
+        self.teller.abort();
         self.leader.abort();
         // Until they are gone they hold connections.
         if !self.projector.is_finished() {
@@ -216,6 +228,10 @@ impl Market {
         if !self.tidier.is_finished() {
             let _ = self.tidier.await;
         }
+        if !self.teller.is_finished() {
+            let _ = self.teller.await;
+        }
+        self.state.webhooks.close().await;
         self.state.read.close().await;
         self.state.accounts.close().await;
     }

@@ -3,12 +3,14 @@
 
 mod accounts;
 mod blocks;
+mod concerned;
 mod error;
 mod events;
 mod exchange;
 mod list;
 mod listings;
 mod page;
+mod polls;
 mod projection;
 mod query;
 mod records;
@@ -29,6 +31,7 @@ use sqlx::Pool;
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use blocks::sender_ref;
+pub(crate) use concerned::concerned;
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
@@ -37,12 +40,13 @@ pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
 pub use query::{
-    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, TradeQuery, TradeSide,
-    TransactionQuery, WithdrawalPhase, WithdrawalQuery,
+    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, PollQuery, TradeQuery,
+    TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
-    PaymentRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord, Watermark, WithdrawalRecord,
+    PaymentRecord, PollRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
+    WithdrawalRecord,
 };
 pub(crate) use reviews::side_code;
 pub use tokens::{HolderRecord, TokenRecord};

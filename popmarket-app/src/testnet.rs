@@ -161,6 +161,7 @@ impl TestnetPlan {
             data: DATA.into(),
             http: self.http_port.map(|port| loopback(port, index)),
             behind_tls: false,
+            allow_private_webhooks: false,
             custody_key: None,
             officials: officials.collect(),
         };

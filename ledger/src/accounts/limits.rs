@@ -1,8 +1,8 @@
 //! Spending limits: an owner says how much may leave the account in a day. Less holds at once; more after a delay, so that
 //! whoever steals a key has to wait for it while the owner notices.
 //!
-//! Payments, purchases, withdrawals, what a seller gives back, tokens that are given or destroyed and orders count when the
-//! money leaves what is available, and still do if it comes back.
+//! Payments and what is set aside for them, refunds, purchases, withdrawals, what a seller gives back, tokens that are given
+//! or destroyed and orders count when the money leaves what is available, and still do if it comes back.
 
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};

@@ -196,9 +196,9 @@ impl RoleEvent {
     /// Whose role it is about.
     pub const fn account(&self) -> &Address {
         match self {
-            Self::Proposed { account, .. } | Self::Approved { account, .. } | Self::Rejected { account, .. } => {
-                account
-            }
+            Self::Proposed { account, .. }
+            | Self::Approved { account, .. }
+            | Self::Rejected { account, .. } => account,
         }
     }
 }

@@ -7,15 +7,16 @@ use pbft_crypto::KeyPair;
 use super::*;
 use crate::deadlines::ObjectId;
 use crate::genesis::{Genesis, GenesisAccount, Params};
-use crate::ids::TxId;
+use crate::ids::{Height, TxId};
 use crate::listings::{Listing, ListingOp};
 use crate::state::Context;
 use crate::time::{Millis, UnixMillis};
 use crate::trades::{TradeDeadline, TradeOp};
 use crate::{
-    Account, AccountKey, Amount, Balance, DeadlineKind, Dispute, Guardians, ListingContent, NewReplica,
-    Operation, Payout, Photos, Rating, Record, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus,
-    Review, Role, Supply, Withdrawal, WithdrawalStatus,
+    Account, AccountKey, Amount, Balance, Ballot, Census, DeadlineKind, Dispute, Guardians, ListingContent,
+    Memo, NewReplica, Operation, Payment, PaymentOp, PaymentStatus, Payout, Photos, Poll, PollClosing,
+    PollContent, PollOp, PollTimes, Rating, Record, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus,
+    Review, Role, Supply, Vote, Withdrawal, WithdrawalStatus,
 };
 
 const SELLER: u8 = 1;
@@ -23,6 +24,9 @@ const BUYER: u8 = 2;
 const TRADE: TxId = TxId::new(Digest::from_bytes([0x22; 32]));
 const RECOVERY: TxId = TxId::new(Digest::from_bytes([0x33; 32]));
 const CHARGE: TxId = TxId::new(Digest::from_bytes([0x44; 32]));
+const PAYMENT: TxId = TxId::new(Digest::from_bytes([0x33; 32]));
+const OPEN_POLL: TxId = TxId::new(Digest::from_bytes([0x44; 32]));
+const SEALED_POLL: TxId = TxId::new(Digest::from_bytes([0x55; 32]));
 const LISTING: TxId = TxId::new(Digest::from_bytes([0x11; 32]));
 
 fn key(byte: u8) -> KeyPair {
@@ -59,6 +63,7 @@ fn sound() -> State {
         let now = UnixMillis::new(1);
         let context = Context {
             now,
+            height: Height::new(1),
             chain_id: Digest::ZERO,
             tx,
             sender: address(sender),
@@ -78,6 +83,45 @@ fn sound() -> State {
     state
 }
 
+/// One vote in an open poll, one commitment in a sealed one, and 10 held for the seller.
+fn with_votes_and_holds() -> State {
+    let mut state = sound();
+    let at = UnixMillis::new;
+    let ask = |ballot| {
+        let options = ["yes", "no"].map(|text| text.parse().unwrap()).to_vec();
+        PollOp::Create {
+            content: PollContent { question: "?".parse().unwrap(), options: options.try_into().unwrap() },
+            ballot,
+            census: Census::Listed { voters: vec![address(BUYER)].try_into().unwrap() },
+            changeable: false,
+            times: PollTimes { opens_at: at(0), closes_at: at(100) },
+        }
+    };
+    let hold = PaymentOp::Authorize {
+        to: address(SELLER),
+        asset: AssetId::Pop,
+        amount: Amount::new(10),
+        reference: None,
+        memo: Memo::default(),
+        until: at(100),
+    };
+    let [open, sealed] = [OPEN_POLL.into(), SEALED_POLL.into()];
+    let steps: [(TxId, Operation); 5] = [
+        (OPEN_POLL, ask(Ballot::Open).into()),
+        (SEALED_POLL, ask(Ballot::Sealed { reveal_by: at(200) }).into()),
+        (TxId::new(Digest::from_bytes([1; 32])), PollOp::Vote { poll: open, choice: 1 }.into()),
+        (TxId::new(Digest::ZERO), PollOp::Commit { poll: sealed, commitment: Digest::ZERO }.into()),
+        (PAYMENT, hold.into()),
+    ];
+    for (tx, operation) in steps {
+        let (now, height) = (at(2), Height::new(2));
+        let (chain_id, sender, key) = (Digest::ZERO, address(BUYER), key(BUYER).public_key());
+        let context = Context { now, height, chain_id, tx, sender, key };
+        state.execute(&context, &operation, &mut Vec::new()).unwrap();
+    }
+    state
+}
+
 fn tree_of(state: &State) -> StateTree {
     let entries: Vec<_> = state.entries().collect();
     let mut tree = StateTree::new();
@@ -88,6 +132,13 @@ fn tree_of(state: &State) -> StateTree {
 /// What is found after some damage, the tree being that of the damaged state.
 fn found(damage: fn(&mut State)) -> InvariantViolation {
     let mut state = sound();
+    damage(&mut state);
+    check(&state, &tree_of(&state)).unwrap_err()
+}
+
+/// The same for a state with votes and payments.
+fn found_among_votes(damage: impl Fn(&mut State)) -> InvariantViolation {
+    let mut state = with_votes_and_holds();
     damage(&mut state);
     check(&state, &tree_of(&state)).unwrap_err()
 }
@@ -113,6 +164,61 @@ fn change_listing(state: &mut State, status: ListingStatus) {
 fn a_sound_state_passes() {
     let state = sound();
     assert_eq!(check(&state, &tree_of(&state)), Ok(()));
+    let state = with_votes_and_holds();
+    assert_eq!(check(&state, &tree_of(&state)), Ok(()));
+}
+
+#[test]
+fn votes_that_are_not_counted_or_counted_wrongly_are_found() {
+    let (open, sealed): (PollId, PollId) = (OPEN_POLL.into(), SEALED_POLL.into());
+    let change = |id: PollId, change: fn(&mut Poll)| {
+        found_among_votes(|state| {
+            let mut row = state.polls.find(&id).unwrap().clone();
+            change(&mut row);
+            state.polls.rows.put(id, row);
+        })
+    };
+    assert_eq!(change(open, |row| row.tallies = vec![0, 2]), InvariantViolation::Poll(open));
+    assert_eq!(change(open, |row| row.tallies = vec![1, 0]), InvariantViolation::Poll(open));
+    assert_eq!(change(open, |row| row.listed = None), InvariantViolation::Poll(open));
+    assert_eq!(change(sealed, |row| row.unrevealed = 0), InvariantViolation::Poll(sealed));
+    assert_eq!(change(sealed, |row| row.ballot = Ballot::Open), InvariantViolation::Poll(sealed));
+    let closes = |row: &mut Poll| {
+        row.closed = Some(PollClosing { height: Height::new(3), at: UnixMillis::new(3) });
+    };
+    assert_eq!(change(open, closes), InvariantViolation::Deadlines);
+    let stranger = |state: &mut State| state.polls.votes.put((open, address(9)), Vote::Counted { choice: 1 });
+    assert_eq!(found_among_votes(stranger), InvariantViolation::Poll(open));
+    let no_option =
+        |state: &mut State| state.polls.votes.put((open, address(BUYER)), Vote::Counted { choice: 2 });
+    assert_eq!(found_among_votes(no_option), InvariantViolation::Poll(open));
+}
+
+#[test]
+fn payments_that_do_not_add_up_are_found() {
+    let id = PaymentId::from(PAYMENT);
+    let change = |change: fn(&mut Payment)| {
+        found_among_votes(|state| {
+            let mut row = *state.payments.find(&id).unwrap();
+            change(&mut row);
+            state.payments.rows.put(id, row);
+        })
+    };
+    let (account, asset) = (address(BUYER), AssetId::Pop);
+    let lost = InvariantViolation::Holds { account, asset, held: 110, owned: 100 };
+    assert_eq!(change(|row| row.status = PaymentStatus::Voided), lost);
+    let more = InvariantViolation::Holds { account, asset, held: 110, owned: 111 };
+    assert_eq!(change(|row| row.amount = Amount::new(11)), more);
+    assert_eq!(change(|row| row.payee = row.payer), InvariantViolation::Payment(id));
+    let until = |row: &mut Payment| row.status = PaymentStatus::Authorized { until: UnixMillis::new(7) };
+    assert_eq!(change(until), InvariantViolation::Deadlines);
+    let too_much = found_among_votes(|state| {
+        let status = PaymentStatus::Paid { paid: Amount::new(10), refunded: Amount::new(11) };
+        let row = Payment { status, ..*state.payments.find(&id).unwrap() };
+        state.payments.rows.put(id, row);
+        set_balance(state, BUYER, 900, 100);
+    });
+    assert_eq!(too_much, InvariantViolation::Payment(id));
 }
 
 #[test]
@@ -186,6 +292,7 @@ fn unsound_disputes_and_reminders_are_found() {
 fn release(state: &mut State) {
     let context = Context {
         now: UnixMillis::new(2),
+        height: Height::new(2),
         chain_id: Digest::ZERO,
         tx: TxId::new(Digest::from_bytes([0x33; 32])),
         sender: address(BUYER),

@@ -108,8 +108,15 @@ impl Model {
             None => self.available(who),
             Some(token) => {
                 let wealth = self.exchange.wealth.get(&(*who, token)).copied().unwrap_or_default();
-                wealth - self.exchange.held(who, asset)
+                wealth - self.held_of(who, asset)
             }
+        }
+    }
+
+    pub(crate) fn held_of(&self, who: &Address, asset: AssetId) -> i128 {
+        match asset.token() {
+            None => self.held(who),
+            Some(_) => self.exchange.held(who, asset) + self.held_for_payees(who, asset),
         }
     }
 

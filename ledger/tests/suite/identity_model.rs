@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, AssetId, Genesis, Operation, Role};
+use ledger::{AccountOp, AssetId, Genesis, Role};
 use pbft_crypto::{Address, Digest, Domain, PublicKey, Signature};
 
 use crate::model::{MAccount, Model, Outcome, ensure};
@@ -69,20 +69,6 @@ impl Identity {
     pub(crate) fn due(&self) -> impl Iterator<Item = (u64, Digest)> {
         let ready = self.recoveries.iter().filter(|(_, row)| row.state == "READY");
         ready.map(|(id, row)| (row.due, *id))
-    }
-
-    pub(crate) fn expire_touched(&mut self, time: u64, operation: &Operation) -> bool {
-        let (Operation::Account(AccountOp::AgreeToRecovery { recovery })
-        | Operation::Account(AccountOp::CancelRecovery { recovery })) = operation
-        else {
-            return false;
-        };
-        let id = *recovery.digest();
-        let is_due = self.due().any(|(at, other)| other == id && at <= time);
-        if is_due {
-            self.expire(id);
-        }
-        is_due
     }
 
     pub(crate) fn expire(&mut self, id: Digest) {
@@ -204,6 +190,7 @@ impl Model {
         let account = MAccount { name: name.to_owned(), key: *key, role: Role::Member, charges: 0 };
         self.accounts.insert(who, account);
         self.identity.keys.insert(*key, (who, true));
+        self.polls.registered(who);
         Ok(())
     }
 

@@ -11,6 +11,8 @@ use pbft_crypto::{Address, Digest, PublicKey};
 use crate::exchange_model::Exchange;
 use crate::identity_model::Identity;
 use crate::network_model::Network;
+use crate::payments_model::MPayment;
+use crate::polls_model::Polls;
 use crate::review_model::MReview;
 use crate::role_model::MRoleChange;
 use crate::trade_model::MTrade;
@@ -42,7 +44,9 @@ pub(crate) struct Model {
     pub(crate) minted: u128,
     /// All that ever came and went, signed: what is available is the sum less what is held.
     pub(crate) wealth: BTreeMap<Address, i128>,
-    pub(crate) references: BTreeMap<(Address, String), Digest>,
+    /// In the order in which they began.
+    pub(crate) payments: Vec<(Digest, MPayment)>,
+    pub(crate) longest_hold: u64,
     pub(crate) listings: BTreeMap<Digest, MListing>,
     pub(crate) trades: BTreeMap<Digest, MTrade>,
     pub(crate) reviews: BTreeMap<(Digest, Address), MReview>,
@@ -51,8 +55,21 @@ pub(crate) struct Model {
     pub(crate) treasury: Treasury,
     pub(crate) identity: Identity,
     pub(crate) exchange: Exchange,
+    pub(crate) polls: Polls,
+    /// Of the last block.
+    height: u64,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
+}
+
+/// What a deadline is of, in the order in which they fire at one time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Trade,
+    Recovery,
+    Order,
+    Poll,
+    Payment,
 }
 
 /// What came of a transaction: refused, rejected (both by code) or carried out.
@@ -80,7 +97,8 @@ impl Model {
             nonces: BTreeMap::new(),
             minted: 0,
             wealth: BTreeMap::new(),
-            references: BTreeMap::new(),
+            payments: Vec::new(),
+            longest_hold: genesis.params.payments.longest_hold.value(),
             listings: BTreeMap::new(),
             trades: BTreeMap::new(),
             reviews: BTreeMap::new(),
@@ -89,6 +107,8 @@ impl Model {
             treasury: Treasury::new(genesis),
             identity: Identity::new(genesis),
             exchange: Exchange::new(genesis),
+            polls: Polls::new(genesis),
+            height: 0,
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -105,7 +125,8 @@ impl Model {
     pub(crate) fn held(&self, who: &Address) -> i128 {
         let of_them = self.trades.values().filter(|trade| trade.live() && trade.buyer == *who);
         let trades: i128 = of_them.map(|trade| i128::from(trade.price)).sum();
-        trades + self.treasury.held(who) + self.exchange.held(who, AssetId::Pop)
+        let for_payees = self.held_for_payees(who, AssetId::Pop);
+        trades + for_payees + self.treasury.held(who) + self.exchange.held(who, AssetId::Pop)
     }
 
     pub(crate) fn available(&self, who: &Address) -> i128 {
@@ -113,14 +134,19 @@ impl Model {
     }
 
     pub(crate) fn next_deadline(&self) -> Option<u64> {
-        self.due().into_iter().map(|(at, _, _)| at).min()
+        self.deadlines().into_iter().map(|(at, ..)| at).min()
     }
 
-    /// When which objects move on by themselves, the kinds of objects in the order in which they fire at one time.
-    fn due(&self) -> Vec<(u64, u8, Digest)> {
-        let trades = self.trades.iter().filter_map(|(id, trade)| Some((trade.due(&self.times)?, 0, *id)));
-        let recoveries = self.identity.due().map(|(at, id)| (at, 1, id));
-        trades.chain(recoveries).chain(self.exchange.due().map(|(at, id)| (at, 2, id))).collect()
+    /// All that run, with the rank of their kind among those of one time.
+    fn deadlines(&self) -> Vec<(u64, Kind, Digest)> {
+        let trades = self.trades.iter();
+        let trades = trades.filter_map(|(id, trade)| Some((trade.due(&self.times)?, Kind::Trade, *id)));
+        let recoveries = self.identity.due().map(|(at, id)| (at, Kind::Recovery, id));
+        let orders = self.exchange.due().map(|(at, id)| (at, Kind::Order, id));
+        let polls = self.polls.all.iter().filter_map(|(id, poll)| Some((poll.due()?, Kind::Poll, *id)));
+        let payments =
+            self.payments.iter().filter_map(|(id, payment)| Some((payment.due()?, Kind::Payment, *id)));
+        trades.chain(recoveries).chain(orders).chain(polls).chain(payments).collect()
     }
 
     pub(crate) fn listing_state(&self, id: &Digest) -> &'static str {
@@ -144,45 +170,54 @@ impl Model {
 
     /// How many deadlines fired, and what came of each transaction.
     pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
-        let mut due = self.due();
-        due.retain(|(at, _, _)| *at <= time);
+        self.polls.begin_block(self.height + 1, time, self.accounts.keys());
+        let mut due = self.deadlines();
+        due.retain(|(at, ..)| *at <= time);
         due.sort_unstable();
         due.truncate(256);
         for (_, kind, id) in &due {
-            match kind {
-                0 => self.expire(*id, time),
-                1 => self.identity.expire(*id),
-                _ => self.exchange.cancel(*id, "EXPIRED"),
-            }
+            self.expire(*kind, *id, time);
         }
         let mut fired = due.len();
-        let verdicts = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
+        let verdicts: Vec<Verdict> = batch.iter().map(|tx| self.transact(time, tx, &mut fired)).collect();
+        let is_recorded = |verdict: &Verdict| !matches!(verdict, Verdict::Refused(_));
+        self.height += u64::from(fired > 0 || verdicts.iter().any(is_recorded));
         (fired, verdicts)
+    }
+
+    fn expire(&mut self, kind: Kind, id: Digest, time: u64) {
+        match kind {
+            Kind::Trade => self.expire_trade(id, time),
+            Kind::Recovery => self.identity.expire(id),
+            Kind::Order => self.exchange.cancel(id, "EXPIRED"),
+            Kind::Poll => self.polls.close(id),
+            Kind::Payment => self.void(id),
+        }
+    }
+
+    /// The object of an operation, if its deadline has passed.
+    fn late(&self, time: u64, operation: &Operation) -> Option<(Kind, Digest)> {
+        let (kind, id) = match operation {
+            Operation::Trade(op) => (Kind::Trade, *op.trade()?.digest()),
+            Operation::Review(ReviewOp::Post { trade, .. }) => (Kind::Trade, *trade.digest()),
+            Operation::Account(
+                AccountOp::AgreeToRecovery { recovery } | AccountOp::CancelRecovery { recovery },
+            ) => (Kind::Recovery, *recovery.digest()),
+            Operation::Exchange(op) => (Kind::Order, *op.order()?.digest()),
+            Operation::Poll(op) => (Kind::Poll, *op.poll()?.digest()),
+            Operation::Payment(op) => (Kind::Payment, *op.payment()?.digest()),
+            _ => return None,
+        };
+        let runs = |(at, of, other): (u64, Kind, Digest)| at <= time && (of, other) == (kind, id);
+        self.deadlines().into_iter().any(runs).then_some((kind, id))
     }
 
     fn transact(&mut self, time: u64, tx: &Transaction, fired: &mut usize) -> Verdict {
         if let Err(code) = self.admit(time, tx) {
             return Verdict::Refused(code);
         }
-        if self.identity.expire_touched(time, &tx.body().operation) {
-            *fired += 1;
-        }
-        let touched = match &tx.body().operation {
-            Operation::Trade(op) => op.trade(),
-            Operation::Review(ReviewOp::Post { trade, .. }) => Some(*trade),
-            _ => None,
-        };
-        if let Some(id) = touched.map(|trade| *trade.digest())
-            && self.trades.get(&id).and_then(|trade| trade.due(&self.times)).is_some_and(|at| at <= time)
-        {
-            self.expire(id, time);
-            *fired += 1;
-        }
-        if let Operation::Exchange(op) = &tx.body().operation
-            && let Some(id) = op.order().map(|order| *order.digest())
-            && self.exchange.due().any(|(at, other)| other == id && at <= time)
-        {
-            self.exchange.cancel(id, "EXPIRED");
+        if let Some((kind, id)) = self.late(time, &tx.body().operation) {
+            self.expire(kind, id, time);
             *fired += 1;
         }
         self.nonces.entry(tx.body().sender).or_default().insert(tx.body().nonce);
@@ -191,7 +226,7 @@ impl Model {
         let outcome = match &tx.body().operation {
             Operation::Account(op) => self.account(who, tx.public_key(), id, time, op),
             Operation::Charge(op) => self.charge(who, id, time, op),
-            Operation::Payment(op) => self.pay(who, id, time, op),
+            Operation::Payment(op) => self.payment(who, id, time, op),
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
@@ -202,6 +237,7 @@ impl Model {
             Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
             Operation::Token(op) => self.token(who, time, op),
             Operation::Exchange(op) => self.exchange(who, id, time, op),
+            Operation::Poll(op) => self.polls.apply(who, id, op),
         };
         outcome.map_or_else(Verdict::Rejected, |()| Verdict::Applied)
     }

@@ -7,14 +7,17 @@ mod dice;
 mod exchange;
 mod expected;
 mod identity;
+mod payments;
 mod people;
+mod polls;
 mod trading;
 mod treasury;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    Auth, BatchInput, Body, Genesis, Ledger, Millis, Outcome, TradeParams, Transaction, TxOutcome, UnixMillis,
+    Auth, BatchInput, Body, Genesis, Ledger, Millis, Outcome, Salt, TradeParams, Transaction, TxOutcome,
+    UnixMillis,
 };
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
@@ -55,6 +58,8 @@ struct Run {
     serial: u64,
     /// The nonces of the batch in the making.
     planned: BTreeSet<(Address, u64)>,
+    /// What sealed votes hide: poll, voter, choice and salt.
+    secrets: Vec<(Digest, Address, u8, Salt)>,
     verdicts: BTreeMap<Verdict, u64>,
     fired: usize,
     fills: u64,
@@ -77,6 +82,7 @@ impl Run {
             seq: 0,
             serial: 0,
             planned: BTreeSet::new(),
+            secrets: Vec::new(),
             verdicts: BTreeMap::new(),
             fired: 0,
             fills: 0,

@@ -2,8 +2,8 @@
 
 use ledger::{
     AccountEvent, AccountOp, AccountRejection, Amount, AssetId, Decimals, EventKind, ExchangeOp, Lifetime,
-    LimitRaise, MarketId, Memo, NewOrder, OrderSide, Reason, Rejection, SelfTrade, TokenId, TokenName, TokenOp,
-    TradeOp, UnixMillis, WithdrawalOp,
+    LimitRaise, MarketId, Memo, NewOrder, OrderSide, PaymentOp, Reason, Rejection, SelfTrade, TokenId,
+    TokenName, TokenOp, TradeOp, UnixMillis, WithdrawalOp,
 };
 
 use crate::world::{COINS, DAY, World, address, amount, paying};
@@ -64,6 +64,30 @@ fn what_a_seller_gives_back_counts() {
     world.ok("sam", TradeOp::GiveBack { trade, amount: amount(60) });
     let more = TradeOp::GiveBack { trade, amount: amount(41) };
     assert_eq!(world.rejected("sam", more), exceeded(100, 60));
+}
+
+#[test]
+fn what_is_set_aside_and_what_is_refunded_count() {
+    let mut world = World::new();
+    let hold = |to: &str, units: u64, until: UnixMillis| PaymentOp::Authorize {
+        to: address(to),
+        asset: POP,
+        amount: amount(units),
+        reference: None,
+        memo: Memo::default(),
+        until,
+    };
+    let until = UnixMillis::new(world.now.value() + DAY);
+    world.ok("bea", limit(Some(100)));
+    let payment = world.ok("bea", hold("sam", 60, until)).id.into();
+    assert_eq!(world.rejected("bea", hold("sam", 41, until)), exceeded(100, 60));
+    world.ok("sam", PaymentOp::Capture { payment, amount: amount(60) });
+    world.ok("sam", limit(Some(50)));
+    let refund = |units| PaymentOp::Refund { payment, amount: amount(units) };
+    world.ok("sam", refund(20));
+    assert_eq!(world.rejected("sam", refund(31)), exceeded(50, 20));
+    world.ok("ann", freeze("sam"));
+    assert_eq!(world.rejected("sam", refund(1)), AccountRejection::Frozen.into());
 }
 
 #[test]

@@ -1,27 +1,12 @@
-//! The rules of tokens once more, and of payments, which are made in them too.
+//! The rules of tokens once more, as naively as possible.
 
-use ledger::{AssetId, PaymentOp, TokenId, TokenOp};
-use pbft_crypto::{Address, Digest};
+use ledger::{AssetId, TokenId, TokenOp};
+use pbft_crypto::Address;
 
 use crate::exchange_model::MToken;
 use crate::model::{Model, Outcome, ensure};
 
 impl Model {
-    pub(crate) fn pay(&mut self, who: Address, id: Digest, time: u64, op: &PaymentOp) -> Outcome {
-        let PaymentOp::Pay { to, asset, amount, reference, .. } = op;
-        ensure(amount.value() > 0, "ZERO_AMOUNT")?;
-        ensure(who != *to, "SELF_PAYMENT")?;
-        ensure(self.accounts.contains_key(to), "UNKNOWN_PAYEE")?;
-        let key = reference.as_ref().map(|reference| (*to, reference.as_str().to_owned()));
-        ensure(key.as_ref().is_none_or(|key| !self.references.contains_key(key)), "REFERENCE_USED")?;
-        self.spend(who, *asset, amount.value(), time)?;
-        let amount = i128::from(amount.value());
-        *self.wealth_of(who, *asset) -= amount;
-        *self.wealth_of(*to, *asset) += amount;
-        self.references.extend(key.map(|key| (key, id)));
-        Ok(())
-    }
-
     pub(crate) fn token(&mut self, who: Address, time: u64, op: &TokenOp) -> Outcome {
         match op {
             TokenOp::Create { token, cap, .. } => {

@@ -93,7 +93,7 @@ impl MTrade {
 }
 
 impl Model {
-    pub(crate) fn expire(&mut self, id: Digest, time: u64) {
+    pub(crate) fn expire_trade(&mut self, id: Digest, time: u64) {
         let (at, _) = self.trades[&id].deadline(&self.times).unwrap();
         let trade = self.trades.get_mut(&id).unwrap();
         if at > time {

@@ -3,13 +3,14 @@
 use std::fmt::Write as _;
 
 use ledger::{
-    AccountOp, AssetId, Auth, Block, BlockHeader, Body, CancelReason, Cause, ChargeId, ChargeOp, ChargePolicy,
-    DeadlineKind, Decimals, ExchangeOp, HandoverCode, Height, Label, Ledger, Lifetime, ListingId, ListingOp,
-    MarketId, MarketStatus, Memo, Millis, MoneyRejection, Name, NewOrder, ObjectId, Operation, OrderId,
-    OrderSide, Outcome, PaymentOp, PolicyProposalId, Rating, Reason, Receipt, RecoveryId, Reference,
-    ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, ReviewOp, ReviewSide, ReviewText, Role, RoleChangeId,
-    RoleOp, Ruling, SelfTrade, Split, StateKey, TokenId, TokenName, TokenOp, Tracking, TradeId, TradeOp,
-    TradeState, Transaction, UnixMillis, WithdrawalId, WithdrawalOp, handover_hash, key_binding,
+    AccountOp, AssetId, Auth, Ballot, Block, BlockHeader, Body, CancelReason, Cause, Census, ChargeId,
+    ChargeOp, ChargePolicy, DeadlineKind, Decimals, ExchangeOp, HandoverCode, Height, Label, Ledger, Lifetime,
+    ListingId, ListingOp, MarketId, MarketStatus, Memo, Millis, MoneyRejection, Name, NewOrder, ObjectId,
+    Operation, OrderId, OrderSide, Outcome, PaymentId, PaymentOp, PolicyProposalId, PollContent, PollId,
+    PollOp, PollTimes, Rating, Reason, Receipt, RecoveryId, Reference, ReplicaChangeId, ReplicaEdit,
+    ReplicaId, ReplicaOp, ReviewOp, ReviewSide, ReviewText, Role, RoleChangeId, RoleOp, Ruling, Salt,
+    SelfTrade, Split, StateKey, TokenId, TokenName, TokenOp, Tracking, TradeId, TradeOp, TradeState,
+    Transaction, UnixMillis, Voters, WithdrawalId, WithdrawalOp, handover_hash, key_binding, vote_commitment,
 };
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
@@ -76,7 +77,8 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("replica_reject", ReplicaOp::Reject { change, reason: Reason::new("no").unwrap() }.into()),
     ];
     let people = [social_operations(trade), escrow_operations(trade), account_operations()].concat();
-    [dealings, people, treasury_operations(), token_operations(), exchange_operations()].concat()
+    let tokens = [token_operations(), exchange_operations()].concat();
+    [dealings, people, treasury_operations(), tokens, payments().to_vec(), polls().to_vec()].concat()
 }
 
 fn treasury_operations() -> Vec<(&'static str, Operation)> {
@@ -91,6 +93,47 @@ fn treasury_operations() -> Vec<(&'static str, Operation)> {
         ("withdrawal_request", WithdrawalOp::Request { amount: amount(300), memo }.into()),
         ("withdrawal_settle", WithdrawalOp::Settle { withdrawal }.into()),
         ("withdrawal_void", WithdrawalOp::Void { withdrawal, reason }.into()),
+    ]
+}
+
+fn payments() -> [(&'static str, Operation); 4] {
+    let payment = PaymentId::new(digest(0xc6));
+    let authorize = PaymentOp::Authorize {
+        to: address("sam"),
+        asset: AssetId::Pop,
+        amount: amount(300),
+        reference: Some(Reference::new("INV-2").unwrap()),
+        memo: Memo::new("hold").unwrap(),
+        until: UnixMillis::new(1_700_000_600_000),
+    };
+    [
+        ("authorize", authorize.into()),
+        ("capture", PaymentOp::Capture { payment, amount: amount(200) }.into()),
+        ("void", PaymentOp::Void { payment }.into()),
+        ("refund", PaymentOp::Refund { payment, amount: amount(100) }.into()),
+    ]
+}
+
+fn polls() -> [(&'static str, Operation); 6] {
+    let poll = PollId::new(digest(0xc7));
+    let ask = |ballot, census| {
+        let options = ["예", "아니오"].map(|text| text.parse().unwrap()).to_vec();
+        let content =
+            PollContent { question: "할까요?".parse().unwrap(), options: options.try_into().unwrap() };
+        let times = PollTimes { opens_at: UnixMillis::new(1), closes_at: UnixMillis::new(1_700_000_600_000) };
+        PollOp::Create { content, ballot, census, changeable: true, times }
+    };
+    let reveal_by = UnixMillis::new(1_700_000_700_000);
+    let voters = Voters::try_from(vec![address("bea")]).unwrap();
+    let salt = Salt::new(digest(0xc8));
+    let commitment = vote_commitment(&poll, &address("bea"), 1, &salt);
+    [
+        ("poll_create", ask(Ballot::Open, Census::Everyone).into()),
+        ("poll_create_sealed", ask(Ballot::Sealed { reveal_by }, Census::Listed { voters }).into()),
+        ("poll_vote", PollOp::Vote { poll, choice: 1 }.into()),
+        ("poll_commit", PollOp::Commit { poll, commitment }.into()),
+        ("poll_reveal", PollOp::Reveal { poll, choice: 1, salt }.into()),
+        ("poll_close", PollOp::Close { poll }.into()),
     ]
 }
 
@@ -248,13 +291,15 @@ fn header() -> BlockHeader {
     }
 }
 
-fn receipts() -> [(&'static str, Receipt); 4] {
+fn receipts() -> [(&'static str, Receipt); 6] {
     let id = transaction(TradeOp::Cancel { trade: TradeId::new(digest(0xc3)) }.into()).id();
     let cause = Cause::Transaction { index: 1, id };
     let object = ObjectId::Trade(TradeId::new(digest(0xc3)));
     let deadline = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
-    let object = ObjectId::Recovery(RecoveryId::new(digest(0xc8)));
-    let recovery = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
+    let deadline_of = |object| {
+        let cause = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
+        Receipt { cause, outcome: Outcome::Applied }
+    };
     let funds = MoneyRejection::InsufficientFunds {
         asset: AssetId::Pop,
         needed: amount(1_000),
@@ -264,7 +309,9 @@ fn receipts() -> [(&'static str, Receipt); 4] {
         ("applied", Receipt { cause, outcome: Outcome::Applied }),
         ("rejected", Receipt { cause, outcome: Outcome::Rejected(funds.into()) }),
         ("deadline", Receipt { cause: deadline, outcome: Outcome::Applied }),
-        ("recovery", Receipt { cause: recovery, outcome: Outcome::Applied }),
+        ("recovery", deadline_of(ObjectId::Recovery(RecoveryId::new(digest(0xc8))))),
+        ("deadline_poll", deadline_of(ObjectId::Poll(PollId::new(digest(0xc7))))),
+        ("deadline_payment", deadline_of(ObjectId::Payment(PaymentId::new(digest(0xc6))))),
     ]
 }
 
@@ -324,6 +371,9 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
     let order = OrderId::from(world.ok("sam", operation("order_place")).id);
     let over = over(&mut world);
     let bea = address("bea");
+    let payment = PaymentId::from(world.ok("bea", operation("authorize")).id);
+    let poll = PollId::from(world.ok("sam", operation("poll_create_sealed")).id);
+    world.ok("bea", PollOp::Commit { poll, commitment: digest(0xc9) });
     let rows = guarded(&mut world);
     let keys = vec![
         ("account", StateKey::Account(bea)),
@@ -346,6 +396,10 @@ fn chain() -> (World, Vec<(&'static str, StateKey)>) {
         ("allowance", StateKey::Allowance(bea, address("sam"), token)),
         ("market", StateKey::Market(shop)),
         ("order", StateKey::Order(order)),
+        ("poll", StateKey::Poll(poll)),
+        ("vote", StateKey::Vote(poll, bea)),
+        ("census", StateKey::Census(poll)),
+        ("payment", StateKey::Payment(payment)),
     ];
     (world, [keys, rows].concat())
 }
@@ -469,7 +523,7 @@ fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
     let order = ObjectId::Order(OrderId::new(digest(1)));
     assert!(postcard_hex(&order).starts_with("0201"));
-    let rejections: [(ledger::Rejection, &str); 15] = [
+    let rejections: [(ledger::Rejection, &str); 17] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -485,6 +539,8 @@ fn numbers_of_variants_are_frozen() {
         (ledger::WithdrawalRejection::NotOwner.into(), "0804"),
         (ledger::TokenRejection::AllowanceTooSmall { allowed: amount(1) }.into(), "090801"),
         (ledger::ExchangeRejection::NothingLeft { left: amount(1) }.into(), "0a1201"),
+        (ledger::PaymentRejection::RefundTooLarge { refundable: amount(7) }.into(), "030a07"),
+        (ledger::PollRejection::Unrevealed { unrevealed: 7 }.into(), "0b0d07"),
     ];
     for (rejection, bytes) in rejections {
         assert_eq!(postcard_hex(&rejection), bytes, "{rejection:?}");

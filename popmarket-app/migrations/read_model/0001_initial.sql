@@ -165,8 +165,44 @@ CREATE TABLE payments (
     amount TEXT NOT NULL,
     reference TEXT,
     memo TEXT NOT NULL,
-    at BIGINT NOT NULL
+    at BIGINT NOT NULL,
+    -- AUTHORIZED until then, PAID or VOIDED.
+    status TEXT NOT NULL,
+    until BIGINT,
+    paid TEXT NOT NULL,
+    refunded TEXT NOT NULL,
+    updated_at BIGINT NOT NULL
 );
 CREATE INDEX payments_by_position ON payments (position);
 CREATE INDEX payments_by_payer ON payments (payer, position);
 CREATE INDEX payments_by_payee ON payments (payee, position);
+
+CREATE TABLE polls (
+    id BLOB PRIMARY KEY,
+    position BIGINT NOT NULL,
+    creator BLOB NOT NULL,
+    question TEXT NOT NULL,
+    -- Of sealed polls only.
+    reveal_by BIGINT,
+    changeable BOOLEAN NOT NULL,
+    -- How many are asked by name; none if everyone is.
+    listed BIGINT,
+    opens_at BIGINT NOT NULL,
+    closes_at BIGINT NOT NULL,
+    -- closes_at, or reveal_by.
+    ends_at BIGINT NOT NULL,
+    unrevealed BIGINT NOT NULL,
+    created_at BIGINT NOT NULL,
+    closed_height BIGINT,
+    closed_at BIGINT
+);
+CREATE INDEX polls_by_position ON polls (position);
+CREATE INDEX polls_by_creator ON polls (creator, position);
+
+CREATE TABLE poll_options (
+    poll BLOB NOT NULL,
+    choice BIGINT NOT NULL,
+    text TEXT NOT NULL,
+    votes BIGINT NOT NULL,
+    PRIMARY KEY (poll, choice)
+);

@@ -113,7 +113,11 @@ pub(super) async fn start_market(
         data: &loaded.data.join("web"),
         custody_key: loaded.custody_key.as_deref(),
         officials: std::mem::take(&mut loaded.officials),
-        http: HttpOptions { behind_tls: loaded.behind_tls, ..HttpOptions::default() },
+        http: HttpOptions {
+            behind_tls: loaded.behind_tls,
+            allow_private_webhooks: loaded.allow_private_webhooks,
+            ..HttpOptions::default()
+        },
     };
     plan.start(listener, registry).await.map_err(|error| failed(&error))
 }

@@ -74,6 +74,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
     let mut nodes = load_or_lay_out(folder, &args)?;
     if let Some(first) = nodes.first_mut() {
         args.web.apply(first);
+        // Members are whoever uses this machine, and so are their programs.
+        first.allow_private_webhooks |= !args.is_exposed();
     }
     if nodes.iter().any(|node| node.behind_tls) {
         refuse_known_password(folder)?;

@@ -13,6 +13,10 @@ pub(super) struct WebArgs {
     /// where requests come from is believed
     #[arg(long)]
     pub(super) behind_tls: bool,
+    /// Webhooks may go to private addresses and over plain HTTP. Members can then make this machine ask services of its own
+    /// network
+    #[arg(long)]
+    allow_private_webhooks: bool,
     /// The key that members' keys are encrypted with, 64 hex digits in a file, to keep it apart from them
     #[arg(long, value_name = "FILE")]
     custody_key: Option<PathBuf>,
@@ -22,6 +26,7 @@ impl WebArgs {
     /// Puts it into what was loaded from the node's file.
     pub(super) fn apply(&self, node: &mut LoadedNode) {
         node.behind_tls |= self.behind_tls;
+        node.allow_private_webhooks |= self.allow_private_webhooks;
         if let Some(file) = &self.custody_key {
             node.custody_key = Some(file.clone());
         }

@@ -114,6 +114,9 @@ rules! {
     Member Write    POST   "/v1/payments";
     Member Write    POST   "/payment";
     Anyone Read     GET    "/v1/payments/{tx_id}";
+    Member Write    POST   "/v1/payments/{tx_id}/capture";
+    Member Write    POST   "/v1/payments/{tx_id}/void";
+    Member Write    POST   "/v1/payments/{tx_id}/refund";
     Member Write    POST   "/v1/tokens";
     Anyone Read     GET    "/v1/tokens";
     Anyone Read     GET    "/v1/tokens/{symbol}";
@@ -137,6 +140,23 @@ rules! {
     Member Read     GET    "/v1/orders/{id}";
     Member Write    DELETE "/v1/orders/{id}";
     Member Write    POST   "/v1/orders/{id}/reduce";
+    Member Write    POST   "/v1/polls";
+    Anyone Read     GET    "/v1/polls";
+    Anyone Read     GET    "/v1/polls/{id}";
+    Member Write    POST   "/v1/polls/{id}/votes";
+    Member Write    POST   "/vote";
+    Member Write    POST   "/v1/polls/{id}/commit";
+    Member Write    POST   "/v1/polls/{id}/reveal";
+    Member Write    POST   "/v1/polls/{id}/close";
+    Member Write    POST   "/v1/webhooks";
+    Member Read     GET    "/v1/webhooks";
+    Member Read     GET    "/v1/webhooks/{id}";
+    Member Write    DELETE "/v1/webhooks/{id}";
+    Member Read     GET    "/v1/webhooks/{id}/attempts";
+    Member Write    POST   "/v1/webhooks/{id}/replay";
+    Member Password POST   "/v1/webhooks/{id}/test";
+    Member Write    POST   "/v1/webhooks/{id}/secret";
+    Member Write    POST   "/v1/webhooks/{id}/enable";
     Anyone Read     GET    "/v1/blocks";
     Anyone Read     GET    "/v1/blocks/{id}";
     Anyone Read     GET    "/v1/transactions";
@@ -229,5 +249,5 @@ pub fn methods(path: &str) -> impl Iterator<Item = &'static Method> {
 /// Whether a path is one of the API: its errors are JSON for any client.
 pub fn is_api(path: &str) -> bool {
     path.starts_with("/v1/")
-        || matches!(path, "/payment" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
+        || matches!(path, "/payment" | "/vote" | "/healthz" | "/readyz" | "/metrics" | "/openapi.json")
 }

@@ -74,6 +74,11 @@ codes! {
     UNKNOWN_BLOB = NOT_FOUND: "There is no such picture.";
     UNKNOWN_PHOTO = UNPROCESSABLE_ENTITY: "A photo was not uploaded before.";
 
+    // Webhooks.
+    UNKNOWN_WEBHOOK = NOT_FOUND: "There is no such webhook.";
+    TOO_MANY_WEBHOOKS = CONFLICT: "A member has at most 16 webhooks.";
+    BAD_WEBHOOK_URL = UNPROCESSABLE_ENTITY: "Webhooks cannot be sent to this URL.";
+
     // Looking things up.
     UNKNOWN_BLOCK = NOT_FOUND: "There is no such block.";
     UNKNOWN_TRANSACTION = NOT_FOUND: "There is no such transaction.";
@@ -201,6 +206,26 @@ codes! {
     NOT_ORDER_OWNER = FORBIDDEN: "Only the owner of the order may do this.";
     ORDER_NOT_OPEN = CONFLICT: "The order is filled or cancelled.";
     NOTHING_LEFT = UNPROCESSABLE_ENTITY: "Nothing would be left of the order: cancel it.";
+    NOT_PAYEE = FORBIDDEN: "Only the payee may do this.";
+    WRONG_PAYMENT_STATUS = CONFLICT: "Not possible in the state that the payment is in.";
+    DEADLINE_PASSED = UNPROCESSABLE_ENTITY: "The deadline has passed already.";
+    HOLD_TOO_LONG = UNPROCESSABLE_ENTITY: "Money is not held for so long.";
+    CAPTURE_TOO_LARGE = CONFLICT: "More than was authorized.";
+    REFUND_TOO_LARGE = CONFLICT: "More than is left of what was paid.";
+    NO_TIME_TO_VOTE = UNPROCESSABLE_ENTITY: "The poll would close before anyone could vote.";
+    NO_TIME_TO_REVEAL = UNPROCESSABLE_ENTITY: "The poll would end before anyone could reveal a vote.";
+    POLL_TOO_LONG = UNPROCESSABLE_ENTITY: "The poll would run for too long.";
+    UNKNOWN_VOTER = NOT_FOUND: "Someone who is asked has no account.";
+    UNKNOWN_POLL = NOT_FOUND: "There is no such poll.";
+    WRONG_POLL_PHASE = CONFLICT: "Not possible while the poll is what it is: not open yet, closed, or being revealed.";
+    OTHER_BALLOT = CONFLICT: "The poll has another kind of ballot.";
+    NOT_ELIGIBLE = FORBIDDEN: "The poll is for others.";
+    UNKNOWN_OPTION = UNPROCESSABLE_ENTITY: "The poll has no such option.";
+    ALREADY_VOTED = CONFLICT: "The vote is cast already.";
+    NOTHING_TO_REVEAL = CONFLICT: "There is no sealed vote of yours.";
+    COMMITMENT_MISMATCH = CONFLICT: "Choice and salt are not those of the commitment.";
+    NOT_POLL_CREATOR = FORBIDDEN: "Only the poll's creator may do this.";
+    VOTES_UNREVEALED = CONFLICT: "Some votes are not revealed yet.";
     REJECTED = CONFLICT: "The transaction failed by the rules of the ledger.";
 
     // Ours.

@@ -11,6 +11,7 @@ mod listing;
 mod network;
 mod payment;
 mod policy;
+mod poll;
 mod privacy;
 mod replica;
 mod reply;
@@ -19,6 +20,7 @@ mod role;
 mod standing;
 mod token;
 mod trade;
+mod webhook;
 mod withdrawal;
 
 use ledger::{AssetId, Description, Memo};
@@ -46,8 +48,11 @@ pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, New
 pub use network::{
     EvidenceList, EvidenceView, HandoverList, HandoverView, NetworkReport, ReplicaReport, ReplicaStatus,
 };
-pub use payment::{NewPayment, PaymentView};
+pub use payment::{NewPayment, PaymentPart, PaymentView};
 pub use policy::{NewPolicy, PolicyProposalView, PolicyTerms, PolicyView};
+pub use poll::{
+    Committing, NewCensus, NewPoll, OptionView, PollDetails, PollList, PollView, Revealing, Voting, VotingIn,
+};
 pub use privacy::{Viewer, sees_all};
 pub use replica::{
     AddressBook, BookEntry, Joining, NewReplicaChange, RejectingChange, ReplicaChangeList, ReplicaChangeView,
@@ -64,6 +69,10 @@ pub use trade::{
     Action, Complaint, DeadlineView, DisputeView, Evidence, GivingBack, HandoverCodeBody, Judgement, Look,
     MoveView, PaidView, ReturnView, RulingName, Shipping, SplitBody, SplitOfferView, SplitView, StepView,
     TradeDetails, TradeList, TradeView,
+};
+pub use webhook::{
+    AttemptList, AttemptView, NewWebhook, Replayed, Replaying, WebhookCreated, WebhookList, WebhookSecret,
+    WebhookView,
 };
 pub use withdrawal::{NewWithdrawal, Voiding, WithdrawalList, WithdrawalView};
 

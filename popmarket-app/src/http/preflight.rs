@@ -5,14 +5,18 @@
 //! the same checks to show only those buttons that work.
 
 mod accounts;
+mod payments;
+mod polls;
 mod treasury;
 
 use ledger::{
     Amount, AssetId, Ledger, Listing, ListingId, ListingOp, ListingRejection, ListingStatus, MoneyRejection,
-    Operation, PaymentOp, PaymentRejection, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection,
-    ReviewOp, TokenOp, TradeOp, TradeRejection,
+    Operation, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection, ReviewOp, TokenOp, TradeOp,
+    TradeRejection,
 };
 use pbft_crypto::Address;
+
+pub(crate) use polls::is_asked;
 
 /// Checks what a sender wants to do.
 ///
@@ -22,7 +26,7 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
     match operation {
         Operation::Account(op) => Ok(accounts::check(ledger, sender, op)?),
         Operation::Charge(op) => Ok(treasury::charge(ledger, sender, op)?),
-        Operation::Payment(op) => payment(ledger, sender, op),
+        Operation::Payment(op) => payments::check(ledger, sender, op),
         Operation::Listing(op) => listing(ledger, sender, op),
         Operation::Trade(op) => trade(ledger, sender, op),
         Operation::Replica(op) => Ok(replica(ledger, sender, op)?),
@@ -32,6 +36,7 @@ pub(crate) fn check(ledger: &Ledger, sender: &Address, operation: &Operation) ->
         Operation::Withdrawal(op) => treasury::withdrawal(ledger, sender, op),
         Operation::Token(op) => token(ledger, sender, op),
         Operation::Exchange(op) => ledger.check_exchange(sender, op, ledger.tip().time.next()),
+        Operation::Poll(op) => Ok(polls::check(ledger, sender, op)?),
     }
 }
 
@@ -50,21 +55,6 @@ fn replica(ledger: &Ledger, sender: &Address, op: &ReplicaOp) -> Result<(), Repl
         ReplicaChangeStatus::Proposed => Ok(()),
         status => Err(ReplicaRejection::AlreadyDecided { status }),
     }
-}
-
-fn payment(ledger: &Ledger, sender: &Address, op: &PaymentOp) -> Result<(), Rejection> {
-    let PaymentOp::Pay { to, asset, amount, reference, .. } = op;
-    if amount.is_zero() {
-        return Err(PaymentRejection::ZeroAmount.into());
-    }
-    if to == sender {
-        return Err(PaymentRejection::SelfPayment.into());
-    }
-    ledger.account(to).ok_or(PaymentRejection::UnknownPayee)?;
-    if let Some(tx) = reference.as_ref().and_then(|reference| ledger.payment_by_reference(to, reference)) {
-        return Err(PaymentRejection::ReferenceUsed { tx }.into());
-    }
-    has(ledger, sender, *asset, *amount)
 }
 
 fn token(ledger: &Ledger, sender: &Address, op: &TokenOp) -> Result<(), Rejection> {

@@ -13,6 +13,7 @@ mod network;
 mod orders;
 mod payments;
 mod policy;
+mod polls;
 mod receipts;
 mod replicas;
 mod reviews;
@@ -22,6 +23,7 @@ mod tokens;
 mod trades;
 mod transactions;
 mod wallets;
+mod webhooks;
 mod withdrawals;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -108,6 +110,9 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::create))
         .routes(routes!(payments::create_by_alias))
         .routes(routes!(payments::show))
+        .routes(routes!(payments::capture))
+        .routes(routes!(payments::void))
+        .routes(routes!(payments::refund))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::show))
         .routes(routes!(tokens::holders))
@@ -127,6 +132,20 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(orders::create, orders::list))
         .routes(routes!(orders::show, orders::cancel))
         .routes(routes!(orders::reduce))
+        .routes(routes!(polls::create, polls::list))
+        .routes(routes!(polls::show))
+        .routes(routes!(polls::vote))
+        .routes(routes!(polls::vote_by_alias))
+        .routes(routes!(polls::commit))
+        .routes(routes!(polls::reveal))
+        .routes(routes!(polls::close))
+        .routes(routes!(webhooks::create, webhooks::list))
+        .routes(routes!(webhooks::show, webhooks::remove))
+        .routes(routes!(webhooks::attempts))
+        .routes(routes!(webhooks::replay))
+        .routes(routes!(webhooks::test))
+        .routes(routes!(webhooks::rotate))
+        .routes(routes!(webhooks::enable))
         .routes(routes!(blocks::list))
         .routes(routes!(blocks::show))
         .routes(routes!(transactions::list, transactions::create))

@@ -18,6 +18,7 @@ use crate::gateway::Gateway;
 use crate::market::Membership;
 use crate::read_model::ReadModel;
 use crate::service::LedgerQuery;
+use crate::webhooks::Webhooks;
 
 /// What the routes work with. Clones share it.
 #[derive(Clone)]
@@ -40,6 +41,8 @@ pub struct AppState {
     pub genesis: Arc<Genesis>,
     /// Who the replicas are.
     pub members: Membership,
+    /// Members' own programs that are told what happens.
+    pub webhooks: Webhooks,
     /// What the operator chose.
     pub options: HttpOptions,
     /// What requests share: counts of them, mostly.
@@ -70,6 +73,8 @@ pub struct HttpOptions {
     pub max_streams_each: usize,
     /// How many connections an address may have. Behind a proxy all come from one: then it is for the proxy to count.
     pub max_connections_each: usize,
+    /// Whether webhooks may go to private addresses, and over plain HTTP.
+    pub allow_private_webhooks: bool,
 }
 
 impl Default for HttpOptions {
@@ -81,6 +86,7 @@ impl Default for HttpOptions {
             max_streams: 1_000,
             max_streams_each: 50,
             max_connections_each: 256,
+            allow_private_webhooks: false,
         }
     }
 }
@@ -132,5 +138,10 @@ impl AppState {
     /// Height and time of the last block that reads can see. Before the first one, zero.
     pub(crate) fn tip(&self) -> (ledger::Height, UnixMillis) {
         self.read.watermark().map_or_else(Default::default, |mark| (mark.height, mark.time))
+    }
+
+    /// What a next block would say that the time is: by the clock, but never before the last block.
+    pub(crate) fn now(&self) -> UnixMillis {
+        self.gateway.now().max(self.tip().1)
     }
 }

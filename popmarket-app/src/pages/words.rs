@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use ledger::{
     AccountOp, Amount, AssetId, ChargeOp, ExchangeOp, ListingOp, MarketId, Operation, OrderSide, Outcome,
-    PaymentOp, ReplicaOp, ReviewOp, RoleOp, TokenOp, TradeOp, WithdrawalOp,
+    PaymentId, PaymentOp, PollOp, ReplicaOp, ReviewOp, RoleOp, TokenOp, TradeOp, TxId, WithdrawalOp,
 };
 use pbft_crypto::Address;
 
@@ -71,6 +71,19 @@ impl<'a> Writer<'a> {
                 let (to, amount) = (self.name(to).await?, self.amount(ui, *asset, *amount).await?);
                 self.lang.fill("words.pay", &[("who", who), ("to", &to), ("amount", &amount)])
             }
+            Operation::Payment(PaymentOp::Authorize { to, asset, amount, .. }) => {
+                let (to, amount) = (self.name(to).await?, self.amount(ui, *asset, *amount).await?);
+                self.lang.fill("words.authorize", &[("who", who), ("to", &to), ("amount", &amount)])
+            }
+            Operation::Payment(PaymentOp::Capture { payment, amount }) => {
+                let amount = self.part(ui, *payment, *amount).await?;
+                self.lang.fill("words.capture", &[("who", who), ("amount", &amount)])
+            }
+            Operation::Payment(PaymentOp::Void { .. }) => say("words.void", &[]),
+            Operation::Payment(PaymentOp::Refund { payment, amount }) => {
+                let amount = self.part(ui, *payment, *amount).await?;
+                self.lang.fill("words.refund", &[("who", who), ("amount", &amount)])
+            }
             Operation::Listing(ListingOp::Create { content }) => {
                 say("words.list", &[("title", content.title.as_str()), ("amount", &money(&content.price))])
             }
@@ -107,6 +120,13 @@ impl<'a> Writer<'a> {
             Operation::Withdrawal(WithdrawalOp::Void { .. }) => say("words.withdrawal_void", &[]),
             Operation::Token(op) => self.token(ui, who, op).await?,
             Operation::Exchange(op) => self.exchange(ui, who, op).await?,
+            Operation::Poll(PollOp::Create { content, .. }) => {
+                say("words.poll_create", &[("question", content.question.as_str())])
+            }
+            Operation::Poll(PollOp::Vote { .. }) => say("words.poll_vote", &[]),
+            Operation::Poll(PollOp::Commit { .. }) => say("words.poll_commit", &[]),
+            Operation::Poll(PollOp::Reveal { .. }) => say("words.poll_reveal", &[]),
+            Operation::Poll(PollOp::Close { .. }) => say("words.poll_close", &[]),
         })
     }
 
@@ -115,6 +135,12 @@ impl<'a> Writer<'a> {
         let Some(symbol) = asset.token() else { return Ok(ui.money(&amount)) };
         let decimals = self.read.token(symbol).await?.map_or(0, |token| token.decimals.value());
         Ok(ui.units(amount, decimals, symbol))
+    }
+
+    /// An amount of what a payment is made in.
+    async fn part(&self, ui: &Ui, payment: PaymentId, amount: Amount) -> Result<String, ReadError> {
+        let payment = self.read.payment(&TxId::new(*payment.digest())).await?;
+        self.amount(ui, payment.map_or(AssetId::Pop, |payment| payment.asset), amount).await
     }
 
     async fn token(&mut self, ui: &Ui, who: &str, op: &TokenOp) -> Result<String, ReadError> {

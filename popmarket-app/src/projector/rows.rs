@@ -3,15 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
-    AccountEvent, Amount, Approver, AssetId, Balance, BlockHeader, Cause, ChargeEvent, Event, EventKind,
-    ExchangeEvent, Height, ListingEvent, MarketId, MoneyEvent, OrderId, OrderSide, Outcome, PaymentEvent,
-    ReplicaEvent, ReviewEvent, TokenEvent, TradeId, TxId, UnixMillis, WithdrawalEvent,
+    Amount, AssetId, Balance, BlockHeader, Cause, Event, EventKind, ExchangeEvent, Height, MarketId,
+    MoneyEvent, OrderId, OrderSide, Outcome, PaymentEvent, TradeId, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::ProjectorError;
 use super::exchange::Tape;
-use crate::read_model::{EventRecord, Position, Projection, sender_ref};
+use crate::read_model::{EventRecord, Position, Projection, concerned, sender_ref};
 use crate::store::StoredBlock;
 
 /// Rows to write. Those of which there are many are gathered by table, the rest follows from the events.
@@ -177,85 +176,4 @@ fn json(event: &Event) -> String {
 
 fn position(height: Height, index: u32) -> Result<Position, ProjectorError> {
     Position::new(height, index).ok_or(ProjectorError::TooManyEvents(height))
-}
-
-/// Whom an event is about.
-fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
-    let (one, other) = match event {
-        EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (Some(*account), None),
-        EventKind::Account(event) => (Some(*event.address()), by_whom(event)),
-        EventKind::Charge(
-            ChargeEvent::Requested { requester, .. }
-            | ChargeEvent::Approved { requester, by: Approver::Policy, .. },
-        ) => (Some(*requester), None),
-        EventKind::Charge(
-            ChargeEvent::Approved { requester: one, by: Approver::Admin(by), .. }
-            | ChargeEvent::Rejected { requester: one, by, .. }
-            | ChargeEvent::ApprovedOnce { requester: one, by, .. }
-            | ChargeEvent::PolicySet { proposer: one, by, .. }
-            | ChargeEvent::PolicyRejected { proposer: one, by, .. },
-        ) => (Some(*one), Some(*by)),
-        EventKind::Charge(ChargeEvent::PolicyProposed { proposer, .. }) => (Some(*proposer), None),
-        EventKind::Withdrawal(WithdrawalEvent::Requested { owner, .. }) => (Some(*owner), None),
-        EventKind::Withdrawal(
-            WithdrawalEvent::Settled { owner, by, .. } | WithdrawalEvent::Voided { owner, by, .. },
-        ) => (Some(*owner), Some(*by)),
-        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (Some(*from), Some(*to)),
-        EventKind::Listing(
-            ListingEvent::Created { seller, .. }
-            | ListingEvent::Updated { seller, .. }
-            | ListingEvent::StatusChanged { seller, .. },
-        ) => (Some(*seller), None),
-        EventKind::Trade(trade) => (Some(trade.buyer), Some(trade.seller)),
-        EventKind::Review(ReviewEvent::Posted { author, subject, .. }) => (Some(*author), Some(*subject)),
-        EventKind::Replica(ReplicaEvent::Proposed { proposer, .. }) => (Some(*proposer), None),
-        EventKind::Replica(
-            ReplicaEvent::Approved { proposer, by, .. } | ReplicaEvent::Rejected { proposer, by, .. },
-        ) => (Some(*proposer), Some(*by)),
-        EventKind::Replica(
-            ReplicaEvent::Joined { .. }
-            | ReplicaEvent::Left { .. }
-            | ReplicaEvent::KeyRotated { .. }
-            | ReplicaEvent::Moved { .. },
-        ) => (None, None),
-        EventKind::Token(event) => concerned_by_token(event),
-        EventKind::Exchange(event) => concerned_by_exchange(event),
-    };
-    one.into_iter().chain(other)
-}
-
-/// Who did something to an account that is not the doer's own.
-const fn by_whom(event: &AccountEvent) -> Option<Address> {
-    match event {
-        AccountEvent::RecoveryProposed { by, .. }
-        | AccountEvent::RecoveryAgreed { by, .. }
-        | AccountEvent::Frozen { by, .. }
-        | AccountEvent::Unfrozen { by, .. } => Some(*by),
-        _ => None,
-    }
-}
-
-const fn concerned_by_token(event: &TokenEvent) -> (Option<Address>, Option<Address>) {
-    match event {
-        TokenEvent::Created { issuer, .. } => (Some(*issuer), None),
-        TokenEvent::Minted { issuer, to, .. } => (Some(*issuer), Some(*to)),
-        TokenEvent::Burned { owner, .. } => (Some(*owner), None),
-        // A spender is the sender of the transaction.
-        TokenEvent::Transferred { from, to, .. } | TokenEvent::HandedOver { from, to, .. } => {
-            (Some(*from), Some(*to))
-        }
-        TokenEvent::Approved { owner, spender, .. } => (Some(*owner), Some(*spender)),
-    }
-}
-
-const fn concerned_by_exchange(event: &ExchangeEvent) -> (Option<Address>, Option<Address>) {
-    match event {
-        ExchangeEvent::MarketOpened { by, .. }
-        | ExchangeEvent::MarketHalted { by, .. }
-        | ExchangeEvent::MarketResumed { by, .. } => (Some(*by), None),
-        ExchangeEvent::Filled { buyer, seller, .. } => (Some(*buyer), Some(*seller)),
-        ExchangeEvent::OrderPlaced { owner, .. }
-        | ExchangeEvent::OrderReduced { owner, .. }
-        | ExchangeEvent::OrderCancelled { owner, .. } => (Some(*owner), None),
-    }
 }

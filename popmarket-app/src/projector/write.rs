@@ -1,8 +1,11 @@
 //! Rows into tables.
 
+mod payments;
+mod polls;
+
 use ledger::{
     AccountEvent, Approver, ChargeEvent, Event, EventKind, ListingContent, ListingEvent, ListingId,
-    ListingStatus, PaymentEvent, ReviewEvent, RoleEvent, TradeChange, TradeEvent, UnixMillis, WithdrawalEvent,
+    ListingStatus, ReviewEvent, RoleEvent, TradeChange, TradeEvent, UnixMillis, WithdrawalEvent,
 };
 use pbft_crypto::Digest;
 use sqlx::query_builder::Separated;
@@ -28,7 +31,7 @@ impl Rows {
         for event in &self.events {
             write_objects(to, &event.record).await?;
         }
-        self.write_payments(to).await?;
+        payments::write(to, &self.payments).await?;
         self.write_fills(to).await?;
         self.tape.write(to).await?;
         self.write_balances(to).await?;
@@ -74,17 +77,6 @@ impl Rows {
         .await?;
         insert(to, "trade_steps (trade, position)", 2, "", &self.trade_steps, |mut row, (trade, position)| {
             row.push_bind(Col(*trade)).push_bind(Col(*position));
-        })
-        .await
-    }
-
-    async fn write_payments(&self, to: &mut To<'_>) -> Done {
-        let table = "payments (tx, position, payer, payee, asset, amount, reference, memo, at)";
-        insert(to, table, 9, "", &self.payments, |mut row, (position, payment)| {
-            let PaymentEvent::Paid { tx, from, to: payee, asset, amount, reference, memo, at } = payment;
-            row.push_bind(Col(*tx)).push_bind(Col(*position)).push_bind(Col(*from)).push_bind(Col(*payee));
-            row.push_bind(Col(*asset)).push_bind(Col(*amount)).push_bind(reference.clone().map(Col));
-            row.push_bind(Col(memo.clone())).push_bind(Col(*at));
         })
         .await
     }
@@ -153,6 +145,7 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         EventKind::Review(event) => review(to, *position, event).await,
         EventKind::Token(event) => token(to, *position, event).await,
         EventKind::Exchange(event) => exchange(to, *position, event).await,
+        EventKind::Poll(event) => polls::write(to, *position, event).await,
     }
 }
 

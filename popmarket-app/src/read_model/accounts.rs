@@ -1,6 +1,6 @@
 //! Accounts, their balances, charges and payments.
 
-use ledger::{Approver, Balance, ChargeId, ChargeStatus, TxId};
+use ledger::{Approver, Balance, ChargeId, ChargeStatus, PaymentStatus, TxId};
 use pbft_crypto::Address;
 
 use super::list::List;
@@ -78,6 +78,17 @@ fn payment(row: &Row) -> Result<PaymentRecord, sqlx::Error> {
         reference: row.optional("reference")?,
         memo: row.col("memo")?,
         at: row.col("at")?,
+        status: payment_status(row)?,
+        updated_at: row.col("updated_at")?,
+    })
+}
+
+fn payment_status(row: &Row) -> Result<PaymentStatus, sqlx::Error> {
+    let status: String = sqlx::Row::try_get(row, "status")?;
+    Ok(match status.as_str() {
+        "AUTHORIZED" => PaymentStatus::Authorized { until: row.col("until")? },
+        "VOIDED" => PaymentStatus::Voided,
+        _ => PaymentStatus::Paid { paid: row.col("paid")?, refunded: row.col("refunded")? },
     })
 }
 

@@ -9,8 +9,8 @@ use tokio::sync::broadcast::{self, error::RecvError};
 use super::list::List;
 use super::page::{PageRequest, Position};
 use super::records::EventRecord;
-use super::{Listed, ReadError, ReadModel};
-use crate::sql::{Row, RowExt};
+use super::{Found, Listed, ReadError, ReadModel};
+use crate::sql::{Col, Row, RowExt};
 
 /// How many events a stream reads at a time to catch up.
 const CHUNK: u32 = 256;
@@ -41,7 +41,15 @@ impl ReadModel {
         EVENTS.page(self.readers(), page, |_| {}, event).await
     }
 
-    async fn events_after(&self, number: i64) -> Result<Vec<EventRecord>, ReadError> {
+    /// What happened at one place.
+    pub(crate) async fn event(&self, at: Position) -> Found<EventRecord> {
+        let sql = "SELECT position, at, body FROM events WHERE position = $1";
+        let row = sqlx::query(sql).bind(Col(at)).fetch_optional(self.readers()).await?;
+        Ok(row.as_ref().map(event).transpose()?)
+    }
+
+    /// Some of what happened after a place, the oldest first.
+    pub(crate) async fn events_after(&self, number: i64) -> Result<Vec<EventRecord>, ReadError> {
         let sql = "SELECT position, at, body FROM events WHERE position > $1 ORDER BY position LIMIT $2";
         let rows = sqlx::query(sql).bind(number).bind(CHUNK).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(event).collect::<Result<_, _>>()?)

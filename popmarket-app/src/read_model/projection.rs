@@ -10,7 +10,7 @@ use super::{Published, ReadError, ReadModel, Watermark};
 use crate::sql::{Col, Db, RowExt};
 
 /// All tables of the read model.
-const TABLES: [&str; 20] = [
+const TABLES: [&str; 22] = [
     "projection",
     "blocks",
     "transactions",
@@ -31,6 +31,8 @@ const TABLES: [&str; 20] = [
     "orders",
     "fills",
     "candles",
+    "polls",
+    "poll_options",
 ];
 
 /// The last block that is in the read model.

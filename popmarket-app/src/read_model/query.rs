@@ -1,6 +1,6 @@
 //! What lists are filtered by.
 
-use ledger::{Amount, ListingId, TradeState};
+use ledger::{Amount, ListingId, TradeState, UnixMillis};
 use pbft_crypto::Address;
 
 /// Which charges.
@@ -135,6 +135,15 @@ pub struct TransactionQuery {
 pub struct PaymentQuery {
     /// Only those from or to one account.
     pub account: Option<Address>,
+}
+
+/// Which polls.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PollQuery {
+    /// Only those of one account.
+    pub creator: Option<Address>,
+    /// Only those whose result is open at this time, or final.
+    pub running_at: Option<(bool, UnixMillis)>,
 }
 
 impl ChargePhase {

@@ -2,9 +2,9 @@
 
 use ledger::{
     AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Event, Height, ListingContent, ListingId,
-    ListingStatus, Memo, Mover, Name, Outcome, Rating, Reason, Reference, ReviewSide, ReviewText, Role, Title,
-    Tracking, Trade, TradeChange, TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis,
-    WithdrawalId, WithdrawalStatus,
+    ListingStatus, Memo, Mover, Name, Outcome, PaymentStatus, PollClosing, PollId, PollOption, PollPhase,
+    Question, Rating, Reason, Reference, ReviewSide, ReviewText, Role, Title, Tracking, Trade, TradeChange,
+    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis, WithdrawalId, WithdrawalStatus,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
@@ -251,8 +251,58 @@ pub struct PaymentRecord {
     pub reference: Option<Reference>,
     /// A note to the payee.
     pub memo: Memo,
-    /// When.
+    /// When it began.
     pub at: UnixMillis,
+    /// How far it is.
+    pub status: PaymentStatus,
+    /// When something happened to it last.
+    pub updated_at: UnixMillis,
+}
+
+/// A poll, as it is now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PollRecord {
+    /// What names it.
+    pub id: PollId,
+    /// Who asks.
+    pub creator: Address,
+    /// The name of who asks.
+    pub creator_name: Name,
+    /// What is asked.
+    pub question: Question,
+    /// The answers, and how many votes each has.
+    pub options: Vec<(PollOption, u64)>,
+    /// Until when votes can be revealed, if they are sealed.
+    pub reveal_by: Option<UnixMillis>,
+    /// Whether a vote may be changed.
+    pub changeable: bool,
+    /// How many are asked by name; none if everyone is.
+    pub listed: Option<u32>,
+    /// From when on votes count.
+    pub opens_at: UnixMillis,
+    /// When they count no longer.
+    pub closes_at: UnixMillis,
+    /// How many votes nobody knows yet.
+    pub unrevealed: u64,
+    /// When it was created.
+    pub created_at: UnixMillis,
+    /// The block that closed it.
+    pub closed: Option<PollClosing>,
+}
+
+impl PollRecord {
+    /// What it is doing at some time.
+    pub fn phase(&self, now: UnixMillis) -> PollPhase {
+        if self.closed.is_some() || now >= self.reveal_by.unwrap_or(self.closes_at) {
+            PollPhase::Closed
+        } else if now < self.opens_at {
+            PollPhase::Pending
+        } else if now < self.closes_at {
+            PollPhase::Voting
+        } else {
+            PollPhase::Revealing
+        }
+    }
 }
 
 /// Something that happened.

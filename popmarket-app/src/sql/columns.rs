@@ -10,8 +10,9 @@
 
 use ledger::{
     Amount, AssetId, CancelReason, ChargeId, Description, Height, ListingId, MarketId, MarketStatus, Memo,
-    Name, OrderId, OrderSide, Outcome, Photos, Rating, Reason, Reference, ReviewText, Role, Title, TokenId,
-    TokenName, Tracking, Trade, TradeId, TradeState, TxId, UnixMillis, WithdrawalId,
+    Name, OrderId, OrderSide, Outcome, PaymentId, Photos, PollId, PollOption, Question, Rating, Reason,
+    Reference, ReviewText, Role, Title, TokenId, TokenName, Tracking, Trade, TradeId, TradeState, TxId,
+    UnixMillis, WithdrawalId,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 use sqlx::encode::IsNull;
@@ -132,9 +133,11 @@ text_columns!(
     AssetId,
     TokenId,
     TokenName,
-    MarketId
+    MarketId,
+    Question,
+    PollOption
 );
-id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId, OrderId);
+id_columns!(TxId, ChargeId, ListingId, TradeId, WithdrawalId, OrderId, PollId, PaymentId);
 
 column! {
     Digest as Vec<u8>: |value| value.as_bytes().to_vec(), |stored| stored.try_into().ok().map(Self::from_bytes);
@@ -146,6 +149,7 @@ column! {
     Position as i64: |value| value.to_number(), |stored| Self::from_number(stored);
     u64 as i64: |value| number(*value), |stored| stored.try_into().ok();
     u32 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
+    u8 as i64: |value| i64::from(*value), |stored| stored.try_into().ok();
     Volume as String: |value| format!("{:039}", value.0), |stored| stored.parse().ok().map(Self);
     MarketStatus as String: |value| value.code().to_owned(), |stored| market_status(&stored);
     OrderSide as String: |value| value.code().to_owned(), |stored| order_side(&stored);

@@ -22,6 +22,7 @@ fn with_orders() -> State {
         let now = UnixMillis::new(2);
         let context = Context {
             now,
+            height: crate::ids::Height::new(2),
             chain_id: Digest::ZERO,
             tx,
             sender: address(sender),

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, ListingContent, ListingId, ListingOp, Memo, Name, NewReplica, Operation, PaymentOp, Reason,
-    Reference, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaOp, Title,
+    AccountOp, ListingContent, ListingId, ListingOp, Name, NewReplica, Operation, Reason, ReplicaChangeId,
+    ReplicaEdit, ReplicaId, ReplicaOp, Title,
 };
 use pbft_crypto::{Address, Digest};
 
 use super::Run;
 use crate::model::Model;
-use crate::world::{address, amount, content, key, replica};
+use crate::world::{address, content, key, replica};
 
 impl Run {
     pub(super) fn anyone(&mut self) -> Address {
@@ -51,17 +51,18 @@ impl Run {
         if self.dice.percent(30) {
             return self.token_or_order(who);
         }
-        match self.dice.below(125) {
+        match self.dice.below(145) {
             0..=3 => (who, self.register()),
             4..=13 => self.charge(who),
-            14..=25 => (who, self.pay()),
-            26..=36 => self.listing(who),
-            37..=49 => (who, self.open()),
-            50..=56 => self.replica(who),
-            57..=60 => self.role(who),
-            61..=66 => self.review(who),
-            100..=117 => self.identity(who),
-            118..=124 => self.withdrawal(who),
+            14..=30 => self.payment(who),
+            31..=41 => self.listing(who),
+            42..=54 => (who, self.open()),
+            55..=61 => self.replica(who),
+            62..=65 => self.role(who),
+            66..=71 => self.review(who),
+            72..=86 => self.poll(who),
+            87..=104 => self.identity(who),
+            105..=111 => self.withdrawal(who),
             _ => self.move_trade(who),
         }
     }
@@ -140,19 +141,6 @@ impl Run {
             }
         };
         NewReplica { public_key, address }
-    }
-
-    fn pay(&mut self) -> Operation {
-        let to = if self.dice.percent(3) { address("nobody") } else { self.anyone() };
-        let reference = self.dice.percent(30).then(|| format!("R{}", self.dice.below(40)));
-        PaymentOp::Pay {
-            to,
-            asset: self.asset(),
-            amount: amount(self.units()),
-            reference: reference.map(|text| Reference::new(text).unwrap()),
-            memo: Memo::new("").unwrap(),
-        }
-        .into()
     }
 
     fn listing(&mut self, who: Address) -> (Address, Operation) {

@@ -1,11 +1,15 @@
 //! The ledger and the model, side by side.
 
+use std::collections::BTreeMap;
+
 use ledger::{
-    Amount, AssetId, BatchInput, Ledger, ListingId, Record, Reference, ReplicaChangeId, ReplicaStatus,
-    ReviewSide, ReviewText, RoleChangeId, TradeId, UnixMillis, review_hash,
+    Amount, AssetId, BatchInput, Ledger, ListingId, PaymentId, PaymentStatus, PollId, Record, Reference,
+    ReplicaChangeId, ReplicaStatus, ReviewSide, ReviewText, RoleChangeId, TradeId, UnixMillis, Vote,
+    review_hash,
 };
 
 use super::Run;
+use crate::polls_model::Act;
 use crate::world::DECIDERS;
 
 impl Run {
@@ -26,10 +30,8 @@ impl Run {
         }
         assert_eq!(u128::from(ledger.supply(AssetId::Pop).minted.value()), model.minted, "{at:?}");
         assert_eq!(ledger.next_deadline().map(UnixMillis::value), model.next_deadline(), "{at:?}");
-        for ((payee, reference), tx) in &model.references {
-            let found = ledger.payment_by_reference(payee, &Reference::new(reference.as_str()).unwrap());
-            assert_eq!(found.map(|id| *id.digest()), Some(*tx), "{at:?}");
-        }
+        self.compare_payments();
+        self.compare_polls();
         self.compare_network();
         self.compare_identity();
         self.compare_treasury();
@@ -82,6 +84,44 @@ impl Run {
             let row = ledger.role_change(&RoleChangeId::new(*id)).unwrap();
             let got = (row.proposer, row.account, row.role, row.status.code());
             assert_eq!(got, (change.who, change.account, change.role, change.state), "{at:?}");
+        }
+    }
+
+    fn compare_payments(&self) {
+        let (ledger, payments, at) = (&self.ledger, &self.model.payments, (self.seed, self.seq));
+        let mut references = BTreeMap::new();
+        for (id, payment) in payments {
+            let row = ledger.payment(&PaymentId::new(*id)).unwrap();
+            let got = (row.payer, row.payee, row.amount.value(), row.status.code());
+            assert_eq!(got, (payment.payer, payment.payee, payment.amount, payment.state), "{at:?}");
+            assert_eq!(row.asset, payment.asset, "{at:?}");
+            if let PaymentStatus::Paid { paid, refunded } = row.status {
+                assert_eq!(paid.value(), payment.paid, "{at:?}");
+                assert_eq!(u128::from(refunded.value()), payment.refunded(), "{at:?}");
+            }
+            references.extend(payment.reference.clone().map(|text| ((payment.payee, text), *id)));
+        }
+        for ((payee, reference), last) in references {
+            let found = ledger.payment_by_reference(&payee, &Reference::new(reference).unwrap());
+            assert_eq!(found.map(|id| *id.digest()), Some(last), "{at:?}");
+        }
+    }
+
+    fn compare_polls(&self) {
+        let at = (self.seed, self.seq);
+        for (id, poll) in &self.model.polls.all {
+            let row = self.ledger.poll(&PollId::new(*id)).unwrap();
+            assert_eq!((row.tallies.clone(), row.unrevealed), poll.count(), "{at:?}");
+            assert_eq!(row.phase(UnixMillis::new(self.now)).code(), poll.phase(self.now), "{at:?}");
+            let closed = row.closed.map(|closing| (closing.height.value(), closing.at.value()));
+            assert_eq!((row.creator, closed), (poll.creator, poll.closed), "{at:?}");
+            for (who, _) in &self.people {
+                let expected = poll.last(*who).map(|act| match act {
+                    Act::Vote(choice) | Act::Reveal(choice) => Vote::Counted { choice },
+                    Act::Commit(commitment) => Vote::Sealed { commitment },
+                });
+                assert_eq!(self.ledger.vote(&PollId::new(*id), who), expected, "{at:?}");
+            }
         }
     }
 

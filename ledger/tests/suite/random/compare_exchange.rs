@@ -12,7 +12,7 @@ impl Run {
             let asset = AssetId::from(*token);
             let balance = self.ledger.balance(who, asset);
             let funds = [balance.available, balance.held].map(|part| i128::from(part.value()));
-            let expected = [self.model.available_of(who, asset), self.model.exchange.held(who, asset)];
+            let expected = [self.model.available_of(who, asset), self.model.held_of(who, asset)];
             assert_eq!(funds, expected, "{:?}: {who} {token}", (self.seed, self.seq));
         }
     }

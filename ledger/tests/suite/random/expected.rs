@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 110] = [
+pub(super) const REJECTIONS: [&str; 131] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -114,6 +114,27 @@ pub(super) const REJECTIONS: [&str; 110] = [
     "NOT_ORDER_OWNER",
     "ORDER_NOT_OPEN",
     "NOTHING_LEFT",
+    "UNKNOWN_PAYMENT",
+    "NOT_PAYEE",
+    "WRONG_PAYMENT_STATUS",
+    "DEADLINE_PASSED",
+    "HOLD_TOO_LONG",
+    "CAPTURE_TOO_LARGE",
+    "REFUND_TOO_LARGE",
+    "NO_TIME_TO_VOTE",
+    "NO_TIME_TO_REVEAL",
+    "POLL_TOO_LONG",
+    "UNKNOWN_VOTER",
+    "UNKNOWN_POLL",
+    "WRONG_POLL_PHASE",
+    "OTHER_BALLOT",
+    "NOT_ELIGIBLE",
+    "UNKNOWN_OPTION",
+    "ALREADY_VOTED",
+    "NOTHING_TO_REVEAL",
+    "COMMITMENT_MISMATCH",
+    "NOT_POLL_CREATOR",
+    "VOTES_UNREVEALED",
 ];
 
 /// Why orders are taken away, but for those that meet a hundred others.

@@ -100,6 +100,7 @@ impl Folder {
             data: DATA.into(),
             http,
             behind_tls: false,
+            allow_private_webhooks: false,
             custody_key: None,
             officials: Vec::new(),
         };

@@ -48,6 +48,7 @@ impl EventView {
             EventKind::Withdrawal(event) => untag(json(event)).1,
             EventKind::Token(event) => untag(json(event)).1,
             EventKind::Exchange(event) => untag(json(event)).1,
+            EventKind::Poll(event) => untag(json(event)).1,
         };
         let (concerned, private) = privacy::of_event(&event.kind);
         if !viewer.may_see(&concerned) {
@@ -68,7 +69,8 @@ fn json(value: &impl Serialize) -> Value {
     serde_json::to_value(value).unwrap_or_default()
 }
 
-/// The ledger writes times as numbers, and calls every time `at`, `due` or something that ends with `_at`, and nothing else so.
+/// The ledger writes times as numbers, and calls every time `at`, `due`, `until`, `reveal_by` or something that ends with
+/// `_at`, and nothing else so.
 fn with_readable_times(value: Value) -> Value {
     match value {
         Value::Object(map) => Value::Object(map.into_iter().map(readable_time).collect::<Map<_, _>>()),
@@ -78,7 +80,7 @@ fn with_readable_times(value: Value) -> Value {
 }
 
 fn readable_time((name, value): (String, Value)) -> (String, Value) {
-    let is_time = matches!(name.as_str(), "at" | "due") || name.ends_with("_at");
+    let is_time = matches!(name.as_str(), "at" | "due" | "until" | "reveal_by") || name.ends_with("_at");
     let time = is_time.then(|| value.as_u64()).flatten();
     let value = match time {
         Some(millis) => Value::String(rfc3339(UnixMillis::new(millis))),

@@ -1,10 +1,10 @@
-use ledger::{Amount, AssetId, Height, Memo, Reference, TxId};
+use ledger::{Amount, AssetId, Height, Memo, PaymentStatus, Reference, TxId};
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::{Viewer, coin, no_memo};
-use crate::http::timestamp::rfc3339;
+use crate::http::timestamp::{Moment, rfc3339};
 use crate::read_model::PaymentRecord;
 
 /// Money for someone.
@@ -29,6 +29,20 @@ pub struct NewPayment {
     #[serde(default = "no_memo")]
     #[schema(value_type = Option<String>, max_length = 256)]
     pub memo: Memo,
+    /// Does not pay at once: the money is held until the payee captures it, and goes back at this time.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub hold_until: Option<Moment>,
+}
+
+/// How much of a payment.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PaymentPart {
+    /// How much, in minor units. All that there is, if nothing is said.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, example = "1000", pattern = "^[0-9]{1,20}$")]
+    pub amount: Option<Amount>,
 }
 
 /// A payment that was made.
@@ -61,14 +75,50 @@ pub struct PaymentView {
     /// When.
     #[schema(format = DateTime)]
     pub at: String,
+    /// `AUTHORIZED`: the money is held. `PAID`: the payee has it. `VOIDED`: it went back.
+    #[schema(example = "PAID")]
+    pub status: &'static str,
+    /// When it goes back by itself, while it is held.
+    #[schema(format = DateTime)]
+    pub hold_until: Option<String>,
+    /// What the payee got: less than `amount` if only a part was captured.
+    #[schema(value_type = String, example = "1000")]
+    pub paid: Amount,
+    /// What the payee gave back since.
+    #[schema(value_type = String, example = "0")]
+    pub refunded: Amount,
+    /// When something happened to it last.
+    #[schema(format = DateTime)]
+    pub updated_at: String,
 }
 
 impl PaymentView {
     /// As someone sees it.
     pub fn new(record: PaymentRecord, viewer: &Viewer) -> Self {
-        let PaymentRecord { tx, height, from, to, asset, amount, reference, memo, at } = record;
+        let PaymentRecord { tx, height, from, to, asset, amount, reference, memo, at, status, updated_at } =
+            record;
         let concerned = viewer.may_see(&[&from, &to]);
         let (reference, memo) = (reference.filter(|_| concerned), concerned.then_some(memo));
-        Self { tx_id: tx, height, from, to, amount, asset, reference, memo, at: rfc3339(at) }
+        let (hold_until, paid, refunded) = match status {
+            PaymentStatus::Authorized { until } => (Some(rfc3339(until)), Amount::ZERO, Amount::ZERO),
+            PaymentStatus::Paid { paid, refunded } => (None, paid, refunded),
+            PaymentStatus::Voided => (None, Amount::ZERO, Amount::ZERO),
+        };
+        Self {
+            tx_id: tx,
+            height,
+            from,
+            to,
+            amount,
+            asset,
+            reference,
+            memo,
+            at: rfc3339(at),
+            status: status.code(),
+            hold_until,
+            paid,
+            refunded,
+            updated_at: rfc3339(updated_at),
+        }
     }
 }

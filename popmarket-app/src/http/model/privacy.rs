@@ -28,6 +28,11 @@ impl From<&Caller> for Viewer {
 }
 
 impl Viewer {
+    /// Someone, who may be an admin.
+    pub const fn of(address: Address, is_admin: bool) -> Self {
+        Self { address: Some(address), is_admin }
+    }
+
     /// Anyone.
     pub const PUBLIC: Self = Self { address: None, is_admin: false };
 
@@ -58,7 +63,9 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
         EventKind::Account(
             AccountEvent::KeyAdded { address, .. } | AccountEvent::KeyLabelled { address, .. },
         ) => (vec![address], &["label"]),
-        EventKind::Payment(PaymentEvent::Paid { from, to, .. }) => (vec![from, to], &["reference", "memo"]),
+        EventKind::Payment(
+            PaymentEvent::Paid { from, to, .. } | PaymentEvent::Authorized { from, to, .. },
+        ) => (vec![from, to], &["reference", "memo"]),
         EventKind::Trade(trade) => {
             let arbiter = trade.row.dispute.as_ref().and_then(|dispute| dispute.arbiter.as_ref());
             let concerned = [Some(&trade.buyer), Some(&trade.seller), arbiter];
@@ -67,11 +74,13 @@ pub(super) fn of_event(event: &EventKind) -> (Vec<&Address>, Fields) {
         // Who is frozen and why is meant to be seen, and so are the terms of automatic approval.
         EventKind::Account(_)
         | EventKind::Charge(_)
+        | EventKind::Payment(_)
         | EventKind::Listing(_)
         | EventKind::Replica(_)
         | EventKind::Review(_)
         | EventKind::Token(_)
-        | EventKind::Exchange(_) => (Vec::new(), &[]),
+        | EventKind::Exchange(_)
+        | EventKind::Poll(_) => (Vec::new(), &[]),
     }
 }
 
@@ -88,19 +97,23 @@ pub(super) fn of_operation(operation: &Operation) -> (Option<&Address>, Fields) 
         Operation::Account(
             AccountOp::AddKey { .. } | AccountOp::RotateKey { .. } | AccountOp::LabelKey { .. },
         ) => (None, &["label"]),
-        Operation::Payment(PaymentOp::Pay { to, .. }) => (Some(to), &["reference", "memo"]),
+        Operation::Payment(PaymentOp::Pay { to, .. } | PaymentOp::Authorize { to, .. }) => {
+            (Some(to), &["reference", "memo"])
+        }
         Operation::Trade(TradeOp::Ship { .. } | TradeOp::ReturnShip { .. }) => (None, &["tracking"]),
         Operation::Trade(TradeOp::Dispute { .. } | TradeOp::Resolve { .. }) => (None, &["reason"]),
         Operation::Trade(TradeOp::AddEvidence { .. }) => (None, &["hash", "note"]),
         Operation::Account(_)
         | Operation::Charge(_)
+        | Operation::Payment(_)
         | Operation::Listing(_)
         | Operation::Trade(_)
         | Operation::Replica(_)
         | Operation::Review(_)
         | Operation::Withdrawal(_)
         | Operation::Token(_)
-        | Operation::Exchange(_) => (None, &[]),
+        | Operation::Exchange(_)
+        | Operation::Poll(_) => (None, &[]),
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Kind {
     Payment,
     /// An account.
     Account,
+    /// A question to many.
+    Poll,
     /// A change of the replicas.
     ReplicaChange,
     /// A change of somebody's role.
@@ -54,6 +56,7 @@ impl Kind {
             Self::Listing => "listings",
             Self::Trade => "trades",
             Self::Payment => "payments",
+            Self::Poll => "polls",
             Self::Account => "accounts",
             Self::ReplicaChange => "network/replicas/changes",
             Self::RoleChange => "roles/changes",

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::http::code::Code;
 
 /// The order in which things are done.
-const ORDER: [&str; 12] = [
+const ORDER: [&str; 14] = [
     "members",
     "wallets",
     "keys",
@@ -16,6 +16,8 @@ const ORDER: [&str; 12] = [
     "payments",
     "tokens",
     "exchange",
+    "polls",
+    "webhooks",
     "explorer",
     "network",
 ];

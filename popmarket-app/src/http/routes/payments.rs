@@ -2,19 +2,22 @@
 
 use axum::Json;
 use axum::extract::State;
-use ledger::{PaymentOp, TxId};
+use ledger::{Amount, Payment, PaymentId, PaymentOp, TxId};
+use pbft_crypto::Digest;
 
 use super::read_problem;
 use crate::http::caller::Caller;
 use crate::http::code::Code;
-use crate::http::extract::{Id, JsonBody};
-use crate::http::model::{Kind, NewPayment, PaymentView, Reply, Viewer};
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
+use crate::http::model::{Kind, NewPayment, PaymentPart, PaymentView, Reply, Viewer};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
 
-/// Pay someone.
+/// Pay someone, or set the money aside for someone.
+///
+/// With `hold_until` the money is held: the payee can take all or a part of it until then. What is not taken goes back.
 #[utoipa::path(post, path = "/v1/payments", tag = "payments", request_body = NewPayment, responses(
     (status = 201, description = "It is paid.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),
@@ -24,8 +27,11 @@ pub(super) async fn create(
     intent: Intent,
     body: JsonBody<NewPayment>,
 ) -> Answer<Settled> {
-    let NewPayment { to, amount, asset, reference, memo } = body.value;
-    let operation = PaymentOp::Pay { to, asset, amount, reference, memo };
+    let NewPayment { to, amount, asset, reference, memo, hold_until } = body.value;
+    let operation = match hold_until {
+        None => PaymentOp::Pay { to, asset, amount, reference, memo },
+        Some(until) => PaymentOp::Authorize { to, asset, amount, reference, memo, until: until.0 },
+    };
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::Payment)).await
 }
 
@@ -54,4 +60,70 @@ pub(super) async fn show(
     let payment = state.read.payment(&tx).await.map_err(read_problem)?;
     let payment = payment.ok_or_else(|| Problem::new(Code::UNKNOWN_PAYMENT))?;
     Ok(Json(PaymentView::new(payment, &Viewer::from(&caller))))
+}
+
+/// Take what is held, or a part of it: the rest goes back. By the payee.
+#[utoipa::path(post, path = "/v1/payments/{tx_id}/capture", tag = "payments", params(("tx_id" = String, Path, description = "The payment.")), request_body(content = Option<PaymentPart>), responses(
+    (status = 201, description = "It is paid.", body = Reply),
+    (status = 202, description = "It is on its way.", body = Reply),
+))]
+pub(super) async fn capture(
+    State(state): State<AppState>,
+    intent: Intent,
+    Id(payment): Id<PaymentId>,
+    body: OptionalBody<PaymentPart>,
+) -> Answer<Settled> {
+    let amount = part(&state, &payment, body.value, |payment| payment.amount)?;
+    carry_out(&state, intent, body.fingerprint, payment, PaymentOp::Capture { payment, amount }).await
+}
+
+/// Give up what is held: all of it goes back. By the payee.
+#[utoipa::path(post, path = "/v1/payments/{tx_id}/void", tag = "payments", params(("tx_id" = String, Path, description = "The payment.")), responses(
+    (status = 201, description = "The money is back.", body = Reply),
+    (status = 202, description = "It is on its way.", body = Reply),
+))]
+pub(super) async fn void(
+    State(state): State<AppState>,
+    intent: Intent,
+    Id(payment): Id<PaymentId>,
+    body: OptionalBody<Nothing>,
+) -> Answer<Settled> {
+    carry_out(&state, intent, body.fingerprint, payment, PaymentOp::Void { payment }).await
+}
+
+/// Give back what was paid, or a part of it. By the payee, as often as there is something left.
+#[utoipa::path(post, path = "/v1/payments/{tx_id}/refund", tag = "payments", params(("tx_id" = String, Path, description = "The payment.")), request_body(content = Option<PaymentPart>), responses(
+    (status = 201, description = "The money is back.", body = Reply),
+    (status = 202, description = "It is on its way.", body = Reply),
+))]
+pub(super) async fn refund(
+    State(state): State<AppState>,
+    intent: Intent,
+    Id(payment): Id<PaymentId>,
+    body: OptionalBody<PaymentPart>,
+) -> Answer<Settled> {
+    let amount = part(&state, &payment, body.value, Payment::refundable)?;
+    carry_out(&state, intent, body.fingerprint, payment, PaymentOp::Refund { payment, amount }).await
+}
+
+async fn carry_out(
+    state: &AppState,
+    intent: Intent,
+    fingerprint: Digest,
+    payment: PaymentId,
+    operation: PaymentOp,
+) -> Answer<Settled> {
+    let subject = Subject::Old(Kind::Payment, payment.to_string());
+    intent.carry_out(state, fingerprint, operation, subject).await
+}
+
+/// What the client says, or all that there is.
+fn part(
+    state: &AppState,
+    id: &PaymentId,
+    body: PaymentPart,
+    all: impl Fn(&Payment) -> Amount,
+) -> Answer<Amount> {
+    let known = state.gateway.view().read(|ledger| ledger.payment(id).map(&all));
+    Ok(body.amount.or(known).ok_or_else(|| Problem::new(Code::UNKNOWN_PAYMENT))?)
 }

@@ -23,6 +23,9 @@ pub(super) fn unknown_path(rule: &Rule) -> String {
         };
         return format!("{}{query}", rule.path.replace("{symbol}", "NOSUCH"));
     }
+    if rule.path.starts_with("/v1/webhooks/") {
+        return rule.path.replace("{id}", &"ab".repeat(16));
+    }
     if rule.path.starts_with("/v1/markets/") || rule.path.starts_with("/exchange/") {
         return rule.path.replace("{id}", "NOSUCH-POP");
     }

@@ -93,6 +93,11 @@ async fn every_path_to_nothing_is_refused() {
             Some("hand-over") if rule.path.contains("{id}") => json!({"code": "7-apples"}),
             Some("reviews") => json!({"rating": 5}),
             Some("role") => json!({"role": "courier"}),
+            Some("void") if rule.path.contains("{tx_id}") => json!({}),
+            Some("votes") => json!({"choice": 0}),
+            Some("commit") => json!({"commitment": "ab".repeat(32)}),
+            Some("reveal") => json!({"choice": 0, "salt": "ab".repeat(32)}),
+            Some("replay") => json!({"from": "1-0", "to": "1-1"}),
             Some("reject" | "void" | "freeze" | "dispute") => json!({"reason": "no"}),
             Some("{public_key}") if rule.method == Method::PATCH => json!({"label": "phone"}),
             Some("recoveries") => {

@@ -41,6 +41,7 @@ use crate::projector::Projector;
 use crate::read_model::ReadModel;
 use crate::service::{LedgerQuery, LedgerView};
 use crate::testing::{START, address, genesis, key, replicas, service};
+use crate::webhooks::{Targets, WebhookOptions, Webhooks};
 
 /// The accounts of the world, by the numbers of their keys.
 pub(super) const ADMIN: u8 = 1;
@@ -129,12 +130,14 @@ pub(super) struct World {
     road: Arc<Road>,
     clock: Arc<AtomicU64>,
     projector: tokio::task::JoinHandle<()>,
+    teller: tokio::task::JoinHandle<()>,
     _folder: TempDir,
 }
 
 impl Drop for World {
     fn drop(&mut self) {
         self.projector.abort();
+        self.teller.abort();
     }
 }
 
@@ -180,9 +183,19 @@ impl World {
             model: read.clone(),
             accounts: accounts.clone(),
             custody,
-            options: GatewayOptions { clock, ..GatewayOptions::default() },
+            options: GatewayOptions { clock: Arc::clone(&clock), ..GatewayOptions::default() },
         });
         let genesis = genesis();
+        let targets = if options.allow_private_webhooks { Targets::Any } else { Targets::Public };
+        let webhook_options = WebhookOptions {
+            clock: Arc::clone(&clock),
+            tick: Duration::from_millis(20),
+            ..WebhookOptions::new(targets)
+        };
+        let file = folder.path().join("webhooks.db");
+        let webhooks = Webhooks::open(&file, read.clone(), view.clone(), webhook_options).await.unwrap();
+        let telling = webhooks.clone();
+        let teller = tokio::spawn(async move { telling.run().await });
         let state = AppState {
             gateway,
             read,
@@ -193,10 +206,11 @@ impl World {
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
             genesis: Arc::new(genesis.clone()),
             members: first_members(&genesis),
+            webhooks,
             options,
             shared: Shared::new(&options),
         };
-        Self { router: router(state.clone()), state, road, clock: millis, projector, _folder: folder }
+        Self { router: router(state.clone()), state, road, clock: millis, projector, teller, _folder: folder }
     }
 
     /// From now on the read model stays as it is.

@@ -1,0 +1,256 @@
+//! Sends what is due, many at a time, and writes down what came of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ledger::{Millis, Role};
+use pbft_crypto::Address;
+use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
+use reqwest::{Response, StatusCode, redirect};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::address::CheckedNames;
+use super::schedule::{self, GIVE_UP_AFTER};
+use super::secret::Secret;
+use super::store::{AttemptRecord, Delivery, Hook, HookId, Next};
+use super::{Shared, WebhookError, WebhookOptions};
+use crate::http::model::{EventView, Viewer};
+use crate::http::timestamp::rfc3339;
+use crate::read_model::{EventRecord, Position};
+
+/// How many are sent at the same time.
+const AT_ONCE: usize = 128;
+/// How many of them of one member, so that slow receivers are in the way of nobody else's.
+const AT_ONCE_OF_ONE: usize = 4;
+/// How many of each member's are looked at in search of some that can be sent, and how many in all.
+const LOOK_AHEAD: (u32, u32) = (8, 512);
+/// What cannot be read yet is tried again after this time.
+const NOT_YET: Millis = Millis::new(5_000);
+/// The name of an event that means nothing.
+const TEST: &str = "webhook.test";
+
+/// A client that goes only where it may, and nowhere else if it is told to.
+pub(super) fn client(options: &WebhookOptions) -> reqwest::Result<reqwest::Client> {
+    let resolver = CheckedNames { targets: options.targets, names: Arc::clone(&options.names) };
+    reqwest::Client::builder()
+        .dns_resolver(resolver)
+        .redirect(redirect::Policy::none())
+        // A proxy would look names up by itself.
+        .no_proxy()
+        .timeout(options.timeout)
+        .pool_max_idle_per_host(1)
+        .user_agent(concat!("popmarket-webhooks/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
+/// What is on its way.
+#[derive(Default)]
+struct OnTheWay {
+    all: BTreeSet<(HookId, Position)>,
+    of_each: BTreeMap<Address, usize>,
+}
+
+/// What of whom.
+type What = (Address, HookId, Position);
+
+impl OnTheWay {
+    fn begin(&mut self, delivery: &Delivery) -> bool {
+        let of_this = self.of_each.entry(delivery.hook.owner).or_default();
+        if *of_this >= AT_ONCE_OF_ONE || !self.all.insert((delivery.hook.id, delivery.position)) {
+            return false;
+        }
+        *of_this += 1;
+        true
+    }
+
+    fn end(&mut self, (owner, hook, position): What) {
+        self.all.remove(&(hook, position));
+        if let Some(of_this) = self.of_each.get_mut(&owner) {
+            *of_this = of_this.saturating_sub(1);
+        }
+        self.of_each.retain(|_, count| *count > 0);
+    }
+}
+
+pub(super) async fn run(shared: &Arc<Shared>) {
+    let mut sending: JoinSet<What> = JoinSet::new();
+    let mut on_the_way = OnTheWay::default();
+    loop {
+        if let Err(error) = launch(shared, &mut sending, &mut on_the_way).await {
+            tracing::warn!(%error, "webhooks wait to be sent");
+        }
+        tokio::select! {
+            Some(ended) = sending.join_next() => match ended {
+                Ok(what) => on_the_way.end(what),
+                // It is still due: nothing was written down.
+                Err(error) => {
+                    tracing::error!(%error, "a webhook was not sent");
+                    sending.abort_all();
+                    while sending.join_next().await.is_some() {}
+                    on_the_way = OnTheWay::default();
+                }
+            },
+            () = shared.due.notified() => {}
+            () = tokio::time::sleep(shared.options.tick) => {}
+        }
+    }
+}
+
+async fn launch(
+    shared: &Arc<Shared>,
+    sending: &mut JoinSet<What>,
+    on_the_way: &mut OnTheWay,
+) -> Result<(), WebhookError> {
+    if sending.len() >= AT_ONCE {
+        return Ok(());
+    }
+    for delivery in shared.store.due((shared.options.clock)(), LOOK_AHEAD.0, LOOK_AHEAD.1).await? {
+        if sending.len() >= AT_ONCE {
+            break;
+        }
+        if on_the_way.begin(&delivery) {
+            let shared = Arc::clone(shared);
+            sending.spawn(async move {
+                let what = (delivery.hook.owner, delivery.hook.id, delivery.position);
+                if let Err(error) = deliver(&shared, &delivery).await {
+                    tracing::warn!(%error, "a webhook is sent again later");
+                }
+                what
+            });
+        }
+    }
+    Ok(())
+}
+
+async fn deliver(shared: &Shared, delivery: &Delivery) -> Result<(), WebhookError> {
+    let Some(record) = shared.read.event(delivery.position).await? else {
+        // The read model is being made anew.
+        let until = (shared.options.clock)().plus(NOT_YET);
+        return Ok(shared.store.put_off(delivery, until).await?);
+    };
+    let message = format!("evt_{}", delivery.position);
+    let body = payload(shared, &delivery.hook, &record);
+    let number = delivery.attempts.saturating_add(1);
+    let (attempt, wish) = attempt(shared, &delivery.hook, &delivery.secrets, (message, number), body).await;
+    let now = (shared.options.clock)();
+    let next = match &attempt.error {
+        None => Next::Delivered,
+        Some(_) => schedule::next(now, number, wish, chance()).map_or(Next::GivenUp, Next::Again),
+    };
+    let disable = reason_to_disable(&delivery.hook, &attempt);
+    if let Some(why) = disable {
+        tracing::warn!(hook = %delivery.hook.id, why, "a webhook is disabled");
+    }
+    Ok(shared.store.record(delivery, &attempt, next, disable).await?)
+}
+
+fn reason_to_disable(hook: &Hook, attempt: &AttemptRecord) -> Option<&'static str> {
+    attempt.error.as_ref()?;
+    if attempt.status == Some(StatusCode::GONE.as_u16()) {
+        return Some("the receiver says that it is gone");
+    }
+    let over = hook.failing_since.is_some_and(|since| since.plus(GIVE_UP_AFTER) <= attempt.at);
+    over.then_some("nothing got through for five days")
+}
+
+/// Sends an event that means nothing, at once.
+pub(super) async fn test(shared: &Shared, hook: &Hook) -> Result<AttemptRecord, WebhookError> {
+    let now = (shared.options.clock)();
+    let secrets = shared.store.secrets(hook.id, now).await?;
+    let time = rfc3339(now);
+    let body = json!({"type": TEST, "timestamp": time, "data": {"webhook": hook.id.to_string()}});
+    let message = format!("test_{}", HookId::generate());
+    let (attempt, _) = attempt(shared, hook, &secrets, (message, 1), to_bytes(&body)).await;
+    let id = shared.store.record_test(hook.id, &attempt).await?;
+    Ok(AttemptRecord { id, ..attempt })
+}
+
+/// What the owner of a hook may see of an event.
+fn payload(shared: &Shared, hook: &Hook, record: &EventRecord) -> Vec<u8> {
+    let role = shared.view.read(|ledger| ledger.account(&hook.owner).map(|account| account.role));
+    let view = EventView::new(record, &Viewer::of(hook.owner, role == Some(Role::Admin)));
+    to_bytes(&json!({
+        "type": view.name,
+        "timestamp": view.time,
+        "data": view.data,
+        "id": view.id,
+        "height": view.height,
+        "cause": view.cause,
+    }))
+}
+
+fn to_bytes(value: &serde_json::Value) -> Vec<u8> {
+    value.to_string().into_bytes()
+}
+
+/// One attempt, and after which time the receiver wants the next one.
+async fn attempt(
+    shared: &Shared,
+    hook: &Hook,
+    secrets: &[Secret],
+    (message, number): (String, u32),
+    body: Vec<u8>,
+) -> (AttemptRecord, Option<Duration>) {
+    let at = (shared.options.clock)();
+    let begun = Instant::now();
+    let timestamp = at.value() / 1_000;
+    let signatures: Vec<String> =
+        secrets.iter().map(|secret| secret.sign(&message, timestamp, &body)).collect();
+    let headers = [
+        ("webhook-id", message.clone()),
+        ("webhook-timestamp", timestamp.to_string()),
+        ("webhook-signature", signatures.join(" ")),
+    ];
+    let answer = post(shared, &hook.subscription.url, &headers, body).await;
+    let wish = answer.as_ref().ok().and_then(retry_after);
+    let status = answer.as_ref().ok().map(|response| response.status().as_u16());
+    let error = match &answer {
+        Ok(response) if response.status().is_success() => None,
+        Ok(response) => Some(format!("the receiver answered {}", response.status())),
+        Err(why) => Some(why.clone()),
+    };
+    let millis = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    (AttemptRecord { id: 0, message, number, at, millis, status, error }, wish)
+}
+
+async fn post(
+    shared: &Shared,
+    url: &str,
+    headers: &[(&'static str, String)],
+    body: Vec<u8>,
+) -> Result<Response, String> {
+    // It may have been allowed under other options.
+    let url = shared.options.targets.check(url).map_err(|error| error.to_string())?;
+    let mut request = shared.client.post(url).header(CONTENT_TYPE, "application/json").body(body);
+    for (name, value) in headers {
+        request = request.header(*name, value);
+    }
+    request.send().await.map_err(|error| causes(&error))
+}
+
+/// An error with what led to it. The URL is not in it: it may hold a secret of the receiver.
+fn causes(error: &reqwest::Error) -> String {
+    if error.is_timeout() {
+        return "the receiver did not answer in time".to_owned();
+    }
+    let mut deepest: &dyn std::error::Error = error;
+    while let Some(source) = deepest.source() {
+        deepest = source;
+    }
+    deepest.to_string()
+}
+
+/// In seconds; dates are not understood.
+fn retry_after(response: &Response) -> Option<Duration> {
+    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.parse().ok()?;
+    Some(Duration::from_secs(seconds))
+}
+
+fn chance() -> u64 {
+    let mut bytes = [0; 8];
+    // Without chance all come back at the same moment, which is no harm.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes)
+}
