@@ -207,7 +207,10 @@ impl fmt::Display for WaitsFor {
                 f.write_str("returned without its log: asks the others where they are")
             }
             Self::LaterView { view } => {
-                write!(f, "returned without its log: votes again in view {view}, which follows when a primary fails")
+                write!(
+                    f,
+                    "returned without its log: votes again in view {view}, which follows when a primary fails"
+                )
             }
         }
     }

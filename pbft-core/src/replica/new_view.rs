@@ -104,7 +104,11 @@ impl Replica {
     /// NV-2 was checked before the replica sees it.
     pub(super) fn on_new_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>) {
         let view = new_view.view();
-        if view < self.view || !self.goes_on_after(step, new_view.stable.as_ref()) || view < self.view {
+        if view < self.view || !self.goes_on_after(step, new_view.stable.as_ref()) {
+            return;
+        }
+        // VC-15: with that checkpoint its own view may have ended.
+        if view < self.view {
             return;
         }
         if view == self.view && self.views.active {

@@ -74,8 +74,9 @@ impl Replica {
     pub(super) fn persist_return(&mut self, step: &mut Step<'_>) {
         let over = !self.is_returning();
         let (epoch, view, active) = (self.epoch(), self.view, self.views.active);
-        let past =
-            |record: &ReturnRecord| epoch > record.epoch || (active && epoch == record.epoch && view >= record.last_view);
+        let past = |record: &ReturnRecord| {
+            epoch > record.epoch || (active && epoch == record.epoch && view >= record.last_view)
+        };
         if self.returning.take_if(|returning| over && past(&returning.record)).is_none() {
             self.persist_return_record(step);
         }

@@ -291,3 +291,20 @@ fn r_5_who_has_left_forwards_to_all() {
     assert_eq!(cluster.executed(0), 61);
     assert_eq!(cluster.view(0), (0, true));
 }
+
+/// SX-9: also where the next view begins before it has got that far: there it takes part, and is silent.
+#[test]
+fn sx_9_a_view_that_begins_early_does_not_have_it_vote() {
+    let mut cluster = Cluster::new(7, one_each);
+    cluster.complete(&requests(21));
+    let before = cluster.sent.len();
+    cluster.lose_disk(6, false);
+    cluster.run();
+    cluster.down = vec![0];
+    cluster.complete(&requests(60));
+    assert!(cluster.view(6).1);
+    let votes = votes_of(&cluster, 6, before);
+    assert!(!votes.is_empty(), "it votes again");
+    assert!(votes.iter().all(|seq| seq.value() > 20 + 2 * 8), "{votes:?}");
+    assert_no_contradiction(&cluster);
+}
