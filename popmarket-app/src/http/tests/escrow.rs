@@ -103,11 +103,8 @@ async fn the_words_of_a_dispute_are_not_public() {
     let world = World::new().await;
     let (_, buyer, trade) = shipped(&world).await;
     buyer.moves(&trade, "dispute", &json!({"reason": "the lens is broken"})).await;
-    let transactions = |client: Client<'_>| {
-        let path = format!("/v1/accounts/{}/transactions", account(BOB));
-        async move { client.get(&path).await.text().to_owned() }
-    };
-    let shown = transactions(world.client(CAROL).await).await;
+    let path = format!("/v1/accounts/{}/transactions", account(BOB));
+    let shown = world.client(CAROL).await.get(&path).await.text().to_owned();
     assert!(shown.contains("trade.dispute") && !shown.contains("lens"), "{shown}");
 }
 
