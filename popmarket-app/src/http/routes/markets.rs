@@ -142,12 +142,13 @@ fn levels(ledger: &Ledger, market: MarketId, side: OrderSide, depth: usize) -> V
     for (_, order) in ledger.book(&market, side).take(MAX_READ) {
         let Some(price) = order.terms.price else { continue };
         let quantity = u128::from(order.left().value());
+        let is_full = sums.len() == depth;
         match sums.last_mut() {
             Some((last, sum, orders)) if *last == price => {
                 *sum = sum.saturating_add(quantity);
                 *orders += 1;
             }
-            _ if sums.len() == depth => break,
+            _ if is_full => break,
             _ => sums.push((price, quantity, 1)),
         }
     }
