@@ -25,7 +25,7 @@ use crate::{
     crypto::{Crypto, SignatureCheck},
     effect::Effect,
     error::RecoverError,
-    ids::{Asker, ReplicaId},
+    ids::{Asker, Epoch, ReplicaId},
     input::Input,
     message::{Message, Read, Request},
     replica::{EmptyLog, Replica},
@@ -68,7 +68,7 @@ pub struct Moment {
 #[expect(missing_docs, reason = "see `Input`")]
 pub enum RecordedInput {
     Start,
-    Message { from: ReplicaId, message: Message },
+    Message { from: ReplicaId, message: Message, known: Epoch },
     Request { lane: Lane, request: Request },
     Durable(LogPosition),
     Executed { executed: Executed, checkpoint: Option<ServiceCheckpoint> },
@@ -81,7 +81,10 @@ impl From<&Input> for RecordedInput {
     fn from(input: &Input) -> Self {
         match input.clone() {
             Input::Start => Self::Start,
-            Input::Message { from, message } => Self::Message { from, message: message.into_inner() },
+            Input::Message { from, message } => {
+                let known = message.known();
+                Self::Message { from, message: message.into_inner(), known }
+            }
             Input::Request { lane, request } => Self::Request { lane, request: request.into_inner() },
             Input::Durable(durable) => Self::Durable(durable.position()),
             Input::Executed { executed, checkpoint } => Self::Executed { executed, checkpoint },
@@ -96,11 +99,11 @@ impl RecordedInput {
     fn into_input(self) -> Input {
         match self {
             Self::Start => Input::Start,
-            Self::Message { from, message } => {
-                Input::Message { from, message: Verified::from_recording(message) }
+            Self::Message { from, message, known } => {
+                Input::Message { from, message: Verified::from_recording(message, known) }
             }
             Self::Request { lane, request } => {
-                Input::Request { lane, request: Verified::from_recording(request) }
+                Input::Request { lane, request: Verified::from_recording(request, Epoch::default()) }
             }
             Self::Durable(position) => Input::Durable(Durable::through(position)),
             Self::Executed { executed, checkpoint } => Input::Executed { executed, checkpoint },

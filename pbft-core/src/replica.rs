@@ -108,6 +108,8 @@ impl Replica {
         let mut step = Step { now, effects };
         match input {
             Input::Start => self.on_start(&mut step),
+            // RE-3: it was checked before the replicas changed, so by the wrong keys perhaps. It will be sent again.
+            Input::Message { message, .. } if message.known() < self.roster().newest().epoch() => {}
             Input::Message { from, message } => self.on_message(&mut step, from, message.into_inner()),
             Input::Request { lane, request } => self.on_request(&mut step, lane, request.into_inner()),
             Input::Durable(durable) => self.on_durable(&mut step, durable),

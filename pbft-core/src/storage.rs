@@ -116,7 +116,7 @@ pub struct CheckpointRecord {
 pub struct ReturnRecord {
     /// It votes again from this stable checkpoint on; nothing until it has heard a quorum.
     pub votes_from: Option<Seq>,
-    /// It asks for no view up to this one: it may have before.
+    /// It has left all views before this one, and asks for none up to it: it may have before.
     pub last_view: View,
     /// Of this epoch.
     pub epoch: Epoch,

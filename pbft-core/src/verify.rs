@@ -16,7 +16,7 @@ pub use self::checks::succession;
 use crate::{
     config::ValidConfig,
     crypto::{Crypto, SignatureCheck},
-    ids::{ReplicaId, RequestId},
+    ids::{Epoch, ReplicaId, RequestId},
     input::Input,
     message::{DeclineReason, Message, Request},
     roster::Roster,
@@ -26,24 +26,33 @@ use crate::{
 /// Something that has passed the checks of this module. Only this module makes it, and
 /// [`crate::recording`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified<T>(T);
+pub struct Verified<T> {
+    checked: T,
+    known: Epoch,
+}
 
 impl<T> Verified<T> {
     /// What was checked.
     #[must_use]
     pub fn into_inner(self) -> T {
-        self.0
+        self.checked
     }
 
     /// For recordings, which hold only what was checked when they were made.
-    pub(crate) const fn from_recording(checked: T) -> Self {
-        Self(checked)
+    pub(crate) const fn from_recording(checked: T, known: Epoch) -> Self {
+        Self { checked, known }
     }
 
     /// What was checked.
     #[must_use]
     pub const fn get(&self) -> &T {
-        &self.0
+        &self.checked
+    }
+
+    /// The newest epoch that was known to whoever checked it. A replica that knows a later one does not believe a message.
+    #[must_use]
+    pub const fn known(&self) -> Epoch {
+        self.known
     }
 }
 
@@ -169,11 +178,15 @@ impl Verifier {
                 return Err((id, DeclineReason::TooLarge));
             }
             match verdict {
-                Ok(lane) => Ok(Input::Request { lane, request: Verified(request) }),
+                Ok(lane) => Ok(Input::Request { lane, request: self.checked(request) }),
                 Err(why) => Err((id, DeclineReason::NotAdmitted(why))),
             }
         };
         requests.into_iter().zip(verdicts).map(judge).collect()
+    }
+
+    fn checked<T>(&self, checked: T) -> Verified<T> {
+        Verified { checked, known: self.roster.newest().epoch() }
     }
 
     /// PP-5. The last check, and the most expensive: requests inside messages.
@@ -190,7 +203,7 @@ impl Verifier {
             }
             _ => {}
         }
-        Ok(vec![Input::Message { from, message: Verified(message) }])
+        Ok(vec![Input::Message { from, message: self.checked(message) }])
     }
 }
 

@@ -234,15 +234,15 @@ impl LoadPlan {
         // The last ones show that newcomers do their part.
         let last = if self.scenario == Scenario::Replace { together.len() / 10 } else { 0 };
         let (meanwhile, afterwards) = together.split_at(together.len() - last);
-        let (mut load, events) = tokio::join!(
-            drive::together(&client, meanwhile, self.in_flight, &bar),
+        // A disturbance that fails ends the run: its payments might wait for long.
+        let (mut load, mut events) = tokio::try_join!(
+            async { Ok(drive::together(&client, meanwhile, self.in_flight, &bar).await) },
             self.disturb(&client, &mut processes, &bar, (&testnet, &client_public))
-        );
+        )?;
         load.join(drive::together(&client, afterwards, self.in_flight, &bar).await);
         let load = load.finish(started);
         let took = started.elapsed();
         bar.finish();
-        let mut events = events?;
         let after = processes.usage();
         say("waiting for one state on all replicas");
         let settled = drive::settle(&client, SETTLE_WITHIN).await?;

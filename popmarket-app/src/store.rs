@@ -308,8 +308,9 @@ impl LedgerStore {
         }
         if let Some(block) = &applied.block {
             let height = block.header.height;
-            batch.insert(&self.blocks, height.value().to_be_bytes(), block.encode());
+            // Reads see a batch while it is applied, item by item: who sees the block must find its events.
             batch.insert(&self.events, height.value().to_be_bytes(), encode(&applied.events));
+            batch.insert(&self.blocks, height.value().to_be_bytes(), block.encode());
             for (transaction, index) in block.transactions.iter().zip(0..) {
                 let place = encode(&TxPlace { height, index });
                 batch.insert(&self.transactions, transaction.id().as_bytes().as_slice(), place);

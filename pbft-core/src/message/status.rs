@@ -27,6 +27,8 @@ pub struct Status {
     pub first: Seq,
     /// Whether it votes; not while it does not know what it voted for before it lost its log.
     pub votes: bool,
+    /// Whether it waits for its view without asking for it, as it may have before it lost its log.
+    pub left: bool,
     /// It can go on only once the others have got here.
     pub needs: Option<Seq>,
 }

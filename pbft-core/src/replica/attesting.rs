@@ -119,6 +119,9 @@ impl Replica {
         if !self.lacks_certificate(seq) {
             return;
         }
+        if vote.signer != self.id {
+            self.recall_own_word(seq);
+        }
         let weak = self.roster().at(seq).sizes().weak();
         let votes = self.attesting.votes.entry(seq).or_default();
         match votes.add(vote.clone()) {
@@ -131,6 +134,16 @@ impl Replica {
             Added::Contradicts(first) => {
                 step.push(Effect::Evidence(Evidence::Attestations(Box::new([first, vote]))));
             }
+        }
+    }
+
+    /// AT-3: its own word counts too, also for a batch that it executed before it was restarted.
+    fn recall_own_word(&mut self, seq: Seq) {
+        let said = self.attesting.votes.get(&seq).is_some_and(|votes| votes.of(self.id).is_some());
+        let result = self.attesting.results.get(&seq).copied();
+        if let Some(digest) = result.filter(|_| !said && self.is_member_at(seq)) {
+            let own = self.sign_result(Attestation { seq, digest });
+            self.attesting.votes.entry(seq).or_default().add(own);
         }
     }
 

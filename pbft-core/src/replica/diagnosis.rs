@@ -131,6 +131,11 @@ pub enum WaitsFor {
         /// Where it is.
         executed: Seq,
     },
+    /// It lost its log, and may have left the present view before: the next one.
+    LaterView {
+        /// Where it takes part again, or in a later one.
+        view: View,
+    },
 }
 
 impl WaitsFor {
@@ -150,6 +155,7 @@ impl WaitsFor {
             Self::Membership { .. } => "membership",
             Self::State { .. } => "state",
             Self::Return { .. } => "return",
+            Self::LaterView { .. } => "later_view",
         }
     }
 }
@@ -199,6 +205,12 @@ impl fmt::Display for WaitsFor {
             }
             Self::Return { votes_from: None, .. } => {
                 f.write_str("returned without its log: asks the others where they are")
+            }
+            Self::LaterView { view } => {
+                write!(
+                    f,
+                    "returned without its log: votes again in view {view}, which follows when a primary fails"
+                )
             }
         }
     }
@@ -273,6 +285,9 @@ impl Replica {
     }
 
     fn diagnose_view(&self) -> WaitsFor {
+        if self.has_left() {
+            return WaitsFor::LaterView { view: self.view };
+        }
         let (view, quorum) = (self.view, self.quorum());
         let wanted: Vec<_> = self.views.votes_for(view).map(|proven| proven.vote.signer).collect();
         if wanted.len() >= quorum {

@@ -104,8 +104,7 @@ impl Replica {
     /// NV-2 was checked before the replica sees it.
     pub(super) fn on_new_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>) {
         let view = new_view.view();
-        let stable = new_view.stable.as_ref().map_or(Seq::ZERO, |stable| stable.statement.seq);
-        if view < self.view || !self.is_of_epoch(stable) {
+        if view < self.view || !self.goes_on_after(step, new_view.stable.as_ref()) || view < self.view {
             return;
         }
         if view == self.view && self.views.active {
@@ -127,9 +126,6 @@ impl Replica {
     }
 
     fn enter_view(&mut self, step: &mut Step<'_>, new_view: Box<ProvenNewView>, position: LogPosition) {
-        if let Some(stable) = new_view.stable.clone() {
-            self.on_stable(step, stable);
-        }
         let assigned = self.install(new_view, position);
         self.suspicion.view_entered(step.now.elapsed);
         for seq in assigned {

@@ -49,6 +49,7 @@ impl Replica {
     pub(super) fn on_durable(&mut self, step: &mut Step<'_>, durable: Durable) {
         self.try_truncate_log(step, durable);
         self.on_install_durable(step, durable);
+        self.on_return_durable(step, durable);
         while let Some(held) = self.held.pop_front() {
             match held.release(durable) {
                 Ok(vote) => self.cast(step, vote),

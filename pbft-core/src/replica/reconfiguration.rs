@@ -8,10 +8,11 @@ use pbft_crypto::Digest;
 
 use super::{Replica, Step, view_change::Views};
 use crate::{
+    certificate::Certificate,
     config::{ReplicaSet, ValidConfig},
     effect::Effect,
     ids::{Epoch, ReplicaId, Seq},
-    message::{Change, Handover, Membership, Message, StateSummary, Status},
+    message::{Change, Checkpoint, Handover, Membership, Message, StateSummary, Status},
     roster::Roster,
     storage::{LogPosition, Record},
 };
@@ -129,9 +130,22 @@ impl Replica {
         self.reconfiguration.next = Some(Change { replicas, after });
     }
 
-    /// RE-3: whether a view that goes on after this checkpoint is one of this replica's epoch.
-    pub(super) fn is_of_epoch(&self, stable: Seq) -> bool {
-        self.reconfiguration.roster.at(stable.next()).epoch() == self.epoch()
+    /// RE-3: takes up the checkpoint that a view goes on after. `false` if that is none of this replica's epoch, or if the
+    /// epoch ends here with it.
+    pub(super) fn goes_on_after(
+        &mut self,
+        step: &mut Step<'_>,
+        stable: Option<&Certificate<Checkpoint>>,
+    ) -> bool {
+        let epoch = self.epoch();
+        let seq = stable.map_or(Seq::ZERO, |stable| stable.statement.seq);
+        if self.roster().at(seq.next()).epoch() != epoch {
+            return false;
+        }
+        if let Some(stable) = stable {
+            self.on_stable(step, stable.clone());
+        }
+        self.epoch() == epoch
     }
 
     /// RE-3: whether others took over. All numbers of this replica's epoch are final then: another view of it could bring
@@ -207,6 +221,7 @@ impl Replica {
         self.log.leave_view();
         self.view = crate::ids::View::ZERO;
         self.views = Views::default();
+        self.leave_as_returned();
         self.buffer.release();
         let members = self.reconfiguration.roster.newest().replicas.clone();
         self.catch_up.forget_all_but(&members);

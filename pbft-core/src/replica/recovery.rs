@@ -163,7 +163,10 @@ impl Replica {
                 self.checkpoints.proven_position = Some(position);
                 self.replay_stability(position)?;
             }
-            Record::Returned(record) => self.returning = Some(Returning::recorded(record, position)),
+            Record::Returned(record) => {
+                self.returning = Some(Returning::recorded(record, position));
+                self.leave_as_returned();
+            }
             Record::ViewChange(proven) => self.replay_view_change(position, proven),
             Record::NewView(new_view) => self.replay_new_view(position, new_view),
             Record::Handover(handover) => {
@@ -219,7 +222,7 @@ impl Replica {
     /// A vote in a view shows that the view had begun here: the record of its beginning may be gone, to be found again
     /// further on.
     fn replay_view(&mut self, view: View) {
-        if view > self.view {
+        if view > self.view || (view == self.view && self.has_left()) {
             self.leave_views_before(view);
             self.views.active = true;
             self.proposed = self.execution.executed;

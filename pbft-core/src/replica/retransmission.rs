@@ -92,6 +92,7 @@ impl Replica {
             certified: self.certified(),
             first: self.log.first_available(executed),
             votes: !self.is_returning(),
+            left: self.has_left(),
             needs: self.needs(),
         }
     }
@@ -103,6 +104,7 @@ impl Replica {
         let before = self.catch_up.claims.insert(from, status.executed);
         self.catch_up.firsts.insert(from, status.first);
         self.note_need(step, from, status);
+        self.note_left(step, from, status);
         self.help_with_checkpoints(step, from, status);
         self.help_with_results(step, from, before, status);
         // A peer that moves needs no help; one that stands still, or restarted, does.

@@ -1,5 +1,5 @@
-//! A replica that lost its log does not know what it voted for. It follows the others, and votes again only where it
-//! cannot have voted before (SX-8 to SX-11).
+//! A replica that lost its log does not know what it voted for, nor which views it left. It follows the others, votes again
+//! only where it cannot have voted before, and takes for left what it may have left (SX-8 to SX-11).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,8 @@ use crate::{
     effect::Effect,
     ids::{Epoch, ReplicaId, Seq, View},
     message::{Message, Returned, Standing, Status},
-    storage::{LogPosition, Record, ReturnRecord},
+    quorum::QuorumSizes,
+    storage::{Durable, LogPosition, Record, ReturnRecord},
     time::UnixMillis,
 };
 
@@ -21,11 +22,13 @@ pub(super) struct Returning {
     since: UnixMillis,
     /// Who has said where it stands.
     reports: BTreeMap<ReplicaId, (Epoch, View)>,
+    /// Whether the log will remember what the record says.
+    durable: bool,
 }
 
 impl Returning {
     pub(super) fn recorded(record: ReturnRecord, position: LogPosition) -> Self {
-        Self { record, position: Some(position), ..Self::default() }
+        Self { record, position: Some(position), durable: true, ..Self::default() }
     }
 
     pub(super) const fn position(&self) -> Option<LogPosition> {
@@ -70,8 +73,10 @@ impl Replica {
     /// At each checkpoint, so that the record does not keep the log from being truncated.
     pub(super) fn persist_return(&mut self, step: &mut Step<'_>) {
         let over = !self.is_returning();
-        let (epoch, view) = (self.epoch(), self.view);
-        let past = |record: &ReturnRecord| epoch > record.epoch || view > record.last_view;
+        let (epoch, view, active) = (self.epoch(), self.view, self.views.active);
+        let past = |record: &ReturnRecord| {
+            epoch > record.epoch || (active && epoch == record.epoch && view >= record.last_view)
+        };
         if self.returning.take_if(|returning| over && past(&returning.record)).is_none() {
             self.persist_return_record(step);
         }
@@ -90,7 +95,9 @@ impl Replica {
         // Who may lack a handover does not know where the others are.
         let settled = self.epoch() == self.roster().newest().epoch()
             && self.last_of_epoch().is_none_or(|last| self.execution.executed < last);
-        if from == self.id || !self.roster().knows(from) || !settled {
+        // Nor does one who lost its own, or whose word a crash could take away.
+        let certain = settled && !self.is_returning() && self.has_asked();
+        if from == self.id || !self.roster().knows(from) || !certain {
             return;
         }
         let (now, pause) = (step.now.elapsed, self.answer_pause());
@@ -122,23 +129,49 @@ impl Replica {
 
     fn try_set_return(&mut self, step: &mut Step<'_>) {
         let newest = self.roster().newest().clone();
-        let (quorum, f) = (newest.sizes().quorum(), newest.sizes().f());
         let votes_from = self.past_all_votes();
         let Some(returning) = &mut self.returning else { return };
         // The handovers come with statuses; until this replica knows the epoch of the others it waits.
         let counts = |(from, (epoch, view)): (&ReplicaId, &(Epoch, View))| {
             (*epoch == newest.epoch() && newest.replicas.contains(*from)).then_some(*view)
         };
-        let mut views: Vec<_> = returning.reports.iter().filter_map(counts).collect();
-        if views.len() < quorum {
-            return;
-        }
-        // At most f - 1 of the others lie, this one being among the f: one of the f farthest is true.
-        views.sort_unstable_by(|left, right| right.cmp(left));
-        let credible = views.get(f.saturating_sub(1)).copied().unwrap_or_default();
-        returning.record =
-            ReturnRecord { votes_from: Some(votes_from), last_view: credible.next(), epoch: newest.epoch() };
+        let reported: Vec<_> = returning.reports.iter().filter_map(counts).collect();
+        let Some(wanted) = wanted_by_a_quorum(reported, newest.sizes()) else { return };
+        let epoch = newest.epoch();
+        let record = ReturnRecord { votes_from: Some(votes_from), last_view: wanted.next(), epoch };
+        (returning.record, returning.durable) = (record, false);
         self.persist_return_record(step);
+        self.leave_as_returned();
+    }
+
+    /// SX-10: it may have left all views before this one, so it has; and asks for none of them, as it may have before, in
+    /// other words.
+    pub(super) fn leave_as_returned(&mut self) {
+        let counts = |record: &ReturnRecord| record.votes_from.is_some() && record.epoch == self.epoch();
+        let record = self.returning.as_ref().map(|returning| returning.record).filter(counts);
+        if let Some(record) = record.filter(|_| self.is_member()) {
+            self.leave_views_before(record.last_view);
+        }
+    }
+
+    /// The others may count on it.
+    pub(super) fn on_return_durable(&mut self, step: &mut Step<'_>, through: Durable) {
+        let Some(returning) = &mut self.returning else { return };
+        let written = returning.position.is_some_and(|position| position <= through.position());
+        if written && returning.record.votes_from.is_some() && !returning.durable {
+            returning.durable = true;
+            self.send_status(step);
+            self.try_await_new_view(step);
+        }
+    }
+
+    /// SX-10: whether it waits for its view without having asked for it.
+    pub(super) fn has_left(&self) -> bool {
+        let left = |returning: &Returning| {
+            let ReturnRecord { last_view, epoch, .. } = returning.record;
+            returning.durable && (epoch, last_view) == (self.epoch(), self.view)
+        };
+        !self.views.active && self.returning.as_ref().is_some_and(left)
     }
 
     /// The first checkpoint at which nothing that this replica may have voted for is in flight any more.
@@ -146,13 +179,6 @@ impl Replica {
         let past = self.proven_seq().plus(self.config.window.saturating_mul(2)).value();
         let periods = past.div_ceil(self.config.checkpoint_period.max(1));
         Seq::new(periods.saturating_mul(self.config.checkpoint_period))
-    }
-
-    /// SX-10: it may have asked for views up to this one before; it asks for a later one instead.
-    pub(super) fn first_askable(&self, view: View) -> View {
-        let record = self.returning.as_ref().map(|returning| returning.record);
-        let last = record.filter(|record| record.epoch >= self.epoch()).map(|record| record.last_view);
-        last.filter(|last| *last >= view).map_or(view, View::next)
     }
 
     /// SX-11: where the others must get before this replica can go on.
@@ -167,7 +193,8 @@ impl Replica {
             return;
         }
         let now = step.now.elapsed;
-        if !status.votes && from == self.primary() && self.views.active && self.hears_quorum(now) {
+        let leads = status.votes && !status.left;
+        if !leads && from == self.primary() && self.views.active && self.hears_quorum(now) {
             return self.start_view_change(step, self.view.next());
         }
         let limit = self.proven_seq().plus(self.config.window.saturating_mul(3));
@@ -201,4 +228,18 @@ impl Replica {
         let executed = self.execution.executed;
         self.catch_up.needs.values().any(|(need, _)| *need > executed)
     }
+}
+
+/// SX-10: the latest view of which one who lost its log can be sure that a quorum wanted no later one. That quorum shares
+/// this many correct replicas with those who reported, when `f - 1` of the others lie; so one of the latest as many
+/// reports is not too early. Nothing until a quorum has reported.
+fn wanted_by_a_quorum(mut reported: Vec<View>, sizes: QuorumSizes) -> Option<View> {
+    if reported.len() < sizes.quorum() {
+        return None;
+    }
+    let strangers = sizes.n().saturating_sub(sizes.quorum());
+    let liars = sizes.f().saturating_sub(1);
+    let shared = reported.len().saturating_sub(strangers.saturating_add(liars)).max(1);
+    reported.sort_unstable_by(|left, right| right.cmp(left));
+    reported.get(shared.saturating_sub(1)).copied()
 }

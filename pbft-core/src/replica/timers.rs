@@ -81,13 +81,20 @@ impl Replica {
     /// what does not execute in time is handed to the primary (again). Who is behind, or hears no statuses since it is
     /// no member, cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
-        if self.is_far_behind() || !self.roster().newest().replicas.contains(self.id) {
+        let behind = self.is_far_behind() || self.batches_are_gone() || self.transfer.is_running();
+        if behind || !self.roster().newest().replicas.contains(self.id) {
             return;
         }
         let now = step.now.elapsed;
         let since = now.saturating_sub(self.config.forward_after);
         let overdue = self.buffer.overdue(now, since, self.batch_limits());
-        if !self.is_primary() && self.views.active && !overdue.is_empty() {
+        if overdue.is_empty() {
+            return;
+        }
+        if self.has_left() {
+            // The others may be content in a view whose primary it does not follow.
+            step.push(Effect::Broadcast(Message::Forward(overdue)));
+        } else if !self.is_primary() && self.views.active {
             step.push(Effect::Send(self.primary(), Message::Forward(overdue)));
         }
     }

@@ -1,7 +1,7 @@
 //! VIEW-CHANGE: replicas give up on a primary together. When a replica does so by itself is in [`super::suspicion`].
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
@@ -29,6 +29,8 @@ pub(super) struct Views {
     pub(super) deadline: Option<Duration>,
     /// The newest VIEW-CHANGE of each replica.
     votes: BTreeMap<ReplicaId, Box<ProvenViewChange>>,
+    /// Which view each replica waits for that may not ask for it (SX-10), and when it said so.
+    left: BTreeMap<ReplicaId, (View, Duration)>,
 }
 
 impl Default for Views {
@@ -41,6 +43,7 @@ impl Default for Views {
             position: None,
             deadline: None,
             votes: BTreeMap::new(),
+            left: BTreeMap::new(),
         }
     }
 }
@@ -57,9 +60,12 @@ impl Views {
         self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
     }
 
-    /// How many want this view or a later one.
-    fn count_from(&self, view: View) -> usize {
-        self.votes.values().filter(|proven| proven.vote.statement.view >= view).count()
+    /// Who wants this view or a later one, or has said since then that it has left for one.
+    fn wanted_by(&self, view: View, since: Duration) -> BTreeSet<ReplicaId> {
+        let asked = self.votes.values().map(|proven| (proven.vote.signer, proven.vote.statement.view));
+        let left = self.left.iter().filter(|(_, (_, at))| *at >= since);
+        let left = left.map(|(replica, (view, _))| (*replica, *view));
+        asked.chain(left).filter(|(_, wanted)| *wanted >= view).map(|(replica, _)| replica).collect()
     }
 
     pub(super) fn keep_vote(&mut self, proven: Box<ProvenViewChange>) {
@@ -73,7 +79,6 @@ impl Replica {
         if !self.is_member() || self.is_returning() || self.is_succeeded() {
             return;
         }
-        let view = self.first_askable(view);
         self.suspicion.gave_up();
         self.leave_views_before(view);
         let proven = self.make_view_change();
@@ -95,6 +100,8 @@ impl Replica {
         self.views.new_view = None;
         self.views.announced = false;
         self.views.deadline = None;
+        self.views.position = None;
+        self.views.left.clear();
         self.log.leave_view();
         self.buffer.release();
     }
@@ -114,7 +121,7 @@ impl Replica {
 
     /// VC-3: the newest vote of each replica counts; each fact in it was proven before (VC-2).
     pub(super) fn on_view_change(&mut self, step: &mut Step<'_>, proven: Box<ProvenViewChange>) {
-        if !self.is_of_epoch(proven.vote.statement.stable) {
+        if !self.goes_on_after(step, proven.stable.as_ref()) {
             return;
         }
         let vote = &proven.vote;
@@ -127,9 +134,6 @@ impl Replica {
             if vote.statement.view <= view {
                 return;
             }
-        }
-        if let Some(stable) = proven.stable.clone() {
-            self.on_stable(step, stable);
         }
         self.views.keep_vote(proven);
         self.try_join(step);
@@ -144,16 +148,42 @@ impl Replica {
         wanted.sort_unstable_by(|left, right| right.cmp(left));
         let agreed = wanted.get(self.config.sizes().f()).copied();
         if let Some(view) = agreed.filter(|view| *view > self.view) {
-            self.start_view_change(step, view);
+            return self.start_view_change(step, view);
+        }
+        // Those who only left bring nobody further than the next view: see the argument for SX-10.
+        let next = self.view.next();
+        let wanted_by = self.views.wanted_by(next, self.lately(step));
+        if self.views.active && wanted_by.len() >= self.config.sizes().weak() {
+            self.start_view_change(step, next);
         }
     }
 
+    /// SX-10: who lost its log may wait for a view without asking for it.
+    pub(super) fn note_left(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
+        if status.left && status.epoch == self.epoch() && self.config.replicas.contains(from) {
+            self.views.left.insert(from, (status.view, step.now.elapsed));
+            self.try_join(step);
+            self.try_await_new_view(step);
+        } else {
+            self.views.left.remove(&from);
+        }
+    }
+
+    /// What was said before may be true no more: its sender may have lost its log again.
+    fn lately(&self, step: &Step<'_>) -> Duration {
+        step.now.elapsed.saturating_sub(self.config.idle_status_period.saturating_mul(2))
+    }
+
     /// VC-5: the wait for a new primary begins when a quorum wants it: before that it could not begin.
-    fn try_await_new_view(&mut self, step: &Step<'_>) {
-        if self.views.active
-            || self.views.deadline.is_some()
-            || self.views.count_from(self.view) < self.quorum()
-        {
+    pub(super) fn try_await_new_view(&mut self, step: &Step<'_>) {
+        if self.views.active || self.views.deadline.is_some() {
+            return;
+        }
+        let mut wanted_by = self.views.wanted_by(self.view, self.lately(step));
+        if self.has_left() {
+            wanted_by.insert(self.id);
+        }
+        if wanted_by.len() < self.quorum() {
             return;
         }
         let patience = self.suspicion.patience(&self.config);
@@ -172,13 +202,15 @@ impl Replica {
 
     /// VC-7: the network may lose anything, so votes are sent again as long as they are of use.
     pub(super) fn send_view_change_again(&self, step: &mut Step<'_>) {
-        let durable = self.views.own.as_ref().filter(|own| {
-            let sent = self.views.votes.get(&self.id);
-            sent.is_some_and(|sent| sent.vote.statement.view == own.vote.statement.view)
-        });
-        if let Some(own) = durable.filter(|_| !self.views.active) {
+        if let Some(own) = self.views.own.as_ref().filter(|_| !self.views.active && self.has_asked()) {
             step.push(Effect::Broadcast(Message::ViewChange(own.clone())));
         }
+    }
+
+    /// Whether its own VIEW-CHANGE is durable, if it has one.
+    pub(super) fn has_asked(&self) -> bool {
+        let cast = self.views.votes.get(&self.id).map(|proven| proven.vote.statement.view);
+        self.views.own.as_ref().is_none_or(|own| cast == Some(own.vote.statement.view))
     }
 
     /// VC-8: a peer that missed the beginning of the view is shown its proof.

@@ -163,12 +163,16 @@ impl Cluster {
     /// A client sends a request to all.
     pub(crate) fn submit(&mut self, request: &Request) {
         for index in 0..u16::try_from(self.nodes.len()).unwrap() {
-            if self.down.contains(&index) || self.is_lost() {
-                continue;
+            if !self.down.contains(&index) && !self.is_lost() {
+                self.submit_to(index, request);
             }
-            let admitted = self.nodes[usize::from(index)].verifier.admit(vec![request.clone()]);
-            admitted.into_iter().flatten().for_each(|input| self.step(index, input));
         }
+    }
+
+    /// ... or to one alone.
+    pub(crate) fn submit_to(&mut self, index: u16, request: &Request) {
+        let admitted = self.nodes[usize::from(index)].verifier.admit(vec![request.clone()]);
+        admitted.into_iter().flatten().for_each(|input| self.step(index, input));
     }
 
     /// A client puts a question to these replicas.

@@ -112,6 +112,7 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
         WaitsFor::Membership { epoch: Epoch::new(1) },
         WaitsFor::State { seq: seq(8), done: 1, parts: 2, asked: silent },
         WaitsFor::Return { votes_from: None, executed: seq(1) },
+        WaitsFor::LaterView { view },
     ];
     let words: BTreeSet<_> = all.iter().map(WaitsFor::kind).collect();
     let sentences: BTreeSet<_> = all.iter().map(WaitsFor::to_string).collect();

@@ -318,6 +318,7 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
             certified: executed,
             first: Seq::new(1),
             votes: true,
+            left: false,
             needs: None,
         })
     };

@@ -1,21 +1,23 @@
 //! RE: replicas come and go by an ordered operation, at a checkpoint.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
-    Effect, Epoch, Message, Replica, View,
+    Effect, Epoch, Message, Now, Replica, View,
     config::ConfigError,
     effect::TransferEvent,
     error::InvalidMessage,
-    message::{Handover, Prepare, Signed},
+    message::{Handover, Prepare, ProvenViewChange, Signed, ViewChange},
     replica::EmptyLog,
     request_buffer::FairBuffer,
+    service::AdmitAll,
     storage::Record,
+    verify::Verifier,
 };
 
 use crate::{
     cluster::{Cluster, change_to, requests},
-    stage::{Stage, config, id, key, public_key, request, seq, status},
+    stage::{Stage, config, id, key, public_key, request, sent, seq, status},
     view_messages::view_change,
 };
 
@@ -424,4 +426,56 @@ fn re_3_rc_5_votes_from_before_a_state_of_a_later_epoch() {
     let recovered = Replica::recover(id(3), cluster.config.clone(), key(3), buffer, records, EmptyLog::New);
     let replica = recovered.unwrap().replica;
     assert_eq!((replica.epoch(), replica.view()), (Epoch::new(1), View::ZERO));
+}
+
+/// RE-3: the proof in a vote of the old epoch may be what ends that epoch here. The vote is none of the next one.
+#[test]
+fn re_3_a_vote_that_ends_its_epoch_does_not_count_in_the_next() {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3, 4]));
+    reach(&mut cluster, &[0, 1, 2, 3], 1);
+    let certificate = cluster.replica(0).handovers()[0].certificate.clone();
+    let last = certificate.statement.seq;
+    let mut records = cluster.records(0);
+    let ends = |record: &Record| match record {
+        Record::Stable(certificate) => certificate.statement.seq == last,
+        Record::Handover(_) => true,
+        _ => false,
+    };
+    let end = records.iter().position(|(_, record)| ends(record)).unwrap();
+    records.truncate(end);
+    let buffer = Box::new(FairBuffer::new(cluster.config.buffer.clone()));
+    let recovered = Replica::recover(id(0), cluster.config.clone(), key(0), buffer, records, EmptyLog::New);
+    let mut replica = recovered.unwrap().replica;
+    let mut verifier = Verifier::new(cluster.config.clone(), key(0), Arc::new(AdmitAll));
+    let mut hear = |replica: &mut Replica, from: u16| {
+        verifier.update(replica.roster().clone());
+        let statement = ViewChange { view: View::new(1), stable: last, prepared: Vec::new() };
+        let vote = Signed::sign(statement, id(from), replica.config(), &*key(from));
+        let proven = ProvenViewChange { vote, stable: Some(certificate.clone()), prepared: Vec::new() };
+        let message = Message::ViewChange(Box::new(proven));
+        for input in verifier.verify(vec![(id(from), message)]).pop().unwrap().unwrap() {
+            replica.step(Now::default(), input, &mut Vec::new());
+        }
+    };
+    assert_eq!(replica.epoch(), Epoch::ZERO);
+    hear(&mut replica, 3);
+    assert_eq!(replica.epoch(), Epoch::new(1));
+    hear(&mut replica, 2);
+    assert_eq!(replica.view(), View::ZERO, "one vote of this epoch, where two are a weak quorum");
+    hear(&mut replica, 1);
+    assert_eq!(replica.view(), View::new(1));
+}
+
+/// RE-3: what was checked before the replicas changed is not believed after it; it is sent again.
+#[test]
+fn re_3_what_was_checked_by_old_keys_is_dropped() {
+    let mut stage = Stage::new(3);
+    let message = Message::PrePrepare(stage.proposal(1, vec![request(1, 0)]));
+    let inputs = stage.verify(0, &message).unwrap();
+    stage.hear(1, &Message::Handover(Box::new(handover())));
+    let late: Vec<_> = inputs.into_iter().flat_map(|input| stage.input(input)).collect();
+    assert_eq!(sent(&late), [""; 0]);
+    let again = stage.hear_and_settle(0, &message);
+    assert_eq!(sent(&again), ["prepare"]);
 }

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use pbft_core::{
     ClientId, Effect, Input, Message, Request, RequestNumber,
-    message::{DeclineReason, Operation},
+    message::{Checkpoint, DeclineReason, Operation, Status},
     service::{Executed, Outcome},
 };
+use pbft_crypto::Digest;
 
 use crate::stage::{Stage, executions, messages, request, sent, seq, status};
 
@@ -168,6 +169,26 @@ fn r_5_who_is_behind_forwards_nothing() {
         stage.advance(stage.config.forward_after * 2);
         let forwards = sent(&stage.timer()).contains(&"forward");
         assert_eq!(forwards, peer == 1, "one alone may be lying");
+    }
+}
+
+/// nor while what it misses is not to be had as batches, however little that is.
+#[test]
+fn r_5_who_has_to_take_over_a_state_forwards_nothing() {
+    for gone in [false, true] {
+        let mut stage = Stage::new(3);
+        stage.ask(request(1, 0));
+        let point = seq(stage.config.checkpoint_period);
+        assert!(point.value() <= stage.config.max_in_flight, "it is not far behind");
+        let certificate = stage.certificate(Checkpoint { seq: point, digest: Digest::ZERO }, &[0, 1, 2]);
+        stage.hear(0, &Message::Stable(certificate));
+        for peer in [1, 2] {
+            let Message::Status(told) = status(point.value(), point.value(), &[]) else { panic!("a status") };
+            let first = if gone { point.next() } else { seq(1) };
+            stage.hear(peer, &Message::Status(Status { first, ..told }));
+        }
+        stage.advance(stage.config.forward_after * 2);
+        assert_eq!(sent(&stage.timer()).contains(&"forward"), !gone);
     }
 }
 

@@ -70,12 +70,16 @@ fn sx_8_sx_9_mistake_30_a_replica_that_lost_its_disk_votes_only_past_all_that_it
         for end in (25..=60).step_by(5) {
             cluster.complete(&all[..end]);
         }
+        assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+        assert_eq!(votes_of(&cluster, 3, before), vec![], "it may have left view 0");
+        cluster.down = vec![0];
+        cluster.complete(&requests(64));
         let votes = votes_of(&cluster, 3, before);
         assert!(!votes.is_empty(), "it votes again");
         // The window is 8.
         assert!(votes.iter().all(|seq| seq.value() > stable + 2 * 8), "{votes:?}");
         assert_no_contradiction(&cluster);
-        assert_eq!(cluster.journal(3), cluster.journal(0));
+        assert_eq!(cluster.journal(3), cluster.journal(1));
     }
 }
 
@@ -88,11 +92,13 @@ fn sx_11_an_idle_cluster_goes_on_for_a_replica_that_is_back() {
         let before = cluster.sent.len();
         cluster.lose_disk(lost, false);
         cluster.pass(Duration::from_secs(40));
-        assert_eq!(cluster.replica(lost).diagnose(), WaitsFor::Nothing, "replica {lost}");
+        let waits_for = cluster.replica(lost).diagnose();
+        assert!(matches!(waits_for, WaitsFor::Nothing | WaitsFor::LaterView { .. }), "{lost}: {waits_for}");
         let executed = cluster.executed(1);
         assert!((4 + 16..100).contains(&executed), "bounded: {executed}");
         cluster.pass(Duration::from_secs(10));
         assert_eq!(cluster.executed(1), executed, "and then it rests");
+        cluster.down = vec![1];
         cluster.complete(&requests(9));
         assert!(!votes_of(&cluster, lost, before).is_empty());
         assert_no_contradiction(&cluster);
@@ -115,25 +121,61 @@ fn sx_11_a_false_return_costs_little() {
     assert_eq!(cluster.executed(1), 5);
 }
 
-/// SX-10: it may have asked for the view that comes next, so it asks for the one after.
-#[test]
-fn sx_10_no_view_is_asked_for_that_it_may_have_asked_for_before() {
-    let mut cluster = Cluster::new(4, one_each);
-    cluster.complete(&requests(5));
-    cluster.lose_disk(3, false);
-    cluster.complete(&requests(60));
-    assert!(cluster.replica(3).diagnose() == WaitsFor::Nothing);
-    let before = cluster.sent.len();
-    cluster.down = vec![0];
-    cluster.complete(&requests(64));
-    let own = |(from, message): &(u16, Message)| match message {
-        Message::ViewChange(proven) if *from == 3 && proven.vote.signer.value() == 3 => {
+/// The views that a replica asked for since `from`.
+fn asked_by(cluster: &Cluster, replica: u16, from: usize) -> Vec<u64> {
+    let own = |(by, message): &(u16, Message)| match message {
+        Message::ViewChange(proven) if *by == replica && proven.vote.signer.value() == replica => {
             Some(proven.vote.statement.view.value())
         }
         _ => None,
     };
-    let asked: Vec<_> = cluster.sent[before..].iter().filter_map(own).collect();
-    assert!(!asked.is_empty() && asked.iter().all(|view| *view >= 2), "{asked:?}");
+    cluster.sent[from..].iter().filter_map(own).collect()
+}
+
+/// SX-10: it may have asked for the view that comes next, so it has left for it, asks for the one after, and has no part in
+/// what is decided before. A second loss, or a restart in between, changes nothing.
+#[test]
+fn sx_10_no_view_is_asked_for_that_it_may_have_asked_for_before() {
+    for losses in 1..=3 {
+        let mut cluster = Cluster::new(4, one_each);
+        cluster.complete(&requests(5));
+        for loss in 1..=losses {
+            cluster.lose_disk(3, false);
+            cluster.complete(&requests(60 * loss));
+            assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+            cluster.restart(3);
+            cluster.run();
+            assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+        }
+        let before = cluster.sent.len();
+        cluster.down = vec![0];
+        cluster.complete(&requests(60 * losses + 4));
+        let asked = asked_by(&cluster, 3, before);
+        assert!(!asked.is_empty() && asked.iter().all(|view| *view == 2), "{asked:?}");
+        assert!(cluster.replica(3).progress().view_active);
+        assert_no_contradiction(&cluster);
+    }
+}
+
+/// SX-10: one after the other loses its disk, each the primary of its time. None asks for one view in two ways.
+#[test]
+fn sx_10_all_replicas_lose_their_disks_one_by_one() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    for lost in 0..4 {
+        cluster.lose_disk(lost, false);
+        cluster.pass(Duration::from_secs(60));
+        cluster.complete(&requests(5 + 10 * (u64::from(lost) + 1)));
+        assert_eq!(cluster.replica(lost).votes_from(), None, "{}", cluster.replica(lost).diagnose());
+    }
+    let mut said = BTreeMap::new();
+    for (_, message) in &cluster.sent {
+        if let Message::ViewChange(proven) = message {
+            let (signer, words) = (proven.vote.signer, &proven.vote.statement);
+            assert_eq!(*said.entry((signer, words.view)).or_insert(words), words, "replica {signer}");
+        }
+    }
+    assert_no_contradiction(&cluster);
 }
 
 /// What it remembers of its return survives a crash, at every record.
@@ -184,4 +226,68 @@ fn sx_8_only_answers_to_this_return_count() {
     cluster.lie = |_, message| Some(message);
     cluster.pass(Duration::from_secs(5));
     assert!(!matches!(cluster.replica(3).diagnose(), WaitsFor::Return { votes_from: None, .. }));
+}
+
+/// VC-4 and VC-5: two of four have left view 0 without a word, and the others give up on it. Nobody is lost.
+#[test]
+fn vc_4_vc_5_those_who_only_left_are_waited_for_and_met() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    for (lost, end) in [(3, 40), (2, 44)] {
+        cluster.lose_disk(lost, false);
+        cluster.complete(&requests(end));
+    }
+    assert!(cluster.view(1).0 >= 2, "the two that voted in view 0 are no quorum");
+    cluster.complete(&requests(90));
+    for replica in 0..4 {
+        assert_eq!(cluster.replica(replica).votes_from(), None);
+        assert_eq!(cluster.view(replica), cluster.view(1));
+    }
+    assert_no_contradiction(&cluster);
+}
+
+/// VC-4: `f` false words move nobody.
+#[test]
+fn vc_4_one_that_says_it_has_left_moves_nobody() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 3 => {
+            (status.view, status.active, status.left) = (View::new(u64::MAX), false, true);
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.complete(&requests(5));
+    cluster.pass(Duration::from_secs(30));
+    assert_eq!([0, 1, 2].map(|replica| cluster.view(replica)), [(0, true); 3]);
+}
+
+/// SX-10: a primary that has left its view does not lead it.
+#[test]
+fn sx_10_a_primary_that_has_left_is_given_up_at_once() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 0 => {
+            (status.view, status.active, status.left) = (View::new(1), false, true);
+            Some(Message::Status(status))
+        }
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(1));
+    assert!(cluster.view(1).0 >= 1);
+}
+
+/// the others' primary is none of its own, so it hands a request to all of them.
+#[test]
+fn r_5_who_has_left_forwards_to_all() {
+    let mut cluster = Cluster::new(4, one_each);
+    cluster.complete(&requests(5));
+    cluster.lose_disk(3, false);
+    cluster.complete(&requests(60));
+    assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+    cluster.submit_to(3, &requests(61)[60]);
+    cluster.pass(Duration::from_secs(5));
+    assert_eq!(cluster.executed(0), 61);
+    assert_eq!(cluster.view(0), (0, true));
 }

@@ -121,6 +121,7 @@ impl Stage {
             match effect {
                 Effect::Persist(position, record) => self.log.append(*position, record).unwrap(),
                 Effect::TruncateLog(position) => self.log.truncate(*position).unwrap(),
+                Effect::Reconfigured(roster) => self.verifier.update(roster.clone()),
                 _ => {}
             }
         }
@@ -351,6 +352,7 @@ pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Messag
         certified: seq(executed),
         first: seq(1),
         votes: true,
+        left: false,
         needs: None,
     })
 }

@@ -181,6 +181,7 @@ fn status() -> Status {
         certified: Seq::new(1028),
         first: Seq::new(3),
         votes: true,
+        left: false,
         needs: Some(Seq::new(4)),
     }
 }

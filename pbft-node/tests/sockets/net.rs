@@ -221,6 +221,7 @@ pub(crate) fn message(number: u64) -> Message {
         certified: seq,
         first: seq.next(),
         votes: true,
+        left: false,
         needs: None,
     })
 }

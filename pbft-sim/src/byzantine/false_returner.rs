@@ -19,6 +19,8 @@ impl Behaviour for FalseReturner {
                 let mut status = status.clone();
                 let far = [Seq::ZERO, status.executed.next(), status.executed.plus(30), Seq::new(u64::MAX)];
                 status.votes = kit.rng.chance(500_000);
+                status.left = kit.rng.chance(500_000);
+                status.view = kit.rng.pick(&[status.view, status.view.next(), View::new(u64::MAX)]);
                 status.needs = Some(kit.rng.pick(&far));
                 status.first = kit.rng.pick(&[Seq::ZERO, status.first, Seq::new(u64::MAX)]);
                 kit.send(to, &Message::Status(status));

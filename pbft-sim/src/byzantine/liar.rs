@@ -65,6 +65,7 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
         known: kit.rng.pick(&[truth.known, truth.known, Epoch::ZERO, Epoch::new(u64::MAX)]),
         first: kit.rng.pick(&far),
         votes: true,
+        left: false,
         needs: None,
     }
 }

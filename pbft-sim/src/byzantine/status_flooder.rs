@@ -36,6 +36,7 @@ impl Behaviour for StatusFlooder {
                 known: kit.rng.pick(&[Epoch::ZERO, status.known]),
                 first: status.first,
                 votes: true,
+                left: false,
                 needs: None,
             };
             self.left = self.left.saturating_sub(6);

@@ -14,6 +14,8 @@ pub struct Views {
     faulty: usize,
     quorum: usize,
     wants: Vec<View>,
+    /// What those who lost their disks say that they have left for (SX-10).
+    left: Vec<View>,
     entered: Vec<View>,
 }
 
@@ -23,9 +25,9 @@ impl Views {
         let faulty = (n - 1) / 3;
         let quorum = (n + faulty + 1).div_ceil(2);
         // Who joins is told of the view, which no record of its own shows.
-        // Nor does the record of a view survive a lost disk.
-        let liars = if plan.changes > 0 || plan.faults.wipes > 0 { n } else { plan.byzantine.len() };
-        Self { liars, faulty, quorum, wants: vec![View::ZERO; seats], entered: vec![View::ZERO; seats] }
+        let liars = if plan.changes > 0 { n } else { plan.byzantine.len() };
+        let views = || vec![View::ZERO; seats];
+        Self { liars, faulty, quorum, wants: views(), left: views(), entered: views() }
     }
 
     pub(super) fn on_record(&mut self, replica: ReplicaId, record: &Record) -> Result<(), Violation> {
@@ -40,6 +42,9 @@ impl Views {
                 }
                 self.wants[place] = self.wants[place].max(view);
             }
+            Record::Returned(record) if record.votes_from.is_some() => {
+                self.left[place] = self.left[place].max(record.last_view);
+            }
             _ => {}
         }
         Ok(())
@@ -47,7 +52,9 @@ impl Views {
 
     fn may_want(&self, replica: ReplicaId, view: View) -> bool {
         let from = |view| self.wants.iter().filter(|wanted| **wanted >= view).count() + self.liars;
+        let both = self.wants.iter().zip(&self.left);
+        let left = |view| both.filter(|(wanted, left)| (**wanted).max(**left) >= view).count() + self.liars;
         let before = View::new(view.value().saturating_sub(1));
-        before <= self.entered[replica.index()] || from(view) > self.faulty || from(before) >= self.quorum
+        before <= self.entered[replica.index()] || from(view) > self.faulty || left(before) >= self.quorum
     }
 }

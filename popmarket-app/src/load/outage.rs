@@ -30,8 +30,7 @@ async fn primary(client: &Client) -> usize {
 /// may fail.
 pub(super) async fn all_are_back(client: &Client, replicas: usize) -> Result<(), LoadError> {
     let (started, mut tick) = (Instant::now(), tokio::time::interval(Duration::from_millis(50)));
-    let mut seen = String::new();
-    while started.elapsed() < RESUMES_WITHIN {
+    loop {
         tick.tick().await;
         let reports = client.reports().await;
         let all: Vec<_> = reports.values().flatten().map(|report| &report.progress).collect();
@@ -44,15 +43,20 @@ pub(super) async fn all_are_back(client: &Client, replicas: usize) -> Result<(),
         if all.len() == replicas && all.iter().all(is_level) {
             return Ok(());
         }
-        let each = |(id, report): (&ReplicaId, &Option<ReplicaReport>)| match report {
-            Some(ReplicaReport { progress, .. }) => {
-                format!("{id} has executed {} in view {}", progress.executed, progress.view)
-            }
-            None => format!("{id} does not answer"),
-        };
-        seen = reports.iter().map(each).collect::<Vec<_>>().join(", ");
+        if started.elapsed() > RESUMES_WITHIN {
+            let seen = reports.iter().map(how_far).collect::<Vec<_>>().join(", ");
+            return Err(LoadError::NotBack { limit: RESUMES_WITHIN, seen });
+        }
     }
-    Err(LoadError::NotBack { limit: RESUMES_WITHIN, seen })
+}
+
+fn how_far((id, report): (&ReplicaId, &Option<ReplicaReport>)) -> String {
+    match report {
+        Some(ReplicaReport { progress, .. }) => {
+            format!("{id} has executed {} in view {}", progress.executed, progress.view)
+        }
+        None => format!("{id} does not answer"),
+    }
 }
 
 /// How a primary falls silent.

@@ -59,6 +59,7 @@ impl Watch {
                 | WaitsFor::Membership { .. }
                 | WaitsFor::State { .. }
                 | WaitsFor::Return { .. }
+                | WaitsFor::LaterView { .. }
         );
         if level && votes { Stage::Member } else { Stage::CatchingUp }
     }
