@@ -50,7 +50,7 @@ impl fmt::Debug for HookId {
 impl FromStr for HookId {
     type Err = hex::FromHexError;
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
+    fn from_str(text: &str) -> core::result::Result<Self, Self::Err> {
         let mut bytes = [0; 16];
         hex::decode_to_slice(text, &mut bytes)?;
         Ok(Self(bytes))

@@ -34,7 +34,7 @@ async fn take(State(inbox): State<Arc<Inbox>>, headers: HeaderMap) -> StatusCode
     inbox.seen.send_modify(|seen| seen.push(id.clone()));
     let mut is_open = inbox.is_open.subscribe();
     let _ = is_open.wait_for(|is_open| *is_open).await;
-    inbox.taken.send_modify(|taken| drop(taken.insert(id)));
+    inbox.taken.send_modify(|taken| _ = taken.insert(id));
     StatusCode::OK
 }
 

@@ -105,7 +105,8 @@ pub(super) async fn attempts(
 ) -> Answer<Json<AttemptList>> {
     let limit = PageLimit::new(query.limit.unwrap_or(PageLimit::DEFAULT.value()));
     let limit = limit.ok_or_else(|| Problem::because(Code::INVALID_QUERY, "limit: 1 to 100 items"))?.value();
-    let attempts = state.webhooks.attempts(&member.address(), id, query.starting_after, limit + 1);
+    let owner = member.address();
+    let attempts = state.webhooks.attempts(&owner, id, query.starting_after, limit + 1);
     let mut attempts = attempts.await.map_err(problem)?;
     let wanted = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = attempts.len() > wanted;

@@ -51,6 +51,7 @@ pub(super) async fn write(to: &mut To<'_>, events: &[(Position, PaymentEvent)]) 
     let table = "payments (tx, position, payer, payee, asset, amount, reference, memo, at, status, until, paid, \
                  refunded, updated_at)";
     let begun = events.iter().filter_map(|(position, event)| Some((*position, Begun::of(event)?)));
+    let begun: Vec<_> = begun.collect();
     insert(to, table, 14, "", begun, |mut row, (position, begun)| {
         row.push_bind(Col(begun.tx)).push_bind(Col(position)).push_bind(Col(*begun.from));
         row.push_bind(Col(*begun.to)).push_bind(Col(begun.asset)).push_bind(Col(begun.amount));

@@ -64,7 +64,7 @@ async fn create(
     let query = query.bind(listed).bind(Col(opens_at)).bind(Col(closes_at));
     let query = query.bind(Col(reveal_by.unwrap_or(closes_at))).bind(Col(at));
     query.execute(&mut **to).await?;
-    let options = content.options.as_slice().iter().zip(0_u8..);
+    let options: Vec<_> = content.options.as_slice().iter().zip(0_u8..).collect();
     insert(to, "poll_options (poll, choice, text, votes)", 4, "", options, |mut row, (text, choice)| {
         row.push_bind(Col(poll)).push_bind(Col(choice)).push_bind(Col(text.clone())).push_bind(0_i64);
     })
