@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::block::Cause;
 use crate::{
-    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, PollEvent, ReplicaEvent,
-    ReviewEvent, TokenEvent, TradeEvent, WithdrawalEvent,
+    AccountEvent, ChargeEvent, ExchangeEvent, ListingEvent, MoneyEvent, PaymentEvent, PollEvent,
+    ReplicaEvent, ReviewEvent, TokenEvent, TradeEvent, WithdrawalEvent,
 };
 
 /// Something that happened on the ledger. The events of a block come in the order in which they happened.

@@ -27,8 +27,8 @@ use crate::{
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
     OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
     ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
-    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId, TokenOp,
-    TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
+    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId,
+    TokenOp, TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.

@@ -66,11 +66,9 @@ impl Operation {
             Self::Exchange(op) => op.order().map(ObjectId::Order),
             Self::Payment(op) => op.payment().map(ObjectId::Payment),
             Self::Poll(op) => op.poll().map(ObjectId::Poll),
-            Self::Charge(_)
-            | Self::Listing(_)
-            | Self::Replica(_)
-            | Self::Withdrawal(_)
-            | Self::Token(_) => None,
+            Self::Charge(_) | Self::Listing(_) | Self::Replica(_) | Self::Withdrawal(_) | Self::Token(_) => {
+                None
+            }
         }
     }
 }

@@ -126,7 +126,9 @@ impl Model {
         let spent = self.identity.spent.get(&(*who, asset)).into_iter().flatten();
         let today = spent.filter(|(at, _)| day(*at) == day(time)).map(|(_, amount)| u128::from(*amount));
         match self.identity.limit(who, asset, time) {
-            Some(limit) => ensure(today.sum::<u128>() + amount <= u128::from(limit), "SPENDING_LIMIT_EXCEEDED"),
+            Some(limit) => {
+                ensure(today.sum::<u128>() + amount <= u128::from(limit), "SPENDING_LIMIT_EXCEEDED")
+            }
             None => Ok(()),
         }
     }

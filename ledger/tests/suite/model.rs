@@ -3,9 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{
-    AccountOp, AssetId, Genesis, ListingOp, Operation, ReviewOp, Role, TradeParams, Transaction,
-};
+use ledger::{AccountOp, AssetId, Genesis, ListingOp, Operation, ReviewOp, Role, TradeParams, Transaction};
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::exchange_model::Exchange;

@@ -46,9 +46,7 @@ impl Model {
                 self.void(*payment.digest());
                 Ok(())
             }
-            PaymentOp::Refund { payment, amount } => {
-                self.refund(who, payment.digest(), amount.value(), time)
-            }
+            PaymentOp::Refund { payment, amount } => self.refund(who, payment.digest(), amount.value(), time),
         }
     }
 

@@ -4,10 +4,10 @@ use std::fmt::Write as _;
 
 use ledger::{
     AccountOp, AssetId, Auth, Ballot, Block, BlockHeader, Body, CancelReason, Cause, Census, ChargeId,
-    ChargeOp, ChargePolicy, DeadlineKind, Decimals, ExchangeOp, HandoverCode, Height, Label, Ledger, Lifetime,
-    ListingId, ListingOp, MarketId, MarketStatus, Memo, Millis, MoneyRejection, Name, NewOrder, ObjectId,
-    Operation, OrderId, OrderSide, Outcome, PaymentId, PaymentOp, PolicyProposalId, PollContent, PollId,
-    PollOp, PollTimes, Rating, Reason, Receipt, RecoveryId, Reference, ReplicaChangeId, ReplicaEdit,
+    ChargeOp, ChargePolicy, DeadlineKind, Decimals, ExchangeOp, HandoverCode, Height, Label, Ledger,
+    Lifetime, ListingId, ListingOp, MarketId, MarketStatus, Memo, Millis, MoneyRejection, Name, NewOrder,
+    ObjectId, Operation, OrderId, OrderSide, Outcome, PaymentId, PaymentOp, PolicyProposalId, PollContent,
+    PollId, PollOp, PollTimes, Rating, Reason, Receipt, RecoveryId, Reference, ReplicaChangeId, ReplicaEdit,
     ReplicaId, ReplicaOp, ReviewOp, ReviewSide, ReviewText, Role, RoleChangeId, RoleOp, Ruling, Salt,
     SelfTrade, Split, StateKey, TokenId, TokenName, TokenOp, Tracking, TradeId, TradeOp, TradeState,
     Transaction, UnixMillis, Voters, WithdrawalId, WithdrawalOp, handover_hash, key_binding, vote_commitment,

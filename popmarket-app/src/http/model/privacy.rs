@@ -5,8 +5,8 @@
 //! chain.
 
 use ledger::{
-    AccountEvent, AccountOp, ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent, PaymentOp,
-    TradeOp, WithdrawalEvent, WithdrawalOp,
+    AccountEvent, AccountOp, ChargeEvent, ChargeOp, EventKind, MoneyEvent, Operation, PaymentEvent,
+    PaymentOp, TradeOp, WithdrawalEvent, WithdrawalOp,
 };
 use pbft_crypto::Address;
 use serde_json::Value;
