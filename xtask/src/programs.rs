@@ -18,6 +18,11 @@ pub(crate) fn example(name: &str) -> PathBuf {
     target().join("examples").join(name)
 }
 
+/// Where what programs in Python need is installed.
+pub(crate) fn python_environment() -> PathBuf {
+    target().with_file_name("python")
+}
+
 /// Where this program is itself.
 fn target() -> PathBuf {
     let here = std::env::current_exe().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod invocation;
+mod python;
 mod report;
 mod steps;
 

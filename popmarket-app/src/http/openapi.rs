@@ -107,8 +107,14 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
         .insert("security".to_owned(), role.map_or(json!([]), |_| json!([{"bearer": []}, {"cookie": []}])));
     let makes_transaction =
         operation.get("responses").is_some_and(|responses| responses.get("202").is_some());
+    say_raw_bytes(operation);
     let parameters = operation.entry("parameters").or_insert(json!([]));
     if let Some(parameters) = parameters.as_array_mut() {
+        for parameter in parameters.iter_mut().filter(|parameter| parameter["in"] == "path") {
+            if let Some(pattern) = pattern(rule.path, parameter["name"].as_str().unwrap_or_default()) {
+                parameter["schema"]["pattern"] = json!(pattern);
+            }
+        }
         if makes_transaction {
             parameters.push(header(
                 "Prefer",
@@ -124,8 +130,11 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
             "description": "Answer only once this height of the ledger is known.",
         }));
     }
-    let mut problems =
-        vec![("429", "Too many requests."), ("default", "Something else is wrong: see `code`.")];
+    let mut problems = vec![
+        ("429", "Too many requests."),
+        ("4XX", "Something else is wrong with the request: see `code`."),
+        ("5XX", "Something is wrong here: see `code`."),
+    ];
     if role.is_some() {
         problems.push(("401", "Not signed in."));
     }
@@ -134,6 +143,39 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
     }
     for (status, meaning) in problems {
         operation["responses"][status] = problem_response(meaning);
+    }
+}
+
+/// How what stands in a path is written. Addresses have a checksum, which no pattern says.
+fn pattern(path: &str, name: &str) -> Option<&'static str> {
+    Some(match name {
+        "symbol" => "^[A-Z][A-Z0-9]{2,11}$",
+        "public_key" => "^0[23][0-9a-f]{64}$",
+        "id" if path.starts_with("/v1/markets/") => "^[A-Z][A-Z0-9]{2,11}-[A-Z][A-Z0-9]{2,11}$",
+        "id" if path.starts_with("/v1/webhooks/") => "^[0-9a-f]{32}$",
+        "id" if path.starts_with("/v1/blocks/") => "^([0-9]{1,19}|[0-9a-f]{64})$",
+        // A number.
+        "id" if path == "/v1/network/replicas/{id}" => return None,
+        "id" | "tx_id" | "hash" => "^[0-9a-f]{64}$",
+        _ => return None,
+    })
+}
+
+/// Bytes that are not JSON are derived as lists of numbers, which they are not.
+fn say_raw_bytes(operation: &mut Map<String, Value>) {
+    if let Some(body) = operation.get_mut("requestBody") {
+        raw_bytes(body);
+    }
+    let answers = operation.get_mut("responses").and_then(Value::as_object_mut);
+    answers.into_iter().flat_map(Map::values_mut).for_each(raw_bytes);
+}
+
+fn raw_bytes(message: &mut Value) {
+    let content = message.get_mut("content").and_then(Value::as_object_mut);
+    for (kind, body) in content.into_iter().flatten() {
+        if !kind.ends_with("json") && body["schema"]["type"] == "array" {
+            body["schema"] = json!({"type": "string", "format": "binary"});
+        }
     }
 }
 
@@ -187,7 +229,7 @@ mod tests {
             assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}");
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
-            for status in ["429", "default"] {
+            for status in ["429", "4XX", "5XX"] {
                 assert!(responses[status]["content"][PROBLEM_JSON].is_object(), "{name} {status}");
             }
             let anyone = operation["x-access"] == "anyone";
@@ -196,6 +238,25 @@ mod tests {
             let in_path = name.matches('{').count();
             let parameters = operation["parameters"].as_array().unwrap();
             assert_eq!(parameters.iter().filter(|p| p["in"] == "path").count(), in_path, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_paths_and_raw_bytes_are_described() {
+        for (name, operation) in operations() {
+            for parameter in operation["parameters"].as_array().unwrap() {
+                let is_id = matches!(parameter["name"].as_str(), Some("id" | "tx_id" | "hash" | "symbol"));
+                let is_number = name.ends_with("/v1/network/replicas/{id}");
+                if parameter["in"] == "path" && is_id && !is_number {
+                    assert!(parameter["schema"]["pattern"].is_string(), "{name}");
+                }
+            }
+        }
+        let upload = &DOCUMENT["paths"]["/v1/blobs"]["post"]["requestBody"]["content"];
+        assert_eq!(upload["application/octet-stream"]["schema"]["format"], "binary");
+        let photo = &DOCUMENT["paths"]["/v1/blobs/{hash}"]["get"]["responses"]["200"]["content"];
+        for kind in ["image/jpeg", "image/png"] {
+            assert_eq!(photo[kind]["schema"]["format"], "binary", "{kind}");
         }
     }
 

@@ -3,7 +3,7 @@
 
 use std::{fs, path::Path};
 
-use super::invocation::Invocation;
+use super::{invocation::Invocation, python};
 use crate::{programs, walk_through};
 
 /// One check.
@@ -53,6 +53,16 @@ pub(super) const STEPS: &[Step] = &[
     Step { name: "benches", about: "each bench runs once", plan: benches },
     Step { name: "deny", about: "licences, bans and sources of dependencies", plan: deny },
     Step { name: "readme", about: "the README's walk-through, pasted into a shell", plan: readme },
+    Step {
+        name: "webhooks",
+        about: "webhooks of a real market, as their reference library sees them",
+        plan: |root| in_python(root, "webhooks"),
+    },
+    Step {
+        name: "api",
+        about: "a real market answers made-up requests as its own description says",
+        plan: |root| in_python(root, "api"),
+    },
 ];
 
 fn cargo(arguments: &[&str]) -> Plan {
@@ -121,6 +131,13 @@ fn readme(root: &Path) -> Plan {
         Plan::Skip(format!("{missing} is not installed"))
     } else {
         cargo(&["xtask", "walk-through"])
+    }
+}
+
+fn in_python(root: &Path, name: &str) -> Plan {
+    match python::environment(root) {
+        Ok(python) => Plan::Run(after_build([python::program(&python, name)])),
+        Err(reason) => Plan::Skip(reason),
     }
 }
 

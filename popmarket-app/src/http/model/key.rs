@@ -84,7 +84,7 @@ pub struct OwnKeys {
 #[serde(deny_unknown_fields)]
 pub struct NewGuardians {
     /// The addresses of other accounts, 16 at most. Nobody, to have none.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, max_items = 16)]
     pub guardians: Vec<Address>,
     /// How many of them it takes.
     #[schema(example = 2)]

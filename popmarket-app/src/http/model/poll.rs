@@ -14,7 +14,7 @@ pub struct NewPoll {
     #[schema(value_type = String, max_length = 200, example = "Shall the fee be lower?")]
     pub question: Question,
     /// The answers to choose from: 2 to 32, all different.
-    #[schema(value_type = Vec<String>)]
+    #[schema(value_type = Vec<String>, min_items = 2, max_items = 32)]
     pub options: Vec<PollOption>,
     /// From when on votes count. At once, if nothing is said.
     #[serde(default)]

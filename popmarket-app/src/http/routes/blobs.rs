@@ -50,7 +50,7 @@ pub(crate) async fn store_photo(state: &AppState, bytes: Bytes) -> Result<(Diges
 
 /// A photo. It never changes, so it may be kept for ever.
 #[utoipa::path(get, path = "/v1/blobs/{hash}", tag = "listings", params(("hash" = String, Path, description = "SHA-256 of the photo.")), responses(
-    (status = 200, description = "The photo.", content_type = "image/jpeg", body = Vec<u8>),
+    (status = 200, description = "The photo.", content((Vec<u8> = "image/jpeg"), (Vec<u8> = "image/png"))),
 ))]
 pub(super) async fn show(State(state): State<AppState>, Id(hash): Id<Digest>) -> Answer<Response> {
     let bytes = state.blobs.read(&hash).await.map_err(|error| Problem::internal(&error))?;

@@ -22,7 +22,7 @@ use crate::store::StoreError;
 /// It has the whole transaction, so what only some may see of it only they get. A block is signed for a moment after it
 /// is made.
 #[utoipa::path(get, path = "/v1/transactions/{tx_id}/receipt", tag = "explorer", params(("tx_id" = String, Path, description = "The transaction.")), responses(
-    (status = 200, description = "The receipt: JSON in one form, in which no byte may be changed.", body = String, content_type = "application/json"),
+    (status = 200, description = "The receipt: JSON in one form, in which no byte may be changed.", body = Object),
 ))]
 pub(super) async fn show(
     State(state): State<AppState>,
