@@ -11,6 +11,7 @@ mod headers;
 mod idempotency;
 mod keys;
 mod lists;
+mod matrix;
 mod network_page;
 mod pages;
 mod payments;

@@ -11,7 +11,7 @@ use crate::testing::{START, key};
 const WAIT: [(&str, &str); 1] = [("prefer", "wait=10")];
 
 /// A new key for an account, with its proof.
-fn new_key(world: &World, key: &KeyPair, who: u8) -> Value {
+pub(super) fn new_key(world: &World, key: &KeyPair, who: u8) -> Value {
     let proof = key.sign(&key_binding(&world.state.chain.id, &account(who)));
     json!({"public_key": key.public_key(), "proof": proof})
 }
