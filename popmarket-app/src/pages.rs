@@ -12,6 +12,7 @@ mod market;
 mod members;
 mod money;
 mod network;
+mod pay;
 mod people;
 mod trades;
 mod ui;
@@ -62,6 +63,8 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/admin/charges", get(money::queue))
         .route("/admin/charges/{id}/approve", post(money::approve))
         .route("/admin/charges/{id}/reject", post(money::reject))
+        .route("/pay", get(pay::show).post(pay::pay))
+        .route("/pay/request", get(pay::ask))
         .route("/exchange", get(exchange::list))
         .route("/exchange/{id}", get(exchange::show))
         .route("/exchange/{id}/orders", post(exchange::place))

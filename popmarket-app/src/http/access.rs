@@ -117,6 +117,7 @@ rules! {
     Member Write    POST   "/v1/payments/{tx_id}/capture";
     Member Write    POST   "/v1/payments/{tx_id}/void";
     Member Write    POST   "/v1/payments/{tx_id}/refund";
+    Anyone Read     GET    "/v1/payment-requests/qr";
     Member Write    POST   "/v1/tokens";
     Anyone Read     GET    "/v1/tokens";
     Anyone Read     GET    "/v1/tokens/{symbol}";
@@ -222,6 +223,9 @@ rules! {
     Admin  Read     GET    "/admin/charges";
     Admin  Write    POST   "/admin/charges/{id}/approve";
     Admin  Write    POST   "/admin/charges/{id}/reject";
+    Member Read     GET    "/pay";
+    Member Write    POST   "/pay";
+    Member Read     GET    "/pay/request";
     Anyone Read     GET    "/exchange";
     Anyone Read     GET    "/exchange/{id}";
     Member Write    POST   "/exchange/{id}/orders";

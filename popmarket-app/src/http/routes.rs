@@ -11,6 +11,7 @@ mod markets;
 mod members;
 mod network;
 mod orders;
+mod payment_requests;
 mod payments;
 mod policy;
 mod polls;
@@ -113,6 +114,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(payments::capture))
         .routes(routes!(payments::void))
         .routes(routes!(payments::refund))
+        .routes(routes!(payment_requests::qr))
         .routes(routes!(tokens::create, tokens::list))
         .routes(routes!(tokens::show))
         .routes(routes!(tokens::holders))

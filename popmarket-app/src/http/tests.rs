@@ -14,6 +14,7 @@ mod lists;
 mod matrix;
 mod network_page;
 mod pages;
+mod pay;
 mod payments;
 mod polls;
 mod privacy;

@@ -20,7 +20,8 @@ pub(super) fn environment(root: &Path) -> Result<String, String> {
         carry_out(&Invocation::program("python3", &["-m", "venv", &folder]), root)?;
     }
     let packages = format!("{FOLDER}/requirements.txt");
-    let install = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", &packages];
+    let install =
+        ["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--requirement", &packages];
     carry_out(&Invocation::program(&python, &install), root)?;
     Ok(python)
 }

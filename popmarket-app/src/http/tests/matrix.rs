@@ -125,7 +125,12 @@ async fn only_those_may_whose_it_is() {
         for (who, client) in clients.iter().filter(|(who, _)| case.refusal(*who).is_none()) {
             let reply = case.send(client, "same-origin").await;
             let lets_in = !matches!(reply.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN);
-            assert!(lets_in && !reply.status.is_server_error(), "{} {} {who}: {reply:?}", case.method, case.at);
+            assert!(
+                lets_in && !reply.status.is_server_error(),
+                "{} {} {who}: {reply:?}",
+                case.method,
+                case.at
+            );
         }
     }
     assert_ne!(world.state_root(), root);

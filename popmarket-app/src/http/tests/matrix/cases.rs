@@ -136,7 +136,11 @@ const BY_BUYER: [Act; 4] = [
 const BY_BOTH: [Act; 3] = [
     ("/v1/trades/{id}/cancel", "/trades/{id}/cancel", &[]),
     ("/v1/trades/{id}/dispute", "/trades/{id}/dispute", &[("reason", "a wheel is missing")]),
-    ("/v1/trades/{id}/accept-split", "/trades/{id}/accept-split", &[("to_buyer", "100"), ("to_seller", "200")]),
+    (
+        "/v1/trades/{id}/accept-split",
+        "/trades/{id}/accept-split",
+        &[("to_buyer", "100"), ("to_seller", "200")],
+    ),
 ];
 
 fn trades(scene: &Scene) -> Vec<Case> {
@@ -200,7 +204,8 @@ fn tokens(scene: &Scene) -> Vec<Case> {
     let takes = json!({"to": to, "amount": "1", "owner": alice});
     vec![
         post("/v1/tokens", "", json!({"symbol": "OWN", "name": "Own"})),
-        post("/v1/tokens/{symbol}/mint", "SHOP", json!({"to": to, "amount": "5"})).only(&[ALICE], "NOT_ISSUER"),
+        post("/v1/tokens/{symbol}/mint", "SHOP", json!({"to": to, "amount": "5"}))
+            .only(&[ALICE], "NOT_ISSUER"),
         post("/v1/tokens/{symbol}/burn", "SHOP", json!({"amount": "1"})),
         post("/v1/tokens/{symbol}/transfer", "SHOP", json!({"to": to, "amount": "1"})),
         // Nobody is allowed any of it, not even its owner this way.
@@ -221,8 +226,7 @@ fn polls(scene: &Scene) -> Vec<Case> {
     let (open, sealed) = (&scene.open_poll, &scene.sealed_poll);
     // Whose times are over, so that it fails for everyone in the same way.
     let late = json!({"question": "?", "options": ["a", "b"], "closes_at": "2000-01-01T00:00:00Z"});
-    let (commitment, shown) =
-        (json!({"commitment": some_hash()}), json!({"choice": 0, "salt": some_hash()}));
+    let (commitment, shown) = (json!({"commitment": some_hash()}), json!({"choice": 0, "salt": some_hash()}));
     vec![
         post("/v1/polls", "", late),
         post("/v1/polls/{id}/votes", open, json!({"choice": 0})).only(&[BOB], "NOT_ELIGIBLE"),
@@ -275,6 +279,7 @@ fn pages(scene: &Scene) -> Vec<Case> {
         form("/admin/withdrawals/{id}/settle", withdrawal, &[]),
         form("/admin/charges/{id}/approve", charge, &[]).not(&[ADMIN], "OWN_CHARGE"),
         form("/admin/charges/{id}/reject", charge, &because).not(&[ADMIN], "OWN_CHARGE"),
+        form("/pay", "", &[("to", &account(CAROL).to_string()), ("amount", "9"), ("reference", "ROOM-7")]),
         form("/exchange/{id}/orders", "SHOP-POP", &order),
         form("/exchange/{id}/cancel", "SHOP-POP", &[("order", &scene.order)]).only(&[BOB], "NOT_ORDER_OWNER"),
         form("/network/replicas", "", &moving),
