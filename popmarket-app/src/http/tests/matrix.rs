@@ -145,7 +145,7 @@ fn every_route_of_the_pages_has_its_rules() {
         let route = route.split(".route(").next().unwrap_or_default();
         let Some(path) = route.trim_start().strip_prefix('"') else { continue };
         let (path, handlers) = path.split_once('"').unwrap();
-        let handlers = handlers.split(";").next().unwrap_or_default();
+        let handlers = handlers.split(';').next().unwrap_or_default();
         for (method, word) in [(Method::GET, "get("), (Method::POST, "post(")] {
             if handlers.contains(word) {
                 assert!(access::rule(&method, path).is_some(), "{method} {path} has no rule");
