@@ -103,8 +103,7 @@ fn links<T: Record>(uri: &Uri, list: &List<T>) -> Option<String> {
     let query = uri.query().unwrap_or_default().as_bytes();
     let has = |name: &str| form_urlencoded::parse(query).any(|(key, _)| key == name);
     let backwards = has("ending_before");
-    let (next, prev) =
-        if backwards { (true, list.has_more) } else { (list.has_more, has("starting_after")) };
+    let (next, prev) = if backwards { (true, list.has_more) } else { (list.has_more, has("starting_after")) };
     let link = |name: &str, relation: &str, item: &T| {
         let mut with = form_urlencoded::Serializer::new(String::new());
         let is_kept = |key: &str| !matches!(key, "starting_after" | "ending_before" | "min_height");
@@ -163,9 +162,13 @@ mod tests {
 
     #[test]
     fn csv_is_written_where_it_is_wanted_more() {
-        for header in
-            ["text/csv", "TEXT/CSV", "text/*", "text/csv, */*;q=0.1", "application/json;q=0.4, text/csv;q=0.5"]
-        {
+        for header in [
+            "text/csv",
+            "TEXT/CSV",
+            "text/*",
+            "text/csv, */*;q=0.1",
+            "application/json;q=0.4, text/csv;q=0.5",
+        ] {
             assert_eq!(accepted(header), Format::Csv, "{header}");
         }
         for header in [

@@ -148,7 +148,8 @@ mod tests {
         keys.extend(["item.photo", "trade.block", "trade.offer"].map(str::to_owned));
         // The rest of these keys is the name of a state, an action, a change or a code.
         let families = [
-            "state.", "hint.", "action.", "change.", "replica.", "code.", "party.", "field.", "ruling.", "found.",
+            "state.", "hint.", "action.", "change.", "replica.", "code.", "party.", "field.", "ruling.",
+            "found.",
         ];
         let is_by_name = |key: &&String| families.iter().any(|family| key.starts_with(family));
         let there: BTreeSet<_> = KO.keys().filter(|key| !is_by_name(key)).collect();

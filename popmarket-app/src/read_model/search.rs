@@ -2,9 +2,7 @@
 
 use std::str::FromStr;
 
-use ledger::{
-    Height, ListingId, MarketId, Name, PollId, Question, Title, TokenId, TokenName, TradeId, TxId,
-};
+use ledger::{Height, ListingId, MarketId, Name, PollId, Question, Title, TokenId, TokenName, TradeId, TxId};
 use pbft_crypto::{Address, Digest};
 
 use super::listings::{pattern, words};
@@ -204,7 +202,8 @@ impl ReadModel {
     }
 
     async fn search_tokens(&self, text: &str) -> Hits {
-        let sql = "SELECT symbol, name FROM tokens WHERE symbol >= $1 AND symbol < $2 ORDER BY symbol LIMIT $3";
+        let sql =
+            "SELECT symbol, name FROM tokens WHERE symbol >= $1 AND symbol < $2 ORDER BY symbol LIMIT $3";
         self.beginning(sql, text.to_ascii_uppercase(), token).await
     }
 
@@ -230,7 +229,8 @@ impl ReadModel {
         let query = ListingQuery { text: Some(text.to_owned()), ..ListingQuery::default() };
         let limit = PageLimit::new(MOST).unwrap_or(PageLimit::DEFAULT);
         let page = self.listings(&query, PageRequest { limit, start: PageStart::First }).await?;
-        let hit = |listing: super::ListingRecord| Hit::Listing { id: listing.id, title: listing.content.title };
+        let hit =
+            |listing: super::ListingRecord| Hit::Listing { id: listing.id, title: listing.content.title };
         Ok(page.items.into_iter().map(hit).collect())
     }
 

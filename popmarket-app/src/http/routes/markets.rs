@@ -13,8 +13,7 @@ use crate::http::csv::Wanted;
 use crate::http::cursor::{ListQuery, TableQuery};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    BookView, CandleList, CandleView, FillView, Kind, Level, List, MarketList, MarketView,
-    NewMarket, Reply,
+    BookView, CandleList, CandleView, FillView, Kind, Level, List, MarketList, MarketView, NewMarket, Reply,
 };
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};

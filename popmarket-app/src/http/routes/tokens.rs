@@ -14,8 +14,8 @@ use crate::http::csv::Wanted;
 use crate::http::cursor::{ListQuery, TableQuery, page, parsed};
 use crate::http::extract::{Id, JsonBody, Query};
 use crate::http::model::{
-    AllowanceView, Allowing, Burning, FillView, Giving, HandingOver, HolderList, HolderView, Kind, List, Minting,
-    NewToken, Reply, TokenList, TokenView,
+    AllowanceView, Allowing, Burning, FillView, Giving, HandingOver, HolderList, HolderView, Kind, List,
+    Minting, NewToken, Reply, TokenList, TokenView,
 };
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};

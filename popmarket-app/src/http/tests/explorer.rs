@@ -91,7 +91,10 @@ async fn links_lead_to_what_whoever_asks_may_read() {
     let hit = bob.get(&format!("/v1/search?q={trade}")).await.json()["data"][0].clone();
     assert_eq!(hit["href"], format!("/v1/trades/{trade}"));
     let hit = stranger.get(&format!("/v1/search?q={trade}")).await.json()["data"][0].clone();
-    assert_eq!((&hit["href"], &hit["title"]), (&json!(format!("/v1/listings/{listing}/trades")), &json!("Lamp")));
+    assert_eq!(
+        (&hit["href"], &hit["title"]),
+        (&json!(format!("/v1/listings/{listing}/trades")), &json!("Lamp"))
+    );
 }
 
 #[tokio::test]
@@ -132,8 +135,9 @@ async fn an_item_and_a_seller_have_a_history() {
     assert_eq!(stranger.get(&path).await.json()["data"], json!([]), "it goes on");
     alice.moves(&cancelled, "cancel", &Value::Null).await;
     let change = json!({"price": "250"});
-    let reply =
-        alice.send(Method::PATCH, &format!("/v1/listings/{listing}"), &[("prefer", "wait=10")], &change).await;
+    let reply = alice
+        .send(Method::PATCH, &format!("/v1/listings/{listing}"), &[("prefer", "wait=10")], &change)
+        .await;
     assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
     world.advance_clock(std::time::Duration::from_secs(60));
     let sold = bob.buys(&listing).await;
@@ -148,7 +152,8 @@ async fn an_item_and_a_seller_have_a_history() {
         ["trade", "state", "price", "title"].map(|field| sale[field].as_str().unwrap().to_owned())
     };
     let sales: Vec<_> = history["data"].as_array().unwrap().iter().map(read).collect();
-    let expected = [[sold.as_str(), "RELEASED", "250", "Lamp"], [cancelled.as_str(), "CANCELLED", "300", "Lamp"]];
+    let expected =
+        [[sold.as_str(), "RELEASED", "250", "Lamp"], [cancelled.as_str(), "CANCELLED", "300", "Lamp"]];
     assert_eq!(sales, expected.map(|sale| sale.map(str::to_owned)));
     let last = &history["data"][0];
     assert_eq!((&last["version"], &last["given_back"]), (&json!(2), &json!("10")));
@@ -193,7 +198,11 @@ async fn a_block_says_all_that_it_is_made_of() {
     let world = World::new().await;
     let listing = world.client(ALICE).await.lists("Lamp", 300).await;
     let stranger = world.stranger();
-    assert_eq!(stranger.get("/v1/blocks/1").await.json()["certificate"], Value::Null, "nobody has signed yet");
+    assert_eq!(
+        stranger.get("/v1/blocks/1").await.json()["certificate"],
+        Value::Null,
+        "nobody has signed yet"
+    );
     world.certify(1);
     let block = stranger.get("/v1/blocks/1").await.json();
     let before = stranger.get("/v1/blocks/0").await.json();

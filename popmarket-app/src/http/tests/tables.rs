@@ -15,7 +15,9 @@ fn cells(table: &str) -> Vec<Vec<String>> {
     while let Some(c) = chars.next() {
         let line = lines.last_mut().unwrap();
         match c {
-            '"' if quoted && chars.peek() == Some(&'"') => line.last_mut().unwrap().push(chars.next().unwrap()),
+            '"' if quoted && chars.peek() == Some(&'"') => {
+                line.last_mut().unwrap().push(chars.next().unwrap())
+            }
             '"' => quoted = !quoted,
             ',' if !quoted => line.push(String::new()),
             '\r' if !quoted => {
@@ -30,7 +32,8 @@ fn cells(table: &str) -> Vec<Vec<String>> {
 }
 
 async fn table(client: &Client<'_>, path: &str) -> (Reply, Vec<Vec<String>>) {
-    let request = client.request(&Method::GET, path).header("accept", "text/csv").body(Body::empty()).unwrap();
+    let request =
+        client.request(&Method::GET, path).header("accept", "text/csv").body(Body::empty()).unwrap();
     let reply = client.world.answer(request).await;
     assert_eq!(reply.status, StatusCode::OK, "{path} {reply:?}");
     assert_eq!(reply.header("content-type"), "text/csv; charset=utf-8; header=present", "{path}");
@@ -78,7 +81,9 @@ async fn every_table_says_what_the_list_says() {
                     Some(Value::Null) => assert_eq!(cell, "", "{path} {column}"),
                     Some(other) => assert_eq!(*cell, other.to_string(), "{path} {column}"),
                     // Those of inner objects.
-                    None => assert!(column.starts_with("paid_") || ["status", "code"].contains(&column.as_str())),
+                    None => {
+                        assert!(column.starts_with("paid_") || ["status", "code"].contains(&column.as_str()))
+                    }
                 }
             }
         }

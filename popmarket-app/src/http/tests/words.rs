@@ -76,10 +76,9 @@ async fn what_failed_is_said_to_have_failed_and_why() {
     };
     let failed = record(pay.clone(), Outcome::Rejected(why.into()));
     let done = record(pay, Outcome::Applied);
-    for (lang, begins, ends) in [
-        (Lang::En, "Failed: ", "There is too little money."),
-        (Lang::Ko, "실패: ", "잔액이 부족합니다."),
-    ] {
+    for (lang, begins, ends) in
+        [(Lang::En, "Failed: ", "There is too little money."), (Lang::Ko, "실패: ", "잔액이 부족합니다.")]
+    {
         let mut writer = Writer::new(&world.state.read, lang);
         let (done, failed) = (writer.summary(&done).await.unwrap(), writer.summary(&failed).await.unwrap());
         assert!(failed.starts_with(begins) && failed.ends_with(ends) && failed.contains(&done), "{failed}");
