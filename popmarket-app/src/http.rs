@@ -13,6 +13,7 @@ mod caller;
 mod code;
 mod cookie;
 mod csrf;
+mod csv;
 mod cursor;
 mod drain;
 mod extract;

@@ -21,8 +21,9 @@ mod words;
 
 use askama::Template;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Request};
 use axum::http::header::ACCEPT_LANGUAGE;
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -32,6 +33,7 @@ use crate::http::openapi::Docs;
 use crate::http::{AppState, Caller, Code, Problem};
 
 pub use locale::Lang;
+pub(crate) use words::Writer;
 use ui::Ui;
 pub(crate) use ui::Visit;
 
@@ -72,6 +74,7 @@ pub(crate) fn router() -> Router<AppState> {
         .route("/blocks", get(explorer::blocks))
         .route("/blocks/{id}", get(explorer::block))
         .route("/transactions/{id}", get(explorer::transaction))
+        .route("/search", get(explorer::find))
         .route("/network", get(network::show))
         .route("/network/replicas", post(network::propose))
         .route("/network/replicas/changes/{id}/approve", post(network::approve))
@@ -89,6 +92,15 @@ pub(crate) fn chosen_language(uri: &Uri) -> Option<Lang> {
 pub(crate) fn language(headers: &HeaderMap) -> Lang {
     let accepted = || headers.get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     crate::http::language(headers).unwrap_or_else(|| Lang::accepted(accepted()))
+}
+
+/// The language of the texts in an answer of the API.
+impl<S: Sync> FromRequestParts<S> for Lang {
+    type Rejection = std::convert::Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Self::Rejection> {
+        Ok(language(&parts.headers))
+    }
 }
 
 /// A page. One that cannot be rendered is a fault of ours.

@@ -9,12 +9,14 @@ mod events;
 mod exchange;
 mod list;
 mod listings;
+mod names;
 mod page;
 mod polls;
 mod projection;
 mod query;
 mod records;
 mod reviews;
+mod search;
 mod tokens;
 mod trades;
 mod withdrawals;
@@ -49,6 +51,7 @@ pub use records::{
     WithdrawalRecord,
 };
 pub(crate) use reviews::side_code;
+pub use search::Hit;
 pub use tokens::{HolderRecord, TokenRecord};
 
 use crate::sql::{Database, Db, Durability, OpenError, Step};
@@ -57,6 +60,7 @@ const STEPS: &[Step] = &[
     (1, "initial", include_str!("../migrations/read_model/0001_initial.sql")),
     (16, "reviews", include_str!("../migrations/read_model/0016_reviews.sql")),
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
+    (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.

@@ -85,6 +85,7 @@ rules! {
     Member Write    PATCH  "/v1/listings/{id}";
     Member Write    DELETE "/v1/listings/{id}";
     Member Write    POST   "/v1/listings/{id}/buy";
+    Anyone Read     GET    "/v1/listings/{id}/trades";
     Member Write    POST   "/v1/blobs";
     Anyone Read     GET    "/v1/blobs/{hash}";
     Member Read     GET    "/v1/trades";
@@ -123,6 +124,7 @@ rules! {
     Anyone Read     GET    "/v1/tokens/{symbol}";
     Anyone Read     GET    "/v1/tokens/{symbol}/holders";
     Anyone Read     GET    "/v1/tokens/{symbol}/allowance";
+    Anyone Read     GET    "/v1/tokens/{symbol}/trades";
     Member Write    POST   "/v1/tokens/{symbol}/mint";
     Member Write    POST   "/v1/tokens/{symbol}/burn";
     Member Write    POST   "/v1/tokens/{symbol}/transfer";
@@ -164,6 +166,7 @@ rules! {
     Anyone Write    POST   "/v1/transactions";
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
+    Anyone Read     GET    "/v1/search";
     Anyone Read     GET    "/v1/network";
     Anyone Read     GET    "/v1/network/genesis";
     Anyone Read     GET    "/v1/network/handovers";
@@ -233,6 +236,7 @@ rules! {
     Anyone Read     GET    "/blocks";
     Anyone Read     GET    "/blocks/{id}";
     Anyone Read     GET    "/transactions/{id}";
+    Anyone Read     GET    "/search";
     Anyone Read     GET    "/network";
     Admin  Write    POST   "/network/replicas";
     Admin  Write    POST   "/network/replicas/changes/{id}/approve";

@@ -3,6 +3,7 @@
 use crate::read_model::{PageLimit, PageRequest, PageStart};
 
 use super::code::Code;
+use super::csv::Format;
 use super::problem::{Failure, Problem};
 
 /// From the parameters `limit`, `starting_after` and `ending_before`.
@@ -57,6 +58,36 @@ impl ListQuery {
             parsed("starting_after", self.starting_after)?,
             parsed("ending_before", self.ending_before)?,
         )
+    }
+}
+
+/// The same for a list that can be had as a table.
+#[derive(Debug, serde::Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct TableQuery {
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    pub limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    pub starting_after: Option<String>,
+    /// The id of the item after the last one wanted.
+    pub ending_before: Option<String>,
+    /// `json` or `csv`, whatever `Accept` says.
+    #[param(inline)]
+    pub format: Option<Format>,
+}
+
+impl TableQuery {
+    /// The page of a list whose items are named by `K`.
+    ///
+    /// # Errors
+    /// INVALID_QUERY.
+    pub(crate) fn page<K: std::str::FromStr<Err: std::fmt::Display>>(
+        self,
+    ) -> Result<PageRequest<K>, Failure> {
+        let Self { limit, starting_after, ending_before, .. } = self;
+        ListQuery { limit, starting_after, ending_before }.page()
     }
 }
 

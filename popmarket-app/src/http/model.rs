@@ -17,7 +17,10 @@ mod replica;
 mod reply;
 mod review;
 mod role;
+mod sale;
+mod search;
 mod standing;
+mod table;
 mod token;
 mod trade;
 mod webhook;
@@ -32,15 +35,14 @@ pub use account::{
     AccountView, BalanceView, MemberView, NewMember, NewSession, Secret, SessionView, SignedHex, WalletKey,
     WalletView,
 };
-pub use charge::{ChargeList, ChargeView, NewCharge, Rejecting};
+pub use charge::{ChargeView, NewCharge, Rejecting};
 pub use event::EventView;
 pub use exchange::{
-    BookView, CandleList, CandleView, FillList, FillView, Level, MarketList, MarketView, NewMarket,
+    BookView, CandleList, CandleView, FillView, Level, MarketList, MarketView, NewMarket,
     NewOrderBody, OrderKind, OrderList, OrderView, Reducing,
 };
 pub use explorer::{
-    BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionList,
-    TransactionView,
+    BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionView,
 };
 pub use key::{GuardiansView, KeyNaming, KeyView, NewGuardians, NewKey, NewRecovery, OwnKeys, RecoveryView};
 pub(crate) use listing::blob_link;
@@ -60,6 +62,8 @@ pub use replica::{
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use review::{NewReview, RecordView, ReviewList, ReviewView, TallyView};
 pub use role::{NewRole, RoleChangeView};
+pub use sale::SaleView;
+pub use search::{HitView, SearchResults};
 pub use standing::{FreezeView, Freezing, LimitView, NewLimit, RaiseView};
 pub use token::{
     AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Minting, NewToken,

@@ -30,7 +30,10 @@ answered with 201 once the transaction is recorded, or with a problem if it fail
 once, however often it is sent; an answer that is sent again has the header `Idempotency-Replayed`.
 
 Every answer says in `Ledger-Height` and `Ledger-Time` how much of the ledger it knows. A request with `min_height` is \
-answered once that much is known. Lists go on with `starting_after`, or back with `ending_before`.
+answered once that much is known. Lists go on with `starting_after`, or back with `ending_before`. Some can be had as \
+tables (RFC 4180): with `Accept: text/csv` or `format=csv`. Their header `Link` leads to the parts before and after.
+
+What a transaction did is said in plain words, too (`summary`): in Korean, or in English with `Accept-Language: en`.
 
 Errors are RFC 9457 problems: `code` never changes its meaning, `retryable` says whether the same request may succeed \
 later, and `tx_id` names the transaction if one was recorded as failed.";

@@ -19,6 +19,7 @@ mod receipts;
 mod replicas;
 mod reviews;
 mod roles;
+mod search;
 mod sessions;
 mod tokens;
 mod trades;
@@ -42,6 +43,7 @@ pub(crate) use members::{Who, enrol};
 pub(crate) use network::evidence_from;
 pub(crate) use receipts::certificate_of;
 pub(crate) use replicas::{address_book, changes_from};
+pub(crate) use search::{MAX_SEARCH_CHARS, find as search_ledger};
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::{details as trade_details, look as trade_look};
 pub(crate) use wallets::wallet;
@@ -82,6 +84,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(listings::create, listings::list))
         .routes(routes!(listings::show, listings::update, listings::close))
         .routes(routes!(listings::buy))
+        .routes(routes!(listings::trades))
         .routes(routes!(blobs::create))
         .routes(routes!(blobs::show))
         .routes(routes!(trades::list))
@@ -119,6 +122,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::show))
         .routes(routes!(tokens::holders))
         .routes(routes!(tokens::allowance))
+        .routes(routes!(tokens::trades))
         .routes(routes!(tokens::mint))
         .routes(routes!(tokens::burn))
         .routes(routes!(tokens::transfer))
@@ -153,6 +157,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(transactions::list, transactions::create))
         .routes(routes!(transactions::show))
         .routes(routes!(receipts::show))
+        .routes(routes!(search::search))
         .routes(routes!(network::show))
         .routes(routes!(network::genesis))
         .routes(routes!(network::handovers))

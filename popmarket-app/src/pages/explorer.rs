@@ -5,13 +5,16 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use ledger::{Height, TxId};
+use serde::Deserialize;
 
 use super::links::{Links, Part};
 use super::page;
 use super::ui::{Ui, Visitor};
 use super::words::{Line, Writer};
-use crate::http::model::{BlockView, CertificateView, Viewer, sees_all};
-use crate::http::routes::{BlockId, certificate_of, find_block, read_problem};
+use crate::http::model::{BlockView, CertificateView, HitView, Viewer, sees_all};
+use crate::http::routes::{
+    BlockId, MAX_SEARCH_CHARS, certificate_of, find_block, read_problem, search_ledger,
+};
 use crate::http::timestamp::rfc3339;
 use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
 use crate::read_model::{BlockRecord, PageRequest, PageStart};
@@ -43,6 +46,31 @@ pub(super) async fn blocks(
 }
 
 #[derive(Template)]
+#[template(path = "search.html")]
+struct Search {
+    ui: Ui,
+    q: String,
+    hits: Vec<HitView>,
+}
+
+/// What is looked for.
+#[derive(Debug, Deserialize)]
+pub(super) struct SearchQuery {
+    #[serde(default)]
+    q: String,
+}
+
+pub(super) async fn find(
+    State(state): State<AppState>,
+    visitor: Visitor,
+    Query(query): Query<SearchQuery>,
+) -> Answer<Response> {
+    let q: String = query.q.trim().chars().take(MAX_SEARCH_CHARS).collect();
+    let hits = search_ledger(&state, &visitor.caller, &q).await?;
+    Ok(page(StatusCode::OK, &Search { ui: visitor.ui(&state), q, hits }))
+}
+
+#[derive(Template)]
 #[template(path = "block.html")]
 struct Block {
     ui: Ui,
@@ -64,7 +92,7 @@ pub(super) async fn block(
     let mut writer = Writer::new(&state.read, ui.lang);
     let mut lines = Vec::with_capacity(transactions.len());
     for transaction in &transactions {
-        lines.push(writer.line(&ui, transaction).await.map_err(read_problem)?);
+        lines.push(writer.line(transaction).await.map_err(read_problem)?);
     }
     let height = block.header.height.value();
     let older = height.checked_sub(1);
@@ -101,7 +129,7 @@ pub(super) async fn transaction(
     let record = record.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
     let (block, _) = find_block(&state, &BlockId::Height(record.height)).await?;
     let ui = visitor.ui(&state);
-    let line = Writer::new(&state.read, ui.lang).line(&ui, &record).await.map_err(read_problem)?;
+    let line = Writer::new(&state.read, ui.lang).line(&record).await.map_err(read_problem)?;
     let signers = signers(&state, block.header.seq)?;
     let may_download = !signers.is_empty() && sees_all(&record, &Viewer::from(&caller));
     let (time, height) = (rfc3339(record.time), record.height.to_string());

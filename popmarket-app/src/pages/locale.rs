@@ -147,8 +147,10 @@ mod tests {
         keys.extend(deadlines.into_iter().map(|key| format!("deadline.{key}")));
         keys.extend(["item.photo", "trade.block", "trade.offer"].map(str::to_owned));
         // The rest of these keys is the name of a state, an action, a change or a code.
-        let families =
-            ["state.", "hint.", "action.", "change.", "replica.", "code.", "party.", "field.", "ruling."];
+        let families = [
+            "state.", "hint.", "action.", "change.", "replica.", "code.", "party.", "field.", "ruling.",
+            "found.",
+        ];
         let is_by_name = |key: &&String| families.iter().any(|family| key.starts_with(family));
         let there: BTreeSet<_> = KO.keys().filter(|key| !is_by_name(key)).collect();
         assert_eq!(keys.iter().collect::<BTreeSet<_>>(), there);
@@ -164,6 +166,7 @@ mod tests {
             names.extend([format!("action.{}", action.verb()), format!("action.{}.hint", action.verb())]);
             names.extend(crate::pages::act::fields(*action).iter().map(|field| format!("field.{field}")));
         }
+        names.extend(crate::read_model::Hit::KINDS.iter().map(|kind| format!("found.{kind}")));
         let others = [
             "state.OPEN",
             "state.RESERVED",

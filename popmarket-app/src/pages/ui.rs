@@ -100,12 +100,12 @@ impl Ui {
 
     /// An amount of the coin.
     pub(super) fn money(&self, amount: &Amount) -> String {
-        format!("{} POP", grouped(amount.value()))
+        coins(*amount)
     }
 
     /// An amount of a token: with as many digits behind the point as it has.
     pub(super) fn units(&self, amount: Amount, decimals: u8, symbol: TokenId) -> String {
-        format!("{} {symbol}", with_point(amount.value(), decimals))
+        units(amount, decimals, symbol)
     }
 
     /// A time of the ledger. Korea has one time; everyone else gets Greenwich's until a script knows better.
@@ -197,6 +197,11 @@ impl Ui {
         self.of("change", &format!("{change}{timely}"))
     }
 
+    /// What kind of thing a search has found.
+    pub(super) fn found(&self, kind: &str) -> String {
+        self.of("found", kind)
+    }
+
     pub(super) fn replica_status(&self, status: &ReplicaStatus) -> String {
         self.of("replica", status.code())
     }
@@ -232,6 +237,16 @@ const fn party_name(party: Party) -> &'static str {
 fn notice(query: &str) -> Option<&'static str> {
     let (_, name) = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "notice")?;
     NOTICES.into_iter().find(|key| key.strip_prefix("notice.") == Some(&*name))
+}
+
+/// An amount of the coin.
+pub(super) fn coins(amount: Amount) -> String {
+    format!("{} POP", grouped(amount.value()))
+}
+
+/// An amount of a token.
+pub(super) fn units(amount: Amount, decimals: u8, symbol: TokenId) -> String {
+    format!("{} {symbol}", with_point(amount.value(), decimals))
 }
 
 /// 12345678 as 12,345,678.

@@ -83,13 +83,14 @@ impl Rows {
 
     async fn write_fills(&self, to: &mut To<'_>) -> Done {
         let table = "fills (position, market, number, price, quantity, cost, fee, buyer, seller, maker, taker, \
-                     taker_side, at)";
-        insert(to, table, 13, "", &self.fills, |mut row, (position, fill)| {
+                     taker_side, at, base)";
+        insert(to, table, 14, "", &self.fills, |mut row, (position, fill)| {
             row.push_bind(Col(*position)).push_bind(Col(fill.market)).push_bind(Col(fill.number));
             row.push_bind(Col(fill.price)).push_bind(Col(fill.quantity)).push_bind(Col(fill.cost));
             row.push_bind(Col(fill.fee)).push_bind(Col(fill.buyer)).push_bind(Col(fill.seller));
             row.push_bind(Col(fill.maker)).push_bind(Col(fill.taker));
             row.push_bind(Col(fill.taker_side)).push_bind(Col(fill.at));
+            row.push_bind(Col(fill.market.base));
         })
         .await
     }

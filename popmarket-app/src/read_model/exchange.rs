@@ -1,6 +1,6 @@
 //! Markets, orders and the tape.
 
-use ledger::{Amount, CancelReason, MarketId, MarketStatus, OrderId, OrderSide, UnixMillis};
+use ledger::{Amount, CancelReason, MarketId, MarketStatus, OrderId, OrderSide, TokenId, UnixMillis};
 use pbft_crypto::Address;
 
 use super::list::List;
@@ -80,6 +80,8 @@ pub struct OrderRecord {
 pub struct FillRecord {
     /// Its place in the one order of all events.
     pub position: Position,
+    /// Where.
+    pub market: MarketId,
     /// Its number on the market.
     pub number: u64,
     /// The price for each lot.
@@ -214,6 +216,7 @@ fn order(row: &Row) -> Result<OrderRecord, sqlx::Error> {
 fn fill(row: &Row) -> Result<FillRecord, sqlx::Error> {
     Ok(FillRecord {
         position: row.col("position")?,
+        market: row.col("market")?,
         number: row.col("number")?,
         price: row.col("price")?,
         quantity: row.col("quantity")?,
@@ -281,6 +284,17 @@ impl ReadModel {
     pub async fn fills(&self, market: MarketId, page: PageRequest<Position>) -> Listed<FillRecord> {
         let filter = |sql: &mut sqlx::QueryBuilder<_>| {
             sql.push(" AND fills.market = ").push_bind(Col(market));
+        };
+        FILLS.page(self.readers(), page, filter, fill).await
+    }
+
+    /// The tapes of all markets for a token in one, the newest first.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn fills_of_token(&self, token: TokenId, page: PageRequest<Position>) -> Listed<FillRecord> {
+        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+            sql.push(" AND fills.base = ").push_bind(Col(token));
         };
         FILLS.page(self.readers(), page, filter, fill).await
     }

@@ -74,8 +74,13 @@ pub(crate) fn search_text(content: &ListingContent) -> String {
     format!("{}\n{}", content.title, content.description).to_lowercase()
 }
 
+/// The words of a search that count.
+pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
+    text.split_whitespace().take(MAX_WORDS)
+}
+
 /// A pattern for texts with a word in them, whatever characters are in it.
-fn pattern(word: &str) -> String {
+pub(super) fn pattern(word: &str) -> String {
     let mut pattern = String::from("%");
     for character in word.to_lowercase().chars() {
         if matches!(character, '%' | '_' | '\\') {
@@ -88,8 +93,7 @@ fn pattern(word: &str) -> String {
 }
 
 fn filter(query: &ListingQuery, sql: &mut QueryBuilder<Db>) {
-    let words = query.text.iter().flat_map(|text| text.split_whitespace()).take(MAX_WORDS);
-    for word in words {
+    for word in words(query.text.as_deref().unwrap_or_default()) {
         sql.push(" AND listings.search_text LIKE ").push_bind(pattern(word)).push(" ESCAPE '\\'");
     }
     if let Some(status) = query.status {

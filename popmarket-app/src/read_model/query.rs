@@ -121,6 +121,8 @@ pub struct TradeQuery {
     pub state: Option<TradeState>,
     /// Only those about one listing.
     pub listing: Option<ListingId>,
+    /// Only those that are over.
+    pub only_closed: bool,
 }
 
 /// Which transactions.

@@ -1,6 +1,6 @@
 //! Trades and their history.
 
-use ledger::{EventKind, Photos, TradeId};
+use ledger::{EventKind, Photos, TradeId, TradeState, UnixMillis};
 use sqlx::QueryBuilder;
 
 use super::list::List;
@@ -78,6 +78,14 @@ fn filter(query: TradeQuery, sql: &mut QueryBuilder<Db>) {
     if let Some(listing) = query.listing {
         sql.push(" AND trades.listing = ").push_bind(Col(listing));
     }
+    if query.only_closed {
+        sql.push(" AND trades.state IN (");
+        let mut states = sql.separated(", ");
+        for state in TradeState::ALL.into_iter().filter(|state| state.is_final()) {
+            states.push_bind(Col(state));
+        }
+        sql.push(")");
+    }
 }
 
 impl ReadModel {
@@ -101,6 +109,20 @@ impl ReadModel {
                    WHERE trade_steps.trade = $1 ORDER BY events.position";
         let rows = sqlx::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(step).collect::<Result<_, _>>()?)
+    }
+
+    /// When a trade came to its end; for one that goes on, when something happened to it last.
+    ///
+    /// # Errors
+    /// [`ReadError`].
+    pub async fn closed_at(&self, trade: &TradeRecord) -> Result<UnixMillis, ReadError> {
+        // Nothing happens after the end, unless the seller gives something back.
+        if trade.row.given_back.is_zero() {
+            return Ok(trade.row.updated_at);
+        }
+        let history = self.trade_history(&trade.id).await?;
+        let end = history.iter().find(|step| step.to.is_final());
+        Ok(end.map_or(trade.row.updated_at, |step| step.at))
     }
 
     /// Trades, the newest first.

@@ -112,6 +112,3 @@ impl ChargeView {
         self.first_approval.as_ref() == Some(admin)
     }
 }
-
-/// Charges, newest first.
-pub type ChargeList = super::List<ChargeView>;

@@ -258,6 +258,9 @@ pub struct FillView {
     /// Its place in the one order of all events, which names it in lists.
     #[schema(example = "12-3")]
     pub id: String,
+    /// Where.
+    #[schema(value_type = String, example = "SHOP-POP")]
+    pub market: MarketId,
     /// Its number on the market: one above that of the fill before.
     pub number: u64,
     /// The price for each lot.
@@ -286,15 +289,11 @@ pub struct FillView {
     pub at: String,
 }
 
-/// A part of the tape.
-pub type FillList = List<FillView>;
-
 impl From<FillRecord> for FillView {
     fn from(record: FillRecord) -> Self {
-        let FillRecord { position, number, price, quantity, cost, fee, buyer, seller, taker_side, at } =
-            record;
-        let (id, at) = (position.to_string(), rfc3339(at));
-        Self { id, number, price, quantity, cost, fee, buyer, seller, taker_side, at }
+        let FillRecord { position, market, number, price, quantity, cost, fee, buyer, seller, .. } = record;
+        let (id, at, taker_side) = (position.to_string(), rfc3339(record.at), record.taker_side);
+        Self { id, market, number, price, quantity, cost, fee, buyer, seller, taker_side, at }
     }
 }
 

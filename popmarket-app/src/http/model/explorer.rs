@@ -168,6 +168,9 @@ pub struct TransactionView {
     /// What it does, such as `trade.open`.
     #[schema(example = "trade.open")]
     pub kind: String,
+    /// What it does and what came of it, in plain words: in Korean, or in English with `Accept-Language: en`.
+    #[schema(example = "bob bought “Film camera”: the price is held")]
+    pub summary: String,
     /// To what; null where it concerns others.
     #[schema(value_type = Object)]
     pub operation: Value,
@@ -191,16 +194,9 @@ pub struct TransactionView {
     pub outcome: OutcomeView,
 }
 
-impl From<TransactionRecord> for TransactionView {
-    /// As everyone sees it.
-    fn from(record: TransactionRecord) -> Self {
-        Self::new(&record, &Viewer::PUBLIC)
-    }
-}
-
 impl TransactionView {
-    /// As someone sees it.
-    pub fn new(record: &TransactionRecord, viewer: &Viewer) -> Self {
+    /// As someone sees it, with words for it.
+    pub fn new(record: &TransactionRecord, viewer: &Viewer, summary: String) -> Self {
         let transaction = &record.transaction;
         let body = transaction.body();
         let (kind, mut operation) = operation(&body.operation);
@@ -219,6 +215,7 @@ impl TransactionView {
             index: record.index,
             time: rfc3339(record.time),
             kind,
+            summary,
             operation,
             sender: body.sender,
             nonce: body.nonce,
@@ -251,5 +248,3 @@ pub(super) fn untag(value: Value) -> (String, Value) {
 
 /// Blocks, newest first.
 pub type BlockList = super::List<BlockView>;
-/// Transactions, newest first.
-pub type TransactionList = super::List<TransactionView>;

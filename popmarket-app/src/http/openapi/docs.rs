@@ -165,9 +165,12 @@ fn meaning(field: &Value) -> String {
 }
 
 fn content(content: &Value) -> Option<String> {
-    let (content_type, body) = entries(content).next()?;
-    let kind = kind(&body["schema"]);
-    Some(if content_type == "application/json" { kind } else { format!("{content_type}: {kind}") })
+    let one = |(content_type, body): (&String, &Value)| {
+        let kind = kind(&body["schema"]);
+        if content_type == "application/json" { kind } else { format!("{content_type}: {kind}") }
+    };
+    let all: Vec<String> = entries(content).map(one).collect();
+    (!all.is_empty()).then(|| all.join(" or "))
 }
 
 /// A type in few words.

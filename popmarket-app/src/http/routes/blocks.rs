@@ -7,16 +7,16 @@ use axum::extract::State;
 use ledger::Height;
 use pbft_crypto::Digest;
 
+use super::transactions::views;
 use super::{certificate_of, read_problem};
 use crate::http::caller::Caller;
 use crate::http::code::Code;
 use crate::http::cursor::{ListQuery, page, parsed};
 use crate::http::extract::{Id, Query};
-use crate::http::model::{
-    BlockDetails, BlockList, BlockView, CertificateView, List, TransactionView, Viewer,
-};
+use crate::http::model::{BlockDetails, BlockList, BlockView, CertificateView, List, Viewer};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
+use crate::pages::Lang;
 use crate::read_model::{BlockRecord, TransactionRecord};
 
 /// What names a block.
@@ -60,11 +60,11 @@ pub(super) async fn list(
 pub(super) async fn show(
     State(state): State<AppState>,
     caller: Caller,
+    lang: Lang,
     Id(id): Id<BlockId>,
 ) -> Answer<Json<BlockDetails>> {
     let (block, transactions) = find(&state, &id).await?;
-    let viewer = Viewer::from(&caller);
-    let transactions = transactions.iter().map(|record| TransactionView::new(record, &viewer)).collect();
+    let transactions = views(&state, &transactions, &Viewer::from(&caller), lang).await?;
     let certificate = certificate_of(&state, block.header.seq)?.map(CertificateView::from);
     Ok(Json(BlockDetails { block: block.into(), certificate, transactions }))
 }

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use ledger::{ChargeId, ChargeOp};
 use pbft_crypto::Address;
 use serde::Deserialize;
@@ -10,9 +11,10 @@ use utoipa::IntoParams;
 use super::read_problem;
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
+use crate::http::csv::{Format, Wanted};
 use crate::http::cursor::{page, parsed};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
-use crate::http::model::{ChargeList, ChargeView, Kind, List, NewCharge, Rejecting, Reply};
+use crate::http::model::{ChargeView, Kind, List, NewCharge, Rejecting, Reply};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
@@ -50,17 +52,22 @@ pub(super) struct ChargesQuery {
     starting_after: Option<String>,
     /// The id of the item after the last one wanted.
     ending_before: Option<String>,
+    /// `json` or `csv`, whatever `Accept` says.
+    #[param(inline)]
+    format: Option<Format>,
 }
 
 /// Charges, newest first: of all members for admins, else one's own.
 #[utoipa::path(get, path = "/v1/charges", tag = "charges", params(ChargesQuery), responses(
-    (status = 200, description = "A part of the list.", body = List<ChargeView>),
+    (status = 200, description = "A part of the list.", content(
+        (List<ChargeView> = "application/json"), (String = "text/csv"))),
 ))]
 pub(super) async fn list(
     State(state): State<AppState>,
     member: SignedIn,
+    wanted: Wanted,
     Query(query): Query<ChargesQuery>,
-) -> Answer<Json<ChargeList>> {
+) -> Answer<Response> {
     let requester: Option<Address> = parsed("requester", query.requester)?;
     let requester = match requester {
         Some(other) if other != member.address() && !member.is_admin() => {
@@ -76,7 +83,7 @@ pub(super) async fn list(
         parsed("ending_before", query.ending_before)?,
     )?;
     let page = state.read.charges(ChargeQuery { status, requester }, start).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, ChargeView::from)))
+    Ok(wanted.answer(query.format, List::of(page, ChargeView::from)))
 }
 
 fn phase(name: &str) -> Answer<ChargePhase> {

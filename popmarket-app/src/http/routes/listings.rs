@@ -2,20 +2,24 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use ledger::{ListingContent, ListingId, ListingOp, Photos, TradeOp};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::read_problem;
 use crate::http::code::Code;
-use crate::http::cursor::{page, parsed};
+use crate::http::csv::Wanted;
+use crate::http::cursor::{TableQuery, page, parsed};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query, TEXT_BODY};
-use crate::http::model::{Buying, Kind, List, ListingChange, ListingList, ListingView, NewListing, Reply};
+use crate::http::model::{
+    Buying, Kind, List, ListingChange, ListingList, ListingView, NewListing, Reply, SaleView,
+};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
-use crate::read_model::{ListingPhase, ListingQuery, ListingRecord, ListingSort};
+use crate::read_model::{ListingPhase, ListingQuery, ListingRecord, ListingSort, TradeQuery};
 
 /// How long a search text may be.
 const MAX_SEARCH_CHARS: usize = 200;
@@ -125,6 +129,29 @@ fn sort(name: Option<&str>) -> Result<ListingSort, Failure> {
 async fn find(state: &AppState, id: &ListingId) -> Result<ListingRecord, Failure> {
     let listing = state.read.listing(id).await.map_err(read_problem)?;
     listing.ok_or_else(|| Problem::new(Code::UNKNOWN_LISTING))
+}
+
+/// The purchases of a listing that are over, newest first: prices and times, whatever its version was.
+#[utoipa::path(get, path = "/v1/listings/{id}/trades", tag = "listings", params(("id" = String, Path, description = "The listing."), TableQuery), responses(
+    (status = 200, description = "A part of the list. Items are named by their trades.", content(
+        (List<SaleView> = "application/json"), (String = "text/csv"))),
+))]
+pub(super) async fn trades(
+    State(state): State<AppState>,
+    Id(id): Id<ListingId>,
+    wanted: Wanted,
+    Query(query): Query<TableQuery>,
+) -> Answer<Response> {
+    find(&state, &id).await?;
+    let format = query.format;
+    let filter = TradeQuery { listing: Some(id), only_closed: true, ..TradeQuery::default() };
+    let page = state.read.trades(filter, query.page()?).await.map_err(read_problem)?;
+    let mut data = Vec::with_capacity(page.items.len());
+    for trade in page.items {
+        let closed_at = state.read.closed_at(&trade).await.map_err(read_problem)?;
+        data.push(SaleView::new(trade, closed_at));
+    }
+    Ok(wanted.answer(format, List { data, has_more: page.has_more }))
 }
 
 /// A listing in its last version.

@@ -2,17 +2,18 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use ledger::{ExchangeOp, Ledger, MarketId, OrderSide, UnixMillis};
 use serde::Deserialize;
 use utoipa::IntoParams;
 
 use super::read_problem;
 use crate::http::code::Code;
-use crate::http::cursor::ListQuery;
+use crate::http::csv::Wanted;
+use crate::http::cursor::{ListQuery, TableQuery};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    BookView, CandleList, CandleView, FillList, FillView, Kind, Level, List, MarketList, MarketView,
-    NewMarket, Reply,
+    BookView, CandleList, CandleView, FillView, Kind, Level, List, MarketList, MarketView, NewMarket, Reply,
 };
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};
@@ -158,17 +159,20 @@ fn levels(ledger: &Ledger, market: MarketId, side: OrderSide, depth: usize) -> V
 }
 
 /// The tape: what changed hands, newest first.
-#[utoipa::path(get, path = "/v1/markets/{id}/trades", tag = "exchange", params(("id" = String, Path, description = "The market."), ListQuery), responses(
-    (status = 200, description = "A part of the tape.", body = List<FillView>),
+#[utoipa::path(get, path = "/v1/markets/{id}/trades", tag = "exchange", params(("id" = String, Path, description = "The market."), TableQuery), responses(
+    (status = 200, description = "A part of the tape. Its numbers have no gaps.", content(
+        (List<FillView> = "application/json"), (String = "text/csv"))),
 ))]
 pub(super) async fn trades(
     State(state): State<AppState>,
     Id(market): Id<MarketId>,
-    Query(query): Query<ListQuery>,
-) -> Answer<Json<FillList>> {
+    wanted: Wanted,
+    Query(query): Query<TableQuery>,
+) -> Answer<Response> {
     find(&state, market).await?;
+    let format = query.format;
     let page = state.read.fills(market, query.page()?).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, FillView::from)))
+    Ok(wanted.answer(format, List::of(page, FillView::from)))
 }
 
 /// Which candles.

@@ -2,6 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use ledger::{TokenId, TokenOp};
 use pbft_crypto::Address;
 use serde::Deserialize;
@@ -9,11 +10,12 @@ use utoipa::IntoParams;
 
 use super::read_problem;
 use crate::http::code::Code;
-use crate::http::cursor::{ListQuery, page, parsed};
+use crate::http::csv::Wanted;
+use crate::http::cursor::{ListQuery, TableQuery, page, parsed};
 use crate::http::extract::{Id, JsonBody, Query};
 use crate::http::model::{
-    AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Kind, List, Minting,
-    NewToken, Reply, TokenList, TokenView,
+    AllowanceView, Allowing, Burning, FillView, Giving, HandingOver, HolderList, HolderView, Kind, List,
+    Minting, NewToken, Reply, TokenList, TokenView,
 };
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};
@@ -93,6 +95,23 @@ pub(super) async fn holders(
     let limit = usize::try_from(limit).unwrap_or(usize::MAX);
     let has_more = holders.len() > limit;
     Ok(Json(List { data: holders.into_iter().take(limit).map(HolderView::from).collect(), has_more }))
+}
+
+/// What changed hands of a token, on all markets where it is bought and sold, newest first.
+#[utoipa::path(get, path = "/v1/tokens/{symbol}/trades", tag = "tokens", params(("symbol" = String, Path, description = "The token."), TableQuery), responses(
+    (status = 200, description = "A part of the list. Each market has numbers of its own, without gaps.", content(
+        (List<FillView> = "application/json"), (String = "text/csv"))),
+))]
+pub(super) async fn trades(
+    State(state): State<AppState>,
+    Id(token): Id<TokenId>,
+    wanted: Wanted,
+    Query(query): Query<TableQuery>,
+) -> Answer<Response> {
+    find(&state, token).await?;
+    let format = query.format;
+    let page = state.read.fills_of_token(token, query.page()?).await.map_err(read_problem)?;
+    Ok(wanted.answer(format, List::of(page, FillView::from)))
 }
 
 /// Whose allowance.

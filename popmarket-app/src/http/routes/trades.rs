@@ -58,13 +58,14 @@ pub(super) async fn list(
         side: side(query.side.as_deref())?,
         state: query.state.as_deref().map(trade_state).transpose()?,
         listing: parsed("listing", query.listing)?,
+        only_closed: false,
     };
     let page = state.read.trades(filter, start).await.map_err(read_problem)?;
     let look = look(&state, &member);
     Ok(Json(List::of(page, |trade| TradeView::new(trade, &look))))
 }
 
-fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
+pub(super) fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
     match name {
         None => Ok(TradeSide::Any),
         Some("buyer") => Ok(TradeSide::Buyer),
@@ -74,7 +75,7 @@ fn side(name: Option<&str>) -> Result<TradeSide, Failure> {
     }
 }
 
-fn trade_state(name: &str) -> Result<TradeState, Failure> {
+pub(super) fn trade_state(name: &str) -> Result<TradeState, Failure> {
     let unknown = || Problem::because(Code::INVALID_QUERY, "state: no trade is ever in this state");
     TradeState::ALL.into_iter().find(|state| state.code() == name).ok_or_else(unknown)
 }

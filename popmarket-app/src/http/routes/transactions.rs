@@ -2,6 +2,7 @@
 
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::Response;
 use axum::{Extension, Json};
 use ledger::{AccountOp, Operation, TxId};
 use pbft_crypto::Address;
@@ -12,17 +13,19 @@ use super::members::decode;
 use super::read_problem;
 use crate::http::caller::Caller;
 use crate::http::code::Code;
+use crate::http::csv::{Format, Wanted};
 use crate::http::cursor::{page, parsed};
 use crate::http::extract::{Id, JsonBody, Query, TEXT_BODY};
-use crate::http::model::{Kind, List, Reply, SignedTransaction, TransactionList, TransactionView, Viewer};
+use crate::http::model::{Kind, List, Reply, SignedTransaction, TransactionView, Viewer};
 use crate::http::once::Settled;
 use crate::http::pipeline::limit;
 use crate::http::prefer;
-use crate::http::problem::{Answer, Problem};
+use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::rate_limit::{Client, Kind as Cost};
 use crate::http::state::AppState;
 use crate::http::submit::{self, Subject};
-use crate::read_model::TransactionQuery;
+use crate::pages::{Lang, Writer};
+use crate::read_model::{TransactionQuery, TransactionRecord};
 
 /// Which transactions.
 #[derive(Debug, Deserialize, IntoParams)]
@@ -38,17 +41,23 @@ pub(super) struct TransactionsQuery {
     starting_after: Option<String>,
     /// The id of the item after the last one wanted.
     ending_before: Option<String>,
+    /// `json` or `csv`, whatever `Accept` says.
+    #[param(inline)]
+    format: Option<Format>,
 }
 
 /// Transactions on the chain, newest first.
 #[utoipa::path(get, path = "/v1/transactions", tag = "explorer", params(TransactionsQuery), responses(
-    (status = 200, description = "A part of the list.", body = List<TransactionView>),
+    (status = 200, description = "A part of the list.", content(
+        (List<TransactionView> = "application/json"), (String = "text/csv"))),
 ))]
 pub(super) async fn list(
     State(state): State<AppState>,
     caller: Caller,
+    lang: Lang,
+    wanted: Wanted,
     Query(query): Query<TransactionsQuery>,
-) -> Answer<Json<TransactionList>> {
+) -> Answer<Response> {
     let account: Option<Address> = parsed("account", query.account)?;
     let start = page::<TxId>(
         query.limit,
@@ -56,8 +65,24 @@ pub(super) async fn list(
         parsed("ending_before", query.ending_before)?,
     )?;
     let page = state.read.transactions(TransactionQuery { account }, start).await.map_err(read_problem)?;
-    let viewer = Viewer::from(&caller);
-    Ok(Json(List::of(page, |record| TransactionView::new(&record, &viewer))))
+    let data = views(&state, &page.items, &Viewer::from(&caller), lang).await?;
+    Ok(wanted.answer(query.format, List { data, has_more: page.has_more }))
+}
+
+/// Transactions as someone sees them, with words for each.
+pub(super) async fn views(
+    state: &AppState,
+    records: &[TransactionRecord],
+    viewer: &Viewer,
+    lang: Lang,
+) -> Result<Vec<TransactionView>, Failure> {
+    let mut writer = Writer::new(&state.read, lang);
+    let mut views = Vec::with_capacity(records.len());
+    for record in records {
+        let summary = writer.summary(record).await.map_err(read_problem)?;
+        views.push(TransactionView::new(record, viewer, summary));
+    }
+    Ok(views)
 }
 
 /// Send a transaction that its sender has signed.
@@ -91,9 +116,11 @@ pub(super) async fn create(
 pub(super) async fn show(
     State(state): State<AppState>,
     caller: Caller,
+    lang: Lang,
     Id(id): Id<TxId>,
 ) -> Answer<Json<TransactionView>> {
     let transaction = state.read.transaction(&id).await.map_err(read_problem)?;
     let transaction = transaction.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
-    Ok(Json(TransactionView::new(&transaction, &Viewer::from(&caller))))
+    let summary = Writer::new(&state.read, lang).summary(&transaction).await.map_err(read_problem)?;
+    Ok(Json(TransactionView::new(&transaction, &Viewer::from(&caller), summary)))
 }

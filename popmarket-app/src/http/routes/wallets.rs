@@ -3,22 +3,28 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::response::Response;
+use ledger::TradeId;
 use pbft_crypto::Address;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 
 use super::read_problem;
+use super::trades::{side, trade_state};
+use super::transactions::views;
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
-use crate::http::cursor::ListQuery;
+use crate::http::csv::{Format, Wanted};
+use crate::http::cursor::{TableQuery, page, parsed};
 use crate::http::extract::{Id, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    AccountView, List, Look, TradeList, TradeView, TransactionList, TransactionView, WalletKey, WalletView,
+    AccountView, List, Look, TradeView, TransactionView, Viewer, WalletKey, WalletView,
 };
 use crate::http::once::{RequestKey, Settled, once};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit;
+use crate::pages::Lang;
 use crate::read_model::{TradeQuery, TransactionQuery};
 use crate::service::{Holdings, LedgerQuery};
 
@@ -129,32 +135,72 @@ pub(super) async fn account(
 }
 
 /// The transactions that an account sent or that changed something of it, newest first.
-#[utoipa::path(get, path = "/v1/accounts/{address}/transactions", tag = "wallets", params(("address" = String, Path, description = "The account."), ListQuery), responses(
-    (status = 200, description = "A part of the list.", body = List<TransactionView>),
+#[utoipa::path(get, path = "/v1/accounts/{address}/transactions", tag = "wallets", params(("address" = String, Path, description = "The account."), TableQuery), responses(
+    (status = 200, description = "A part of the list.", content(
+        (List<TransactionView> = "application/json"), (String = "text/csv"))),
 ))]
 pub(super) async fn account_transactions(
     State(state): State<AppState>,
     Id(address): Id<Address>,
-    Query(list): Query<ListQuery>,
-) -> Answer<Json<TransactionList>> {
+    lang: Lang,
+    wanted: Wanted,
+    Query(list): Query<TableQuery>,
+) -> Answer<Response> {
     exists(&state, &address).await?;
+    let format = list.format;
     let query = TransactionQuery { account: Some(address) };
     let page = state.read.transactions(query, list.page()?).await.map_err(read_problem)?;
-    Ok(Json(List::of(page, TransactionView::from)))
+    let data = views(&state, &page.items, &Viewer::PUBLIC, lang).await?;
+    Ok(wanted.answer(format, List { data, has_more: page.has_more }))
+}
+
+/// Which trades of an account.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct AccountTradesQuery {
+    /// `buyer`, `seller` or `arbiter`: what the account is in it. Without it: buyer or seller.
+    side: Option<String>,
+    /// `FUNDED`, `ACCEPTED`, `SHIPPED`, `DISPUTED`, `RETURNING`, `RELEASED`, `CANCELLED`, `REFUNDED` or `SPLIT`.
+    state: Option<String>,
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    starting_after: Option<String>,
+    /// The id of the item after the last one wanted.
+    ending_before: Option<String>,
+    /// `json` or `csv`, whatever `Accept` says.
+    #[param(inline)]
+    format: Option<Format>,
 }
 
 /// The trades that an account takes part in, newest first, as everyone sees them.
-#[utoipa::path(get, path = "/v1/accounts/{address}/trades", tag = "wallets", params(("address" = String, Path, description = "The account."), ListQuery), responses(
-    (status = 200, description = "A part of the list.", body = List<TradeView>),
+///
+/// With `side=seller` it is the history of a seller.
+#[utoipa::path(get, path = "/v1/accounts/{address}/trades", tag = "wallets", params(("address" = String, Path, description = "The account."), AccountTradesQuery), responses(
+    (status = 200, description = "A part of the list.", content(
+        (List<TradeView> = "application/json"), (String = "text/csv"))),
 ))]
 pub(super) async fn account_trades(
     State(state): State<AppState>,
     Id(address): Id<Address>,
-    Query(list): Query<ListQuery>,
-) -> Answer<Json<TradeList>> {
+    wanted: Wanted,
+    Query(query): Query<AccountTradesQuery>,
+) -> Answer<Response> {
+    let start = page::<TradeId>(
+        query.limit,
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let filter = TradeQuery {
+        member: Some(address),
+        side: side(query.side.as_deref())?,
+        state: query.state.as_deref().map(trade_state).transpose()?,
+        ..TradeQuery::default()
+    };
     exists(&state, &address).await?;
-    let query = TradeQuery { member: Some(address), ..TradeQuery::default() };
-    let page = state.read.trades(query, list.page()?).await.map_err(read_problem)?;
+    let page = state.read.trades(filter, start).await.map_err(read_problem)?;
     let look = Look { viewer: None, is_courier: false, now: state.tip().1 };
-    Ok(Json(List::of(page, |trade| TradeView::new(trade, &look))))
+    Ok(wanted.answer(query.format, List::of(page, |trade| TradeView::new(trade, &look))))
 }

@@ -126,6 +126,7 @@ async fn every_path_to_nothing_is_refused() {
 #[tokio::test]
 async fn every_query_that_is_not_what_it_should_be_is_refused() {
     let world = World::new().await;
+    let listing = world.client(ALICE).await.lists("Lamp", 300).await;
     let lists = [
         format!("/v1/accounts/{}/transactions", account(ALICE)),
         format!("/v1/accounts/{}/trades", account(ALICE)),
@@ -135,6 +136,7 @@ async fn every_query_that_is_not_what_it_should_be_is_refused() {
         "/v1/blocks".to_owned(),
         "/v1/transactions".to_owned(),
         "/v1/orders".to_owned(),
+        format!("/v1/listings/{listing}/trades"),
     ];
     let queries = [
         "limit=0",
@@ -171,6 +173,10 @@ async fn every_query_that_is_not_what_it_should_be_is_refused() {
         "/v1/trades?side=both",
         "/v1/trades?state=funded",
         "/v1/trades?listing=x",
+        "/v1/charges?format=xml",
+        "/v1/transactions?format=",
+        "/v1/blocks?format=csv",
+        "/v1/search?q=",
         "/v1/transactions?account=pop1",
         "/v1/events?last_event_id=x",
         "/v1/events?no_such=1",

@@ -139,7 +139,7 @@ async fn a_whole_purchase_without_script() {
     assert!(page.contains("거래 완료") && page.contains("구매자가 확정하여 판매자에게 지급되었습니다"));
     assert_eq!(world.available(ALICE), 1_011_880);
     assert!(buyer.page(&item).await.contains("판매 완료"));
-    assert!(Browser::stranger(&world).page("/blocks/5").await.contains("bob 님이 구매를 확정하여"));
+    assert!(Browser::stranger(&world).page("/blocks/5").await.contains("bob 님이 ‘필름 카메라’ 구매를 확정하여"));
 }
 
 #[tokio::test]
@@ -251,6 +251,9 @@ async fn every_page_is_there_in_both_languages_and_says_so() {
         "/exchange".to_owned(),
         "/exchange/SHOP-POP".to_owned(),
         "/docs".to_owned(),
+        "/search".to_owned(),
+        "/search?q=a".to_owned(),
+        format!("/members/{}", account(ALICE)),
     ];
     let trade = format!("/trades/{trade}");
     let of_bob = [trade.as_str(), "/exchange/SHOP-POP", "/wallet"].map(|path| (&bob, path));
