@@ -163,6 +163,7 @@ rules! {
     Anyone Write    POST   "/v1/transactions";
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
+    Anyone Read     POST   "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
     Anyone Read     GET    "/v1/network/genesis";
     Anyone Read     GET    "/v1/network/handovers";
