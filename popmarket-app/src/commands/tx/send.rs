@@ -38,29 +38,32 @@ struct Account {
 pub(super) async fn make(mut how: How, api: &Api, what: What) -> Result<Answer, CommandError> {
     receipts::check_is_free(&how)?;
     let folder = how.folder.clone().open()?;
-    let wallet = folder.choose(how.wallet.take())?;
+    let (sender, wallet) = who(&mut how, &folder)?;
     let genesis = chain::find(&how, api, &folder).await?;
-    let body = plan(&how, api, what, &folder, &wallet, genesis.chain_id()).await?;
-    if how.dry_run {
-        return Ok(planned(&body));
+    let facts = Facts { chain_id: genesis.chain_id(), sender, now: clock::system()(), wallets: &folder };
+    let body = plan(&how, api, what, &facts).await?;
+    match wallet {
+        Some(wallet) if !how.dry_run => {
+            let transaction = Transaction::sign(body, &wallet.unlock(&how.passphrase)?);
+            send(&how, api, &genesis, &transaction).await
+        }
+        _ => Ok(planned(&body)),
     }
-    let transaction = Transaction::sign(body, &wallet.unlock(&how.passphrase)?);
-    send(&how, api, &genesis, &transaction).await
 }
 
-async fn plan(
-    how: &How,
-    api: &Api,
-    what: What,
-    wallets: &KeyFolder,
-    wallet: &Locked,
-    chain_id: pbft_crypto::Digest,
-) -> Result<Body, CommandError> {
-    let sender = how.sender.unwrap_or_else(|| wallet.address());
-    let now = clock::system()();
-    let facts = Facts { chain_id, sender, now, wallets };
+/// Who does it, and who signs. What is only planned for a sender who is named takes no wallet.
+fn who(how: &mut How, folder: &KeyFolder) -> Result<(Address, Option<Locked>), CommandError> {
+    if let (Some(sender), true) = (how.sender, how.dry_run) {
+        return Ok((sender, None));
+    }
+    let wallet = folder.choose(how.wallet.take())?;
+    Ok((how.sender.unwrap_or_else(|| wallet.address()), Some(wallet)))
+}
+
+async fn plan(how: &How, api: &Api, what: What, facts: &Facts<'_>) -> Result<Body, CommandError> {
+    let &Facts { chain_id, sender, now, .. } = facts;
     let operation = match what {
-        What::Kind(kind) => kind.operation(&facts, api).await?,
+        What::Kind(kind) => kind.operation(facts, api).await?,
         What::File(file) => read_operation(&file)?,
     };
     let nonce = match how.nonce {
@@ -222,10 +225,8 @@ mod tests {
             let (id, href, height) = (tx_id.to_string(), String::new(), Some(7));
             Ok(Reply { tx_id, status, height, kind: Kind::Transaction, id, href })
         };
-        let strange = Api::new("http://127.0.0.1:1").map(|api| ApiError::Strange {
-            base: api.base().clone(),
-            why: "it answers 502".into(),
-        });
+        let strange = Api::new("http://127.0.0.1:1")
+            .map(|api| ApiError::Strange { base: api.base().clone(), why: "it answers 502".into() });
         for (sent, status, code) in [
             (reply(ReplyStatus::Applied), "APPLIED", None),
             (reply(ReplyStatus::Submitted), "UNKNOWN", Some(EXIT_UNKNOWN)),

@@ -110,7 +110,8 @@ fn money_is_paid_held_charged_and_withdrawn() {
     let (to, asset, amount) = (address(&key(5)), AssetId::Pop, Amount::new(500));
     let memo = |text: &str| Memo::new(text).unwrap();
     let shop: AssetId = "SHOP".parse().unwrap();
-    world.expect(&["pay", &bob, "500"], PaymentOp::Pay { to, asset, amount, reference: None, memo: memo("") });
+    world
+        .expect(&["pay", &bob, "500"], PaymentOp::Pay { to, asset, amount, reference: None, memo: memo("") });
     let reference = Some("INV-7".parse().unwrap());
     world.expect(
         &["pay", &bob, "500", "--asset", "SHOP", "--reference", "INV-7", "--memo", "for the lamp"],
@@ -171,7 +172,10 @@ fn things_are_offered_bought_and_reviewed() {
         photos: vec![photo].try_into().unwrap(),
     };
     let said = ["Film camera", "12000", "--description", "Works.", "--photo", &hex_of(9)];
-    world.expect(&[&["listing", "create"], &said[..]].concat(), ListingOp::Create { content: content.clone() });
+    world.expect(
+        &[&["listing", "create"], &said[..]].concat(),
+        ListingOp::Create { content: content.clone() },
+    );
     world.expect(
         &[&["listing", "update", &one], &said[..]].concat(),
         ListingOp::Update { listing: id(1), content },

@@ -164,7 +164,8 @@ impl TradeKind {
             Self::Dispute { trade, reason } => TradeOp::Dispute { trade, reason },
             Self::Evidence { trade, file, note } => {
                 let bytes = fs::read(&file);
-                let bytes = bytes.map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
+                let bytes =
+                    bytes.map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))?;
                 TradeOp::AddEvidence { trade, hash: sha256(&bytes), note }
             }
             Self::Resolve { trade, ruling, reason, to_buyer, to_seller } => {

@@ -74,7 +74,9 @@ mod tests {
         let span = |text: &str| text.parse::<Span>().map(|Span(span)| span.value());
         assert_eq!([span("90s"), span("10m"), span("2h")], [Ok(90_000), Ok(600_000), Ok(7_200_000)]);
         assert_eq!(span("7d"), Ok(Millis::days(7).value()));
-        for bad in ["", "s", "7", "-7d", "+7d", "1.5h", "7 d", "7w", "99999999999999999999s", "9999999999999999d"] {
+        for bad in
+            ["", "s", "7", "-7d", "+7d", "1.5h", "7 d", "7w", "99999999999999999999s", "9999999999999999d"]
+        {
             assert!(span(bad).is_err(), "{bad}");
         }
         let now = UnixMillis::new(1_000);
@@ -82,6 +84,8 @@ mod tests {
         assert_eq!(when("2023-11-14T22:13:20.007Z"), Ok(1_700_000_000_007));
         assert_eq!(when("2s"), Ok(3_000));
         assert!(when("soon").is_err() && when("1700000000").is_err());
-        assert!(rating("5").is_ok() && rating("0").is_err() && rating("6").is_err() && rating("five").is_err());
+        assert!(
+            rating("5").is_ok() && rating("0").is_err() && rating("6").is_err() && rating("five").is_err()
+        );
     }
 }

@@ -58,7 +58,9 @@ impl FromStr for WalletName {
         if fits && !text.starts_with(['.', '-']) {
             Ok(Self(text.to_owned()))
         } else {
-            Err("a wallet's name has 1 to 64 letters, digits, '.', '_' and '-', and a letter, digit or '_' first")
+            Err(
+                "a wallet's name has 1 to 64 letters, digits, '.', '_' and '-', and a letter, digit or '_' first",
+            )
         }
     }
 }

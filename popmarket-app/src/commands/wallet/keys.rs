@@ -123,7 +123,10 @@ pub(super) fn export(
     eprintln!("Whoever reads {} can spend what the account has: it is not encrypted.", file.display());
     let shown = file.display().to_string();
     let words = format!("the key of {} is in {shown}", wallet.address());
-    Ok(Answer::new(json!({ "name": name.to_string(), "address": wallet.address(), "exported": shown }), words))
+    Ok(Answer::new(
+        json!({ "name": name.to_string(), "address": wallet.address(), "exported": shown }),
+        words,
+    ))
 }
 
 pub(super) fn change_passphrase(
@@ -143,11 +146,7 @@ pub(super) fn change_passphrase(
     Ok(Answer::new(json!({ "name": name.to_string() }), words))
 }
 
-pub(super) fn rename(
-    folder: &KeyFolder,
-    name: &WalletName,
-    to: &WalletName,
-) -> Result<Answer, CommandError> {
+pub(super) fn rename(folder: &KeyFolder, name: &WalletName, to: &WalletName) -> Result<Answer, CommandError> {
     let wallet = folder.find(name.clone())?;
     let (old, new) = (folder.file(name), folder.file(to));
     // Unlike a rename, a link never takes the place of another file.

@@ -25,7 +25,13 @@ pub(super) fn sign(
         );
     }
     // What is signed is read before the passphrase is given.
-    eprintln!("chain {}\nsender {}, nonce {}\n{}", body.chain_id, body.sender, body.nonce, json!(body.operation));
+    eprintln!(
+        "chain {}\nsender {}, nonce {}\n{}",
+        body.chain_id,
+        body.sender,
+        body.nonce,
+        json!(body.operation)
+    );
     let transaction = Transaction::sign(body, &wallet.unlock(passphrase)?);
     let signed = hex::encode(transaction.encode());
     Ok(Answer::new(json!({ "tx_id": transaction.id(), "transaction": signed }), signed))

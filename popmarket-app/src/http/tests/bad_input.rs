@@ -100,7 +100,8 @@ async fn every_path_to_nothing_is_refused() {
             Some("reveal") => json!({"choice": 0, "salt": "ab".repeat(32)}),
             Some("replay") => json!({"from": "1-0", "to": "1-1"}),
             Some("receipt") => {
-                let operation = ledger::PollOp::Close { poll: ledger::TxId::new(pbft_crypto::Digest::ZERO).into() };
+                let operation =
+                    ledger::PollOp::Close { poll: ledger::TxId::new(pbft_crypto::Digest::ZERO).into() };
                 json!({"transaction": hex::encode(sign(&key(9), 0, operation).encode())})
             }
             Some("reject" | "void" | "freeze" | "dispute") => json!({"reason": "no"}),

@@ -93,7 +93,8 @@ async fn who_has_the_signed_transaction_gets_its_receipt_without_signing_in() {
     assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
     let proven = verify(reply.text().as_bytes(), &trusted()).unwrap();
     assert_eq!(proven.transaction.id(), paid.id());
-    for (of, shown) in [(&paid, pay(0, 1, "")), (&paid, pay(1, 1, "for the lamp")), (&failed, failed.clone())] {
+    for (of, shown) in [(&paid, pay(0, 1, "")), (&paid, pay(1, 1, "for the lamp")), (&failed, failed.clone())]
+    {
         assert_eq!(stranger.post(&path(of), &with(&shown)).await.code(), "FORBIDDEN");
     }
     let unknown = pay(7, 1, "");
