@@ -91,7 +91,7 @@ struct How {
 enum TxCommand {
     #[command(flatten)]
     Make(Kind),
-    /// Do anything that the ledger knows, from a file with an operation as `--dry-run` prints it
+    /// Do anything that the ledger knows, from a file with the `operation` of what `--dry-run --json` prints
     Operation {
         /// JSON; - is standard input
         file: PathBuf,
