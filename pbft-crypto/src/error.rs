@@ -19,6 +19,9 @@ pub enum KeyError {
     /// Zero, or not below the order of the curve.
     #[error("the secret is not a number from 1 to n - 1")]
     SecretOutOfRange,
+    /// Not the secret key of a P-256 key pair in a text of PKCS #8, without a password.
+    #[error("not a P-256 secret key in PEM (PKCS #8, without a password)")]
+    Pem,
     /// Not the hex form of a key.
     #[error(transparent)]
     Hex(#[from] HexError),

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use p256::SecretKey;
 use p256::elliptic_curve::sec1::ToSec1Point;
-use p256::pkcs8::EncodePrivateKey;
+use p256::pkcs8::{DecodePrivateKey, EncodePrivateKey, LineEnding};
 use zeroize::Zeroizing;
 
 use crate::backend::times_generator;
@@ -136,6 +136,20 @@ impl KeyPair {
     /// The key in the form that TLS libraries read (PKCS #8, DER), wiped when dropped.
     pub fn to_pkcs8_der(&self) -> Zeroizing<Vec<u8>> {
         self.secret.to_pkcs8_der().expect("a P-256 key fits into PKCS #8").to_bytes()
+    }
+
+    /// The same as text (PEM), as other programs keep keys in files; wiped when dropped.
+    pub fn to_pkcs8_pem(&self) -> Zeroizing<String> {
+        self.secret.to_pkcs8_pem(LineEnding::LF).expect("a P-256 key fits into PKCS #8")
+    }
+
+    /// Reads such a text, from this program or another one.
+    ///
+    /// # Errors
+    /// [`KeyError::Pem`].
+    pub fn from_pkcs8_pem(text: &str) -> Result<Self, KeyError> {
+        let secret = SecretKey::from_pkcs8_pem(text).map_err(|_| KeyError::Pem)?;
+        Self::from_secret_bytes(&Zeroizing::new(secret.to_bytes().into()))
     }
 
     /// Signs a digest: deterministic (RFC 6979), `s` in the lower half, the right hint.

@@ -94,16 +94,53 @@ impl Api {
         self.ask(body.into_iter().fold(request, RequestBuilder::json)).await
     }
 
+    /// Posts as nobody in particular, and has the market wait for the ledger for so many seconds.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn send<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+        wait: u32,
+    ) -> Result<T, ApiError> {
+        let request = self.client.post(self.url(path)?).header("prefer", format!("wait={wait}"));
+        self.ask(request.json(body)).await
+    }
+
+    /// What it answers to such a post, byte by byte.
+    ///
+    /// # Errors
+    /// [`ApiError`].
+    pub async fn send_for_bytes(
+        &self,
+        path: &str,
+        body: &(impl Serialize + Sync),
+    ) -> Result<Vec<u8>, ApiError> {
+        self.ask_for_bytes(self.client.post(self.url(path)?).json(body)).await
+    }
+
+    /// Which market is asked.
+    #[must_use]
+    pub fn base(&self) -> &Url {
+        &self.base
+    }
+
     fn url(&self, path: &str) -> Result<Url, ApiError> {
         self.base.join(path.trim_start_matches('/')).map_err(|_| ApiError::Url { url: path.into() })
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, ApiError> {
+        let body = self.ask_for_bytes(request).await?;
+        serde_json::from_slice(&body).map_err(|error| self.strange(error.to_string()))
+    }
+
+    async fn ask_for_bytes(&self, request: RequestBuilder) -> Result<Vec<u8>, ApiError> {
         let answer = request.send().await.map_err(|error| self.unreachable(&error))?;
         let status = answer.status();
         let body = self.body(answer).await?;
         if status.is_success() {
-            return serde_json::from_slice(&body).map_err(|error| self.strange(error.to_string()));
+            return Ok(body);
         }
         match serde_json::from_slice(&body) {
             Ok(problem) => Err(ApiError::Problem(Box::new(problem))),

@@ -1,6 +1,8 @@
 //! The command line.
 
+mod answer;
 mod bench;
+mod completions;
 mod diagnose;
 mod failure;
 mod join;
@@ -8,7 +10,9 @@ mod node;
 mod run;
 mod status;
 mod testnet;
+mod tx;
 mod verify_receipt;
+mod wallet;
 mod web;
 
 use std::process::ExitCode;
@@ -17,7 +21,7 @@ use clap::{Parser, Subcommand};
 use futures_util::{FutureExt, future::select_all};
 
 use crate::{market::Market, replica::Replica};
-pub use failure::{CommandError, EXIT_FAILED, EXIT_USAGE};
+pub use failure::{CommandError, EXIT_FAILED, EXIT_UNKNOWN, EXIT_USAGE};
 
 /// A second-hand marketplace whose money is locked until the buyer confirms, on a ledger that no single party can
 /// rewrite.
@@ -54,6 +58,15 @@ enum Command {
     ///
     /// Exits with 0 if it is valid, with 1 if not, and with 2 if a file cannot be read.
     VerifyReceipt(verify_receipt::VerifyReceiptArgs),
+    /// Keep keys on this computer, each in a file under a passphrase
+    Wallet(wallet::WalletArgs),
+    /// Make a transaction, sign it on this computer, and send it
+    ///
+    /// Exits with 0 if it is carried out, with 1 if it is refused or fails, with 2 if it cannot be made as asked for, and
+    /// with 3 if it is not known yet what comes of it.
+    Tx(Box<tx::TxArgs>),
+    /// Print what a shell needs to complete these commands
+    Completions(completions::CompletionsArgs),
 }
 
 impl Cli {
@@ -69,6 +82,9 @@ impl Cli {
             Some(Command::Diagnose(args)) => block_on(diagnose::run(args)),
             Some(Command::VerifyReceipt(args)) => verify_receipt::run(&args),
             Some(Command::Bench(args)) => block_on(bench::run(args)),
+            Some(Command::Wallet(args)) => wallet::run(args),
+            Some(Command::Tx(args)) => block_on(tx::run(*args)),
+            Some(Command::Completions(args)) => completions::run(&args),
         };
         match result {
             Ok(()) => ExitCode::SUCCESS,

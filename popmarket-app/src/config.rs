@@ -314,6 +314,14 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), ConfigFile
     write(path, text.as_bytes(), 0o644)
 }
 
+/// Writes a file that only its owner may read. Never overwrites.
+///
+/// # Errors
+/// If the file exists or cannot be written.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), ConfigFileError> {
+    write(path, bytes, 0o600)
+}
+
 fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ConfigFileError> {
     let create = || {
         let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;

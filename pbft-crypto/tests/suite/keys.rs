@@ -94,6 +94,21 @@ fn tls_libraries_read_the_secret_key() {
     assert_eq!(theirs.public_key().as_ref(), key.public_key().to_uncompressed().unwrap());
 }
 
+#[test]
+fn a_key_comes_back_from_its_text() {
+    let key = key(1);
+    let text = key.to_pkcs8_pem();
+    assert!(text.starts_with("-----BEGIN PRIVATE KEY-----\n"));
+    let back = KeyPair::from_pkcs8_pem(&text).unwrap();
+    assert_eq!(back.secret_bytes(), key.secret_bytes());
+    assert_eq!(back.public_key(), key.public_key());
+    let other_kind = text.replace("PRIVATE KEY", "PUBLIC KEY");
+    let cut = text.replace("-----END", "");
+    for bad in ["", "PRIVATE KEY", &other_kind, &cut, &"ab".repeat(32)] {
+        assert_eq!(KeyPair::from_pkcs8_pem(bad).unwrap_err(), KeyError::Pem, "{bad}");
+    }
+}
+
 /// What a `KeyPair` holds, and what it hands out, wipe themselves: this compiles or not.
 #[test]
 fn secrets_are_wiped() {

@@ -8,6 +8,8 @@ use crate::api::ApiError;
 pub const EXIT_FAILED: u8 = 1;
 /// The command cannot be carried out as given: a file is missing or wrong, an address is in use.
 pub const EXIT_USAGE: u8 = 2;
+/// It is not known yet what came of it: a transaction may be recorded or not.
+pub const EXIT_UNKNOWN: u8 = 3;
 
 /// Why a command failed.
 #[derive(Debug, Error)]
@@ -18,6 +20,9 @@ pub enum CommandError {
     /// It did not succeed.
     #[error("{0}")]
     Failed(String),
+    /// It may still succeed.
+    #[error("{0}")]
+    Unknown(String),
 }
 
 impl CommandError {
@@ -27,6 +32,7 @@ impl CommandError {
         match self {
             Self::Usage(_) => EXIT_USAGE,
             Self::Failed(_) => EXIT_FAILED,
+            Self::Unknown(_) => EXIT_UNKNOWN,
         }
     }
 

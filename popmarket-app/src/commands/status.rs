@@ -21,7 +21,7 @@ pub(super) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(super) struct MarketArgs {
     /// The web of one of its nodes
-    #[arg(long, env = "POPMARKET_URL", default_value = "http://127.0.0.1:8080")]
+    #[arg(long, alias = "api", env = "POPMARKET_URL", default_value = "http://127.0.0.1:8080")]
     url: String,
 }
 

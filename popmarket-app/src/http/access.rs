@@ -167,6 +167,7 @@ rules! {
     Anyone Read     GET    "/v1/transactions/{tx_id}";
     Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/search";
+    Anyone Read     POST   "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
     Anyone Read     GET    "/v1/network/genesis";
     Anyone Read     GET    "/v1/network/handovers";

@@ -156,7 +156,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(blocks::show))
         .routes(routes!(transactions::list, transactions::create))
         .routes(routes!(transactions::show))
-        .routes(routes!(receipts::show))
+        .routes(routes!(receipts::show, receipts::show_to_holder))
         .routes(routes!(search::search))
         .routes(routes!(network::show))
         .routes(routes!(network::genesis))

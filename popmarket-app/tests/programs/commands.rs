@@ -16,14 +16,14 @@ const KNOWN_PASSWORD: &str = "popmarket-demo";
 /// How long a test waits for what has to come.
 const LONG: Duration = Duration::from_secs(60);
 
-fn popmarket(arguments: &[&str]) -> Command {
+pub(super) fn popmarket(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_popmarket"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
 
 /// A market with nothing in it, on loopback.
-struct Market {
+pub(super) struct Market {
     child: Child,
     output: BufReader<ChildStdout>,
     /// What it has printed.
@@ -32,7 +32,7 @@ struct Market {
 
 impl Market {
     /// Waits until it is ready.
-    fn start(data: &Path, more: &[&str]) -> Self {
+    pub(super) fn start(data: &Path, more: &[&str]) -> Self {
         let data = data.to_str().unwrap();
         let arguments = [&["--no-demo", "--listen", "127.0.0.1:0", "--data", data], more].concat();
         let mut child = popmarket(&arguments).stderr(Stdio::null()).spawn().unwrap();
@@ -69,7 +69,13 @@ impl Market {
         ))
     }
 
-    fn stop(mut self) {
+    /// Where its web is.
+    pub(super) fn url(&self) -> String {
+        let (_, rest) = self.said.split_once("http://").unwrap();
+        format!("http://{}", rest.split('/').next().unwrap())
+    }
+
+    pub(super) fn stop(mut self) {
         let asked = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(asked.success());
         assert!(self.child.wait().unwrap().success());
@@ -85,7 +91,7 @@ impl Drop for Market {
 }
 
 /// What a command says that has to end by itself.
-fn ended(command: &mut Command) -> Output {
+pub(super) fn ended(command: &mut Command) -> Output {
     let mut child = command.spawn().unwrap();
     let started = Instant::now();
     while child.try_wait().unwrap().is_none() {
@@ -179,8 +185,7 @@ fn a_receipt_of_a_running_cluster_verifies_offline() {
 fn a_market_says_how_it_is() {
     let folder = TemporaryFolder::new("popmarket-test").unwrap();
     let market = Market::start(folder.path(), &[]);
-    let (_, rest) = market.said.split_once("http://").unwrap();
-    let url = format!("http://{}", rest.split('/').next().unwrap());
+    let url = market.url();
     let run = |arguments: &[&str]| {
         let output = ended(&mut popmarket(arguments));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();

@@ -3,3 +3,4 @@
 mod commands;
 mod load;
 mod members;
+mod self_custody;

@@ -136,6 +136,9 @@ pub struct AccountView {
     pub points: u64,
     /// Why it may not spend, if an admin has stopped it.
     pub frozen: Option<FreezeView>,
+    /// The lowest nonce above all that it has used: for whoever signs its transactions alone. They are on the chain, so
+    /// this is no secret.
+    pub next_nonce: u64,
     /// Since when it exists.
     #[schema(format = DateTime)]
     pub registered_at: String,
@@ -147,8 +150,9 @@ impl AccountView {
         let AccountRecord { address, name, public_key, role, charge_count, registered_at } = record;
         let points = ledger.params().charges.points(charge_count);
         let frozen = ledger.freeze(&address).map(FreezeView::from);
+        let next_nonce = ledger.nonces(&address).after_last_used();
         let registered_at = rfc3339(registered_at);
-        Self { address, name, public_key, role, charge_count, points, frozen, registered_at }
+        Self { address, name, public_key, role, charge_count, points, frozen, next_nonce, registered_at }
     }
 }
 

@@ -7,11 +7,12 @@ use ledger::TxId;
 use pbft_core::{Seq, certificate::Certificate, message::Attestation};
 use receipt::{Lineage, TransactionReceipt};
 
+use super::members::decode;
 use super::read_problem;
 use crate::http::caller::Caller;
 use crate::http::code::Code;
-use crate::http::extract::Id;
-use crate::http::model::{Viewer, sees_all};
+use crate::http::extract::{Id, JsonBody, TEXT_BODY};
+use crate::http::model::{SignedTransaction, Viewer, sees_all};
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::read_model::TransactionRecord;
@@ -29,12 +30,44 @@ pub(super) async fn show(
     caller: Caller,
     Id(id): Id<TxId>,
 ) -> Answer<Response> {
-    let record = state.read.transaction(&id).await.map_err(read_problem)?;
-    let record = record.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
+    let record = find(&state, &id).await?;
     if !sees_all(&record, &Viewer::from(&caller)) {
-        return Err(Problem::because(Code::FORBIDDEN, "some of the transaction is for others alone").into());
+        return Err(for_others().into());
     }
-    let bytes = make(&state, record).await?.encode();
+    Ok(file(&state, record, id).await?)
+}
+
+/// The same file for whoever has the signed transaction, as its sender has, signed in or not.
+///
+/// All that it adds is that the transaction was carried out, and when. Why one failed may say how much money its sender
+/// has: that is for the sender alone, signed in.
+#[utoipa::path(post, path = "/v1/transactions/{tx_id}/receipt", tag = "explorer", params(("tx_id" = String, Path, description = "The transaction.")), request_body = SignedTransaction, responses(
+    (status = 200, description = "The receipt: JSON in one form, in which no byte may be changed.", body = String, content_type = "application/json"),
+))]
+pub(super) async fn show_to_holder(
+    State(state): State<AppState>,
+    Id(id): Id<TxId>,
+    body: JsonBody<SignedTransaction, TEXT_BODY>,
+) -> Answer<Response> {
+    let transaction = decode(&body.value.transaction, "transaction")?;
+    let record = find(&state, &id).await?;
+    if transaction.body() != record.transaction.body() || !record.outcome.is_applied() {
+        return Err(for_others().into());
+    }
+    Ok(file(&state, record, id).await?)
+}
+
+fn for_others() -> Failure {
+    Problem::because(Code::FORBIDDEN, "some of the transaction is for others alone")
+}
+
+async fn find(state: &AppState, id: &TxId) -> Result<TransactionRecord, Failure> {
+    let record = state.read.transaction(id).await.map_err(read_problem)?;
+    record.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))
+}
+
+async fn file(state: &AppState, record: TransactionRecord, id: TxId) -> Result<Response, Failure> {
+    let bytes = make(state, record).await?.encode();
     let name = format!("attachment; filename=\"receipt-{id}.json\"");
     Ok(([(CONTENT_TYPE, "application/json"), (CONTENT_DISPOSITION, name.as_str())], bytes).into_response())
 }

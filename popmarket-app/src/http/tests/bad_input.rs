@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::access::unknown_path;
 use super::world::{ADMIN, ALICE, BOB, Client, World, account};
 use crate::http::access::{self, Rule};
+use crate::testing::{key, sign};
 
 /// The routes of the API that take a body, and whether they need one.
 fn takes_body(rule: &Rule) -> Option<bool> {
@@ -98,6 +99,11 @@ async fn every_path_to_nothing_is_refused() {
             Some("commit") => json!({"commitment": "ab".repeat(32)}),
             Some("reveal") => json!({"choice": 0, "salt": "ab".repeat(32)}),
             Some("replay") => json!({"from": "1-0", "to": "1-1"}),
+            Some("receipt") => {
+                let operation =
+                    ledger::PollOp::Close { poll: ledger::TxId::new(pbft_crypto::Digest::ZERO).into() };
+                json!({"transaction": hex::encode(sign(&key(9), 0, operation).encode())})
+            }
             Some("reject" | "void" | "freeze" | "dispute") => json!({"reason": "no"}),
             Some("{public_key}") if rule.method == Method::PATCH => json!({"label": "phone"}),
             Some("recoveries") => {

@@ -1,11 +1,12 @@
 //! Blocks show who signed for them, and receipts show transactions to strangers.
 
 use axum::http::StatusCode;
+use ledger::{Amount, AssetId, Memo, PaymentOp, Transaction};
 use receipt::{Trusted, verify};
 use serde_json::json;
 
 use super::world::{ADMIN, ALICE, BOB, CAROL, World, account};
-use crate::testing::genesis;
+use crate::testing::{genesis, key, sign};
 
 fn trusted() -> Trusted {
     let genesis = genesis();
@@ -67,4 +68,35 @@ async fn what_others_may_not_see_they_get_no_receipt_for() {
     }
     let stranger = world.stranger().get(&path).await;
     assert_eq!(stranger.code(), "FORBIDDEN");
+}
+
+fn pay(nonce: u64, amount: u64, memo: &str) -> Transaction {
+    let (asset, amount, memo) = (AssetId::Pop, Amount::new(amount), Memo::new(memo).unwrap());
+    sign(&key(ALICE), nonce, PaymentOp::Pay { to: account(BOB), asset, amount, reference: None, memo })
+}
+
+/// Mistake: whoever signs has to have a login to get a receipt; or anyone gets one who shows another transaction.
+#[tokio::test]
+async fn who_has_the_signed_transaction_gets_its_receipt_without_signing_in() {
+    let world = World::new().await;
+    let stranger = world.stranger();
+    let with = |transaction: &Transaction| json!({"transaction": hex::encode(transaction.encode())});
+    let (paid, failed) = (pay(0, 1, "for the lamp"), pay(1, u64::MAX, "too much"));
+    for transaction in [&paid, &failed] {
+        stranger.make("/v1/transactions", &with(transaction)).await;
+    }
+    for height in 1..=world.height() {
+        world.certify(height);
+    }
+    let path = |transaction: &Transaction| format!("/v1/transactions/{}/receipt", transaction.id());
+    let reply = stranger.post(&path(&paid), &with(&paid)).await;
+    assert_eq!(reply.status, StatusCode::OK, "{reply:?}");
+    let proven = verify(reply.text().as_bytes(), &trusted()).unwrap();
+    assert_eq!(proven.transaction.id(), paid.id());
+    for (of, shown) in [(&paid, pay(0, 1, "")), (&paid, pay(1, 1, "for the lamp")), (&failed, failed.clone())]
+    {
+        assert_eq!(stranger.post(&path(of), &with(&shown)).await.code(), "FORBIDDEN");
+    }
+    let unknown = pay(7, 1, "");
+    assert_eq!(stranger.post(&path(&unknown), &with(&unknown)).await.code(), "UNKNOWN_TRANSACTION");
 }

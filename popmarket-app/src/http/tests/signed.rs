@@ -48,6 +48,8 @@ async fn a_signed_transaction_is_recorded_once_however_often_it_is_sent() {
     assert_eq!((world.height(), world.available(BOB)), (1, 1_000_005));
     let alice = world.client(ALICE).await;
     assert_eq!(alice.get(&format!("/v1/wallets/{}", account(ALICE))).await.json()["next_nonce"], 1);
+    // Whoever keeps the key need not sign in to know what to sign next.
+    assert_eq!(stranger.get(&format!("/v1/accounts/{}", account(ALICE))).await.json()["next_nonce"], 1);
 }
 
 #[tokio::test]

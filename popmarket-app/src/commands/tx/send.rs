@@ -1,0 +1,245 @@
+//! From what is wanted to what came of it: made, signed here, sent, and told.
+
+use std::path::{Path, PathBuf};
+
+use ledger::{AccountOp, Body, Operation, Transaction};
+use pbft_crypto::{Address, KeyPair};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Facts, How, Kind, chain, look::words, receipts};
+use crate::{
+    api::{Api, ApiError},
+    clock,
+    commands::{
+        CommandError,
+        answer::Answer,
+        wallet::{KeyFolder, Locked, read_file},
+    },
+    http::{
+        ProblemDetails,
+        model::{Reply, ReplyStatus},
+    },
+};
+
+/// What a transaction is made of.
+pub(super) enum What {
+    Kind(Box<Kind>),
+    File(PathBuf),
+}
+
+/// What the market says about an account.
+#[derive(Deserialize)]
+struct Account {
+    next_nonce: u64,
+}
+
+/// Makes a transaction, and sends it unless it is only to be shown.
+pub(super) async fn make(mut how: How, api: &Api, what: What) -> Result<Answer, CommandError> {
+    receipts::check_is_free(&how)?;
+    let folder = how.folder.clone().open()?;
+    let (sender, wallet) = who(&mut how, &folder)?;
+    let genesis = chain::find(&how, api, &folder).await?;
+    let facts = Facts { chain_id: genesis.chain_id(), sender, now: clock::system()(), wallets: &folder };
+    let body = plan(&how, api, what, &facts).await?;
+    match wallet {
+        Some(wallet) if !how.dry_run => {
+            let transaction = Transaction::sign(body, &wallet.unlock(&how.passphrase)?);
+            send(&how, api, &genesis, &transaction).await
+        }
+        _ => Ok(planned(&body)),
+    }
+}
+
+/// Who does it, and who signs. What is only planned for a sender who is named takes no wallet.
+fn who(how: &mut How, folder: &KeyFolder) -> Result<(Address, Option<Locked>), CommandError> {
+    if let (Some(sender), true) = (how.sender, how.dry_run) {
+        return Ok((sender, None));
+    }
+    let wallet = folder.choose(how.wallet.take())?;
+    Ok((how.sender.unwrap_or_else(|| wallet.address()), Some(wallet)))
+}
+
+async fn plan(how: &How, api: &Api, what: What, facts: &Facts<'_>) -> Result<Body, CommandError> {
+    let &Facts { chain_id, sender, now, .. } = facts;
+    let operation = match what {
+        What::Kind(kind) => kind.operation(facts, api).await?,
+        What::File(file) => read_operation(&file)?,
+    };
+    let nonce = match how.nonce {
+        Some(nonce) => nonce,
+        None => next_nonce(api, &sender, &operation).await?,
+    };
+    let valid_until = now.plus(how.valid_for.0);
+    Ok(Body { chain_id, operation, sender, nonce, valid_until, client_ref: random_ref() })
+}
+
+fn read_operation(file: &Path) -> Result<Operation, CommandError> {
+    let operation = serde_json::from_slice(&read_file(file)?);
+    operation.map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))
+}
+
+/// An account that does not exist has used no nonce.
+async fn next_nonce(api: &Api, sender: &Address, operation: &Operation) -> Result<u64, CommandError> {
+    match api.get::<Account>(&format!("/v1/accounts/{sender}")).await {
+        Ok(Account { next_nonce }) => Ok(next_nonce),
+        Err(ApiError::Problem(problem)) if problem.code == "UNKNOWN_ACCOUNT" => match operation {
+            Operation::Account(AccountOp::Register { .. }) => Ok(0),
+            _ => Err(CommandError::Failed(format!(
+                "{sender} has no account on this market: open it with `popmarket tx register NAME` (UNKNOWN_ACCOUNT)"
+            ))),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// As random as a key is.
+fn random_ref() -> [u8; 16] {
+    let secret = KeyPair::generate().secret_bytes();
+    let mut half = [0; 16];
+    half.copy_from_slice(&secret[..16]);
+    half
+}
+
+fn planned(body: &Body) -> Answer {
+    let hex = hex::encode(body.encode());
+    let json = json!({ "status": "DRY_RUN", "tx_id": body.tx_id(), "body": body, "hex": hex });
+    let words = format!(
+        "{}\nunsigned, in hex (see `popmarket wallet sign`):\n{hex}",
+        serde_json::to_string_pretty(body).unwrap_or_default()
+    );
+    Answer::new(json, words)
+}
+
+/// Sends what was signed elsewhere.
+pub(super) async fn submit(how: How, api: &Api, file: &Path) -> Result<Answer, CommandError> {
+    receipts::check_is_free(&how)?;
+    let wrong = |why: &dyn std::fmt::Display| CommandError::Usage(format!("{}: {why}", file.display()));
+    let bytes = read_file(file)?;
+    let text = std::str::from_utf8(&bytes).map_err(|error| wrong(&error))?;
+    let bytes = hex::decode(text.trim()).map_err(|error| wrong(&error))?;
+    let transaction = Transaction::decode(&bytes).map_err(|error| wrong(&error))?;
+    let genesis = chain::find(&how, api, &how.folder.clone().open()?).await?;
+    transaction.check_stateless(&genesis.chain_id()).map_err(|error| wrong(&error))?;
+    if how.dry_run {
+        return Ok(planned(transaction.body()));
+    }
+    send(&how, api, &genesis, &transaction).await
+}
+
+async fn send(
+    how: &How,
+    api: &Api,
+    genesis: &ledger::Genesis,
+    transaction: &Transaction,
+) -> Result<Answer, CommandError> {
+    let signed = json!({ "transaction": hex::encode(transaction.encode()) });
+    let sent: Result<Reply, _> = api.send("/v1/transactions", &signed, how.wait).await;
+    let mut answer = told(transaction, sent);
+    if let (None, Some(file)) = (&answer.failure, &how.receipt) {
+        // The transaction is carried out, whatever becomes of the receipt: that must not look like a failure.
+        match receipts::fetch(api, genesis, transaction, file).await {
+            Ok(()) => answer.json["receipt"] = json!(file.display().to_string()),
+            Err(error) => {
+                answer.json["receipt_error"] = json!(error.to_string());
+                eprintln!("popmarket: there is no receipt: {error}");
+            }
+        }
+    }
+    Ok(answer)
+}
+
+/// What came of it, as far as the market says.
+pub(super) fn told(transaction: &Transaction, sent: Result<Reply, ApiError>) -> Answer {
+    let id = transaction.id();
+    match sent {
+        Ok(reply) if reply.status == ReplyStatus::Applied => {
+            let json = json!({ "status": "APPLIED", "tx_id": id, "height": reply.height });
+            let height = reply.height.map(|height| format!(" in block {height}")).unwrap_or_default();
+            Answer::new(json, format!("done{height}\n{}", words(transaction.body(), &id)))
+        }
+        Ok(_) => unknown(transaction, "it is on its way"),
+        Err(ApiError::Problem(problem)) if problem.status < 500 => refused(transaction, &problem),
+        Err(error) => unknown(transaction, &error.to_string()),
+    }
+}
+
+fn refused(transaction: &Transaction, problem: &ProblemDetails) -> Answer {
+    let ProblemDetails { title, code, detail, tx_id, retryable, .. } = problem;
+    // The ledger keeps what it rejects, and the nonce is used up; what it refuses leaves no trace.
+    let status = if tx_id.is_some() { "REJECTED" } else { "REFUSED" };
+    let why = detail.as_ref().unwrap_or(title);
+    let json = json!({
+        "status": status,
+        "tx_id": transaction.id(),
+        "code": code,
+        "detail": why,
+        "retryable": retryable,
+    });
+    let failure = Some(CommandError::Failed(format!("nothing was done: {why} ({code})")));
+    Answer { json, words: String::new(), failure }
+}
+
+/// It may have arrived or not. Sending the same bytes again is safe, a new transaction might do it twice.
+fn unknown(transaction: &Transaction, why: &str) -> Answer {
+    let (id, signed) = (transaction.id(), hex::encode(transaction.encode()));
+    let json = json!({ "status": "UNKNOWN", "tx_id": id, "detail": why, "transaction": signed });
+    let failure = CommandError::Unknown(format!(
+        "not known yet: {why}. Do not make it again: look with `popmarket tx show {id}`, or send the same once more \
+         with `popmarket tx submit`"
+    ));
+    Answer { json, words: signed, failure: Some(failure) }
+}
+
+#[cfg(test)]
+mod tests {
+    use ledger::ChargeOp;
+
+    use super::*;
+    use crate::{
+        commands::failure::{EXIT_FAILED, EXIT_UNKNOWN},
+        http::model::Kind,
+        testing::{key, sign},
+    };
+
+    fn problem(status: u16, tx_id: Option<&str>) -> ApiError {
+        ApiError::Problem(Box::new(ProblemDetails {
+            r#type: "/docs#X".into(),
+            title: "It does not work.".into(),
+            status,
+            code: "X".into(),
+            detail: None,
+            field: None,
+            tx_id: tx_id.map(str::to_owned),
+            retryable: false,
+        }))
+    }
+
+    /// Mistake: a payment that may have been made looks as if it had failed, and is made again.
+    #[test]
+    fn what_is_not_known_is_never_called_a_failure() {
+        let operation = ChargeOp::Request { amount: ledger::Amount::new(5), memo: "".parse().unwrap() };
+        let transaction = sign(&key(4), 0, operation);
+        let tx_id = transaction.id();
+        let reply = |status| {
+            let (id, href, height) = (tx_id.to_string(), String::new(), Some(7));
+            Ok(Reply { tx_id, status, height, kind: Kind::Transaction, id, href })
+        };
+        let strange = Api::new("http://127.0.0.1:1")
+            .map(|api| ApiError::Strange { base: api.base().clone(), why: "it answers 502".into() });
+        for (sent, status, code) in [
+            (reply(ReplyStatus::Applied), "APPLIED", None),
+            (reply(ReplyStatus::Submitted), "UNKNOWN", Some(EXIT_UNKNOWN)),
+            (Err(problem(409, None)), "REFUSED", Some(EXIT_FAILED)),
+            (Err(problem(429, None)), "REFUSED", Some(EXIT_FAILED)),
+            (Err(problem(409, Some("ab"))), "REJECTED", Some(EXIT_FAILED)),
+            (Err(problem(500, None)), "UNKNOWN", Some(EXIT_UNKNOWN)),
+            (Err(problem(503, None)), "UNKNOWN", Some(EXIT_UNKNOWN)),
+            (Err(strange.unwrap()), "UNKNOWN", Some(EXIT_UNKNOWN)),
+        ] {
+            let answer = told(&transaction, sent);
+            assert_eq!((&answer.json["status"], &answer.json["tx_id"]), (&json!(status), &json!(tx_id)));
+            assert_eq!(answer.failure.map(|failure| failure.exit_code()), code, "{status}");
+        }
+    }
+}
