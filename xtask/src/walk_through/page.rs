@@ -66,8 +66,9 @@ fn script(text: &str) -> String {
     script
 }
 
-/// What a page has its readers start the market with.
+/// What a page has its readers start the market with, wherever its lines end.
 fn options(text: &str) -> Option<Vec<String>> {
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
     let (_, rest) = text.split_once(START)?;
     let (options, _) = rest.split_once('`')?;
     Some(options.split_whitespace().filter(|option| *option != "--").map(str::to_owned).collect())
@@ -92,7 +93,7 @@ mod tests {
         let page =
             |start: &str| Page::new("a.md", &format!("{start}\n```sh\ntrue\n```\n")).map(|page| page.options);
         assert_eq!(page("Start the market with `cargo run --release`, then"), Ok(Vec::new()));
-        let options = page("First. Start the market with `cargo run --release -- --ephemeral -n 7`.");
+        let options = page("First. Start the market\nwith `cargo run --release -- --ephemeral -n 7`.");
         assert_eq!(options, Ok(["--ephemeral", "-n", "7"].map(str::to_owned).to_vec()));
         assert!(page("`cargo run --release`").is_err());
     }
