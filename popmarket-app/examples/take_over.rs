@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use ledger::Genesis;
+use ledger::{Genesis, Params};
 use pbft_core::{
     Request, Seq, UnixMillis, View,
     service::{OrderedBatch, Service},
@@ -84,6 +84,7 @@ fn genesis(folder: &Path, workload: &Workload) -> Result<Genesis, Box<dyn Error>
         clients: vec![KeyPair::generate().public_key()],
         accounts: workload.funded(),
         archive_bytes: None,
+        params: Params::STANDARD,
         password: None,
     };
     Ok(plan.write()?.genesis)

@@ -23,6 +23,7 @@ pub use ceiling::Ceiling;
 use clap::ValueEnum;
 pub use drive::Latencies;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use ledger::Params;
 use outage::Silence;
 use pbft_core::client::ClientConfig;
 use pbft_crypto::{KeyPair, PublicKey};
@@ -203,6 +204,7 @@ impl LoadPlan {
             clients: vec![client_key.public_key()],
             accounts: workload.funded(),
             archive_bytes: self.scenario.archive_bytes(),
+            params: Params::STANDARD,
             password: None,
         }
         .write()?;

@@ -40,6 +40,8 @@ pub struct TestnetPlan {
     pub accounts: Vec<(Name, PublicKey, Amount)>,
     /// Memory for batches that peers may have missed; the usual amount if nothing is said.
     pub archive_bytes: Option<usize>,
+    /// The rules that operators choose.
+    pub params: Params,
     /// What the admins sign in with; a random one for each, in a file beside its key, if none is given.
     pub password: Option<String>,
 }
@@ -133,7 +135,7 @@ impl TestnetPlan {
             chain: self.name("popmarket-testnet")?,
             time: UnixMillis::new(u64::try_from(now.as_millis()).unwrap_or(0)),
             fee_account: fee_account.unwrap_or(Address::from_bytes([0; 32])),
-            params: Params::STANDARD,
+            params: self.params.clone(),
             accounts: officials.iter().cloned().chain(members).collect(),
             replicas: replicas.collect::<Result<_, _>>()?,
         })

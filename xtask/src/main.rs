@@ -13,7 +13,8 @@ Usage: cargo xtask <CHORE>
 Chores:
   test           Everything that must pass: `cargo xtask test --help`
   coverage       Which lines of the replica no test and no simulated run comes to
-  walk-through   What the README shows with curl, beside a fresh POP Market
+  walk-through   What the README and the pages of docs/api show with curl, beside fresh POP Markets;
+                 `walk-through voting.md` is that page alone
 ";
 
 fn main() -> ExitCode {
@@ -21,7 +22,7 @@ fn main() -> ExitCode {
     match arguments.split_first() {
         Some((chore, rest)) if chore == "test" => test::main(rest),
         Some((chore, [])) if chore == "coverage" => coverage::main(),
-        Some((chore, [])) if chore == "walk-through" => walk_through::main(),
+        Some((chore, pages)) if chore == "walk-through" => walk_through::main(pages),
         Some((help, _)) if matches!(help.as_str(), "help" | "--help" | "-h") => {
             print!("{USAGE}");
             ExitCode::SUCCESS

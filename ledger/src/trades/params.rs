@@ -48,4 +48,46 @@ impl TradeParams {
         return_confirm_after_delivery: Millis::days(3),
         remind_before: Millis::hours(24),
     };
+
+    /// A second for each day of [`STANDARD`](Self::STANDARD): to see what happens when time runs out.
+    pub const SHORT: Self = Self {
+        ship_within: Millis::new(5_000),
+        confirm_within: Millis::new(10_000),
+        cancel_answer_within: Millis::new(1_000),
+        confirm_after_delivery: Millis::new(3_000),
+        extension: Millis::new(7_000),
+        resolve_within: Millis::new(14_000),
+        second_resolve_within: Millis::new(7_000),
+        return_within: Millis::new(5_000),
+        return_confirm_within: Millis::new(10_000),
+        return_confirm_after_delivery: Millis::new(3_000),
+        remind_before: Millis::new(1_000),
+    };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_is_a_second_for_short() {
+        let spans = |params: &TradeParams| {
+            [
+                params.ship_within,
+                params.confirm_within,
+                params.cancel_answer_within,
+                params.confirm_after_delivery,
+                params.extension,
+                params.resolve_within,
+                params.second_resolve_within,
+                params.return_within,
+                params.return_confirm_within,
+                params.return_confirm_after_delivery,
+                params.remind_before,
+            ]
+            .map(Millis::value)
+        };
+        let seconds = spans(&TradeParams::SHORT).map(|span| span * 24 * 3_600);
+        assert_eq!(seconds, spans(&TradeParams::STANDARD));
+    }
 }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use clap::Args;
+use ledger::{Params, TradeParams};
 use pbft_node::metrics::Metrics;
 use prometheus_client::registry::Registry;
 
@@ -42,6 +43,9 @@ pub(super) struct RunArgs {
     /// Begin with an empty market
     #[arg(long)]
     no_demo: bool,
+    /// In a new market the deadlines of trades have a second for each day, to see what happens when time runs out
+    #[arg(long)]
+    short_deadlines: bool,
     #[command(flatten)]
     web: WebArgs,
 }
@@ -53,6 +57,12 @@ impl RunArgs {
     /// Whether others than this machine's own users may reach the web.
     fn is_exposed(&self) -> bool {
         self.web.behind_tls || !self.listen.ip().to_canonical().is_loopback()
+    }
+
+    /// The rules of a new market.
+    const fn params(&self) -> Params {
+        let trade = if self.short_deadlines { TradeParams::SHORT } else { TradeParams::STANDARD };
+        Params { trade, ..Params::STANDARD }
     }
 }
 
@@ -138,6 +148,7 @@ fn load_or_lay_out(folder: &Path, args: &RunArgs) -> Result<Vec<LoadedNode>, Com
             clients: Vec::new(),
             accounts: Vec::new(),
             archive_bytes: None,
+            params: args.params(),
             password: Some(if args.is_exposed() { random_password() } else { KNOWN_PASSWORD.into() }),
         };
         plan.write()?;

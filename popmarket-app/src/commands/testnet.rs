@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use ledger::Params;
 
 use super::CommandError;
 use crate::testnet::TestnetPlan;
@@ -42,6 +43,7 @@ pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
         clients: Vec::new(),
         accounts: Vec::new(),
         archive_bytes: None,
+        params: Params::STANDARD,
         password: None,
     };
     let testnet = plan.write()?;

@@ -9,6 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use ledger::Params;
 use pbft_crypto::KeyPair;
 use popmarket_app::{
     api::Api,
@@ -50,6 +51,7 @@ impl Market {
             clients: Vec::new(),
             accounts: Vec::new(),
             archive_bytes: None,
+            params: Params::STANDARD,
             password: Some(PASSWORD.into()),
         };
         let testnet = plan.write().unwrap();
