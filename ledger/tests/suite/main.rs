@@ -1,6 +1,7 @@
 //! The ledger seen from outside.
 
 mod accounts;
+mod adversary;
 mod chain;
 mod charge_policy;
 mod charges;

@@ -21,7 +21,7 @@ use ledger::{
 };
 use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
-use self::dice::Dice;
+pub(crate) use self::dice::Dice;
 use self::expected::{MOVES, REASONS, REFUSALS, REJECTIONS};
 use crate::model::{Model, Verdict};
 use crate::world::{DECIDERS, START, address, genesis, key};
@@ -225,8 +225,8 @@ fn compare_with_the_model(operations: usize, for_each_seed: usize) {
     assert_eq!(verdicts.keys().copied().collect::<BTreeSet<_>>(), expected);
     assert_eq!(moves, BTreeSet::from(MOVES));
     assert_eq!(reasons, BTreeSet::from(REASONS));
-    assert!(fills > done as u64 / 50, "too few orders meet to mean anything");
-    assert!(verdicts[&Verdict::Applied] > done as u64 / 3, "too few succeed to mean anything");
+    assert!(fills > done as u64 / 100, "too few orders meet to mean anything");
+    assert!(verdicts[&Verdict::Applied] > done as u64 * 3 / 10, "too few succeed to mean anything");
 }
 
 #[test]
