@@ -138,7 +138,8 @@ async fn a_rebuilt_read_model_equals_one_that_grew(databases: &Databases) {
         projector.catch_up().await.unwrap();
     }
     let grown = model.dump().await;
-    assert!(grown.values().all(|rows| !rows.is_empty()), "every table is used");
+    let unused: Vec<_> = grown.iter().filter(|(_, rows)| rows.is_empty()).map(|(name, _)| name).collect();
+    assert!(unused.is_empty(), "every table is used, but not {unused:?}");
     let digest = model.digest().await.unwrap();
     model.close().await;
     let model = ReadModel::begin_anew(&databases.place("live").await).await.unwrap();
@@ -177,12 +178,10 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     let mut stream = model.subscribe(None);
     let mut rng = Rng(1);
     let (mut kills, mut events) = (0, Vec::new());
-    // A server answers in several pieces, and wants to be connected to.
-    let wakeups = if databases.are_on_a_server() { 160 } else { 40 };
     for batch in &batches {
         live.execute(batch);
         let projector = Projector::new(live.view(), model.clone());
-        kills += u32::from(killed_at(rng.below(wakeups), projector.catch_up()).await);
+        kills += u32::from(killed_at(rng.below(40), projector.catch_up()).await);
         if rng.below(10) == 0 {
             // The whole process goes.
             drain(&mut stream, &mut events).await;
@@ -193,7 +192,7 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     }
     Projector::new(live.view(), model.clone()).catch_up().await.unwrap();
     drain(&mut stream, &mut events).await;
-    assert!((10..60).contains(&kills), "{kills} kills");
+    assert!((5..60).contains(&kills), "{kills} kills");
     assert_eq!(model.dump().await, expected);
     let all = expected["events"].len();
     assert!(events.is_sorted_by(|a, b| a < b), "in order, none twice");

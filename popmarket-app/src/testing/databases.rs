@@ -57,11 +57,6 @@ impl Databases {
         ReadModel::open_at(&self.place(name).await).await.unwrap()
     }
 
-    /// Whether they are not files.
-    pub(crate) const fn are_on_a_server(&self) -> bool {
-        self.server.is_some()
-    }
-
     /// Runs a statement on the server.
     pub(crate) async fn run(&self, sql: &str) {
         let mut connection =
