@@ -7,6 +7,7 @@ mod diagnose;
 mod failure;
 mod join;
 mod node;
+mod reindex;
 mod run;
 mod status;
 mod testnet;
@@ -52,6 +53,11 @@ enum Command {
     Diagnose(diagnose::DiagnoseArgs),
     /// Join a running market with a new replica, and run it
     Join(Box<join::JoinArgs>),
+    /// Drop the tables that are made from the blocks, and make them again
+    ///
+    /// Goes on where it was if it is stopped. Exits with 0 if it is done, and with 1 if not; with --check, with 1 if what is
+    /// there differs from what the blocks say.
+    Reindex(reindex::ReindexArgs),
     /// Measure a cluster of real processes under load
     Bench(bench::BenchArgs),
     /// Check a receipt for a transaction, without any network
@@ -81,6 +87,7 @@ impl Cli {
             Some(Command::Status(args)) => block_on(status::run(args)),
             Some(Command::Diagnose(args)) => block_on(diagnose::run(args)),
             Some(Command::VerifyReceipt(args)) => verify_receipt::run(&args),
+            Some(Command::Reindex(args)) => block_on(reindex::run(args)),
             Some(Command::Bench(args)) => block_on(bench::run(args)),
             Some(Command::Wallet(args)) => wallet::run(args),
             Some(Command::Tx(args)) => block_on(tx::run(*args)),

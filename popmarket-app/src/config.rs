@@ -15,6 +15,7 @@ use pbft_crypto::{Digest, KeyPair, PublicKey};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
+pub use crate::sql::{DatabasePlace, DatabaseUrl, NotADatabase};
 use crate::{accounts_db::Password, introduction::Introduction, market::Official};
 
 /// What all nodes of a cluster share: the first replicas. Later ones are in the ledger.
@@ -75,6 +76,10 @@ pub struct NodeFile {
     /// The key that members' keys are encrypted with, in hex; made beside them if this names no file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custody_key: Option<PathBuf>,
+    /// The database of the read model, `postgres://USER@HOST/DATABASE` or a file of SQLite. Without it there is a file below
+    /// `data`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_model: Option<DatabaseUrl>,
     /// Accounts of the first block that sign in at this node's web: its custody takes their keys over.
     #[serde(default)]
     pub officials: Vec<OfficialEntry>,
@@ -116,8 +121,16 @@ pub struct LoadedNode {
     pub allow_private_webhooks: bool,
     /// The key that members' keys are encrypted with, if it is not beside them.
     pub custody_key: Option<PathBuf>,
+    /// The database of the read model.
+    pub read_model: DatabasePlace,
     /// Accounts of the first block that sign in at this node's web.
     pub officials: Vec<Official>,
+}
+
+/// Where the web of a node keeps its own, below the node's data.
+#[must_use]
+pub fn web_folder(data: &Path) -> PathBuf {
+    data.join("web")
 }
 
 /// Why a configuration cannot be used.
@@ -139,6 +152,9 @@ pub enum ConfigFileError {
         /// What is wrong with it.
         why: String,
     },
+    /// `read_model` names no database.
+    #[error("the database of the read model: {0}")]
+    Database(#[from] NotADatabase),
     /// Its parts do not fit together.
     #[error("the cluster's configuration: {0}")]
     Protocol(#[from] ConfigError),
@@ -213,6 +229,11 @@ impl LoadedNode {
         }
         let introduction =
             file.introduction.map(|path| Introduction::read(&folder.join(path))).transpose()?;
+        let data = folder.join(&file.data);
+        let read_model = match &file.read_model {
+            Some(url) => url.place(folder)?,
+            None => DatabasePlace::Sqlite(web_folder(&data).join("read-model.db")),
+        };
         Ok(Self {
             id: ReplicaId::new(file.replica),
             introduction: introduction.unwrap_or_default(),
@@ -220,11 +241,12 @@ impl LoadedNode {
             key: Arc::new(key),
             cluster,
             genesis,
-            data: folder.join(&file.data),
+            data,
             behind_tls: file.behind_tls,
             allow_private_webhooks: file.allow_private_webhooks,
             custody_key: file.custody_key.map(|path| folder.join(path)),
             http: file.http,
+            read_model,
             officials: officials.collect::<Result<_, _>>()?,
         })
     }
@@ -243,7 +265,13 @@ fn malformed(path: &Path, why: impl std::fmt::Display) -> ConfigFileError {
 /// # Errors
 /// If it cannot be read or is not a `T`.
 pub fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ConfigFileError> {
-    toml::from_str(&read(path)?).map_err(|error| malformed(path, error))
+    let text = read(path)?;
+    toml::from_str(&text).map_err(|error: toml::de::Error| {
+        // Without the line itself: there may be a password in it.
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        malformed(path, format!("line {line}: {}", error.message()))
+    })
 }
 
 /// Reads the file of a chain's first block.

@@ -31,7 +31,7 @@ pub use self::{membership::Membership, network::ClusterStatus};
 use crate::{
     accounts_db::{AccountsDb, AccountsError, KeyKeeping, Member, Password},
     blobs::{BlobError, BlobStore},
-    config::{ConfigFileError, read_key, write_key},
+    config::{ConfigFileError, DatabasePlace, read_key, write_key},
     gateway::{Gateway, GatewayOptions, GatewayParts},
     http::{AppState, ChainInfo, HttpOptions, Shared, serve},
     projector::{Projector, ProjectorError},
@@ -61,6 +61,8 @@ pub struct MarketPlan<'a> {
     pub ledger: LedgerView,
     /// Where tables, keys and pictures are kept.
     pub data: &'a Path,
+    /// The database of the read model.
+    pub read_model: &'a DatabasePlace,
     /// The file of the key that members' keys are encrypted with. Without it there is one in `data`, made at the first
     /// start.
     pub custody_key: Option<&'a Path>,
@@ -130,7 +132,9 @@ impl MarketPlan<'_> {
     /// If something that it needs cannot be used.
     pub async fn start(self, listener: TcpListener, registry: Registry) -> Result<Market, MarketError> {
         std::fs::create_dir_all(self.data)?;
-        let read = ReadModel::open(&self.data.join("read-model.db")).await?;
+        let read = ReadModel::open_at(self.read_model).await?;
+        // From here on the projector brings it to its end.
+        read.set_being_rebuilt(false).await?;
         let accounts = AccountsDb::open(&self.data.join("members.db")).await?;
         let blobs = BlobStore::open(self.data.join("pictures")).await?;
         let master = master_key(self.data, self.custody_key)?;

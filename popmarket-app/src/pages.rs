@@ -33,9 +33,9 @@ use crate::http::openapi::Docs;
 use crate::http::{AppState, Caller, Code, Problem};
 
 pub use locale::Lang;
-pub(crate) use words::Writer;
 use ui::Ui;
 pub(crate) use ui::Visit;
+pub(crate) use words::Writer;
 
 /// All routes of the pages.
 pub(crate) fn router() -> Router<AppState> {

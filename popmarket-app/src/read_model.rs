@@ -4,6 +4,7 @@
 mod accounts;
 mod blocks;
 mod concerned;
+mod contents;
 mod error;
 mod events;
 mod exchange;
@@ -29,11 +30,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Height;
-use sqlx::Pool;
 use tokio::sync::{broadcast, watch};
 
 pub(crate) use blocks::sender_ref;
 pub(crate) use concerned::concerned;
+pub use contents::{CONTENTS, Difference};
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
@@ -54,12 +55,13 @@ pub(crate) use reviews::side_code;
 pub use search::Hit;
 pub use tokens::{HolderRecord, TokenRecord};
 
-use crate::sql::{Database, Db, Durability, OpenError, Step};
+use crate::sql::{DatabasePlace, Step, Tables, either::Pool};
 
 const STEPS: &[Step] = &[
     (1, "initial", include_str!("../migrations/read_model/0001_initial.sql")),
     (16, "reviews", include_str!("../migrations/read_model/0016_reviews.sql")),
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
+    (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
 ];
 
@@ -76,24 +78,42 @@ pub struct ReadModel {
 }
 
 struct Shared {
-    database: Database,
+    tables: Tables,
     watermark: watch::Sender<Option<Watermark>>,
     live: broadcast::Sender<Arc<Published>>,
 }
 
 impl ReadModel {
-    /// Opens the database file, or begins it.
+    /// Opens a file of SQLite, or begins it.
     ///
     /// # Errors
     /// [`ReadError`].
     pub async fn open(file: &Path) -> Result<Self, ReadError> {
-        let opened = Database::open(file, STEPS, Durability::Rebuildable).await;
-        let database = opened.map_err(|error| match error {
-            OpenError::Database(error) => ReadError::Database(error),
-            OpenError::Migrate(error) => ReadError::Migrate(error),
-        })?;
+        Self::open_at(&DatabasePlace::Sqlite(file.into())).await
+    }
+
+    /// Opens it where it is, or begins it.
+    ///
+    /// # Errors
+    /// [`ReadError`], also if another process writes to it.
+    pub async fn open_at(place: &DatabasePlace) -> Result<Self, ReadError> {
+        Self::of(Tables::open(place, STEPS).await?).await
+    }
+
+    /// Throws away what is there, whatever it is, and begins anew. What was not rebuilt to its end is marked.
+    ///
+    /// # Errors
+    /// [`ReadError`], also if another process writes to it.
+    pub(crate) async fn begin_anew(place: &DatabasePlace) -> Result<Self, ReadError> {
+        let tables: Vec<_> = contents::names().chain(["rebuild"]).collect();
+        let model = Self::of(Tables::begin_anew(place, STEPS, &tables).await?).await?;
+        model.set_being_rebuilt(true).await?;
+        Ok(model)
+    }
+
+    async fn of(tables: Tables) -> Result<Self, ReadError> {
         let shared =
-            Shared { database, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
+            Shared { tables, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
         let model = Self { shared: Arc::new(shared) };
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
@@ -120,12 +140,11 @@ impl ReadModel {
 
     /// Closes the database. Whoever uses the read model after that gets an error.
     pub async fn close(&self) {
-        self.shared.database.readers.close().await;
-        self.shared.database.writer.close().await;
+        self.shared.tables.close().await;
     }
 
-    fn readers(&self) -> &Pool<Db> {
-        &self.shared.database.readers
+    fn readers(&self) -> &Pool {
+        self.shared.tables.readers()
     }
 
     fn published(&self) -> broadcast::Receiver<Arc<Published>> {

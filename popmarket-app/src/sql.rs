@@ -1,9 +1,17 @@
 //! What all tables have in common: how a database is opened, and how values stand in columns.
 //!
-//! The queries are portable: numbered placeholders (`$1`), `ON CONFLICT`, row values. [`Db`] is the one place that names
-//! the database.
+//! There are two kinds of databases:
+//! * what a node alone knows (members, webhooks): a file of SQLite ([`Database`], with the types of the driver);
+//! * the read model: SQLite or PostgreSQL ([`Tables`], with the types of [`either`]). Its queries are portable: numbered
+//!   placeholders (`$1`), `ON CONFLICT`, row values, sums cast to `BIGINT`.
 
 mod columns;
+pub(crate) mod either;
+mod insert;
+mod place;
+mod postgres;
+mod tables;
+mod value;
 
 use std::path::Path;
 use std::time::Duration;
@@ -14,8 +22,12 @@ use sqlx::{Pool, SqlStr};
 use thiserror::Error;
 
 pub(crate) use columns::{Col, Column, RowExt};
+pub(crate) use insert::insert;
+pub use place::{DatabasePlace, DatabaseUrl, NotADatabase};
+pub(crate) use tables::{Tables, TablesError};
+pub(crate) use value::Value;
 
-/// The database.
+/// The database of what a node alone knows.
 pub(crate) type Db = sqlx::Sqlite;
 /// A row of a result.
 pub(crate) type Row = sqlx::sqlite::SqliteRow;

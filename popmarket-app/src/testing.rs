@@ -1,5 +1,6 @@
 //! What the tests of several modules share: a small world, and people in it who do all kinds of things.
 
+mod databases;
 mod traffic;
 
 use std::path::Path;
@@ -14,6 +15,7 @@ use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
 use pbft_crypto::{Address, Digest, KeyPair};
 
+pub(crate) use databases::{Databases, on_each_database};
 pub(crate) use traffic::{Rng, Traffic};
 
 use crate::service::LedgerService;

@@ -165,6 +165,7 @@ impl TestnetPlan {
             behind_tls: false,
             allow_private_webhooks: false,
             custody_key: None,
+            read_model: None,
             officials: officials.collect(),
         };
         write_toml(&path, &file)?;

@@ -1,6 +1,7 @@
 //! Chores of this workspace, in Rust, so that they need nothing but the toolchain.
 
 mod coverage;
+mod postgres;
 mod programs;
 mod test;
 mod walk_through;
@@ -12,6 +13,7 @@ Usage: cargo xtask <CHORE>
 
 Chores:
   test           Everything that must pass: `cargo xtask test --help`
+  postgres       The tests that need a server of PostgreSQL, beside a fresh one
   coverage       Which lines of the replica no test and no simulated run comes to
   walk-through   What the README and the pages of docs/api show with curl, beside fresh POP Markets;
                  `walk-through voting.md` is that page alone
@@ -22,6 +24,7 @@ fn main() -> ExitCode {
     match arguments.split_first() {
         Some((chore, rest)) if chore == "test" => test::main(rest),
         Some((chore, [])) if chore == "coverage" => coverage::main(),
+        Some((chore, [])) if chore == "postgres" => postgres::main(),
         Some((chore, pages)) if chore == "walk-through" => walk_through::main(pages),
         Some((help, _)) if matches!(help.as_str(), "help" | "--help" | "-h") => {
             print!("{USAGE}");

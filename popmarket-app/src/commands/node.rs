@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::{CommandError, serve, start_logging, web::WebArgs};
 use crate::{
-    config::LoadedNode,
+    config::{LoadedNode, web_folder},
     directory::Directory,
     http::HttpOptions,
     load::READY,
@@ -38,7 +38,7 @@ pub(super) struct NodeArgs {
 pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     start_logging("warn");
     let mut loaded = LoadedNode::load(&args.config)?;
-    args.web.apply(&mut loaded);
+    args.web.apply(&mut loaded)?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let listener = listen(loaded.listen)?;
@@ -110,7 +110,8 @@ pub(super) async fn start_market(
         first_addresses: replica.node.config().addresses.clone(),
         client_key,
         ledger: replica.ledger.clone(),
-        data: &loaded.data.join("web"),
+        data: &web_folder(&loaded.data),
+        read_model: &loaded.read_model,
         custody_key: loaded.custody_key.as_deref(),
         officials: std::mem::take(&mut loaded.officials),
         http: HttpOptions {

@@ -35,7 +35,7 @@ pub(super) struct RunArgs {
     #[arg(long, default_value = "popmarket-data")]
     data: PathBuf,
     /// Keep everything in a temporary folder, and remove it at the end
-    #[arg(long, conflicts_with = "data")]
+    #[arg(long, conflicts_with_all = ["data", "database"])]
     ephemeral: bool,
     /// How many replicas a new market has
     #[arg(long, short = 'n', default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=16))]
@@ -83,7 +83,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
     let folder = temporary.as_ref().map_or(args.data.as_path(), TemporaryFolder::path);
     let mut nodes = load_or_lay_out(folder, &args)?;
     if let Some(first) = nodes.first_mut() {
-        args.web.apply(first);
+        args.web.apply(first)?;
         // Members are whoever uses this machine, and so are their programs.
         first.allow_private_webhooks |= !args.is_exposed();
     }

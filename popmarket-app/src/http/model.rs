@@ -38,8 +38,8 @@ pub use account::{
 pub use charge::{ChargeView, NewCharge, Rejecting};
 pub use event::EventView;
 pub use exchange::{
-    BookView, CandleList, CandleView, FillView, Level, MarketList, MarketView, NewMarket,
-    NewOrderBody, OrderKind, OrderList, OrderView, Reducing,
+    BookView, CandleList, CandleView, FillView, Level, MarketList, MarketView, NewMarket, NewOrderBody,
+    OrderKind, OrderList, OrderView, Reducing,
 };
 pub use explorer::{
     BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionView,

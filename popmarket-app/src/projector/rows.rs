@@ -10,8 +10,8 @@ use pbft_crypto::{Address, Digest};
 
 use super::ProjectorError;
 use super::exchange::Tape;
-use crate::read_model::{EventRecord, Position, Projection, concerned, sender_ref};
-use crate::store::StoredBlock;
+use crate::read_model::{EventRecord, Position, Projection, ReadError, concerned, sender_ref};
+use crate::store::{StoreError, StoredBlock};
 
 /// Rows to write. Those of which there are many are gathered by table, the rest follows from the events.
 pub(super) struct Rows {
@@ -90,8 +90,12 @@ pub(super) struct EventRow {
 }
 
 impl Rows {
-    /// Of at least one block.
-    pub(super) fn of(chain_id: Digest, blocks: Vec<StoredBlock>) -> Result<Self, ProjectorError> {
+    /// Of at least one block; the first one comes after `last`.
+    pub(super) fn of(
+        chain_id: Digest,
+        last: Option<Projection>,
+        blocks: Vec<StoredBlock>,
+    ) -> Result<Self, ProjectorError> {
         let mut rows = Self {
             projection: Projection {
                 chain_id,
@@ -109,8 +113,16 @@ impl Rows {
             fills: Vec::new(),
             tape: Tape::default(),
         };
+        let mut parent = last.map(|last| last.hash);
         for block in blocks {
+            if parent.is_some_and(|parent| block.block.header.parent != parent) {
+                // The first one may not go on from what is in the tables; after that, the chain is broken in itself.
+                let is_first = rows.blocks.is_empty();
+                let broken = StoreError::Damaged("a block does not go on from the one before it");
+                return Err(if is_first { ReadError::OtherChain.into() } else { broken.into() });
+            }
             rows.add(block)?;
+            parent = Some(rows.projection.hash);
         }
         Ok(rows)
     }

@@ -8,19 +8,18 @@ use ledger::{
     ListingStatus, ReviewEvent, RoleEvent, TradeChange, TradeEvent, UnixMillis, WithdrawalEvent,
 };
 use pbft_crypto::Digest;
-use sqlx::query_builder::Separated;
-use sqlx::{QueryBuilder, Transaction};
 
 use super::exchange::{exchange, token};
 use super::rows::Rows;
 use crate::read_model::{EventRecord, Position, search_text, side_code};
-use crate::sql::{Col, Db};
+use crate::sql::{
+    Col,
+    either::{self, Transaction},
+    insert,
+};
 
-pub(super) type To<'a> = Transaction<'a, Db>;
+pub(super) type To<'a> = Transaction<'a>;
 pub(super) type Done = Result<(), sqlx::Error>;
-
-/// Values in one statement. SQLite takes 32,766.
-const MAX_VALUES: usize = 16_000;
 
 impl Rows {
     /// Writes everything, or nothing if the transaction is not committed.
@@ -106,26 +105,6 @@ impl Rows {
     }
 }
 
-/// Many rows of one table in as few statements as possible.
-async fn insert<T>(
-    to: &mut To<'_>,
-    table: &'static str,
-    columns: usize,
-    suffix: &'static str,
-    rows: impl IntoIterator<Item = T>,
-    push: impl Fn(Separated<'_, Db, &'static str>, T),
-) -> Done {
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let mut query = QueryBuilder::new("INSERT INTO ");
-        query.push(table).push(" ");
-        query.push_values(rows.by_ref().take(MAX_VALUES / columns), &push);
-        query.push(suffix);
-        query.build().execute(&mut **to).await?;
-    }
-    Ok(())
-}
-
 fn count(count: usize) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -157,7 +136,7 @@ async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
         }
         AccountEvent::Role(RoleEvent::Approved { account, to: role, .. }) => {
             let sql = "UPDATE accounts SET role = $1 WHERE address = $2";
-            sqlx::query(sql).bind(Col(*role)).bind(Col(*account)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*role)).bind(Col(*account)).execute(&mut **to).await?;
             return Ok(());
         }
         // Keys, guardians, limits, freezes and wishes for roles: whoever asks for them asks the ledger.
@@ -165,7 +144,7 @@ async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
     };
     let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \
                VALUES ($1, $2, $3, $4, 0, $5)";
-    let query = sqlx::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
+    let query = either::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
     query.bind(Col(*role)).bind(Col(*at)).execute(&mut **to).await?;
     Ok(())
 }
@@ -177,7 +156,7 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
         ChargeEvent::Requested { charge, requester, amount, memo, at } => {
             let sql = "INSERT INTO charges (id, position, requester, amount, memo, status, requested_at) \
                        VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
-            let query = sqlx::query(sql).bind(Col(*charge)).bind(Col(position)).bind(Col(*requester));
+            let query = either::query(sql).bind(Col(*charge)).bind(Col(position)).bind(Col(*requester));
             query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
         }
         ChargeEvent::Approved { charge, requester, by, charge_count, at, .. } => {
@@ -185,18 +164,18 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
                 Approver::Admin(admin) => Some(Col(*admin)),
                 Approver::Policy => None,
             };
-            let query = sqlx::query(decide).bind("APPROVED").bind(admin).bind(Col(*at));
+            let query = either::query(decide).bind("APPROVED").bind(admin).bind(Col(*at));
             query.bind(None::<&str>).bind(Col(*charge)).execute(&mut **to).await?;
             let sql = "UPDATE accounts SET charge_count = $1 WHERE address = $2";
-            sqlx::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(&mut **to).await?;
         }
         ChargeEvent::Rejected { charge, by, reason, at, .. } => {
-            let query = sqlx::query(decide).bind("REJECTED").bind(Col(*by)).bind(Col(*at));
+            let query = either::query(decide).bind("REJECTED").bind(Col(*by)).bind(Col(*at));
             query.bind(reason.as_str()).bind(Col(*charge)).execute(&mut **to).await?;
         }
         ChargeEvent::ApprovedOnce { charge, by, .. } => {
             let sql = "UPDATE charges SET first_approval = $1 WHERE id = $2";
-            sqlx::query(sql).bind(Col(*by)).bind(Col(*charge)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*by)).bind(Col(*charge)).execute(&mut **to).await?;
         }
         // One row, which the ledger has.
         ChargeEvent::PolicyProposed { .. }
@@ -213,15 +192,15 @@ async fn withdrawal(to: &mut To<'_>, position: Position, event: &WithdrawalEvent
         WithdrawalEvent::Requested { withdrawal, owner, amount, memo, at } => {
             let sql = "INSERT INTO withdrawals (id, position, owner, amount, memo, status, requested_at) \
                        VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
-            let query = sqlx::query(sql).bind(Col(*withdrawal)).bind(Col(position)).bind(Col(*owner));
+            let query = either::query(sql).bind(Col(*withdrawal)).bind(Col(position)).bind(Col(*owner));
             query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
         }
         WithdrawalEvent::Settled { withdrawal, by, at, .. } => {
-            let query = sqlx::query(decide).bind("SETTLED").bind(Col(*by)).bind(Col(*at));
+            let query = either::query(decide).bind("SETTLED").bind(Col(*by)).bind(Col(*at));
             query.bind(None::<&str>).bind(Col(*withdrawal)).execute(&mut **to).await?;
         }
         WithdrawalEvent::Voided { withdrawal, by, reason, at, .. } => {
-            let query = sqlx::query(decide).bind("VOIDED").bind(Col(*by)).bind(Col(*at));
+            let query = either::query(decide).bind("VOIDED").bind(Col(*by)).bind(Col(*at));
             query.bind(reason.as_str()).bind(Col(*withdrawal)).execute(&mut **to).await?;
         }
     }
@@ -233,7 +212,7 @@ async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> D
         ListingEvent::Created { listing, seller, version, content, content_hash, at } => {
             let sql = "INSERT INTO listings (id, position, seller, status, version, price, search_text, created_at, \
                        updated_at) VALUES ($1, $2, $3, 'OPEN', $4, $5, $6, $7, $7)";
-            let query = sqlx::query(sql).bind(Col(*listing)).bind(Col(position)).bind(Col(*seller));
+            let query = either::query(sql).bind(Col(*listing)).bind(Col(position)).bind(Col(*seller));
             let query = query.bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
             query.bind(Col(*at)).execute(&mut **to).await?;
             listing_version(to, *listing, *version, content, *content_hash, *at).await
@@ -241,7 +220,7 @@ async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> D
         ListingEvent::Updated { listing, version, content, content_hash, at, .. } => {
             let sql = "UPDATE listings SET version = $1, price = $2, search_text = $3, updated_at = $4 WHERE id = $5";
             let query =
-                sqlx::query(sql).bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
+                either::query(sql).bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
             query.bind(Col(*at)).bind(Col(*listing)).execute(&mut **to).await?;
             listing_version(to, *listing, *version, content, *content_hash, *at).await
         }
@@ -251,7 +230,7 @@ async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> D
                 ListingStatus::Open | ListingStatus::Closed => None,
             };
             let sql = "UPDATE listings SET status = $1, trade = $2 WHERE id = $3";
-            let query = sqlx::query(sql).bind(status.code()).bind(trade).bind(Col(*listing));
+            let query = either::query(sql).bind(status.code()).bind(trade).bind(Col(*listing));
             query.execute(&mut **to).await?;
             Ok(())
         }
@@ -268,7 +247,7 @@ async fn listing_version(
 ) -> Done {
     let sql = "INSERT INTO listing_versions (listing, version, title, description, price, photos, content_hash, at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let query = sqlx::query(sql).bind(Col(listing)).bind(Col(version)).bind(content.title.as_str());
+    let query = either::query(sql).bind(Col(listing)).bind(Col(version)).bind(content.title.as_str());
     let query = query.bind(content.description.as_str()).bind(Col(content.price));
     let query = query.bind(Col(content.photos.clone())).bind(Col(content_hash)).bind(Col(at));
     query.execute(&mut **to).await?;
@@ -279,7 +258,7 @@ async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done 
     if let TradeChange::Opened { version, content_hash } = &event.change {
         let sql = "INSERT INTO trades (id, position, listing, version, content_hash, buyer, seller, state, disputed, \
                    body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-        let query = sqlx::query(sql).bind(Col(event.trade)).bind(Col(position)).bind(Col(event.listing));
+        let query = either::query(sql).bind(Col(event.trade)).bind(Col(position)).bind(Col(event.listing));
         let query = query.bind(Col(*version)).bind(Col(*content_hash)).bind(Col(event.buyer));
         let query = query.bind(Col(event.seller)).bind(Col(event.to)).bind(false).bind(Col(*event.row));
         query.execute(&mut **to).await?;
@@ -293,7 +272,7 @@ async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done 
     let arbiter = event.row.dispute.and_then(|dispute| dispute.arbiter);
     let sql = "UPDATE trades SET state = $1, arbiter = $2, disputed = $3, tracking = COALESCE($4, tracking), \
                return_tracking = COALESCE($5, return_tracking), body = $6 WHERE id = $7";
-    let query = sqlx::query(sql).bind(Col(event.to)).bind(arbiter.map(Col));
+    let query = either::query(sql).bind(Col(event.to)).bind(arbiter.map(Col));
     let query = query.bind(event.row.dispute.is_some()).bind(tracking).bind(return_tracking);
     query.bind(Col(*event.row)).bind(Col(event.trade)).execute(&mut **to).await?;
     Ok(())
@@ -303,7 +282,7 @@ async fn review(to: &mut To<'_>, position: Position, event: &ReviewEvent) -> Don
     let ReviewEvent::Posted { trade, side, author, subject, rating, text, at, .. } = event;
     let sql = "INSERT INTO reviews (position, trade, side, author, subject, rating, text, at) \
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let query = sqlx::query(sql).bind(Col(position)).bind(Col(*trade)).bind(side_code(*side));
+    let query = either::query(sql).bind(Col(position)).bind(Col(*trade)).bind(side_code(*side));
     let query = query.bind(Col(*author)).bind(Col(*subject)).bind(Col(*rating));
     query.bind(text.as_str()).bind(Col(*at)).execute(&mut **to).await?;
     Ok(())

@@ -8,7 +8,10 @@ use super::page::{PageRequest, Position};
 use super::query::{ChargePhase, ChargeQuery, PaymentQuery};
 use super::records::{AccountRecord, BalanceRecord, ChargeRecord, PaymentRecord};
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 const CHARGES: List = List {
     select: "SELECT charges.*, accounts.name AS requester_name FROM charges \
@@ -44,7 +47,7 @@ fn balance(row: &Row) -> Result<BalanceRecord, sqlx::Error> {
 }
 
 fn charge(row: &Row) -> Result<ChargeRecord, sqlx::Error> {
-    let phase: String = sqlx::Row::try_get(row, "status")?;
+    let phase: String = row.get("status")?;
     let status = match phase.as_str() {
         "REQUESTED" => ChargeStatus::Requested,
         "APPROVED" => {
@@ -84,7 +87,7 @@ fn payment(row: &Row) -> Result<PaymentRecord, sqlx::Error> {
 }
 
 fn payment_status(row: &Row) -> Result<PaymentStatus, sqlx::Error> {
-    let status: String = sqlx::Row::try_get(row, "status")?;
+    let status: String = row.get("status")?;
     Ok(match status.as_str() {
         "AUTHORIZED" => PaymentStatus::Authorized { until: row.col("until")? },
         "VOIDED" => PaymentStatus::Voided,
@@ -99,7 +102,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn account(&self, address: &Address) -> Found<AccountRecord> {
         let sql = "SELECT * FROM accounts WHERE address = $1";
-        let row = sqlx::query(sql).bind(Col(*address)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*address)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(account).transpose()?)
     }
 
@@ -109,7 +112,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn balances(&self, address: &Address) -> Result<Vec<BalanceRecord>, ReadError> {
         let sql = "SELECT asset, available, held FROM balances WHERE account = $1 ORDER BY asset";
-        let rows = sqlx::query(sql).bind(Col(*address)).fetch_all(self.readers()).await?;
+        let rows = either::query(sql).bind(Col(*address)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(balance).collect::<Result<_, _>>()?)
     }
 
@@ -120,7 +123,7 @@ impl ReadModel {
     pub async fn charge(&self, id: &ChargeId) -> Found<ChargeRecord> {
         let sql = "SELECT charges.*, accounts.name AS requester_name FROM charges \
                    JOIN accounts ON accounts.address = charges.requester WHERE charges.id = $1";
-        let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(charge).transpose()?)
     }
 
@@ -129,7 +132,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn charges(&self, query: ChargeQuery, page: PageRequest<ChargeId>) -> Listed<ChargeRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             if let Some(status) = query.status {
                 sql.push(" AND charges.status = ").push_bind(status.code());
             }
@@ -146,7 +149,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn open_charges(&self) -> Result<u64, ReadError> {
         let sql = "SELECT COUNT(*) AS count FROM charges WHERE status = $1";
-        let row = sqlx::query(sql).bind(ChargePhase::Requested.code()).fetch_one(self.readers()).await?;
+        let row = either::query(sql).bind(ChargePhase::Requested.code()).fetch_one(self.readers()).await?;
         Ok(row.col("count")?)
     }
 
@@ -156,7 +159,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn payment(&self, tx: &TxId) -> Found<PaymentRecord> {
         let sql = "SELECT * FROM payments WHERE tx = $1";
-        let row = sqlx::query(sql).bind(Col(*tx)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*tx)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(payment).transpose()?)
     }
 
@@ -165,7 +168,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn payments(&self, query: PaymentQuery, page: PageRequest<TxId>) -> Listed<PaymentRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             if let Some(account) = query.account {
                 sql.push(" AND (payments.payer = ").push_bind(Col(account));
                 sql.push(" OR payments.payee = ").push_bind(Col(account)).push(")");

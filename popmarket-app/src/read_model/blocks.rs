@@ -8,7 +8,10 @@ use super::page::{PageRequest, Position};
 use super::query::TransactionQuery;
 use super::records::{BlockRecord, TransactionRecord};
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 const BLOCKS: List = List {
     select: "SELECT hash, header, transactions, events FROM blocks WHERE 1 = 1",
@@ -33,7 +36,7 @@ const OF_ACCOUNT: List = List {
 };
 
 fn block(row: &Row) -> Result<BlockRecord, sqlx::Error> {
-    let header: Vec<u8> = sqlx::Row::try_get(row, "header")?;
+    let header: Vec<u8> = row.get("header")?;
     Ok(BlockRecord {
         hash: row.col("hash")?,
         header: BlockHeader::decode(&header).map_err(|e| sqlx::Error::Decode(e.into()))?,
@@ -43,7 +46,7 @@ fn block(row: &Row) -> Result<BlockRecord, sqlx::Error> {
 }
 
 fn transaction(row: &Row) -> Result<TransactionRecord, sqlx::Error> {
-    let body: Vec<u8> = sqlx::Row::try_get(row, "body")?;
+    let body: Vec<u8> = row.get("body")?;
     let position: Position = row.col("position")?;
     Ok(TransactionRecord {
         height: position.height(),
@@ -66,7 +69,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn block_at(&self, height: Height) -> Found<BlockRecord> {
         let sql = "SELECT hash, header, transactions, events FROM blocks WHERE height = $1";
-        let row = sqlx::query(sql).bind(Col(height)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(height)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(block).transpose()?)
     }
 
@@ -76,7 +79,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn block_by_hash(&self, hash: &Digest) -> Found<BlockRecord> {
         let sql = "SELECT hash, header, transactions, events FROM blocks WHERE hash = $1";
-        let row = sqlx::query(sql).bind(Col(*hash)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*hash)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(block).transpose()?)
     }
 
@@ -94,7 +97,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn transaction(&self, id: &TxId) -> Found<TransactionRecord> {
         let sql = "SELECT position, at, body, outcome FROM transactions WHERE id = $1";
-        let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(transaction).transpose()?)
     }
 
@@ -110,7 +113,7 @@ impl ReadModel {
         let Some(sender_ref) = sender_ref(sender, client_ref) else { return Ok(None) };
         let sql = "SELECT position, at, body, outcome FROM transactions WHERE sender_ref = $1 \
                    ORDER BY position DESC LIMIT 1";
-        let row = sqlx::query(sql).bind(sender_ref).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(sender_ref).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(transaction).transpose()?)
     }
 
@@ -124,7 +127,7 @@ impl ReadModel {
         };
         let sql = "SELECT position, at, body, outcome FROM transactions \
                    WHERE position >= $1 AND position < $2 ORDER BY position";
-        let rows = sqlx::query(sql).bind(Col(first)).bind(Col(end)).fetch_all(self.readers()).await?;
+        let rows = either::query(sql).bind(Col(first)).bind(Col(end)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(transaction).collect::<Result<_, _>>()?)
     }
 
@@ -140,7 +143,7 @@ impl ReadModel {
         match query.account {
             None => TRANSACTIONS.page(self.readers(), page, |_| {}, transaction).await,
             Some(account) => {
-                let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+                let filter = |sql: &mut QueryBuilder| {
                     sql.push(" AND account_transactions.account = ").push_bind(Col(account));
                 };
                 OF_ACCOUNT.page(self.readers(), page, filter, transaction).await

@@ -10,7 +10,10 @@ use super::list::List;
 use super::page::{PageRequest, Position};
 use super::records::EventRecord;
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, Row},
+};
 
 /// How many events a stream reads at a time to catch up.
 const CHUNK: u32 = 256;
@@ -24,7 +27,7 @@ const EVENTS: List = List {
 };
 
 pub(super) fn event(row: &Row) -> Result<EventRecord, sqlx::Error> {
-    let body: String = sqlx::Row::try_get(row, "body")?;
+    let body: String = row.get("body")?;
     Ok(EventRecord {
         position: row.col("position")?,
         at: row.col("at")?,
@@ -44,14 +47,14 @@ impl ReadModel {
     /// What happened at one place.
     pub(crate) async fn event(&self, at: Position) -> Found<EventRecord> {
         let sql = "SELECT position, at, body FROM events WHERE position = $1";
-        let row = sqlx::query(sql).bind(Col(at)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(at)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(event).transpose()?)
     }
 
     /// Some of what happened after a place, the oldest first.
     pub(crate) async fn events_after(&self, number: i64) -> Result<Vec<EventRecord>, ReadError> {
         let sql = "SELECT position, at, body FROM events WHERE position > $1 ORDER BY position LIMIT $2";
-        let rows = sqlx::query(sql).bind(number).bind(CHUNK).fetch_all(self.readers()).await?;
+        let rows = either::query(sql).bind(number).bind(i64::from(CHUNK)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(event).collect::<Result<_, _>>()?)
     }
 

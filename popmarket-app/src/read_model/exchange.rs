@@ -6,7 +6,10 @@ use pbft_crypto::Address;
 use super::list::List;
 use super::page::{PageRequest, Position};
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 /// How long the spans of candles are, in milliseconds: a minute, a quarter of an hour, an hour, a day.
 pub const CANDLE_SPANS: [u64; 4] = [60_000, 900_000, 3_600_000, 86_400_000];
@@ -204,9 +207,9 @@ fn order(row: &Row) -> Result<OrderRecord, sqlx::Error> {
         price: row.optional("price")?,
         quantity: row.col("quantity")?,
         remaining: row.col("remaining")?,
-        kind: sqlx::Row::try_get(row, "kind")?,
+        kind: row.get("kind")?,
         until: row.optional("until")?,
-        status: sqlx::Row::try_get(row, "status")?,
+        status: row.get("status")?,
         reason: row.optional("reason")?,
         placed_at: row.col("placed_at")?,
         updated_at: row.col("updated_at")?,
@@ -236,7 +239,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn market(&self, id: MarketId) -> Found<MarketRecord> {
         let sql = "SELECT * FROM markets WHERE id = $1";
-        let row = sqlx::query(sql).bind(Col(id)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(id)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(market).transpose()?)
     }
 
@@ -254,7 +257,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn order(&self, id: &OrderId) -> Found<OrderRecord> {
         let sql = "SELECT * FROM orders WHERE id = $1";
-        let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(order).transpose()?)
     }
 
@@ -263,7 +266,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn orders(&self, query: OrderQuery, page: PageRequest<OrderId>) -> Listed<OrderRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             if let Some(owner) = query.owner {
                 sql.push(" AND orders.owner = ").push_bind(Col(owner));
             }
@@ -282,7 +285,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn fills(&self, market: MarketId, page: PageRequest<Position>) -> Listed<FillRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             sql.push(" AND fills.market = ").push_bind(Col(market));
         };
         FILLS.page(self.readers(), page, filter, fill).await
@@ -293,7 +296,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn fills_of_token(&self, token: TokenId, page: PageRequest<Position>) -> Listed<FillRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             sql.push(" AND fills.base = ").push_bind(Col(token));
         };
         FILLS.page(self.readers(), page, filter, fill).await
@@ -312,7 +315,7 @@ impl ReadModel {
     ) -> Result<Vec<(UnixMillis, Candle)>, ReadError> {
         let sql = "SELECT * FROM candles WHERE market = $1 AND span = $2 AND start < $3 \
                    ORDER BY start DESC LIMIT $4";
-        let query = sqlx::query(sql).bind(Col(market)).bind(Col(span)).bind(Col(before));
+        let query = either::query(sql).bind(Col(market)).bind(Col(span)).bind(Col(before));
         let rows = query.bind(i64::from(limit)).fetch_all(self.readers()).await?;
         let read = |row: &Row| Ok((row.col("start")?, Candle::read(row)?));
         let mut candles: Vec<_> = rows.iter().map(read).collect::<Result<_, sqlx::Error>>()?;

@@ -1,10 +1,11 @@
 //! How a page is cut from a list.
 
-use sqlx::{Encode, Pool, QueryBuilder, Type};
-
 use super::error::ReadError;
 use super::page::{Page, PageRequest, PageStart};
-use crate::sql::{Column, Db, Row};
+use crate::sql::{
+    Col, Column,
+    either::{Pool, QueryBuilder, Row},
+};
 
 /// A list: a query that ends with a `WHERE` clause, and the order of its rows.
 pub(super) struct List {
@@ -24,9 +25,9 @@ impl List {
     /// Cuts out a page of those rows that `filter` lets pass: it adds conditions, each with a leading `AND`.
     pub(super) async fn page<K, T>(
         &self,
-        pool: &Pool<Db>,
+        pool: &Pool,
         request: PageRequest<K>,
-        filter: impl FnOnce(&mut QueryBuilder<Db>),
+        filter: impl FnOnce(&mut QueryBuilder),
         read: impl Fn(&Row) -> Result<T, sqlx::Error>,
     ) -> Result<Page<T>, ReadError>
     where
@@ -52,8 +53,8 @@ impl List {
         Ok(Page { items, has_more })
     }
 
-    async fn check_exists(&self, pool: &Pool<Db>, key: impl Key) -> Result<(), ReadError> {
-        let mut query = QueryBuilder::<Db>::new("SELECT 1 FROM ");
+    async fn check_exists(&self, pool: &Pool, key: impl Key) -> Result<(), ReadError> {
+        let mut query = QueryBuilder::new("SELECT 1 FROM ");
         query.push(self.table).push(" WHERE ").push(self.key).push(" = ");
         key.bind(&mut query);
         let found = query.build().fetch_optional(pool).await?;
@@ -61,7 +62,7 @@ impl List {
     }
 
     /// Only what comes after (or before) the row with this key.
-    fn begin_at(&self, query: &mut QueryBuilder<Db>, key: impl Key, backwards: bool) {
+    fn begin_at(&self, query: &mut QueryBuilder, key: impl Key, backwards: bool) {
         let comparison = if self.descending == backwards { ") > (" } else { ") < (" };
         query.push(" AND (");
         self.columns(query, "");
@@ -72,12 +73,12 @@ impl List {
         query.push(")");
     }
 
-    fn order(&self, query: &mut QueryBuilder<Db>, backwards: bool) {
+    fn order(&self, query: &mut QueryBuilder, backwards: bool) {
         query.push(" ORDER BY ");
         self.columns(query, if self.descending == backwards { " ASC" } else { " DESC" });
     }
 
-    fn columns(&self, query: &mut QueryBuilder<Db>, suffix: &str) {
+    fn columns(&self, query: &mut QueryBuilder, suffix: &str) {
         for (index, column) in self.order.iter().enumerate() {
             let comma = if index == 0 { "" } else { ", " };
             query.push(comma).push(self.table).push(".").push(column).push(suffix);
@@ -88,15 +89,11 @@ impl List {
 /// What names a row.
 pub(super) trait Key: Copy + Send {
     /// Adds it to a query.
-    fn bind(self, query: &mut QueryBuilder<Db>);
+    fn bind(self, query: &mut QueryBuilder);
 }
 
-impl<T> Key for T
-where
-    T: Column + Copy + Send,
-    T::Raw: for<'q> Encode<'q, Db> + Type<Db> + 'static,
-{
-    fn bind(self, query: &mut QueryBuilder<Db>) {
-        query.push_bind(self.to_raw());
+impl<T: Column + Copy + Send> Key for T {
+    fn bind(self, query: &mut QueryBuilder) {
+        query.push_bind(Col(self));
     }
 }

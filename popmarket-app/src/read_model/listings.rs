@@ -1,14 +1,16 @@
 //! Listings: search, filters, versions.
 
 use ledger::{ListingContent, ListingId, ListingStatus};
-use sqlx::QueryBuilder;
 
 use super::list::List;
 use super::page::PageRequest;
 use super::query::{ListingQuery, ListingSort};
 use super::records::{ListingRecord, ListingVersion};
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Db, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 /// How many words of a search count.
 const MAX_WORDS: usize = 8;
@@ -40,7 +42,7 @@ fn content(row: &Row) -> Result<ListingContent, sqlx::Error> {
 }
 
 fn listing(row: &Row) -> Result<ListingRecord, sqlx::Error> {
-    let phase: String = sqlx::Row::try_get(row, "status")?;
+    let phase: String = row.get("status")?;
     let status = match phase.as_str() {
         "OPEN" => ListingStatus::Open,
         "RESERVED" => ListingStatus::Reserved { trade: row.col("trade")? },
@@ -92,7 +94,7 @@ pub(super) fn pattern(word: &str) -> String {
     pattern
 }
 
-fn filter(query: &ListingQuery, sql: &mut QueryBuilder<Db>) {
+fn filter(query: &ListingQuery, sql: &mut QueryBuilder) {
     for word in words(query.text.as_deref().unwrap_or_default()) {
         sql.push(" AND listings.search_text LIKE ").push_bind(pattern(word)).push(" ESCAPE '\\'");
     }
@@ -128,7 +130,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn listing_versions(&self, id: &ListingId) -> Result<Vec<ListingVersion>, ReadError> {
         let sql = "SELECT * FROM listing_versions WHERE listing = $1 ORDER BY version";
-        let rows = sqlx::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
+        let rows = either::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(version).collect::<Result<_, _>>()?)
     }
 

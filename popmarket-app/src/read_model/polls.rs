@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 
 use ledger::{PollClosing, PollId, PollOption, UnixMillis};
-use sqlx::QueryBuilder;
 
 use super::list::List;
 use super::page::{Page, PageRequest};
 use super::query::PollQuery;
 use super::records::PollRecord;
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Db, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{QueryBuilder, Row},
+};
 
 const POLLS: List = List {
     select: "SELECT polls.*, accounts.name AS creator_name FROM polls \
@@ -32,7 +34,7 @@ fn poll(row: &Row) -> Result<PollRecord, sqlx::Error> {
         question: row.col("question")?,
         options: Vec::new(),
         reveal_by: row.optional("reveal_by")?,
-        changeable: sqlx::Row::try_get(row, "changeable")?,
+        changeable: row.get("changeable")?,
         listed: row.optional("listed")?,
         opens_at: row.col("opens_at")?,
         closes_at: row.col("closes_at")?,
@@ -42,7 +44,7 @@ fn poll(row: &Row) -> Result<PollRecord, sqlx::Error> {
     })
 }
 
-fn filter(query: PollQuery, sql: &mut QueryBuilder<Db>) {
+fn filter(query: PollQuery, sql: &mut QueryBuilder) {
     if let Some(creator) = query.creator {
         sql.push(" AND polls.creator = ").push_bind(Col(creator));
     }
@@ -83,10 +85,9 @@ impl ReadModel {
         if polls.is_empty() {
             return Ok(polls);
         }
-        let mut sql = QueryBuilder::<Db>::new("SELECT poll, text, votes FROM poll_options WHERE poll IN (");
-        let mut ids = sql.separated(", ");
-        for poll in &polls {
-            ids.push_bind(Col(poll.id));
+        let mut sql = QueryBuilder::new("SELECT poll, text, votes FROM poll_options WHERE poll IN (");
+        for (index, poll) in polls.iter().enumerate() {
+            sql.push(if index == 0 { "" } else { ", " }).push_bind(Col(poll.id));
         }
         sql.push(") ORDER BY poll, choice");
         let rows = sql.build().fetch_all(self.readers()).await?;

@@ -4,36 +4,12 @@ use std::sync::Arc;
 
 use ledger::{Height, UnixMillis};
 use pbft_crypto::Digest;
-use sqlx::{Executor, Transaction};
 
 use super::{Published, ReadError, ReadModel, Watermark};
-use crate::sql::{Col, Db, RowExt};
-
-/// All tables of the read model.
-const TABLES: [&str; 22] = [
-    "projection",
-    "blocks",
-    "transactions",
-    "account_transactions",
-    "events",
-    "accounts",
-    "balances",
-    "charges",
-    "withdrawals",
-    "listings",
-    "listing_versions",
-    "trades",
-    "trade_steps",
-    "payments",
-    "reviews",
-    "tokens",
-    "markets",
-    "orders",
-    "fills",
-    "candles",
-    "polls",
-    "poll_options",
-];
+use crate::sql::{
+    Col,
+    either::{self, Transaction},
+};
 
 /// The last block that is in the read model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,13 +26,12 @@ impl Projection {
     }
 
     /// Writes it down, in the same step as what is in the blocks.
-    pub(crate) async fn write(&self, to: &mut Transaction<'_, Db>) -> Result<(), sqlx::Error> {
+    pub(crate) async fn write(&self, to: &mut Transaction<'_>) -> Result<(), sqlx::Error> {
         let sql = "INSERT INTO projection (id, chain_id, height, hash, at) VALUES (1, $1, $2, $3, $4) \
                    ON CONFLICT (id) DO UPDATE SET chain_id = excluded.chain_id, height = excluded.height, \
                    hash = excluded.hash, at = excluded.at";
-        let query = sqlx::query(sql).bind(Col(self.chain_id)).bind(Col(self.height));
-        to.execute(query.bind(Col(self.hash)).bind(Col(self.at))).await?;
-        Ok(())
+        let query = either::query(sql).bind(Col(self.chain_id)).bind(Col(self.height));
+        query.bind(Col(self.hash)).bind(Col(self.at)).execute(&mut **to).await
     }
 }
 
@@ -64,7 +39,7 @@ impl ReadModel {
     /// The last block that is in it.
     pub(crate) async fn projection(&self) -> Result<Option<Projection>, ReadError> {
         let sql = "SELECT chain_id, height, hash, at FROM projection";
-        let Some(row) = sqlx::query(sql).fetch_optional(self.readers()).await? else { return Ok(None) };
+        let Some(row) = either::query(sql).fetch_optional(self.readers()).await? else { return Ok(None) };
         Ok(Some(Projection {
             chain_id: row.col("chain_id")?,
             height: row.col("height")?,
@@ -73,8 +48,8 @@ impl ReadModel {
         }))
     }
 
-    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static, Db>, ReadError> {
-        Ok(self.shared.database.writer.begin().await?)
+    pub(crate) async fn begin_write(&self) -> Result<Transaction<'static>, ReadError> {
+        Ok(self.shared.tables.begin().await?)
     }
 
     /// Tells everyone who waits.
@@ -84,18 +59,17 @@ impl ReadModel {
         let _ = self.shared.live.send(Arc::new(published));
     }
 
-    /// Takes everything out, so that the projector begins anew.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn clear(&self) -> Result<(), ReadError> {
+    /// Whether a rebuild has begun that did not come to its end.
+    pub(crate) async fn is_being_rebuilt(&self) -> Result<bool, ReadError> {
+        let row = either::query("SELECT id FROM rebuild").fetch_optional(self.readers()).await?;
+        Ok(row.is_some())
+    }
+
+    /// Writes down that a rebuild begins, or that it is over.
+    pub(crate) async fn set_being_rebuilt(&self, is: bool) -> Result<(), ReadError> {
+        let sql = if is { "INSERT INTO rebuild (id) VALUES (1)" } else { "DELETE FROM rebuild" };
         let mut transaction = self.begin_write().await?;
-        for table in TABLES {
-            let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-            transaction.execute(sqlx::query(sql)).await?;
-        }
-        transaction.commit().await?;
-        self.shared.watermark.send_replace(None);
-        Ok(())
+        either::query(sql).execute(&mut transaction).await?;
+        Ok(transaction.commit().await?)
     }
 }

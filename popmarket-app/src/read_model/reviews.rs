@@ -7,7 +7,10 @@ use super::list::List;
 use super::page::{PageRequest, Position};
 use super::records::ReviewRecord;
 use super::{Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 const REVIEWS: List = List {
     select: "SELECT reviews.*, accounts.name AS author_name, listing_versions.title FROM reviews \
@@ -30,7 +33,7 @@ pub(crate) const fn side_code(side: ReviewSide) -> &'static str {
 }
 
 fn review(row: &Row) -> Result<ReviewRecord, sqlx::Error> {
-    let side: String = sqlx::Row::try_get(row, "side")?;
+    let side: String = row.get("side")?;
     let is_buyers = side == side_code(ReviewSide::ByBuyer);
     Ok(ReviewRecord {
         position: row.col("position")?,
@@ -52,7 +55,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn reviews_of(&self, subject: Address, page: PageRequest<Position>) -> Listed<ReviewRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             sql.push(" AND reviews.subject = ").push_bind(Col(subject));
         };
         REVIEWS.page(self.readers(), page, filter, review).await
@@ -66,22 +69,22 @@ impl ReadModel {
         let mut record = Record::default();
         let sql = "SELECT buyer = $1 AS bought, state, disputed, COUNT(*) AS count FROM trades \
                    WHERE buyer = $1 OR seller = $1 GROUP BY bought, state, disputed";
-        for row in sqlx::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
+        for row in either::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
             let (state, count): (TradeState, u64) = (row.col("state")?, row.col("count")?);
-            let bought: bool = sqlx::Row::try_get(&row, "bought")?;
+            let bought: bool = row.get("bought")?;
             let tally = if bought { &mut record.as_buyer } else { &mut record.as_seller };
             match End::of(state) {
                 Some(End::Completed) => tally.completed += count,
                 Some(End::Cancelled) => tally.cancelled += count,
                 None => {}
             }
-            if sqlx::Row::try_get(&row, "disputed")? {
+            if row.get("disputed")? {
                 tally.disputed += count;
             }
         }
-        let sql = "SELECT side, COUNT(*) AS count, SUM(rating) AS stars FROM reviews WHERE subject = $1 GROUP BY side";
-        for row in sqlx::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
-            let side: String = sqlx::Row::try_get(&row, "side")?;
+        let sql = "SELECT side, COUNT(*) AS count, CAST(SUM(rating) AS BIGINT) AS stars FROM reviews WHERE subject = $1 GROUP BY side";
+        for row in either::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
+            let side: String = row.get("side")?;
             let is_buyers = side == side_code(ReviewSide::ByBuyer);
             let tally = if is_buyers { &mut record.as_seller } else { &mut record.as_buyer };
             (tally.reviews, tally.stars) = (row.col("count")?, row.col("stars")?);

@@ -9,7 +9,7 @@ use super::listings::{pattern, words};
 use super::page::{PageLimit, PageRequest, PageStart};
 use super::query::ListingQuery;
 use super::{ReadError, ReadModel};
-use crate::sql::{Row, RowExt};
+use crate::sql::either::{self, QueryBuilder, Row};
 
 /// How many of each kind are found at most.
 const MOST: u32 = 10;
@@ -220,7 +220,7 @@ impl ReadModel {
         read: fn(&Row) -> Result<Hit, sqlx::Error>,
     ) -> Hits {
         let end = format!("{text}{BEHIND}");
-        let query = sqlx::query(sql).bind(text).bind(end).bind(i64::from(MOST));
+        let query = either::query(sql).bind(text).bind(end).bind(i64::from(MOST));
         let rows = query.fetch_all(self.readers()).await?;
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
@@ -235,7 +235,7 @@ impl ReadModel {
     }
 
     async fn search_polls(&self, text: &str) -> Hits {
-        let mut sql = sqlx::QueryBuilder::new("SELECT id, question FROM polls WHERE 1 = 1");
+        let mut sql = QueryBuilder::new("SELECT id, question FROM polls WHERE 1 = 1");
         for word in words(text) {
             sql.push(" AND LOWER(question) LIKE ").push_bind(pattern(word)).push(" ESCAPE '\\'");
         }

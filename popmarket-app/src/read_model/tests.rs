@@ -5,17 +5,25 @@ use ledger::{Amount, TradeState};
 
 use super::*;
 use crate::projector::Projector;
-use crate::testing::{address, busy_market, key};
+use crate::testing::{Databases, address, busy_market, key, on_each_database};
+
+on_each_database!(
+    pages_cover_each_list_once,
+    an_account_has_its_transactions_and_trades,
+    listings_are_searched_filtered_and_sorted,
+    a_page_that_begins_nowhere_is_an_error,
+    streams_begin_anywhere_and_miss_nothing,
+);
 
 struct World {
     model: ReadModel,
     _folder: tempfile::TempDir,
 }
 
-async fn world(seed: u64) -> World {
+async fn world(databases: &Databases, seed: u64) -> World {
     let folder = tempfile::tempdir().unwrap();
     let (service, _) = busy_market(folder.path(), seed, 200);
-    let model = ReadModel::open(&folder.path().join("model.db")).await.unwrap();
+    let model = databases.open("model").await;
     Projector::new(service.view(), model.clone()).catch_up().await.unwrap();
     World { model, _folder: folder }
 }
@@ -64,9 +72,8 @@ where
     all.unwrap()
 }
 
-#[tokio::test]
-async fn pages_cover_each_list_once() {
-    let World { model, _folder } = &world(21).await;
+async fn pages_cover_each_list_once(databases: &Databases) {
+    let World { model, _folder } = &world(databases, 21).await;
     let blocks = walk(|b: &BlockRecord| b.header.height, |page| model.blocks(page)).await;
     assert_eq!(blocks.len() as u64, model.watermark().unwrap().height.value() + 1);
     let transactions = walk(
@@ -108,9 +115,8 @@ async fn pages_cover_each_list_once() {
     assert!(by_status == withdrawals.len() && by_status > 3);
 }
 
-#[tokio::test]
-async fn an_account_has_its_transactions_and_trades() {
-    let World { model, _folder } = &world(22).await;
+async fn an_account_has_its_transactions_and_trades(databases: &Databases) {
+    let World { model, _folder } = &world(databases, 22).await;
     let all = walk(
         |t: &TransactionRecord| t.transaction.id(),
         |page| model.transactions(TransactionQuery::default(), page),
@@ -155,9 +161,8 @@ async fn an_account_has_its_transactions_and_trades() {
     );
 }
 
-#[tokio::test]
-async fn listings_are_searched_filtered_and_sorted() {
-    let World { model, _folder } = &world(23).await;
+async fn listings_are_searched_filtered_and_sorted(databases: &Databases) {
+    let World { model, _folder } = &world(databases, 23).await;
     let list =
         async |query: ListingQuery| walk(|l: &ListingRecord| l.id, |page| model.listings(&query, page)).await;
     let all = list(ListingQuery::default()).await;
@@ -193,9 +198,8 @@ async fn listings_are_searched_filtered_and_sorted() {
     assert!(own.iter().eq(all.iter().filter(|l| l.seller == seller)));
 }
 
-#[tokio::test]
-async fn a_page_that_begins_nowhere_is_an_error() {
-    let World { model, _folder } = &world(24).await;
+async fn a_page_that_begins_nowhere_is_an_error(databases: &Databases) {
+    let World { model, _folder } = &world(databases, 24).await;
     let nowhere = ledger::ListingId::new(pbft_crypto::Digest::ZERO);
     for start in [PageStart::After(nowhere), PageStart::Before(nowhere)] {
         let page = PageRequest { limit: PageLimit::DEFAULT, start };
@@ -206,9 +210,8 @@ async fn a_page_that_begins_nowhere_is_an_error() {
     }
 }
 
-#[tokio::test]
-async fn streams_begin_anywhere_and_miss_nothing() {
-    let World { model, _folder } = &world(25).await;
+async fn streams_begin_anywhere_and_miss_nothing(databases: &Databases) {
+    let World { model, _folder } = &world(databases, 25).await;
     let events = walk(|e: &EventRecord| e.position, |page| model.events(page)).await;
     for from in [0, 1, events.len() / 2, events.len() - 1] {
         let mut stream = model.subscribe(Some(events[from].position));

@@ -6,7 +6,10 @@ use pbft_crypto::Address;
 use super::list::List;
 use super::page::PageRequest;
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 /// A token, as it is now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +89,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn token(&self, symbol: TokenId) -> Found<TokenRecord> {
-        let mut sql = sqlx::QueryBuilder::new(TOKENS.select);
+        let mut sql = QueryBuilder::new(TOKENS.select);
         sql.push(" AND tokens.symbol = ").push_bind(Col(symbol));
         let row = sql.build().fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(token).transpose()?)
@@ -116,7 +119,7 @@ impl ReadModel {
                    ORDER BY balances.account LIMIT $4";
         let asset = Col(AssetId::from(token));
         let after = after.map(|address| address.as_bytes().to_vec()).unwrap_or_default();
-        let query = sqlx::query(sql).bind(asset).bind(Col(Amount::ZERO)).bind(after).bind(i64::from(limit));
+        let query = either::query(sql).bind(asset).bind(Col(Amount::ZERO)).bind(after).bind(i64::from(limit));
         let rows = query.fetch_all(self.readers()).await?;
         Ok(rows.iter().map(holder).collect::<Result<_, _>>()?)
     }

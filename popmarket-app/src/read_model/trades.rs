@@ -1,14 +1,16 @@
 //! Trades and their history.
 
 use ledger::{EventKind, Photos, TradeId, TradeState, UnixMillis};
-use sqlx::QueryBuilder;
 
 use super::list::List;
 use super::page::PageRequest;
 use super::query::{TradeQuery, TradeSide};
 use super::records::{EventRecord, TradeRecord, TradeStep};
 use super::{Found, Listed, ReadError, ReadModel, events};
-use crate::sql::{Col, Db, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 const TRADES: List = List {
     select: "SELECT trades.*, listing_versions.title, listing_versions.photos, buyers.name AS buyer_name, \
@@ -60,7 +62,7 @@ fn step(row: &Row) -> Result<TradeStep, sqlx::Error> {
     })
 }
 
-fn filter(query: TradeQuery, sql: &mut QueryBuilder<Db>) {
+fn filter(query: TradeQuery, sql: &mut QueryBuilder) {
     if let Some(member) = query.member {
         match query.side {
             TradeSide::Buyer => sql.push(" AND trades.buyer = ").push_bind(Col(member)),
@@ -79,10 +81,11 @@ fn filter(query: TradeQuery, sql: &mut QueryBuilder<Db>) {
         sql.push(" AND trades.listing = ").push_bind(Col(listing));
     }
     if query.only_closed {
-        sql.push(" AND trades.state IN (");
-        let mut states = sql.separated(", ");
-        for state in TradeState::ALL.into_iter().filter(|state| state.is_final()) {
-            states.push_bind(Col(state));
+        let closed = TradeState::ALL.into_iter().filter(|state| state.is_final());
+        for (state, before) in
+            closed.zip([" AND trades.state IN ("].into_iter().chain(std::iter::repeat(", ")))
+        {
+            sql.push(before).push_bind(Col(state));
         }
         sql.push(")");
     }
@@ -107,7 +110,7 @@ impl ReadModel {
     pub async fn trade_history(&self, id: &TradeId) -> Result<Vec<TradeStep>, ReadError> {
         let sql = "SELECT events.* FROM trade_steps JOIN events ON events.position = trade_steps.position \
                    WHERE trade_steps.trade = $1 ORDER BY events.position";
-        let rows = sqlx::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
+        let rows = either::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
         Ok(rows.iter().map(step).collect::<Result<_, _>>()?)
     }
 

@@ -7,7 +7,10 @@ use super::page::PageRequest;
 use super::query::{WithdrawalPhase, WithdrawalQuery};
 use super::records::WithdrawalRecord;
 use super::{Found, Listed, ReadError, ReadModel};
-use crate::sql::{Col, Row, RowExt};
+use crate::sql::{
+    Col,
+    either::{self, QueryBuilder, Row},
+};
 
 const WITHDRAWALS: List = List {
     select: "SELECT withdrawals.*, accounts.name AS owner_name FROM withdrawals \
@@ -19,7 +22,7 @@ const WITHDRAWALS: List = List {
 };
 
 fn withdrawal(row: &Row) -> Result<WithdrawalRecord, sqlx::Error> {
-    let phase: String = sqlx::Row::try_get(row, "status")?;
+    let phase: String = row.get("status")?;
     let status = match phase.as_str() {
         "REQUESTED" => WithdrawalStatus::Requested,
         "SETTLED" => WithdrawalStatus::Settled { by: row.col("decided_by")?, at: row.col("decided_at")? },
@@ -45,7 +48,7 @@ impl ReadModel {
     pub async fn withdrawal(&self, id: &WithdrawalId) -> Found<WithdrawalRecord> {
         let sql = "SELECT withdrawals.*, accounts.name AS owner_name FROM withdrawals \
                    JOIN accounts ON accounts.address = withdrawals.owner WHERE withdrawals.id = $1";
-        let row = sqlx::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
+        let row = either::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
         Ok(row.as_ref().map(withdrawal).transpose()?)
     }
 
@@ -58,7 +61,7 @@ impl ReadModel {
         query: WithdrawalQuery,
         page: PageRequest<WithdrawalId>,
     ) -> Listed<WithdrawalRecord> {
-        let filter = |sql: &mut sqlx::QueryBuilder<_>| {
+        let filter = |sql: &mut QueryBuilder| {
             if let Some(status) = query.status {
                 sql.push(" AND withdrawals.status = ").push_bind(status.code());
             }
@@ -76,7 +79,7 @@ impl ReadModel {
     pub async fn open_withdrawals(&self) -> Result<u64, ReadError> {
         let sql = "SELECT COUNT(*) AS count FROM withdrawals WHERE status = $1";
         let requested = WithdrawalPhase::Requested.code();
-        let row = sqlx::query(sql).bind(requested).fetch_one(self.readers()).await?;
+        let row = either::query(sql).bind(requested).fetch_one(self.readers()).await?;
         Ok(row.col("count")?)
     }
 }

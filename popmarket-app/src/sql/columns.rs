@@ -19,12 +19,13 @@ use sqlx::encode::IsNull;
 use sqlx::error::BoxDynError;
 use sqlx::{ColumnIndex, Database, Decode, Encode, Row, Type};
 
+use super::value::Stored;
 use crate::read_model::{Position, Volume};
 
 /// A value that has a column.
 pub(crate) trait Column: Sized {
     /// What stands in the column.
-    type Raw: Send;
+    type Raw: Stored;
 
     /// To the column.
     fn to_raw(&self) -> Self::Raw;

@@ -1,11 +1,14 @@
 //! People who do all kinds of things.
 
+mod assets;
+
 use std::collections::BTreeMap;
 
 use ledger::{
-    AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, Label, Ledger, ListingContent, ListingId,
-    ListingOp, Memo, Name, Operation, PaymentOp, Photos, Rating, Reason, Reference, ReviewOp, ReviewText,
-    Title, Tracking, TradeId, TradeOp, Transaction, WithdrawalId, WithdrawalOp,
+    AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, ExchangeOp, Label, Ledger, ListingContent,
+    ListingId, ListingOp, Memo, Name, Operation, OrderId, PaymentId, PaymentOp, Photos, PollId, PollOp,
+    Rating, Reason, Reference, ReviewOp, ReviewText, Title, Tracking, TradeId, TradeOp, Transaction,
+    WithdrawalId, WithdrawalOp,
 };
 use pbft_core::message::Request;
 use pbft_core::service::OrderedBatch;
@@ -46,6 +49,9 @@ pub(crate) struct Traffic {
     withdrawals: Vec<WithdrawalId>,
     listings: Vec<ListingId>,
     trades: Vec<TradeId>,
+    orders: Vec<OrderId>,
+    polls: Vec<PollId>,
+    payments: Vec<PaymentId>,
 }
 
 impl Traffic {
@@ -59,13 +65,16 @@ impl Traffic {
             withdrawals: Vec::new(),
             listings: Vec::new(),
             trades: Vec::new(),
+            orders: Vec::new(),
+            polls: Vec::new(),
+            payments: Vec::new(),
         }
     }
 
     /// The next batch. Sometimes days pass before it; sometimes it is empty.
     pub(crate) fn batch(&mut self, seq: u64, ledger: &Ledger) -> OrderedBatch {
         self.time += if self.rng.below(12) == 0 { 3 * 86_400_000 } else { 1 + self.rng.below(5_000) };
-        let count = [0, 1, 1, 3, 8, 20][usize::try_from(self.rng.below(6)).unwrap()];
+        let count = [0, 1, 2, 6, 14, 30][usize::try_from(self.rng.below(6)).unwrap()];
         let requests = (0..count).map(|_| self.request(ledger)).collect();
         batch(seq, self.time, requests)
     }
@@ -99,15 +108,22 @@ impl Traffic {
             }
             Operation::Listing(ListingOp::Create { .. }) => self.listings.push(transaction.id().into()),
             Operation::Trade(TradeOp::Open { .. }) => self.trades.push(transaction.id().into()),
+            Operation::Exchange(ExchangeOp::Place { .. }) => self.orders.push(transaction.id().into()),
+            Operation::Poll(PollOp::Create { .. }) => self.polls.push(transaction.id().into()),
+            Operation::Payment(PaymentOp::Authorize { .. }) => self.payments.push(transaction.id().into()),
             _ => {}
         }
         transaction
     }
 
     fn operation(&mut self, person: usize, ledger: &Ledger) -> Operation {
-        match self.rng.below(16) {
+        match self.rng.below(21) {
             14 => self.withdraw(),
             15 => self.guard(person),
+            16 => self.token(),
+            17 | 18 => self.order(),
+            19 => self.poll(),
+            20 => self.hold(),
             0 => AccountOp::Register { name: Name::new(format!("person{person}")).unwrap() }.into(),
             1 => ChargeOp::Request { amount: self.amount(), memo: Memo::new("cash 입금").unwrap() }.into(),
             2 => self.decide().unwrap_or_else(|| self.pay()),

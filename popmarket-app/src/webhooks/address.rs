@@ -263,11 +263,13 @@ mod tests {
             assert!(matches!(refused(text), BadTarget::Private(_)), "{text}");
             assert!(Targets::Any.check(text).is_ok(), "{text}");
         }
-        for text in ["", "hooks.example", "/hook", "https://", "mailto:a@b.example", "data:,x"] {
+        for text in
+            ["", "hooks.example", "/hook", "https://", "mailto:a@b.example", "data:,x", "file:///etc/passwd"]
+        {
             assert_eq!(refused(text), BadTarget::NotAUrl, "{text}");
         }
         assert_eq!(refused(&format!("https://a.example/{}", "x".repeat(2_048))), BadTarget::NotAUrl);
-        for text in ["http://hooks.example/", "ftp://hooks.example/", "file://localhost/etc/passwd"] {
+        for text in ["http://hooks.example/", "ftp://hooks.example/"] {
             assert_eq!(refused(text), BadTarget::NotHttps, "{text}");
         }
         for text in ["https://me@a.example/", "https://me:word@a.example/", "https://a.example/#x"] {

@@ -318,3 +318,44 @@ fn a_cluster_is_not_laid_out_over_another_one() {
     assert_eq!(second.status.code(), Some(2), "{said}");
     assert!(said.contains("holds a cluster already"), "{said}");
 }
+
+/// Tables are made anew from the blocks of a market that is stopped, the same wherever they are.
+#[test]
+fn tables_are_made_anew_and_compared() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let data = folder.path().to_str().unwrap();
+    let market = Market::start(folder.path(), &[]);
+    let run = |more: &[&str]| {
+        let output = ended(&mut popmarket(&[&["reindex", "--data", data], more].concat()));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, _, why) = run(&[]);
+    assert!(code == Some(2) && why.contains("stop it first"), "{why}");
+    market.stop();
+
+    let digest = |more: &[&str]| {
+        let (code, said, why) = run(&[&["--json"], more].concat());
+        assert_eq!(code, Some(0), "{said}{why}");
+        let report: serde_json::Value = serde_json::from_str(&said).unwrap();
+        report["digest"].as_str().unwrap().to_owned()
+    };
+    let grown = digest(&["--check"]);
+    assert_eq!(digest(&[]), grown);
+    let elsewhere = folder.path().join("elsewhere.db");
+    assert_eq!(digest(&["--database", elsewhere.to_str().unwrap()]), grown);
+    let empty = folder.path().join("empty.db");
+    let (code, _, why) = run(&["--check", "--database", empty.to_str().unwrap()]);
+    assert!(code == Some(1) && why.contains("no such row"), "{why}");
+
+    // Nobody listens on port 1, and a port is a number.
+    for (url, expected, words) in [
+        ("postgres://shop:s3cret@127.0.0.1:1/market?sslmode=disable", 1, "cannot be reached"),
+        ("postgres://shop:s3cret@127.0.0.1:one/market", 2, "not a URL of PostgreSQL"),
+    ] {
+        let (code, said, why) = run(&["--database", url]);
+        assert!(code == Some(expected) && why.contains(words), "{why}");
+        assert!(!(said + &why).contains("s3cret"), "a password is shown");
+    }
+    Market::start(folder.path(), &[]).stop();
+}

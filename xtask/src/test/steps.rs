@@ -4,7 +4,7 @@
 use std::{fs, path::Path};
 
 use super::{invocation::Invocation, python};
-use crate::programs;
+use crate::{postgres, programs};
 
 /// One check.
 pub(super) struct Step {
@@ -33,6 +33,7 @@ pub(super) const STEPS: &[Step] = &[
         plan: |_| cargo(&["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
     },
     Step { name: "tests", about: "unit, property and integration tests", plan: tests },
+    Step { name: "postgres", about: "the same read model on PostgreSQL", plan: on_postgres },
     Step {
         name: "doc-tests",
         about: "examples in the documentation",
@@ -84,6 +85,13 @@ fn tests(_: &Path) -> Plan {
     }
     println!("cargo-nextest is not installed: `cargo test` does the same, more slowly");
     cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+}
+
+fn on_postgres(_: &Path) -> Plan {
+    match postgres::Programs::find_or_install() {
+        Ok(_) => cargo(&["xtask", "postgres"]),
+        Err(reason) => Plan::Skip(reason),
+    }
 }
 
 fn portable(_: &Path) -> Plan {

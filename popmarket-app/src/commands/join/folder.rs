@@ -102,6 +102,7 @@ impl Folder {
             behind_tls: false,
             allow_private_webhooks: false,
             custody_key: None,
+            read_model: None,
             officials: Vec::new(),
         };
         Ok(write_toml(&self.node_file(), &file)?)

@@ -173,6 +173,7 @@ async fn orders_fail_for_reasons_that_can_be_read() {
     ];
     for (change, code) in cases {
         let reply = bob.make("/v1/orders", &order(change.clone())).await;
+        assert!(!reply.status.is_success(), "{change}");
         assert_eq!((reply.code(), world.state_root()), (code, root), "{change}");
     }
     let path = format!("/v1/orders/{dear}");

@@ -139,7 +139,9 @@ async fn a_whole_purchase_without_script() {
     assert!(page.contains("거래 완료") && page.contains("구매자가 확정하여 판매자에게 지급되었습니다"));
     assert_eq!(world.available(ALICE), 1_011_880);
     assert!(buyer.page(&item).await.contains("판매 완료"));
-    assert!(Browser::stranger(&world).page("/blocks/5").await.contains("bob 님이 ‘필름 카메라’ 구매를 확정하여"));
+    assert!(
+        Browser::stranger(&world).page("/blocks/5").await.contains("bob 님이 ‘필름 카메라’ 구매를 확정하여")
+    );
 }
 
 #[tokio::test]

@@ -33,8 +33,8 @@ use crate::gateway::local::LocalSubmitter;
 use crate::gateway::{Answer, Gateway, GatewayOptions, GatewayParts, NoAnswer, Submitter};
 use crate::http::access::Access;
 use crate::http::{
-    AppState, ChainInfo, Code, HttpOptions, NetworkReport, NetworkStatus, PROBLEM_JSON, ReplicaReport,
-    ReplicaStatus, Shared, router,
+    AppState, ChainInfo, Code, HttpOptions, NetworkReport, NetworkStatus, PROBLEM_JSON, Rate, Rates,
+    ReplicaReport, ReplicaStatus, Shared, router,
 };
 use crate::market::Membership;
 use crate::projector::Projector;
@@ -153,7 +153,10 @@ fn first_members(genesis: &ledger::Genesis) -> Membership {
 
 impl World {
     pub(super) async fn new() -> Self {
-        Self::with_options(HttpOptions::default()).await
+        // Tests ask faster than people.
+        let many = Rate { burst: 1e6, per_second: 1e6 };
+        let rates = Rates { read: many, write: many, ..Rates::default() };
+        Self::with_options(HttpOptions { rates, ..HttpOptions::default() }).await
     }
 
     pub(super) async fn with_options(options: HttpOptions) -> Self {

@@ -3,9 +3,9 @@
 use ledger::{Amount, AssetId, Memo, PaymentEvent, PaymentId, Reference, TxId, UnixMillis};
 use pbft_crypto::Address;
 
-use super::{Done, To, insert};
+use super::{Done, To};
 use crate::read_model::Position;
-use crate::sql::Col;
+use crate::sql::{Col, either, insert};
 
 /// A payment as it begins.
 struct Begun<'a> {
@@ -71,7 +71,7 @@ pub(super) async fn write(to: &mut To<'_>, events: &[(Position, PaymentEvent)]) 
             }
             PaymentEvent::Refunded { payment, refunded, at, .. } => {
                 let sql = "UPDATE payments SET refunded = $1, updated_at = $2 WHERE tx = $3";
-                let query = sqlx::query(sql).bind(Col(*refunded)).bind(Col(*at));
+                let query = either::query(sql).bind(Col(*refunded)).bind(Col(*at));
                 query.bind(Col(*payment)).execute(&mut **to).await?;
             }
         }
@@ -86,7 +86,7 @@ async fn change(
     at: UnixMillis,
 ) -> Done {
     let sql = "UPDATE payments SET status = $1, until = NULL, paid = $2, refunded = $3, updated_at = $4 WHERE tx = $5";
-    let query = sqlx::query(sql).bind(status).bind(Col(paid)).bind(Col(refunded)).bind(Col(at));
+    let query = either::query(sql).bind(status).bind(Col(paid)).bind(Col(refunded)).bind(Col(at));
     query.bind(Col(payment)).execute(&mut **to).await?;
     Ok(())
 }

@@ -3,9 +3,9 @@
 use ledger::{Ballot, Census, PollContent, PollEvent, PollId, PollTimes, UnixMillis};
 use pbft_crypto::Address;
 
-use super::{Done, To, insert};
+use super::{Done, To};
 use crate::read_model::Position;
-use crate::sql::Col;
+use crate::sql::{Col, either, insert};
 
 pub(super) async fn write(to: &mut To<'_>, position: Position, event: &PollEvent) -> Done {
     match event {
@@ -27,7 +27,7 @@ pub(super) async fn write(to: &mut To<'_>, position: Position, event: &PollEvent
         }
         PollEvent::Closed { poll, height, at, .. } => {
             let sql = "UPDATE polls SET closed_height = $1, closed_at = $2 WHERE id = $3";
-            let query = sqlx::query(sql).bind(Col(*height)).bind(Col(*at)).bind(Col(*poll));
+            let query = either::query(sql).bind(Col(*height)).bind(Col(*at)).bind(Col(*poll));
             query.execute(&mut **to).await?;
             Ok(())
         }
@@ -59,7 +59,7 @@ async fn create(
     };
     let sql = "INSERT INTO polls (id, position, creator, question, reveal_by, changeable, listed, opens_at, closes_at, \
                ends_at, unrevealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
-    let query = sqlx::query(sql).bind(Col(poll)).bind(Col(position)).bind(Col(creator));
+    let query = either::query(sql).bind(Col(poll)).bind(Col(position)).bind(Col(creator));
     let query = query.bind(Col(content.question.clone())).bind(reveal_by.map(Col)).bind(rules.changeable);
     let query = query.bind(listed).bind(Col(opens_at)).bind(Col(closes_at));
     let query = query.bind(Col(reveal_by.unwrap_or(closes_at))).bind(Col(at));
@@ -73,12 +73,12 @@ async fn create(
 
 async fn count(to: &mut To<'_>, poll: PollId, choice: u8, by: i64) -> Done {
     let sql = "UPDATE poll_options SET votes = votes + $1 WHERE poll = $2 AND choice = $3";
-    sqlx::query(sql).bind(by).bind(Col(poll)).bind(Col(choice)).execute(&mut **to).await?;
+    either::query(sql).bind(by).bind(Col(poll)).bind(Col(choice)).execute(&mut **to).await?;
     Ok(())
 }
 
 async fn hide(to: &mut To<'_>, poll: PollId, by: i64) -> Done {
     let sql = "UPDATE polls SET unrevealed = unrevealed + $1 WHERE id = $2";
-    sqlx::query(sql).bind(by).bind(Col(poll)).execute(&mut **to).await?;
+    either::query(sql).bind(by).bind(Col(poll)).execute(&mut **to).await?;
     Ok(())
 }
