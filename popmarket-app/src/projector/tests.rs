@@ -249,7 +249,7 @@ async fn another_chain_is_not_mixed_in(databases: &Databases) {
     let result = Projector::new(other.view(), model.clone()).catch_up().await;
     assert!(matches!(result, Err(ProjectorError::Model(ReadError::OtherChain))));
     // The same genesis, but another history.
-    let fork = World::busy(16, 20);
+    let fork = World::busy(16, 60);
     let result = Projector::new(fork.service.view(), model).catch_up().await;
     assert!(matches!(result, Err(ProjectorError::Model(ReadError::OtherChain))));
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use ledger::{
     AccountOp, Amount, AssetId, ChargeId, ChargeOp, Description, ExchangeOp, Label, Ledger, ListingContent,
     ListingId, ListingOp, Memo, Name, Operation, OrderId, PaymentId, PaymentOp, Photos, PollId, PollOp,
-    Rating, Reason, Reference, ReviewOp, ReviewText, Title, Tracking, TradeId, TradeOp, Transaction,
+    Rating, Reason, Reference, ReviewOp, ReviewText, Title, TokenOp, Tracking, TradeId, TradeOp, Transaction,
     WithdrawalId, WithdrawalOp,
 };
 use pbft_core::message::Request;
@@ -38,6 +38,9 @@ impl Rng {
         of.get(index).copied()
     }
 }
+
+/// Who issues shares.
+const ISSUER: usize = 4;
 
 /// Makes batches that fit the ledger, more or less.
 pub(crate) struct Traffic {
@@ -91,8 +94,9 @@ impl Traffic {
     }
 
     fn transaction(&mut self, ledger: &Ledger) -> Transaction {
-        let person = usize::try_from(self.rng.below(8)).unwrap();
-        let operation = self.operation(person, ledger);
+        let anyone = usize::try_from(self.rng.below(8)).unwrap();
+        let operation = self.operation(anyone, ledger);
+        let person = self.who_may(&operation, ledger).unwrap_or(anyone);
         let sender = address(&self.people[person]);
         let nonce = self.nonces.entry(sender).or_default();
         let nonce = if self.rng.below(30) == 0 {
@@ -114,6 +118,22 @@ impl Traffic {
             _ => {}
         }
         transaction
+    }
+
+    /// Often someone whose affair it is.
+    fn who_may(&mut self, operation: &Operation, ledger: &Ledger) -> Option<usize> {
+        if self.rng.below(3) == 0 {
+            return None;
+        }
+        let trade = match operation {
+            Operation::Token(TokenOp::Create { .. } | TokenOp::Mint { .. }) => return Some(ISSUER),
+            Operation::Trade(operation) => operation.trade()?,
+            Operation::Review(ReviewOp::Post { trade, .. }) => *trade,
+            _ => return None,
+        };
+        let trade = ledger.trade(&trade)?;
+        let party = if self.rng.below(2) == 0 { trade.buyer } else { trade.seller };
+        self.people.iter().position(|person| address(person) == party)
     }
 
     fn operation(&mut self, person: usize, ledger: &Ledger) -> Operation {

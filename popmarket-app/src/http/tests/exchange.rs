@@ -178,7 +178,7 @@ async fn orders_fail_for_reasons_that_can_be_read() {
     }
     let path = format!("/v1/orders/{dear}");
     assert_eq!(bob.send(Method::DELETE, &path, &WAIT, &Value::Null).await.code(), "NOT_ORDER_OWNER");
-    assert_eq!(alice.make(&format!("{path}/reduce"), &json!({"by": "90"})).await.code(), "NOTHING_LEFT");
+    assert_eq!(alice.make(&format!("{path}/reduce"), &json!({"by": "100"})).await.code(), "NOTHING_LEFT");
     let market = json!({"base": "SHOP", "tick": "1", "lot": "1"});
     assert_eq!(alice.make("/v1/markets", &market).await.code(), "MARKET_EXISTS");
     let other = json!({"base": "SHOP", "quote": "SHOP", "tick": "1", "lot": "1"});
