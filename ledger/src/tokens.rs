@@ -96,6 +96,8 @@ pub struct Decimals(u8);
 impl Decimals {
     /// The most there can be.
     pub const MAX: u8 = 18;
+    /// Whole units.
+    pub const NONE: Self = Self(0);
 
     /// So many digits, unless there are more than 18.
     pub const fn new(digits: u8) -> Option<Self> {

@@ -1,8 +1,10 @@
-//! A small market to try things with: members with money, things for sale, a trade that is over and some that are not.
+//! A small market to try things with: members with money, things for sale, a trade that is over and some that are not,
+//! shares that change hands, and a vote.
 //!
 //! Everything is made by real transactions. Each has its own `client_ref`, and the gateway makes one transaction for each of
 //! these: whoever stops in the middle goes on from there at the next start.
 
+mod assets;
 mod goods;
 mod pictures;
 
@@ -12,8 +14,8 @@ mod tests;
 use std::time::Duration;
 
 use ledger::{
-    Amount, AssetId, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name, Operation,
-    PaymentOp, Photos, Reason, TextError, Tracking, TradeId, TradeOp, TxId,
+    Amount, AssetId, BadOptions, ChargeId, ChargeOp, ListingContent, ListingId, ListingOp, Memo, Name,
+    Operation, PaymentOp, Photos, Reason, SymbolError, TextError, Tracking, TradeId, TradeOp, TxId,
 };
 use pbft_crypto::{Address, sha256};
 use thiserror::Error;
@@ -60,6 +62,12 @@ pub enum DemoError {
     /// A text of the demo is not allowed on the ledger.
     #[error(transparent)]
     Text(#[from] TextError),
+    /// A symbol of the demo is not allowed on the ledger.
+    #[error(transparent)]
+    Symbol(#[from] SymbolError),
+    /// A vote of the demo is not allowed on the ledger.
+    #[error(transparent)]
+    Options(#[from] BadOptions),
     /// The password is too short.
     #[error(transparent)]
     Password(#[from] WeakPassword),
@@ -114,6 +122,8 @@ impl Demo<'_> {
         self.act(junho, TradeOp::Accept { trade: on_its_way }, "accept the bicycle").await?;
         self.ship(junho, on_its_way, "우체국 1234-5678-9012", "ship the bicycle").await?;
         self.buy(alex, lamp).await?;
+        self.shares(minji, junho, sora).await?;
+        self.vote(sora, [minji, junho, alex]).await?;
         self.greet(minji, sora).await
     }
 

@@ -13,7 +13,9 @@ use crate::clock;
 use crate::gateway::local::LocalSubmitter;
 use crate::gateway::{Answer, GatewayOptions, GatewayParts, NoAnswer, Submitter};
 use crate::projector::Projector;
-use crate::read_model::{ChargePhase, ChargeQuery, ListingQuery, PageLimit, PageRequest, TradeQuery};
+use crate::read_model::{
+    ChargePhase, ChargeQuery, ListingQuery, PageLimit, PageRequest, PollQuery, TradeQuery,
+};
 use crate::service::LedgerView;
 use crate::testing::{address, key, service};
 
@@ -160,6 +162,11 @@ async fn the_demo_shows_all_kinds_of_things() {
         let charges = world.read.charges(query, PageRequest::default()).await.unwrap().items;
         assert_eq!(charges.len(), if phase == ChargePhase::Approved { 4 } else { 1 }, "{phase:?}");
     }
+    let markets = world.read.markets(PageRequest::default()).await.unwrap().items;
+    assert_eq!(markets.len(), 1);
+    assert!(markets[0].fills >= 3 && markets[0].last_price.is_some());
+    let polls = world.read.polls(PollQuery::default(), PageRequest::default()).await.unwrap().items;
+    assert_eq!(world.view.read(|ledger| ledger.poll(&polls[0].id).unwrap().tallies.clone()), [2, 1]);
     for name in MEMBERS {
         let (name, password) = (Name::new(name).unwrap(), Password::new(PASSWORD.into()).unwrap());
         world.accounts.sign_in(&name, &password, Duration::from_secs(60)).await.unwrap();

@@ -132,7 +132,7 @@ async fn a_rebuilt_read_model_equals_one_that_grew(databases: &Databases) {
     let mut live = service(folder.path());
     let model = databases.open("live").await;
     let projector = Projector::new(live.view(), model.clone());
-    let (_, batches) = busy_market(tempfile::tempdir().unwrap().path(), 12, 80);
+    let (_, batches) = busy_market(tempfile::tempdir().unwrap().path(), 12, 160);
     for batch in &batches {
         live.execute(batch);
         projector.catch_up().await.unwrap();
