@@ -225,6 +225,7 @@ impl Replica {
         self.buffer.release();
         let members = self.reconfiguration.roster.newest().replicas.clone();
         self.catch_up.forget_all_but(&members);
+        self.needing.forget_all_but(&members);
         self.suspicion.forget_all_but(&members);
     }
 

@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attesting, CatchUp, Checkpoints, Execution, Reading, Reconfiguration, Replica, Returning, StateServing,
-    StateTransfer, Step, Suspicion, Timers, Views,
+    Attesting, CatchUp, Checkpoints, Execution, Needs, Reading, Reconfiguration, Replica, Returning,
+    StateServing, StateTransfer, Step, Suspicion, Timers, Views,
 };
 use crate::{
     client_table::ClientTable,
@@ -82,6 +82,7 @@ impl Replica {
             catch_up: CatchUp::default(),
             transfer: StateTransfer::default(),
             serving: StateServing::default(),
+            needing: Needs::default(),
             reading: Reading::default(),
             returning: (records.is_empty() && empty == EmptyLog::Lost).then(Returning::default),
             voted: false,

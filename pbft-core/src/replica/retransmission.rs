@@ -27,8 +27,6 @@ pub(super) struct CatchUp {
     claims: BTreeMap<ReplicaId, Seq>,
     /// The oldest batch that each peer says it can hand out.
     firsts: BTreeMap<ReplicaId, Seq>,
-    /// Where a peer needs the others to get, and since when: a need is believed for a while, and then another one.
-    pub(super) needs: BTreeMap<ReplicaId, (Seq, Duration)>,
     /// How often each peer said the same again: who relays what to it changes each time.
     standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
@@ -50,7 +48,6 @@ impl CatchUp {
     pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
         self.claims.retain(|peer, _| members.contains(*peer));
         self.firsts.retain(|peer, _| members.contains(*peer));
-        self.needs.retain(|peer, _| members.contains(*peer));
         self.standing.retain(|peer, _| members.contains(*peer));
         self.asked = self.asked.filter(|asked| members.contains(asked.peer));
     }
@@ -74,10 +71,10 @@ impl Replica {
 
     /// ST-1.
     pub(super) fn send_status(&self, step: &mut Step<'_>) {
-        step.push(Effect::Broadcast(Message::Status(self.status())));
+        step.push(Effect::Broadcast(Message::Status(self.status(step))));
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, step: &Step<'_>) -> Status {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
         let executed = self.execution.executed;
@@ -94,6 +91,7 @@ impl Replica {
             votes: !self.is_returning(),
             left: self.has_left(),
             needs: self.needs(),
+            heard: self.heard_need(step.now.elapsed),
         }
     }
 
@@ -103,6 +101,7 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.catch_up.firsts.insert(from, status.first);
+        self.judge_leader(step, from, status);
         self.note_need(step, from, status);
         self.note_left(step, from, status);
         self.help_with_checkpoints(step, from, status);
@@ -152,7 +151,7 @@ impl Replica {
     fn offer_catch_up(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
         let behind = self.execution.executed.since(status.executed) > self.config.max_in_flight;
         if behind && self.log.committed(status.executed.next()).is_some() {
-            step.push(Effect::Send(to, Message::Status(self.status())));
+            step.push(Effect::Send(to, Message::Status(self.status(step))));
         }
     }
 
@@ -293,7 +292,7 @@ impl Replica {
         }
         // With nothing sent, the same question comes too soon.
         self.catch_up.answered.insert(from, (sent.max(fetch.after.next()), now));
-        step.push(Effect::Send(from, Message::Status(self.status())));
+        step.push(Effect::Send(from, Message::Status(self.status(step))));
     }
 
     /// CU-2 and CU-3: a certified batch is final, from whomever it comes.

@@ -320,6 +320,7 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
             votes: true,
             left: false,
             needs: None,
+            heard: None,
         })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");

@@ -183,6 +183,7 @@ fn status() -> Status {
         votes: true,
         left: false,
         needs: Some(Seq::new(4)),
+        heard: Some(Seq::new(5)),
     }
 }
 
