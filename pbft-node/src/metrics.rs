@@ -109,7 +109,11 @@ impl Metrics {
         registry.register("certified_results", "Results of batches certified", m.certified);
         registry.register("reads", "Questions answered without being ordered", m.reads);
         registry.register("refused_reads", "Questions refused, by reason", m.reads_refused);
-        registry.register("evidence", "Provable faults seen, by what was said twice", m.evidence);
+        registry.register(
+            "evidence",
+            "Provable faults, each counted once, by what was said twice",
+            m.evidence,
+        );
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
         registry.register("state_transfers", "States taken over from other replicas", m.transfers);
