@@ -29,7 +29,7 @@ use std::{collections::VecDeque, sync::Arc};
 use attesting::Attesting;
 pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
-pub use diagnosis::{Progress, WaitsFor};
+pub use diagnosis::{OldestRequest, Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use needs::Needs;

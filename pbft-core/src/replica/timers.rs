@@ -12,9 +12,15 @@ pub(super) struct Timers {
     forward_at: Option<Duration>,
     last_progress: Option<Duration>,
     armed: Option<Duration>,
+    /// When the replica was last called.
+    last_step: Duration,
 }
 
 impl Timers {
+    pub(super) const fn last_step(&self) -> Duration {
+        self.last_step
+    }
+
     pub(super) const fn last_progress(&self) -> Option<Duration> {
         self.last_progress
     }
@@ -120,6 +126,7 @@ impl Replica {
     /// Tells the host the earliest deadline, if it has changed.
     pub(super) fn update_timer(&mut self, step: &mut Step<'_>) {
         let now = step.now.elapsed;
+        self.timers.last_step = now;
         self.timers.status_at = self.timers.status_at.min(now.saturating_add(self.status_period(now)));
         if self.timers.forward_at.is_none() && self.buffer.waiting().requests > 0 {
             self.timers.forward_at = Some(now.saturating_add(self.config.forward_after));

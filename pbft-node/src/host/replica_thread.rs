@@ -264,6 +264,7 @@ impl ReplicaThread {
             self.diagnosed = elapsed;
             let diagnosis = self.replica.diagnose();
             self.metrics.waits_for(diagnosis.kind());
+            self.metrics.gives_up_in(diagnosis.gives_up_in());
             self.waits_for.send_replace(diagnosis);
         }
         let progress = self.replica.progress();
