@@ -308,7 +308,9 @@ pub const MAX_WINDOW: u64 = 1 << 14;
 /// Larger batches than this are refused: they must fit a frame of the transport.
 pub const MAX_BATCH_BYTES: usize = 8 << 20;
 
-/// A window whose batches could take more memory than this is refused.
+/// A window whose batches could take more memory than this is refused. It counts one batch for each number. A number of
+/// which several batches were proposed, one in each view, keeps a few of them (`log/slot.rs`), so faulty primaries can have
+/// it be as many times as much.
 pub const MAX_WINDOW_BYTES: usize = 1 << 30;
 
 /// A configuration whose parts fit together, for one epoch.

@@ -8,6 +8,7 @@ pub mod checkpointing;
 pub mod diagnosis;
 mod execution;
 mod invariants;
+mod needs;
 pub(crate) mod new_view;
 mod ordering;
 mod outbox;
@@ -28,9 +29,10 @@ use std::{collections::VecDeque, sync::Arc};
 use attesting::Attesting;
 pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
-pub use diagnosis::{Progress, WaitsFor};
+pub use diagnosis::{OldestRequest, Progress, WaitsFor};
 use execution::Execution;
 pub use invariants::InvariantViolation;
+use needs::Needs;
 use outbox::Vote;
 use reading::Reading;
 use reconfiguration::Reconfiguration;
@@ -80,6 +82,7 @@ pub struct Replica {
     catch_up: CatchUp,
     transfer: StateTransfer,
     serving: StateServing,
+    needing: Needs,
     reading: Reading,
     /// Set while something is forbidden to it since it lost its log.
     returning: Option<Returning>,

@@ -107,4 +107,9 @@ pub trait RequestBuffer: Send {
 
     /// How much waits.
     fn waiting(&self) -> Waiting;
+
+    /// What has waited longest, and since when: for people who ask why nothing happens.
+    fn oldest(&self) -> Option<(RequestId, Duration)> {
+        None
+    }
 }

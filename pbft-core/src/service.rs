@@ -55,7 +55,8 @@ pub trait Service: Send {
     }
 
     /// Answers a question about the state after the batch that was executed last; nothing for a question that it does not
-    /// know, or if it answers none. Equal states give equal answers, and nothing is changed.
+    /// know, or if it answers none. Equal states give equal answers, and nothing is changed, also if it panics: the question
+    /// is not answered then, and the service goes on.
     ///
     /// A client that gets no quorum of equal answers may put the same question into an ordered request. How such a request
     /// looks is the service's affair: it gives the operation, and executes it without changing anything.

@@ -69,6 +69,8 @@ pub enum Record {
     Handover(Box<Handover>),
     /// It came back without its log.
     Returned(ReturnRecord),
+    /// How the cluster got from its first replicas to those of the checkpoint that follows: a part of it, oldest first.
+    Lineage(Vec<Handover>),
 }
 
 impl Record {
@@ -87,6 +89,7 @@ impl Record {
             Self::NewView(_) => "new-view",
             Self::Handover(_) => "handover",
             Self::Returned(_) => "returned",
+            Self::Lineage(_) => "lineage",
         }
     }
 }
@@ -103,8 +106,6 @@ pub struct CheckpointRecord {
     pub clients: Vec<u8>,
     /// The service's state, if it leaves it to the log.
     pub snapshot: Option<Vec<u8>>,
-    /// How the cluster got from its first replicas to those that decide here, oldest first.
-    pub handovers: Vec<Handover>,
     /// The results up to here were certified, and the service has kept the proofs.
     pub certified: Seq,
     /// The results of the batches since then, or since the checkpoint before: nobody executes them again.
@@ -280,6 +281,10 @@ pub const fn seq_of(record: &Record) -> Seq {
         Record::CaughtUp(committed) => committed.certificate.statement.seq,
         Record::Checkpoint(record) => record.checkpoint.statement.seq,
         Record::Stable(certificate) => certificate.statement.seq,
-        Record::ViewChange(_) | Record::NewView(_) | Record::Handover(_) | Record::Returned(_) => Seq::ZERO,
+        Record::ViewChange(_)
+        | Record::NewView(_)
+        | Record::Handover(_)
+        | Record::Returned(_)
+        | Record::Lineage(_) => Seq::ZERO,
     }
 }

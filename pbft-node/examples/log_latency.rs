@@ -133,7 +133,6 @@ fn record(bytes: usize) -> Record {
             clients: Vec::new(),
             membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
         },
-        handovers: Vec::new(),
         certified: Seq::ZERO,
         results: Vec::new(),
     }))

@@ -8,6 +8,7 @@
 //! | `pbft-service` | executes batches |
 
 mod events;
+mod evidence;
 pub(crate) mod fair_source;
 pub(crate) mod known_signatures;
 pub(crate) mod log_thread;

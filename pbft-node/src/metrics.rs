@@ -42,6 +42,7 @@ pub struct Metrics {
     view: Family<ReplicaLabel, Gauge>,
     waiting: Family<ReplicaLabel, Gauge>,
     waits_for: Family<KindLabel, Gauge>,
+    gives_up_in: Family<ReplicaLabel, Gauge>,
     requests: Family<ReplicaLabel, Counter>,
     replies: Family<ReplicaLabel, Counter>,
     declined: Family<ReplicaLabel, Counter>,
@@ -80,6 +81,7 @@ impl Metrics {
             view: Family::default(),
             waiting: Family::default(),
             waits_for: Family::default(),
+            gives_up_in: Family::default(),
             requests: Family::default(),
             replies: Family::default(),
             declined: Family::default(),
@@ -103,13 +105,22 @@ impl Metrics {
         registry.register("view", "Current view", m.view);
         registry.register("waiting_requests", "Requests that wait for a proposal", m.waiting);
         registry.register("waits_for", "1 for the kind of thing that it waits for", m.waits_for);
+        registry.register(
+            "gives_up_in_milliseconds",
+            "When it asks for another primary if nothing happens; -1 if it waits for none",
+            m.gives_up_in,
+        );
         registry.register("requests", "Requests admitted", m.requests);
         registry.register("replies", "Replies given", m.replies);
         registry.register("declined", "Requests declined", m.declined);
         registry.register("certified_results", "Results of batches certified", m.certified);
         registry.register("reads", "Questions answered without being ordered", m.reads);
         registry.register("refused_reads", "Questions refused, by reason", m.reads_refused);
-        registry.register("evidence", "Provable faults seen, by what was said twice", m.evidence);
+        registry.register(
+            "evidence",
+            "Provable faults, each counted once, by what was said twice",
+            m.evidence,
+        );
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
         registry.register("state_transfers", "States taken over from other replicas", m.transfers);
@@ -133,6 +144,7 @@ impl Metrics {
             view: self.view.get_or_create_owned(&label),
             waiting: self.waiting.get_or_create_owned(&label),
             waits_for: self.waits_for.clone(),
+            gives_up_in: self.gives_up_in.get_or_create_owned(&label),
             waited_for: None,
             requests: self.requests.get_or_create_owned(&label),
             replies: self.replies.get_or_create_owned(&label),
@@ -162,6 +174,7 @@ pub(crate) struct ReplicaMetrics {
     view: Gauge,
     waiting: Gauge,
     waits_for: Family<KindLabel, Gauge>,
+    gives_up_in: Gauge,
     waited_for: Option<&'static str>,
     pub(crate) requests: Counter,
     pub(crate) replies: Counter,
@@ -196,6 +209,10 @@ impl ReplicaMetrics {
             self.waits_for.get_or_create(&KindLabel { replica, kind: before }).set(0);
         }
         self.waits_for.get_or_create(&KindLabel { replica, kind }).set(1);
+    }
+
+    pub(crate) fn gives_up_in(&self, millis: Option<u64>) {
+        self.gives_up_in.set(millis.map_or(-1, |millis| i64::try_from(millis).unwrap_or(i64::MAX)));
     }
 
     pub(crate) fn read(&self, answer: &ReadAnswer) {

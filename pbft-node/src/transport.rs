@@ -57,7 +57,9 @@ pub use self::{
     frame::FrameError,
     hello::{Hello, HelloError, Refusal, Role, TRANSPORT_VERSION, Welcome},
     link::LinkState,
-    protocol::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport},
+    protocol::{
+        ClientAnswer, ClientRequest, ConnectionId, Inbound, MAX_READS_IN_FRAME, Quota, ReplicaReport,
+    },
     queue::QueueLimits,
 };
 use crate::tls::{TlsError, TlsIdentity};

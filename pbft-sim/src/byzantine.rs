@@ -212,7 +212,7 @@ impl Kind {
             Self::Usurper => Box::new(usurper::Usurper),
             Self::FalseWitness => Box::new(false_witness::FalseWitness),
             Self::StateLiar => Box::new(state_liar::StateLiar),
-            Self::FalseReturner => Box::new(false_returner::FalseReturner::default()),
+            Self::FalseReturner => Box::new(false_returner::FalseReturner::new(rng)),
             Self::StaleReader => Box::new(stale_reader::StaleReader::default()),
             Self::FalseReader => Box::new(false_reader::FalseReader),
         }

@@ -160,6 +160,8 @@ named! {
         Joined => "a new replica voted",
         /// A few correct replicas were in a later view alone when all was done.
         Exile => "left behind in a later view",
+        /// Nothing was asked for a while in the end.
+        Rested => "idle for long in the end, and no view changed",
         /// One thing more was asked for when all was done, and as many were gone as may be.
         Probed => "probed in the end, as many gone as may be",
     }

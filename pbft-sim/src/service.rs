@@ -167,7 +167,7 @@ struct Parts {
     /// Its checkpoints that peers may fetch.
     served: BTreeMap<Seq, Vec<u8>>,
     install: Option<Install>,
-    /// The last states that were taken over: a crash may lead back to the one before.
+    /// The states that were taken over, from the one on to which a crash may lead back.
     installed: BTreeMap<Seq, Vec<u8>>,
 }
 
@@ -353,6 +353,8 @@ impl Service for SimulatedService {
         };
         self.machine = Machine::decode(self.kind, bytes).ok_or_else(|| lost("unreadable snapshot"))?;
         self.at = seq;
+        // The log never goes back behind a checkpoint that it named once.
+        self.parts.installed.retain(|installed, _| *installed >= seq);
         Ok(())
     }
 
@@ -410,9 +412,40 @@ impl Service for SimulatedService {
         Machine::decode(self.kind, &bytes).ok_or_else(|| lost("unreadable parts"))?;
         self.parts.served.insert(install.seq, bytes.clone());
         self.parts.installed.insert(install.seq, bytes);
-        while self.parts.installed.len() > 2 {
-            self.parts.installed.pop_first();
-        }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn durable() -> SimulatedService {
+        SimulatedService::new(ServiceKind::Recording, true, Arc::new(ReplicaSet::of([])))
+    }
+
+    /// Takes over the first state of another, as if it were the one after `seq`.
+    fn takes_over(service: &mut SimulatedService, seq: Seq) {
+        let mut other = durable();
+        let digest = other.checkpoint().digest;
+        let manifest = other.manifest(Seq::ZERO).unwrap();
+        for index in service.begin_install(seq, &digest, &manifest).unwrap() {
+            service.accept_part(index, &other.part(Seq::ZERO, index).unwrap()).unwrap();
+        }
+        service.complete_install().unwrap();
+    }
+
+    #[test]
+    fn states_that_the_log_never_named_do_not_push_out_the_one_it_names() {
+        let mut service = durable();
+        takes_over(&mut service, Seq::new(14));
+        service.restore(Seq::new(14), None).unwrap();
+        for lost in [16, 18, 20] {
+            takes_over(&mut service, Seq::new(lost));
+            service = service.after_crash();
+            service.restore(Seq::new(14), None).unwrap();
+        }
+        service.restore(Seq::new(20), None).unwrap();
+        assert!(service.restore(Seq::new(14), None).is_err());
     }
 }

@@ -6,6 +6,7 @@ mod ending;
 mod faults;
 mod host;
 mod node;
+mod rest;
 mod wire_side;
 
 use core::time::Duration;
@@ -34,6 +35,7 @@ use crate::{
 };
 use ending::Probe;
 use node::Node;
+use rest::Rest;
 
 /// Something that will happen.
 #[derive(Clone, Debug)]
@@ -74,6 +76,8 @@ enum Event {
     Partition(Option<Partition>),
     /// The end of all faults.
     Heal,
+    /// An idle stretch is over.
+    Rested,
     /// Time is up.
     Deadline,
 }
@@ -114,6 +118,7 @@ pub struct Simulation {
     /// A run ends once everything is answered, or with its deadline.
     over: bool,
     deadline: Duration,
+    rest: Rest,
     probe: Probe,
     effects: Vec<Effect>,
 }
@@ -201,6 +206,7 @@ impl Simulation {
             healed: false,
             over: false,
             deadline: plan.heal_at + plan.patience,
+            rest: Rest::default(),
             probe: Probe::default(),
             effects: Vec::new(),
             script,
@@ -334,6 +340,7 @@ impl Simulation {
                 Ok(())
             }
             Event::Heal => self.heal(),
+            Event::Rested => self.on_rested(),
             Event::Deadline => self.on_deadline(),
         }
     }

@@ -31,6 +31,8 @@ pub struct Status {
     pub left: bool,
     /// It can go on only once the others have got here.
     pub needs: Option<Seq>,
+    /// What it has heard of such needs lately, from those who have them.
+    pub heard: Option<Seq>,
 }
 
 /// How far one number got at a replica.

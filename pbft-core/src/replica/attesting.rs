@@ -195,8 +195,9 @@ impl Replica {
         if through <= status.certified || !self.may_help_with_results(step, to) {
             return;
         }
-        let lacking = (status.certified.next().value()..=through.value()).map(Seq::new);
-        for seq in lacking.skip_while(|seq| *seq <= self.results_floor()).take(MAX_NUMBERS_PER_ANSWER) {
+        // The peer chooses its number: what is given up must not be counted through.
+        let first = status.certified.max(self.results_floor()).next();
+        for seq in (first.value()..=through.value()).map(Seq::new).take(MAX_NUMBERS_PER_ANSWER) {
             let proven = self.attesting.certificates.contains_key(&seq);
             if !proven || self.has_turn(to, seq) {
                 self.send_result(step, to, seq);

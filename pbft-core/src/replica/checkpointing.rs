@@ -28,7 +28,7 @@ pub(super) struct Checkpoints {
     pub(super) own: BTreeMap<Seq, Digest>,
     /// Its newest vote that was sent.
     pub(super) own_vote: Option<Signed<Checkpoint>>,
-    /// Where its newest checkpoint is in the log: recovery starts there.
+    /// Where its newest checkpoint begins in the log, with the handovers that lead to it: recovery starts there.
     pub(super) own_position: Option<LogPosition>,
     /// Where `proven` is in the log: with it recovery knows the low water mark.
     pub(super) proven_position: Option<LogPosition>,
@@ -70,17 +70,17 @@ impl Replica {
         self.note_summary(&summary);
         self.keep_state(&summary, &clients, service.snapshot.as_deref());
         let checkpoint = self.sign(Checkpoint { seq, digest });
+        let lineage = self.persist_lineage(step, self.epoch());
         let record = Record::Checkpoint(Box::new(CheckpointRecord {
             checkpoint: checkpoint.clone(),
             clients,
             snapshot: service.snapshot,
             certified: self.attesting.handed_over(),
             results: self.recent_results(seq),
-            handovers: self.past_handovers(),
             summary,
         }));
         let position = self.persist_then_vote(step, record, Vote::Checkpoint(checkpoint));
-        self.checkpoints.own_position = Some(position);
+        self.checkpoints.own_position = lineage.or(Some(position));
         self.reconfiguration.position = None;
         self.checkpoints.own.insert(seq, digest);
         // Written when it first moves the mark, and again each time: an old one would keep all records since then.

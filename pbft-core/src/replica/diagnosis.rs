@@ -1,12 +1,12 @@
 //! What a replica can tell about itself: how far it got, and what it waits for.
 
-use core::fmt;
+use core::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use super::Replica;
 use crate::{
-    ids::{Epoch, ReplicaId, Seq, View},
+    ids::{Epoch, ReplicaId, RequestId, Seq, View},
     log::Slot,
     message::Prepare,
     request_buffer::Waiting,
@@ -54,6 +54,10 @@ pub enum WaitsFor {
         requests: u64,
         /// Who should.
         primary: ReplicaId,
+        /// The one that has waited longest, if the buffer can tell.
+        oldest: Option<OldestRequest>,
+        /// In so many milliseconds another primary is asked for, if nothing happens.
+        gives_up_in: Option<u64>,
     },
     /// The view assigned a number, and nobody has sent the batch yet.
     Batch {
@@ -68,6 +72,8 @@ pub enum WaitsFor {
         quorum: usize,
         /// Whose are missing.
         silent: Vec<ReplicaId>,
+        /// In so many milliseconds another primary is asked for, if nothing happens.
+        gives_up_in: Option<u64>,
     },
     /// A quorum of commits.
     Commits {
@@ -107,6 +113,8 @@ pub enum WaitsFor {
         view: View,
         /// Who should begin it.
         primary: ReplicaId,
+        /// In so many milliseconds the next view is tried (VC-6).
+        gives_up_in: Option<u64>,
     },
     /// A place among the replicas: it follows and has no say.
     Membership {
@@ -138,7 +146,27 @@ pub enum WaitsFor {
     },
 }
 
+/// A request that nobody has proposed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldestRequest {
+    /// Which one.
+    pub id: RequestId,
+    /// How long it has waited here, in milliseconds.
+    pub age: u64,
+}
+
 impl WaitsFor {
+    /// In how many milliseconds this replica gives up on who leads it, if it waits for that one and nothing happens.
+    #[must_use]
+    pub const fn gives_up_in(&self) -> Option<u64> {
+        match self {
+            Self::Proposal { gives_up_in, .. }
+            | Self::Prepares { gives_up_in, .. }
+            | Self::NewView { gives_up_in, .. } => *gives_up_in,
+            _ => None,
+        }
+    }
+
     /// One word for it, for metrics.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
@@ -164,12 +192,17 @@ impl fmt::Display for WaitsFor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Nothing => f.write_str("waits for nothing"),
-            Self::Proposal { requests, primary } => {
-                write!(f, "waits for replica {primary}, the primary, to propose {requests} requests")
+            Self::Proposal { requests, primary, oldest, gives_up_in } => {
+                write!(f, "waits for replica {primary}, the primary, to propose {requests} requests")?;
+                if let Some(OldestRequest { id, age }) = oldest {
+                    write!(f, "; the oldest, {id}, for {}", Seconds(*age))?;
+                }
+                write!(f, "{}", GivesUp(*gives_up_in))
             }
             Self::Batch { seq } => write!(f, "waits for someone to send the batch of number {seq}"),
-            Self::Prepares { seq, quorum, silent } => {
-                write!(f, "waits for {quorum} prepares of number {seq}; silent: {}", List(silent))
+            Self::Prepares { seq, quorum, silent, gives_up_in } => {
+                let (silent, gives_up) = (List(silent), GivesUp(*gives_up_in));
+                write!(f, "waits for {quorum} prepares of number {seq}; silent: {silent}{gives_up}")
             }
             Self::Commits { seq, quorum, silent } => {
                 write!(f, "waits for {quorum} commits of number {seq}; silent: {}", List(silent))
@@ -190,8 +223,8 @@ impl fmt::Display for WaitsFor {
             Self::Membership { epoch } => {
                 write!(f, "is not one of the replicas of epoch {epoch}: waits to be made one")
             }
-            Self::NewView { view, primary } => {
-                write!(f, "waits for replica {primary} to begin view {view}")
+            Self::NewView { view, primary, gives_up_in } => {
+                write!(f, "waits for replica {primary} to begin view {view}{}", GivesUp(*gives_up_in))
             }
             Self::State { seq, done, parts, asked } => {
                 write!(
@@ -213,6 +246,23 @@ impl fmt::Display for WaitsFor {
                 )
             }
         }
+    }
+}
+
+/// Milliseconds, as people read them.
+struct Seconds(u64);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{} s", self.0 / 1000, self.0 / 100 % 10)
+    }
+}
+
+struct GivesUp(Option<u64>);
+
+impl fmt::Display for GivesUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |millis| write!(f, "; gives up in {}", Seconds(millis)))
     }
 }
 
@@ -250,7 +300,8 @@ impl Replica {
         }
     }
 
-    /// What it waits for: the first thing in the way of the next number.
+    /// What it waits for: the first thing in the way of the next number. Times are those of its last step, which is less
+    /// than an idle status period ago.
     #[must_use]
     pub fn diagnose(&self) -> WaitsFor {
         let executed = self.execution.executed;
@@ -280,8 +331,21 @@ impl Replica {
         }
         match self.buffer.waiting().requests as u64 {
             0 => WaitsFor::Nothing,
-            requests => WaitsFor::Proposal { requests, primary: self.primary() },
+            requests => {
+                let (oldest, gives_up_in) = (self.oldest_request(), self.gives_up_in());
+                WaitsFor::Proposal { requests, primary: self.primary(), oldest, gives_up_in }
+            }
         }
+    }
+
+    fn oldest_request(&self) -> Option<OldestRequest> {
+        let (id, since) = self.buffer.oldest()?;
+        Some(OldestRequest { id, age: millis(self.timers.last_step().saturating_sub(since)) })
+    }
+
+    /// VC-6, VC-10 and VC-11: nothing for a primary, and for who gives up on nobody.
+    fn gives_up_in(&self) -> Option<u64> {
+        Some(millis(self.suspect_at()?.saturating_sub(self.timers.last_step())))
     }
 
     fn diagnose_view(&self) -> WaitsFor {
@@ -291,7 +355,8 @@ impl Replica {
         let (view, quorum) = (self.view, self.quorum());
         let wanted: Vec<_> = self.views.votes_for(view).map(|proven| proven.vote.signer).collect();
         if wanted.len() >= quorum {
-            return WaitsFor::NewView { view, primary: self.primary() };
+            let (primary, gives_up_in) = (self.primary(), self.gives_up_in());
+            return WaitsFor::NewView { view, primary, gives_up_in };
         }
         WaitsFor::ViewChanges { view, quorum, silent: self.others_than(&wanted) }
     }
@@ -312,10 +377,15 @@ impl Replica {
         let expected = Prepare { view: self.view, seq, digest: statement.digest };
         let backups = slot.prepares.matching(&expected).map(|vote| vote.signer);
         let voted: Vec<_> = backups.chain([self.primary()]).collect();
-        Some(WaitsFor::Prepares { seq, quorum, silent: self.others_than(&voted) })
+        let (silent, gives_up_in) = (self.others_than(&voted), self.gives_up_in());
+        Some(WaitsFor::Prepares { seq, quorum, silent, gives_up_in })
     }
 
     fn others_than(&self, these: &[ReplicaId]) -> Vec<ReplicaId> {
         self.config.replicas.ids().filter(|id| !these.contains(id)).collect()
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

@@ -71,13 +71,6 @@ impl Replica {
         }
     }
 
-    /// SX-11: without anything else to do the primary moves numbers on for a peer that may vote again only later.
-    fn try_fill(&mut self, step: &mut Step<'_>) {
-        while self.may_propose() && self.in_flight() == 0 && self.proposed < self.serving.fill_until {
-            self.propose(step, Vec::new());
-        }
-    }
-
     /// B-2: never past half the window, so that no backup's window is overrun. SX-7: nor while a state is taken over.
     pub(super) fn may_propose(&self) -> bool {
         let limit = self.log.low().plus(self.config.window / 2).min(self.log.high());

@@ -19,6 +19,8 @@ use crate::{
 
 /// Answers to one status carry at most this many handovers.
 const MAX_HANDOVERS_PER_ANSWER: usize = 8;
+/// So many handovers go into one record: what may follow each other without end must not share one.
+const MAX_HANDOVERS_IN_RECORD: usize = 64;
 
 /// Who decides, who did, and who will.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub(super) struct Reconfiguration {
     last_summary: Option<StateSummary>,
     /// Where the log says that the epoch began, until a checkpoint says so.
     pub(super) position: Option<LogPosition>,
+    /// While the log is read: where the proofs begin that lead to the checkpoint that follows.
+    pub(super) lineage: Option<LogPosition>,
 }
 
 impl Reconfiguration {
@@ -46,6 +50,7 @@ impl Reconfiguration {
             wanted: None,
             last_summary: None,
             position: None,
+            lineage: None,
         }
     }
 
@@ -104,10 +109,14 @@ impl Replica {
         Membership { epoch: self.epoch(), replicas: self.members_digest(), next, wanted }
     }
 
-    /// The proofs that lead to the present epoch.
-    pub(super) fn past_handovers(&self) -> Vec<Handover> {
-        let past = self.reconfiguration.handovers.iter().filter(|handover| handover.epoch() < self.epoch());
-        past.cloned().collect()
+    /// RE-4: the proofs that lead to `epoch` go into the log before each checkpoint of it. Says where they begin, if there
+    /// are any: the checkpoint needs them.
+    pub(super) fn persist_lineage(&mut self, step: &mut Step<'_>, epoch: Epoch) -> Option<LogPosition> {
+        let past = self.reconfiguration.handovers.iter().filter(|handover| handover.epoch() < epoch);
+        let past: Vec<_> = past.cloned().collect();
+        let parts = past.chunks(MAX_HANDOVERS_IN_RECORD).map(|part| Record::Lineage(part.to_vec()));
+        let positions: Vec<_> = parts.map(|part| self.persist(step, part)).collect();
+        positions.first().copied()
     }
 
     pub(super) fn members_digest(&self) -> Digest {
@@ -225,6 +234,7 @@ impl Replica {
         self.buffer.release();
         let members = self.reconfiguration.roster.newest().replicas.clone();
         self.catch_up.forget_all_but(&members);
+        self.needing.forget_all_but(&members);
         self.suspicion.forget_all_but(&members);
     }
 

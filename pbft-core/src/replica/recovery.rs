@@ -5,8 +5,8 @@ use std::{collections::VecDeque, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Attesting, CatchUp, Checkpoints, Execution, Reading, Reconfiguration, Replica, Returning, StateServing,
-    StateTransfer, Step, Suspicion, Timers, Views,
+    Attesting, CatchUp, Checkpoints, Execution, Needs, Reading, Reconfiguration, Replica, Returning,
+    StateServing, StateTransfer, Step, Suspicion, Timers, Views,
 };
 use crate::{
     client_table::ClientTable,
@@ -14,7 +14,7 @@ use crate::{
     crypto::Crypto,
     effect::Effect,
     error::RecoverError,
-    ids::{ReplicaId, Seq, View},
+    ids::{Epoch, ReplicaId, Seq, View},
     log::MessageLog,
     message::{
         Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
@@ -82,6 +82,7 @@ impl Replica {
             catch_up: CatchUp::default(),
             transfer: StateTransfer::default(),
             serving: StateServing::default(),
+            needing: Needs::default(),
             reading: Reading::default(),
             returning: (records.is_empty() && empty == EmptyLog::Lost).then(Returning::default),
             voted: false,
@@ -137,8 +138,9 @@ impl Replica {
             | Record::CaughtUp(_)
             | Record::Stable(_)
             | Record::NewView(_)
-            | Record::Handover(_) => self.id,
-            Record::Returned(_) => self.id,
+            | Record::Handover(_)
+            | Record::Returned(_)
+            | Record::Lineage(_) => self.id,
         };
         let what = "the vote is another replica's";
         if voter == self.id { Ok(()) } else { Err(RecoverError::Contradiction { position, what }) }
@@ -172,6 +174,7 @@ impl Replica {
             Record::Handover(handover) => {
                 self.begin_epoch(*handover, position);
             }
+            Record::Lineage(handovers) => self.replay_lineage(position, handovers),
             Record::Proposal(proposal) => self.replay_proposal(proposal),
             Record::Prepare(prepare) => {
                 self.replay_view(prepare.statement.view);
@@ -288,13 +291,13 @@ impl Replica {
             .restore(&record.clients)
             .map_err(|_| contradiction("its client table cannot be read"))?;
         self.execution = Execution::after(statement.seq, record.summary.time, record.summary.wake_at);
-        self.replay_epoch(record.handovers, &record.summary);
+        self.replay_epoch(&record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
         if self.is_member_at(statement.seq) {
             self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
         }
         self.checkpoints.own_vote = Some(record.checkpoint.clone());
-        self.checkpoints.own_position = Some(position);
+        self.checkpoints.own_position = self.reconfiguration.lineage.take().or(Some(position));
         self.attesting.replay(record.certified, &record.results, statement.seq);
         self.keep_recovered(&record.clients, record.snapshot.as_deref(), &record.summary);
         self.replay_stability(position)?;
@@ -302,10 +305,7 @@ impl Replica {
     }
 
     /// The replicas that decide at a checkpoint, and those that will.
-    pub(super) fn replay_epoch(&mut self, handovers: Vec<Handover>, summary: &StateSummary) {
-        for handover in handovers {
-            self.reconfiguration.learn(handover);
-        }
+    pub(super) fn replay_epoch(&mut self, summary: &StateSummary) {
         // A state that was taken over may be one of a later epoch.
         if summary.membership.epoch > self.epoch() {
             self.enter_epoch(summary.membership.epoch);
@@ -318,14 +318,24 @@ impl Replica {
         self.note_summary(summary);
     }
 
+    /// All parts together come before their checkpoint; a crash may have taken that, and then they come again.
+    fn replay_lineage(&mut self, position: LogPosition, handovers: Vec<Handover>) {
+        if handovers.first().is_some_and(|handover| handover.epoch() == Epoch::ZERO) {
+            self.reconfiguration.lineage = Some(position);
+        }
+        for handover in handovers {
+            self.reconfiguration.learn(handover);
+        }
+    }
+
     /// RC-5: the epoch in which the log begins. Whenever it changes, there is a record of that.
     fn replay_first_epoch(&mut self, records: &[(LogPosition, Record)]) {
         let records = || records.iter().map(|(_, record)| record);
-        let checkpoint = records().find_map(|record| match record {
-            Record::Checkpoint(checkpoint) => Some(checkpoint),
+        let lineage = records().filter_map(|record| match record {
+            Record::Lineage(handovers) => Some(handovers),
             _ => None,
         });
-        for handover in checkpoint.iter().flat_map(|checkpoint| &checkpoint.handovers) {
+        for handover in lineage.flatten() {
             self.reconfiguration.learn(handover.clone());
         }
         let first = records().find_map(|record| match record {

@@ -27,13 +27,14 @@ pub(super) struct CatchUp {
     claims: BTreeMap<ReplicaId, Seq>,
     /// The oldest batch that each peer says it can hand out.
     firsts: BTreeMap<ReplicaId, Seq>,
-    /// Where a peer needs the others to get, and since when: a need is believed for a while, and then another one.
-    pub(super) needs: BTreeMap<ReplicaId, (Seq, Duration)>,
     /// How often each peer said the same again: who relays what to it changes each time.
     standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
     /// When each peer was last sent what it lacks: one that asks without end is answered now and then.
     helped: BTreeMap<ReplicaId, Duration>,
+    /// The same for proofs of checkpoints, and for the word that there is something to fetch.
+    proved: BTreeMap<ReplicaId, Duration>,
+    offered: BTreeMap<ReplicaId, Duration>,
     /// How far each peer was sent batches, and when.
     answered: BTreeMap<ReplicaId, (Seq, Duration)>,
 }
@@ -50,7 +51,6 @@ impl CatchUp {
     pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
         self.claims.retain(|peer, _| members.contains(*peer));
         self.firsts.retain(|peer, _| members.contains(*peer));
-        self.needs.retain(|peer, _| members.contains(*peer));
         self.standing.retain(|peer, _| members.contains(*peer));
         self.asked = self.asked.filter(|asked| members.contains(asked.peer));
     }
@@ -74,10 +74,10 @@ impl Replica {
 
     /// ST-1.
     pub(super) fn send_status(&self, step: &mut Step<'_>) {
-        step.push(Effect::Broadcast(Message::Status(self.status())));
+        step.push(Effect::Broadcast(Message::Status(self.status(step))));
     }
 
-    fn status(&self) -> Status {
+    fn status(&self, step: &Step<'_>) -> Status {
         let mut slots = self.log.progress_after(self.execution.executed);
         slots.truncate(usize::try_from(self.config.window).unwrap_or(usize::MAX));
         let executed = self.execution.executed;
@@ -94,6 +94,7 @@ impl Replica {
             votes: !self.is_returning(),
             left: self.has_left(),
             needs: self.needs(),
+            heard: self.heard_need(step.now.elapsed),
         }
     }
 
@@ -103,6 +104,7 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.catch_up.firsts.insert(from, status.first);
+        self.judge_leader(step, from, status);
         self.note_need(step, from, status);
         self.note_left(step, from, status);
         self.help_with_checkpoints(step, from, status);
@@ -111,7 +113,8 @@ impl Replica {
         let stands = before.is_some_and(|before| status.executed <= before);
         let past = self.is_past_view_of(status);
         let outlived = status.known < self.roster().newest().epoch();
-        if (stands || past || outlived) && self.may_help(step, from) {
+        let (now, pause) = (step.now.elapsed, self.answer_pause());
+        if (stands || past || outlived) && is_due(&mut self.catch_up.helped, from, now, pause) {
             if outlived {
                 self.help_with_handovers(step, from, status);
             } else if past {
@@ -134,25 +137,18 @@ impl Replica {
         }
     }
 
-    /// Once in a quarter of a status period for each peer.
-    fn may_help(&mut self, step: &Step<'_>, peer: ReplicaId) -> bool {
-        let (now, pause) = (step.now.elapsed, self.answer_pause());
-        let recently = self.catch_up.helped.get(&peer).is_some_and(|at| now.saturating_sub(*at) < pause);
-        if !recently {
-            self.catch_up.helped.insert(peer, now);
-        }
-        !recently
-    }
-
+    /// One question of a peer is answered once in so long.
     pub(super) fn answer_pause(&self) -> Duration {
         self.config.status_period.checked_div(4).unwrap_or_default()
     }
 
     /// A peer learns from our status that there is something to fetch.
-    fn offer_catch_up(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+    fn offer_catch_up(&mut self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        let (now, pause) = (step.now.elapsed, self.answer_pause());
         let behind = self.execution.executed.since(status.executed) > self.config.max_in_flight;
-        if behind && self.log.committed(status.executed.next()).is_some() {
-            step.push(Effect::Send(to, Message::Status(self.status())));
+        let has_more = behind && self.log.committed(status.executed.next()).is_some();
+        if has_more && is_due(&mut self.catch_up.offered, to, now, pause) {
+            step.push(Effect::Send(to, Message::Status(self.status(step))));
         }
     }
 
@@ -163,14 +159,18 @@ impl Replica {
     }
 
     /// ST-2: the proof of a stable checkpoint, or this replica's vote for one.
-    fn help_with_checkpoints(&self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
-        if self.stable_seq() > status.stable {
+    fn help_with_checkpoints(&mut self, step: &mut Step<'_>, to: ReplicaId, status: &Status) {
+        let (now, pause) = (step.now.elapsed, self.answer_pause());
+        let own = self.checkpoints.own_vote.clone().filter(|vote| vote.statement.seq > status.stable);
+        let proven = self.stable_seq() > status.stable;
+        if !(proven || own.is_some()) || !is_due(&mut self.catch_up.proved, to, now, pause) {
+            return;
+        }
+        if proven {
             self.send_stable(step, to);
         }
-        if let Some(vote) = &self.checkpoints.own_vote
-            && vote.statement.seq > status.stable
-        {
-            step.push(Effect::Send(to, Message::Checkpoint(vote.clone())));
+        if let Some(vote) = own {
+            step.push(Effect::Send(to, Message::Checkpoint(vote)));
         }
     }
 
@@ -293,7 +293,7 @@ impl Replica {
         }
         // With nothing sent, the same question comes too soon.
         self.catch_up.answered.insert(from, (sent.max(fetch.after.next()), now));
-        step.push(Effect::Send(from, Message::Status(self.status())));
+        step.push(Effect::Send(from, Message::Status(self.status(step))));
     }
 
     /// CU-2 and CU-3: a certified batch is final, from whomever it comes.
@@ -359,6 +359,20 @@ impl Replica {
     pub(super) fn farthest_claim(&self) -> Seq {
         self.catch_up.claims.values().copied().max().unwrap_or_default()
     }
+}
+
+/// Whether a peer was last answered a while ago; it is now, if so.
+fn is_due(
+    answered: &mut BTreeMap<ReplicaId, Duration>,
+    peer: ReplicaId,
+    now: Duration,
+    pause: Duration,
+) -> bool {
+    let due = answered.get(&peer).is_none_or(|at| now.saturating_sub(*at) >= pause);
+    if due {
+        answered.insert(peer, now);
+    }
+    due
 }
 
 /// How much one answer may still carry.

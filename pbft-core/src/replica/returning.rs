@@ -181,52 +181,12 @@ impl Replica {
         Seq::new(periods.saturating_mul(self.config.checkpoint_period))
     }
 
-    /// SX-11: where the others must get before this replica can go on.
-    pub(super) fn needs(&self) -> Option<Seq> {
-        let returning = self.votes_from().filter(|from| *from > Seq::ZERO);
-        returning.into_iter().chain(self.transfer.stranded()).max()
-    }
-
-    /// SX-11: a peer needs the others to get on, also if nobody asks for anything. A primary that does not vote cannot.
-    pub(super) fn note_need(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
-        if !self.roster().newest().replicas.contains(from) {
-            return;
-        }
-        let now = step.now.elapsed;
+    /// SX-11: a primary that does not vote cannot lead.
+    pub(super) fn judge_leader(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
         let leads = status.votes && !status.left;
-        if !leads && from == self.primary() && self.views.active && self.hears_quorum(now) {
-            return self.start_view_change(step, self.view.next());
+        if !leads && from == self.primary() && self.views.active && self.hears_quorum(step.now.elapsed) {
+            self.start_view_change(step, self.view.next());
         }
-        let limit = self.proven_seq().plus(self.config.window.saturating_mul(3));
-        let Some(need) = status.needs.filter(|need| *need <= limit) else { return };
-        // Who needs something else all the time could have numbers pass without end.
-        let (known, since) = self.catch_up.needs.get(&from).copied().unwrap_or((need, now));
-        if need != known && now.saturating_sub(since) < self.config.max_timeout {
-            return;
-        }
-        let since = if need == known { since } else { now };
-        self.catch_up.needs.insert(from, (need, since));
-        self.grant(step, need);
-    }
-
-    /// The primary lets some numbers pass, once in a status period.
-    fn grant(&mut self, step: &mut Step<'_>, need: Seq) {
-        let now = step.now.elapsed;
-        let recently = |at| now.saturating_sub(at) < self.config.status_period;
-        if !self.is_primary() || self.serving.filled_at.is_some_and(recently) {
-            return;
-        }
-        let burst = self.config.checkpoint_period.max(self.config.max_in_flight);
-        let granted = need.min(self.execution.executed.plus(burst));
-        self.serving.filled_at = Some(now);
-        self.serving.fill_until = self.serving.fill_until.max(granted);
-        self.try_propose(step);
-    }
-
-    /// Whether a peer needs numbers to pass: that is work, and a primary has to do it.
-    pub(super) fn is_needed(&self) -> bool {
-        let executed = self.execution.executed;
-        self.catch_up.needs.values().any(|(need, _)| *need > executed)
     }
 }
 

@@ -58,19 +58,18 @@ impl Replica {
         if let Some(proven) = self.checkpoints.proven.clone() {
             self.persist_proof(step, proven);
         }
-        let epoch = summary.membership.epoch;
-        let before = self.reconfiguration.handovers.iter().filter(|handover| handover.epoch() < epoch);
+        let lineage = self.persist_lineage(step, summary.membership.epoch);
         let record = CheckpointRecord {
             checkpoint: self.sign_checkpoint(transfer.target.statement),
             clients: encoded,
             snapshot: transfer.snapshot.clone(),
-            handovers: before.cloned().collect(),
             certified: summary.seq,
             results: Vec::new(),
             summary,
         };
         let position = self.persist(step, Record::Checkpoint(Box::new(record)));
-        transfer.stage = Stage::Recorded { position, durable: false, clients: Box::new(clients) };
+        let begins = lineage.unwrap_or(position);
+        transfer.stage = Stage::Recorded { begins, position, durable: false, clients: Box::new(clients) };
         self.transfer.current = Some(transfer);
     }
 
@@ -97,8 +96,8 @@ impl Replica {
         }
         let Some(transfer) = self.transfer.current.take_if(|transfer| transfer.seq() == seq) else { return };
         let Transfer { target, summary, stage, .. } = *transfer;
-        if let (Some(summary), Stage::Recorded { position, clients, .. }) = (summary, stage) {
-            self.stand_at(step, target, &summary, position, *clients);
+        if let (Some(summary), Stage::Recorded { begins, clients, .. }) = (summary, stage) {
+            self.stand_at(step, target, &summary, begins, *clients);
         }
     }
 
@@ -115,7 +114,7 @@ impl Replica {
         self.clients = clients;
         self.execution = Execution::after(seq, summary.time, summary.wake_at);
         self.proposed = self.proposed.max(seq);
-        self.replay_epoch(Vec::new(), summary);
+        self.replay_epoch(summary);
         // What the results before were is for those to certify who executed them.
         self.attesting.replay(seq, &[], seq);
         self.checkpoints.own.insert(seq, digest);

@@ -27,9 +27,6 @@ pub(super) struct StateServing {
     /// Asked of the service and not answered yet: the one in front, if `busy`.
     waiting: VecDeque<(Purpose, ServiceQuestion)>,
     busy: Option<Purpose>,
-    /// SX-11: the primary moves numbers on up to here.
-    pub(super) fill_until: Seq,
-    pub(super) filled_at: Option<Duration>,
     pub(super) standings: BTreeMap<ReplicaId, Duration>,
 }
 

@@ -67,6 +67,8 @@ pub(super) enum Stage {
     Completing,
     /// The checkpoint is in the log, perhaps not durable yet.
     Recorded {
+        /// Where the handovers are that lead to it.
+        begins: LogPosition,
         position: LogPosition,
         durable: bool,
         clients: Box<ClientTable>,

@@ -124,7 +124,7 @@ impl Replica {
         // What falls due is work, too, though nobody asks for it: a primary must not hold up deadlines.
         let due = self.execution.wake_at.is_some_and(|at| at <= now.wall);
         let work = due
-            || self.is_needed()
+            || self.is_needed_of_primary(now.elapsed)
             || self.last_of_epoch().is_some()
             || self.buffer.waiting().requests > 0
             || self.proposed > self.execution.executed;
@@ -185,9 +185,9 @@ impl Replica {
 
     /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one.
     pub(super) fn hears_quorum(&self, now: Duration) -> bool {
-        let limit = self.config.idle_status_period.saturating_mul(2);
+        let since = self.lately(now);
         let recent = |(replica, at): &(&ReplicaId, &Duration)| {
-            self.config.replicas.contains(**replica) && now.saturating_sub(**at) <= limit
+            self.config.replicas.contains(**replica) && **at >= since
         };
         self.suspicion.heard.iter().filter(recent).count().saturating_add(1) >= self.quorum()
     }

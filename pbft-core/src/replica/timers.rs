@@ -12,9 +12,15 @@ pub(super) struct Timers {
     forward_at: Option<Duration>,
     last_progress: Option<Duration>,
     armed: Option<Duration>,
+    /// When the replica was last called.
+    last_step: Duration,
 }
 
 impl Timers {
+    pub(super) const fn last_step(&self) -> Duration {
+        self.last_step
+    }
+
     pub(super) const fn last_progress(&self) -> Option<Duration> {
         self.last_progress
     }
@@ -28,6 +34,8 @@ impl Replica {
     pub(super) fn on_timer(&mut self, step: &mut Step<'_>) {
         self.timers.armed = None;
         let now = step.now.elapsed;
+        // What nobody has said for a while is no work any more.
+        self.observe(step.now);
         if now >= self.timers.status_at {
             self.on_status_timer(step);
         }
@@ -43,8 +51,9 @@ impl Replica {
 
     /// ST-1, and CU-1 when nothing has moved since the last time.
     fn on_status_timer(&mut self, step: &mut Step<'_>) {
-        self.timers.status_at = step.now.elapsed.saturating_add(self.status_period());
+        self.timers.status_at = step.now.elapsed.saturating_add(self.status_period(step.now.elapsed));
         self.send_status(step);
+        self.grant(step);
         self.send_view_change_again(step);
         self.ask_where_others_are(step);
         self.watch_gap(step);
@@ -54,11 +63,11 @@ impl Replica {
         }
     }
 
-    fn status_period(&self) -> Duration {
-        if self.has_unfinished_work() { self.config.status_period } else { self.config.idle_status_period }
+    fn status_period(&self, now: Duration) -> Duration {
+        if self.has_unfinished_work(now) { self.config.status_period } else { self.config.idle_status_period }
     }
 
-    fn has_unfinished_work(&self) -> bool {
+    fn has_unfinished_work(&self, now: Duration) -> bool {
         let executed = self.execution.executed;
         self.proposed > executed
             || self.certified() < executed
@@ -68,7 +77,7 @@ impl Replica {
             || self.last_of_epoch().is_some()
             || self.is_returning()
             || self.transfer.is_running()
-            || self.is_needed()
+            || self.is_needed(now)
             || self.log.slots().next_back().is_some_and(|(seq, _)| seq > executed)
     }
 
@@ -117,7 +126,8 @@ impl Replica {
     /// Tells the host the earliest deadline, if it has changed.
     pub(super) fn update_timer(&mut self, step: &mut Step<'_>) {
         let now = step.now.elapsed;
-        self.timers.status_at = self.timers.status_at.min(now.saturating_add(self.status_period()));
+        self.timers.last_step = now;
+        self.timers.status_at = self.timers.status_at.min(now.saturating_add(self.status_period(now)));
         if self.timers.forward_at.is_none() && self.buffer.waiting().requests > 0 {
             self.timers.forward_at = Some(now.saturating_add(self.config.forward_after));
         }

@@ -152,7 +152,7 @@ impl Replica {
         }
         // Those who only left bring nobody further than the next view: see the argument for SX-10.
         let next = self.view.next();
-        let wanted_by = self.views.wanted_by(next, self.lately(step));
+        let wanted_by = self.views.wanted_by(next, self.lately(step.now.elapsed));
         if self.views.active && wanted_by.len() >= self.config.sizes().weak() {
             self.start_view_change(step, next);
         }
@@ -169,9 +169,9 @@ impl Replica {
         }
     }
 
-    /// What was said before may be true no more: its sender may have lost its log again.
-    fn lately(&self, step: &Step<'_>) -> Duration {
-        step.now.elapsed.saturating_sub(self.config.idle_status_period.saturating_mul(2))
+    /// What was said before may be true no more: its sender may have lost its log (again), or be gone.
+    pub(super) fn lately(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.config.idle_status_period.saturating_mul(2))
     }
 
     /// VC-5: the wait for a new primary begins when a quorum wants it: before that it could not begin.
@@ -179,7 +179,7 @@ impl Replica {
         if self.views.active || self.views.deadline.is_some() {
             return;
         }
-        let mut wanted_by = self.views.wanted_by(self.view, self.lately(step));
+        let mut wanted_by = self.views.wanted_by(self.view, self.lately(step.now.elapsed));
         if self.has_left() {
             wanted_by.insert(self.id);
         }

@@ -248,4 +248,9 @@ impl RequestBuffer for FairBuffer {
     fn waiting(&self) -> Waiting {
         self.waiting
     }
+
+    fn oldest(&self) -> Option<(RequestId, Duration)> {
+        let waits = |id: &RequestId| self.entries.get(id).is_some_and(|entry| !entry.taken);
+        self.by_age.iter().find(|(_, id)| waits(id)).map(|(since, id)| (*id, *since))
+    }
 }

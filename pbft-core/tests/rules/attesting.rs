@@ -3,17 +3,18 @@
 use std::time::Duration;
 
 use pbft_core::{
-    Effect, Message,
+    Effect, Input, Message,
     certificate::Certificate,
     error::InvalidMessage,
     evidence::Evidence,
-    message::{Attestation, Signed, Status},
+    message::{Attestation, Checkpoint, Signed, Status},
+    storage::{Log, LogPosition, MemoryLog, Record},
 };
 use pbft_crypto::Digest;
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, evidence, executions, id, messages, request, sent, seq, status},
+    stage::{Stage, evidence, executions, id, messages, recover, request, sent, seq, status},
 };
 
 const RESULT: Digest = Digest::from_bytes([7; 32]);
@@ -260,4 +261,39 @@ fn at_5_at_6_every_replica_gets_every_proof() {
         }
     }
     panic!("{:?}", (0..4).map(|index| cluster.replica(index).certified()).collect::<Vec<_>>());
+}
+
+/// A replica that has come as far as `number`, by what its log says.
+fn far_on(number: u64) -> Stage {
+    let mut stage = stage();
+    (1..=2).for_each(|number| drop(stage.order(number, vec![])));
+    let checkpoint = |(_, record)| if let Record::Checkpoint(record) = record { Some(record) } else { None };
+    let mut record = stage.log.load().unwrap().into_iter().find_map(checkpoint).unwrap();
+    record.summary.seq = seq(number);
+    let statement = Checkpoint { seq: seq(number), digest: record.summary.digest() };
+    record.checkpoint = stage.sign(3, statement);
+    (record.certified, record.results) = (seq(number), vec![]);
+    let stable = Record::Stable(stage.certificate(statement, &[0, 1, 2]));
+    stage.log = MemoryLog::default();
+    for (position, record) in (1..).zip([Record::Checkpoint(record), stable]) {
+        stage.log.append(LogPosition::new(position), &record).unwrap();
+    }
+    stage.log.sync().unwrap();
+    stage.replica = recover(3, &stage.config, &mut stage.log);
+    stage.input(Input::Start);
+    stage
+}
+
+/// AT-5: a status names the number from which on its sender lacks results. Nothing is counted through for a false one:
+/// this would take hours.
+#[test]
+fn at_5_who_claims_to_lack_everything_costs_no_time() {
+    let far = 1 << 40;
+    let mut stage = far_on(far);
+    assert_eq!(stage.replica.progress().low, seq(far));
+    for _ in 0..20 {
+        stage.advance(Duration::from_secs(1));
+        let answer = stage.hear(1, &lacking(far, 0));
+        assert_eq!(attestations(&answer), [], "nobody has these results any more");
+    }
 }

@@ -16,10 +16,16 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
     let say = |stage: &Stage| stage.replica.diagnose().to_string();
     assert_eq!(say(&stage), "waits for nothing");
     stage.ask(request(1, 0));
-    assert_eq!(say(&stage), "waits for replica 0, the primary, to propose 1 requests");
-    let proposal = stage.proposal(1, vec![request(1, 0)]);
+    let oldest = request(1, 0).id();
+    let waits = "waits for replica 0, the primary, to propose 1 requests";
+    assert_eq!(say(&stage), format!("{waits}; the oldest, {oldest}, for 0.0 s; gives up in 2.0 s"));
+    stage.advance(Duration::from_millis(1_300));
+    stage.ask(request(1, 1));
+    let waits = "waits for replica 0, the primary, to propose 2 requests";
+    assert_eq!(say(&stage), format!("{waits}; the oldest, {oldest}, for 1.3 s; gives up in 0.7 s"));
+    let proposal = stage.proposal(1, vec![request(1, 0), request(1, 1)]);
     stage.hear_and_settle(0, &Message::PrePrepare(proposal.clone()));
-    assert_eq!(say(&stage), "waits for 3 prepares of number 1; silent: 1, 2");
+    assert_eq!(say(&stage), "waits for 3 prepares of number 1; silent: 1, 2; gives up in 0.7 s");
     let prepare = stage.prepare(2, &proposal);
     stage.hear_and_settle(2, &prepare);
     assert_eq!(say(&stage), "waits for 3 commits of number 1; silent: 0, 1, 2");
@@ -28,7 +34,7 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
         stage.hear(signer, &commit);
     }
     assert_eq!(say(&stage), "waits for the service to execute number 1");
-    stage.executed(1, false);
+    stage.executed(2, false);
     assert_eq!(say(&stage), "waits for nothing");
 }
 
@@ -40,7 +46,11 @@ fn a_view_that_does_not_begin_is_named() {
     cluster.down = vec![0, 1];
     cluster.submit(&request(7, 0));
     cluster.pass(Duration::from_millis(3_000));
-    assert_eq!(cluster.replica(3).diagnose().to_string(), "waits for replica 1 to begin view 1");
+    let said = cluster.replica(3).diagnose();
+    let left = said.gives_up_in().unwrap();
+    assert!((500..2_000).contains(&left), "{said}");
+    let tenths = format!("{}.{} s", left / 1000, left / 100 % 10);
+    assert_eq!(said.to_string(), format!("waits for replica 1 to begin view 1; gives up in {tenths}"));
     cluster.loss = 100;
     cluster.pass(Duration::from_millis(3_500));
     let lonely = cluster.replica(3).diagnose().to_string();
@@ -101,14 +111,14 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
     let (view, silent) = (View::new(1), vec![id(2)]);
     let all = [
         WaitsFor::Nothing,
-        WaitsFor::Proposal { requests: 2, primary: id(1) },
+        WaitsFor::Proposal { requests: 2, primary: id(1), oldest: None, gives_up_in: None },
         WaitsFor::Batch { seq: seq(1) },
-        WaitsFor::Prepares { seq: seq(1), quorum: 3, silent: silent.clone() },
+        WaitsFor::Prepares { seq: seq(1), quorum: 3, silent: silent.clone(), gives_up_in: None },
         WaitsFor::Commits { seq: seq(1), quorum: 3, silent: silent.clone() },
         WaitsFor::Execution { seq: seq(1) },
         WaitsFor::CatchUp { executed: seq(1), others: seq(9), asked: None },
         WaitsFor::ViewChanges { view, quorum: 3, silent: silent.clone() },
-        WaitsFor::NewView { view, primary: id(1) },
+        WaitsFor::NewView { view, primary: id(1), gives_up_in: None },
         WaitsFor::Membership { epoch: Epoch::new(1) },
         WaitsFor::State { seq: seq(8), done: 1, parts: 2, asked: silent },
         WaitsFor::Return { votes_from: None, executed: seq(1) },

@@ -34,6 +34,8 @@ pub(crate) struct JournalService {
     install: Option<Install>,
     /// How often an install fails at its end.
     pub(crate) failures: u32,
+    /// The parts that it was given and found good.
+    pub(crate) accepted: Vec<u32>,
 }
 
 struct Install {
@@ -156,6 +158,7 @@ impl Service for JournalService {
             return Err(WrongPart);
         }
         install.parts.insert(index, wire::decode(part).unwrap());
+        self.accepted.push(index);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ mod evidence;
 mod fairness;
 mod ids;
 mod log_before_send;
+mod needs;
 mod new_view;
 mod reading;
 mod reconfiguration;

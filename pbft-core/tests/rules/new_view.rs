@@ -184,7 +184,7 @@ fn vc_7_mistake_25_a_view_change_is_sent_again_unchanged() {
     assert_eq!(again(&mut stage), first);
 }
 
-/// Mistake 16: between views no request is forwarded, and none makes the replica give up on anyone.
+/// Mistake 16: between views no request is forwarded.
 #[test]
 fn r_5_mistake_16_request_timers_rest_between_views() {
     let (mut stage, _) = joined();
@@ -197,6 +197,24 @@ fn r_5_mistake_16_request_timers_rest_between_views() {
     stage.hear_and_settle(1, &on_new_view(begun));
     stage.advance(Duration::from_millis(600));
     assert!(sent(&stage.timer()).contains(&"forward"), "the new primary is told");
+}
+
+/// Nor is the old primary, or the next one, judged: who waits for a view that no quorum wants stays where it is.
+#[test]
+fn r_5_vc_5_mistake_16_who_waits_alone_gives_up_on_nobody() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(1, 0));
+    let pass = |stage: &mut Stage, steps| {
+        for _ in 0..steps {
+            stage.advance(Duration::from_millis(100));
+            (0..3).for_each(|other| drop(stage.hear(other, &status(0, 0, &[]))));
+            let effects = stage.timer();
+            stage.settle(effects);
+        }
+        view(stage)
+    };
+    assert_eq!(pass(&mut stage, 25), (1, false), "it lost patience, and nobody else did");
+    assert_eq!(pass(&mut stage, 100), (1, false), "ten seconds later");
 }
 
 // --- New view -----------------------------------------------------------------------------------------------------
@@ -320,10 +338,17 @@ fn vc_8_a_peer_that_missed_the_new_view_is_shown_it() {
             votes: true,
             left: false,
             needs: None,
+            heard: None,
         })
     };
     assert_eq!(shown(&stage.hear(0, &at(true))), 0, "it is there");
     assert_eq!(shown(&stage.hear(0, &at(false))), 1);
+    let mut times = 0;
+    for _ in 0..20 {
+        stage.advance(stage.config.status_period / 20);
+        times += shown(&stage.hear(0, &at(false)));
+    }
+    assert_eq!(times, 4, "in a status period");
 }
 
 // --- Evidence -----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ use pbft_core::{
     service::AdmitAll,
     storage::Record,
     verify::Verifier,
+    wire,
 };
 
 use crate::{
@@ -478,4 +479,39 @@ fn re_3_what_was_checked_by_old_keys_is_dropped() {
     assert_eq!(sent(&late), [""; 0]);
     let again = stage.hear_and_settle(0, &message);
     assert_eq!(sent(&again), ["prepare"]);
+}
+
+/// RE-4 and CK-6: replicas come and go again and again. No record of the log grows with that, and a restart still finds the
+/// way from the first set to the present one.
+#[test]
+fn re_4_ck_6_no_record_grows_with_the_number_of_changes() {
+    let mut cluster = Cluster::new(1, |config| config.archive_bytes = 0);
+    cluster.changes = true;
+    cluster.join();
+    let changes = 70;
+    for number in 0..changes {
+        let members: &[u8] = if number % 2 == 0 { &[0, 1] } else { &[0] };
+        cluster.submit_to(0, &change_to(9, number, members));
+        cluster.run();
+        reach(&mut cluster, &[0], number + 1);
+    }
+    for restarts in [false, true] {
+        if restarts {
+            cluster.restart(0);
+            cluster.run();
+        }
+        assert_eq!((epochs(&cluster, &[0]), cluster.replica(0).handovers().len()), (vec![changes], 70));
+        cluster.complete_by(&[0], &requests(if restarts { 8 } else { 4 }));
+    }
+    let records = cluster.records(0);
+    let lineage = |(_, record): &(_, Record)| match record {
+        Record::Lineage(part) => Some(part.len()),
+        _ => None,
+    };
+    assert_eq!(records.iter().filter_map(lineage).take(2).collect::<Vec<_>>(), [64, 6]);
+    let longest = |checkpoint| {
+        let of_kind = records.iter().filter(|(_, record)| (record.kind() == "checkpoint") == checkpoint);
+        of_kind.map(|(_, record)| wire::encode(record).unwrap().len()).max().unwrap()
+    };
+    assert!(longest(true) < 16_000 && longest(false) < 64_000, "{} {}", longest(true), longest(false));
 }

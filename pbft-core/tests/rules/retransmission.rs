@@ -38,7 +38,13 @@ fn st_2_a_peer_behind_a_checkpoint_is_helped() {
     let own = own_checkpoint(&stage.order(2, vec![])).unwrap();
     assert_eq!(sent(&stage.hear(1, &status(2, 0, &[]))), ["checkpoint"], "not proven yet");
     stage.stabilize(&own, &[0, 1, 2]);
-    assert!(sent(&stage.hear(1, &status(2, 0, &[]))).contains(&"stable"));
+    let mut proofs = 0;
+    for _ in 0..20 {
+        stage.advance(stage.config.status_period / 20);
+        let answer = stage.hear(1, &status(2, 0, &[]));
+        proofs += sent(&answer).iter().filter(|kind| **kind == "stable").count();
+    }
+    assert!((3..=4).contains(&proofs), "not more in a status period: {proofs}");
     assert_eq!(sent(&stage.hear(1, &status(2, 2, &[]))), [""; 0]);
 }
 
@@ -99,6 +105,19 @@ fn cu_1_a_replica_that_is_behind_fetches() {
     }
     assert_eq!(done, [1, 2, 3, 4]);
     assert_eq!(sent(&stage.hear(1, &status(far + 1, 4, &[]))), ["fetch"], "the answer is over: it asks on");
+}
+
+/// A peer that says how far behind it is, is told that there is more; not each time.
+#[test]
+fn cu_1_who_is_behind_is_told_now_and_then() {
+    let mut stage = Stage::new(3);
+    (1..=5).for_each(|number| drop(stage.order(number, vec![])));
+    let mut told = 0;
+    for _ in 0..20 {
+        stage.advance(stage.config.status_period / 20);
+        told += sent(&stage.hear(1, &status(0, 0, &[]))).iter().filter(|kind| **kind == "status").count();
+    }
+    assert!((3..=4).contains(&told), "not more in a status period: {told}");
 }
 
 /// A peer that is asked and does not answer is not asked for ever.

@@ -31,7 +31,7 @@ fn vote(message: &Message) -> Option<(&'static str, View, Seq, pbft_crypto::Dige
 
 /// No replica says two things, whatever it forgot.
 #[track_caller]
-fn assert_no_contradiction(cluster: &Cluster) {
+pub(crate) fn assert_no_contradiction(cluster: &Cluster) {
     let mut said = BTreeMap::new();
     for (from, message) in &cluster.sent {
         if let Some((kind, view, seq, digest)) = vote(message)
@@ -47,7 +47,7 @@ fn assert_no_contradiction(cluster: &Cluster) {
 }
 
 /// The first votes of a replica since `from`.
-fn votes_of(cluster: &Cluster, replica: u16, from: usize) -> Vec<Seq> {
+pub(crate) fn votes_of(cluster: &Cluster, replica: u16, from: usize) -> Vec<Seq> {
     let sent = cluster.sent[from..].iter().filter(|(by, _)| *by == replica);
     sent.filter_map(|(_, message)| vote(message)).map(|(_, _, seq, _)| seq).collect()
 }

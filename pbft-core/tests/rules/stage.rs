@@ -354,5 +354,6 @@ pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Messag
         votes: true,
         left: false,
         needs: None,
+        heard: None,
     })
 }

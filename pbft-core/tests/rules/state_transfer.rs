@@ -8,7 +8,10 @@ use pbft_core::{
     message::{PartBytes, StatePart},
 };
 
-use crate::cluster::{Cluster, requests};
+use crate::{
+    cluster::{Cluster, requests},
+    returning::{assert_no_contradiction, votes_of},
+};
 
 /// Nobody keeps old batches.
 fn no_archive(config: &mut Config) {
@@ -102,32 +105,46 @@ fn sx_2_sx_3_mistake_29_a_part_that_is_not_what_was_certified_is_refused() {
     }
 }
 
-/// A good part in another place: index and content belong together.
+/// An answer under another name than the question had is no answer, good or bad: nobody is blamed for it.
 #[test]
 fn sx_3_mistake_29_a_part_is_bound_to_its_index() {
     fn shift(from: u16, message: Message) -> Option<Message> {
         let Message::State(mut state) = message else { return Some(message) };
-        if from == 0 && state.part == StatePart::Service(1) {
-            state.part = StatePart::Service(0);
+        if let (0, StatePart::Service(index)) = (from, state.part) {
+            state.part = StatePart::Service(index + 1);
         }
         Some(Message::State(state))
     }
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.lie = shift;
+    cluster.pass(Duration::from_secs(10));
+    assert_caught_up(&cluster, 3);
+    assert_eq!(bad_parts(&cluster), [], "nothing was looked at that was not asked for");
+}
+
+/// A good part that this peer was not asked for is not taken either: what was asked for is what is checked.
+#[test]
+fn sx_3_mistake_29_a_good_part_that_was_not_asked_for_is_not_installed() {
     fn swap(from: u16, message: Message) -> Option<Message> {
         let Message::FetchState(mut fetch) = message else { return Some(message) };
-        // Has its peers look up another part than it will be asked about: the answer keeps that other name.
-        if from == 3 && fetch.part == StatePart::Service(0) {
-            fetch.part = StatePart::Service(2);
+        match fetch.part {
+            // Its peers look up another part than it will ask about: the answer keeps that other name.
+            StatePart::Service(0) if from == 3 => fetch.part = StatePart::Service(2),
+            StatePart::Service(2) if from == 3 => return None,
+            _ => {}
         }
         Some(Message::FetchState(fetch))
     }
-    for lie in [shift as fn(u16, Message) -> Option<Message>, swap] {
-        let mut cluster = left_behind(Cluster::durable(4, no_archive));
-        cluster.lie = lie;
-        cluster.pass(Duration::from_secs(2));
-        cluster.lie = |_, message| Some(message);
-        cluster.pass(Duration::from_secs(8));
-        assert_caught_up(&cluster, 3);
-    }
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    cluster.lie = swap;
+    cluster.pass(Duration::from_secs(5));
+    let answered = |(_, message): &(u16, Message)| matches!(message, Message::State(state) if state.part == StatePart::Service(2));
+    assert!(cluster.sent.iter().any(answered));
+    let accepted = &cluster.service(3).accepted;
+    assert!(!accepted.is_empty() && !accepted.contains(&2), "{accepted:?}");
+    cluster.lie = |_, message| Some(message);
+    cluster.pass(Duration::from_secs(8));
+    assert_caught_up(&cluster, 3);
 }
 
 #[test]
@@ -212,6 +229,44 @@ fn sx_7_mistake_26_what_is_done_during_a_transfer() {
     (cluster.lie, cluster.down) = (|_, message| Some(message), vec![]);
     cluster.complete(&requests(54));
     assert_caught_up(&cluster, 3);
+}
+
+/// SX-7: what it votes for meanwhile is in its log, so neither a restart in the middle nor the next view has it say anything
+/// else; and without its votes the others could not go on once one of them is gone.
+#[test]
+fn sx_7_mistake_26_votes_during_a_transfer_contradict_nothing() {
+    for restarts in [false, true] {
+        let mut cluster = Cluster::durable(4, no_archive);
+        cluster.complete(&requests(5));
+        cluster.down = vec![3];
+        cluster.complete(&requests(8));
+        cluster.down.clear();
+        cluster.lie = |_, message| match message {
+            Message::State(_) => None,
+            message => Some(message),
+        };
+        cluster.pass(Duration::from_secs(3));
+        assert!(!begun(&cluster).is_empty());
+        let before = cluster.sent.len();
+        cluster.complete_by(&[0, 1, 2], &requests(10));
+        let meanwhile = cluster.sent.len();
+        let mut said = votes_of(&cluster, 3, before);
+        said.sort_unstable();
+        assert_eq!(said, [9, 9, 10, 10].map(Seq::new), "prepares and commits");
+        if restarts {
+            cluster.restart(3);
+        }
+        cluster.down = vec![0];
+        cluster.complete_by(&[1, 2], &requests(12));
+        assert!(!votes_of(&cluster, 3, meanwhile).is_empty(), "the rest needs it");
+        assert!(cluster.view(3).0 > 0);
+        assert_eq!(cluster.executed(3), 5);
+        assert_no_contradiction(&cluster);
+        (cluster.lie, cluster.down) = (|_, message| Some(message), vec![]);
+        cluster.complete(&requests(14));
+        assert_eq!(cluster.journal(3), cluster.journal(1));
+        assert_no_contradiction(&cluster);
+    }
 }
 
 /// SX-11: nobody has the last checkpoint any more, since all restarted, and nothing happens: the next one is made.

@@ -116,23 +116,6 @@ fn vc_12_a_replica_cut_off_from_the_others_stays_in_its_view() {
     assert_eq!(cluster.view(3), (0, true));
 }
 
-/// Mistake 19: after a long outage the cluster is back soon.
-#[test]
-fn vc_9_mistake_19_timeouts_are_capped_and_reset() {
-    let mut cluster = Cluster::new(4, |config| config.max_timeout = seconds(8));
-    let work = requests(2);
-    cluster.complete(&work[..1]);
-    cluster.loss = 100;
-    cluster.submit(&work[1]);
-    cluster.pass(seconds(3600));
-    cluster.loss = 0;
-    cluster.submit(&work[1]);
-    cluster.pass(seconds(40));
-    for index in 0..4 {
-        assert_eq!(cluster.journal(index).len(), 2);
-    }
-}
-
 /// Mistake 32: one replica that asks for later views moves nobody.
 #[test]
 fn vc_4_mistake_32_one_replica_alone_moves_nobody() {

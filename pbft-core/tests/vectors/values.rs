@@ -183,6 +183,7 @@ fn status() -> Status {
         votes: true,
         left: false,
         needs: Some(Seq::new(4)),
+        heard: Some(Seq::new(5)),
     }
 }
 
@@ -238,7 +239,6 @@ pub(crate) fn records() -> Vec<Record> {
             clients: vec![1, 2, 3],
             snapshot: Some(vec![4, 5]),
             summary: summary(None),
-            handovers: vec![handover()],
             certified: Seq::new(1022),
             results: vec![Attestation { seq: STABLE, digest: Digest::from_bytes([0xaa; 32]) }],
         })),
@@ -247,5 +247,6 @@ pub(crate) fn records() -> Vec<Record> {
         Record::NewView(Box::new(new_view())),
         Record::Handover(Box::new(handover())),
         Record::Returned(ReturnRecord { votes_from: Some(STABLE), last_view: VIEW, epoch: Epoch::new(1) }),
+        Record::Lineage(vec![handover()]),
     ]
 }

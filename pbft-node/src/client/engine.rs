@@ -23,7 +23,8 @@ use crate::{
     node::AddressBook,
     tls::{TlsError, TlsIdentity},
     transport::{
-        ClientAnswer, ClientRequest, Hello, LinkLimits, LinkState, REPLICA_FRAME_BYTES, ReplicaReport, Role,
+        ClientAnswer, ClientRequest, Hello, LinkLimits, LinkState, MAX_READS_IN_FRAME, REPLICA_FRAME_BYTES,
+        ReplicaReport, Role,
         dial::Dialer,
         link::{Expect, FromReplica, Link},
     },
@@ -324,7 +325,9 @@ impl Engine {
             self.send_to_all(&ClientRequest::Submit(together));
         }
         for together in in_frames(reads, |read| read.query.len()) {
-            self.send_to_all(&ClientRequest::Read(together));
+            for few in together.chunks(MAX_READS_IN_FRAME) {
+                self.send_to_all(&ClientRequest::Read(few.to_vec()));
+            }
         }
     }
 

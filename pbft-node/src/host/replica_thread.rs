@@ -21,6 +21,7 @@ use tokio::sync::watch;
 
 use super::{
     events::{External, Failure, Internal, ToLog, ToService},
+    evidence::is_news,
     waiters::Waiters,
 };
 use crate::{
@@ -29,8 +30,6 @@ use crate::{
     transport::{ClientAnswer, ConnectionId, Transport},
 };
 
-/// So many pieces of evidence are kept; one is enough to convict.
-const MAX_EVIDENCE: usize = 64;
 /// After so many inputs the outside world is told how far the replica is.
 const MAX_INPUTS_BETWEEN_REPORTS: usize = 256;
 
@@ -246,12 +245,10 @@ impl ReplicaThread {
     }
 
     fn keep(&self, evidence: Evidence) {
-        self.metrics.evidence(evidence.kind());
         let mut kept = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let name = |evidence: &Evidence| (evidence.culprit(), evidence.kind(), evidence.about());
-        // One for each kind and number convicts; a liar that repeats itself costs no more than this.
-        if kept.len() < MAX_EVIDENCE && !kept.iter().any(|other| name(other) == name(&evidence)) {
+        if is_news(&kept, &evidence) {
             let (kind, about) = (evidence.kind(), evidence.about());
+            self.metrics.evidence(kind);
             tracing::warn!(culprit = %evidence.culprit(), kind, ?about, "a replica is provably faulty");
             kept.push(evidence.clone());
             let _ = self.to_service.send(ToService::Evidence(evidence));
@@ -267,6 +264,7 @@ impl ReplicaThread {
             self.diagnosed = elapsed;
             let diagnosis = self.replica.diagnose();
             self.metrics.waits_for(diagnosis.kind());
+            self.metrics.gives_up_in(diagnosis.gives_up_in());
             self.waits_for.send_replace(diagnosis);
         }
         let progress = self.replica.progress();

@@ -7,7 +7,7 @@ use std::{
 };
 
 use crossbeam_channel::{Receiver, Sender};
-use pbft_core::service::{OrderedBatch, Service};
+use pbft_core::service::{OrderedBatch, Service, ServiceAnswer, ServiceQuestion};
 
 use super::events::{Failure, Internal, ToService};
 use crate::metrics::ReplicaMetrics;
@@ -59,7 +59,21 @@ fn carry_out<S: Service>(
             service.evidence(evidence);
             None
         }
+        ToService::Ask(ServiceQuestion::Queries(queries)) => {
+            let results = queries.iter().map(|query| answered(service, query.as_bytes())).collect();
+            Some(Internal::Answered(ServiceAnswer::Results(results)))
+        }
         ToService::Ask(question) => Some(Internal::Answered(question.put_to(service))),
+    })
+}
+
+/// Mistake 31: any client may ask anything of any replica, and no order names who did. What makes the service panic is a
+/// question that it does not know. It changes nothing by answering, so it goes on.
+fn answered<S: Service>(service: &mut S, query: &[u8]) -> Option<Vec<u8>> {
+    catch_unwind(AssertUnwindSafe(|| service.query(query))).unwrap_or_else(|panic| {
+        let why = message_of(&*panic);
+        tracing::error!(why, bytes = query.len(), "the service panics at a question");
+        None
     })
 }
 
@@ -82,6 +96,7 @@ mod tests {
     use crossbeam_channel::unbounded;
     use pbft_core::{
         ReplicaId, Seq, UnixMillis, View,
+        message::Operation,
         service::{Executed, OrderedBatch, ServiceCheckpoint, StateLost},
     };
     use pbft_crypto::Digest;
@@ -108,6 +123,11 @@ mod tests {
         fn checkpoint(&mut self) -> ServiceCheckpoint {
             assert!(self.last != 4, "{} is too many", self.last);
             ServiceCheckpoint::durable(Digest::ZERO)
+        }
+
+        fn query(&mut self, query: &[u8]) -> Option<Vec<u8>> {
+            assert!(query != b"why", "no reason");
+            Some(query.to_vec())
         }
 
         fn restore(&mut self, _: Seq, _: Option<&[u8]>) -> Result<(), StateLost> {
@@ -141,6 +161,25 @@ mod tests {
             assert_eq!(*failure, Failure::PoisonBatch { seq: Seq::new(seq), requests, why });
             assert_eq!(to_do.len(), 1, "the next batch is left alone");
         }
+    }
+
+    #[test]
+    fn mistake_31_a_question_that_panics_is_not_answered() {
+        let (orders, to_do) = unbounded();
+        let (replica, heard) = unbounded();
+        let queries = [b"who", b"why", b"how"].map(|query| Operation::new(query.to_vec()));
+        orders.send(ToService::Ask(ServiceQuestion::Queries(queries.to_vec()))).unwrap();
+        orders.send(order(1)).unwrap();
+        drop(orders);
+        let metrics = Metrics::register(&mut Registry::default()).of(ReplicaId::new(0));
+        run(Brittle::default(), &|| None, &to_do, &replica, &metrics);
+        drop(replica);
+        let heard: Vec<_> = heard.iter().collect();
+        let [Internal::Answered(ServiceAnswer::Results(results)), Internal::Executed { .. }] = &heard[..]
+        else {
+            panic!("{heard:?}")
+        };
+        assert_eq!(*results, [Some(b"who".to_vec()), None, Some(b"how".to_vec())]);
     }
 
     impl Service for Anything {

@@ -12,7 +12,7 @@ use pbft_core::{
     replica::{Progress, WaitsFor},
     wire::byte_string,
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::queue::Weight;
@@ -51,8 +51,35 @@ pub enum ClientRequest {
     Submit(Vec<Request>),
     /// Tell how far you are.
     Report,
-    /// Say what the state shows, without ordering anything.
-    Read(Vec<Read>),
+    /// Say what the state shows, without ordering anything. At most [`MAX_READS_IN_FRAME`].
+    Read(#[serde(deserialize_with = "few_reads")] Vec<Read>),
+}
+
+/// So many questions come in one frame at most: two bytes make one, and each takes far more once it is read.
+pub const MAX_READS_IN_FRAME: usize = 64;
+
+/// Stops at the first question that is too many.
+fn few_reads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Read>, D::Error> {
+    struct Few;
+    impl<'de> de::Visitor<'de> for Few {
+        type Value = Vec<Read>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "at most {MAX_READS_IN_FRAME} questions")
+        }
+
+        fn visit_seq<A: de::SeqAccess<'de>>(self, mut list: A) -> Result<Vec<Read>, A::Error> {
+            let mut reads = Vec::new();
+            while let Some(read) = list.next_element()? {
+                if reads.len() >= MAX_READS_IN_FRAME {
+                    return Err(de::Error::invalid_length(reads.len().saturating_add(1), &self));
+                }
+                reads.push(read);
+            }
+            Ok(reads)
+        }
+    }
+    deserializer.deserialize_seq(Few)
 }
 
 /// What one replica answers. A frame carries a list of them.
@@ -171,7 +198,7 @@ mod tests {
         ClientId, Epoch, ReadNumber, RequestNumber, Seq, View,
         message::{Operation, ReadRefusal, Shown},
         service::Outcome,
-        wire::encode,
+        wire::{decode, encode},
     };
 
     use pbft_crypto::Digest;
@@ -233,6 +260,18 @@ mod tests {
         let answers = [ReadAnswer::Shown(shown), ReadAnswer::Refused(ReadRefusal::NotNow)];
         let answers = answers.map(|answer| ClientAnswer::Read(ReadReply { number, answer }));
         assert_eq!(hex(&answers.to_vec()), format!("010203ac020006{digest}05010903ac020101"));
+    }
+
+    #[test]
+    fn a_frame_has_few_questions() {
+        let ask = |count| {
+            let read = |number| Read { number: ReadNumber::new(number), query: Operation::new(vec![]) };
+            encode(&ClientRequest::Read((0..count).map(read).collect())).unwrap()
+        };
+        let read = |bytes: &[u8]| decode::<ClientRequest>(bytes).is_ok();
+        assert!(read(&ask(64)));
+        assert!(!read(&ask(65)));
+        assert!(!read(&ask(1_000_000)));
     }
 
     /// What `take` gives without waiting.

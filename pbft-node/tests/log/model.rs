@@ -39,7 +39,6 @@ pub(crate) fn record(content: u64, bytes: usize) -> Record {
             clients: Vec::new(),
             membership: Membership { epoch: Epoch::ZERO, replicas: Digest::ZERO, next: None, wanted: None },
         },
-        handovers: Vec::new(),
         certified: Seq::ZERO,
         // No record ends with zeros: the tests look for the end of what was written.
         results: vec![Attestation { seq: Seq::new(1), digest: Digest::from_bytes([4; 32]) }],

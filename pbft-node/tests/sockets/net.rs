@@ -223,6 +223,7 @@ pub(crate) fn message(number: u64) -> Message {
         votes: true,
         left: false,
         needs: None,
+        heard: None,
     })
 }
 

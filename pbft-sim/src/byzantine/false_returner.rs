@@ -2,14 +2,23 @@
 
 use pbft_core::{
     Message, ReplicaId, Seq, UnixMillis, View,
-    message::{Returned, StatePart},
+    message::{Returned, StatePart, Status},
 };
 
 use super::{Behaviour, Kit};
+use crate::rng::Rng;
 
-#[derive(Default)]
 pub(super) struct FalseReturner {
     asked: u32,
+    /// Keeps to one need, which could be true, and names it to these alone (bit `i` for replica `i`).
+    names_it_to: Option<u64>,
+    need: Seq,
+}
+
+impl FalseReturner {
+    pub(super) fn new(rng: &mut Rng) -> Self {
+        Self { asked: 0, names_it_to: rng.chance(500_000).then(|| rng.next()), need: Seq::ZERO }
+    }
 }
 
 impl Behaviour for FalseReturner {
@@ -17,14 +26,11 @@ impl Behaviour for FalseReturner {
         match message {
             Message::Status(status) => {
                 let mut status = status.clone();
-                let far = [Seq::ZERO, status.executed.next(), status.executed.plus(30), Seq::new(u64::MAX)];
-                status.votes = kit.rng.chance(500_000);
-                status.left = kit.rng.chance(500_000);
-                status.view = kit.rng.pick(&[status.view, status.view.next(), View::new(u64::MAX)]);
-                status.needs = Some(kit.rng.pick(&far));
-                status.first = kit.rng.pick(&[Seq::ZERO, status.first, Seq::new(u64::MAX)]);
+                match self.names_it_to {
+                    Some(whom) => self.need_something(kit, to, whom, &mut status),
+                    None => self.say_anything(kit, to, &mut status),
+                }
                 kit.send(to, &Message::Status(status));
-                self.ask(kit, to);
             }
             Message::Standing(standing) => {
                 let mut standing = standing.clone();
@@ -38,6 +44,25 @@ impl Behaviour for FalseReturner {
 }
 
 impl FalseReturner {
+    fn need_something(&mut self, kit: &Kit<'_>, to: ReplicaId, whom: u64, status: &mut Status) {
+        if self.need <= status.executed {
+            self.need = status.stable.plus(kit.config.window * 2);
+        }
+        status.needs = Some(self.need).filter(|_| whom >> to.value() & 1 == 1);
+        status.heard = status.needs;
+    }
+
+    fn say_anything(&mut self, kit: &mut Kit<'_>, to: ReplicaId, status: &mut Status) {
+        let far = [Seq::ZERO, status.executed.next(), status.executed.plus(30), Seq::new(u64::MAX)];
+        status.votes = kit.rng.chance(500_000);
+        status.left = kit.rng.chance(500_000);
+        status.view = kit.rng.pick(&[status.view, status.view.next(), View::new(u64::MAX)]);
+        status.needs = Some(kit.rng.pick(&far));
+        status.heard = Some(kit.rng.pick(&far));
+        status.first = kit.rng.pick(&[Seq::ZERO, status.first, Seq::new(u64::MAX)]);
+        self.ask(kit, to);
+    }
+
     fn ask(&mut self, kit: &mut Kit<'_>, to: ReplicaId) {
         self.asked += 1;
         if self.asked < 2_000 {

@@ -67,5 +67,6 @@ fn wild(kit: &mut Kit<'_>, truth: &Status) -> Status {
         votes: true,
         left: false,
         needs: None,
+        heard: Some(kit.rng.pick(&far)),
     }
 }

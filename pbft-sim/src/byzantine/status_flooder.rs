@@ -38,6 +38,7 @@ impl Behaviour for StatusFlooder {
                 votes: true,
                 left: false,
                 needs: None,
+                heard: None,
             };
             self.left = self.left.saturating_sub(6);
             for _ in 0..6 {

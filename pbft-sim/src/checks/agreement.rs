@@ -71,7 +71,7 @@ impl Agreement {
                 let statement = proposal.pre_prepare.statement;
                 self.keep(replica, statement.seq, statement.digest, &proposal.batch)
             }
-            Record::Prepare(_) | Record::Returned(_) => Ok(()),
+            Record::Prepare(_) | Record::Returned(_) | Record::Lineage(_) => Ok(()),
             Record::Commit { commit, prepares } => {
                 if !roster.at(Seq::ZERO).replicas.contains(replica) {
                     counters.saw(Sometimes::Joined);

@@ -92,6 +92,8 @@ pub enum Violation {
     Unbounded { replica: ReplicaId, what: &'static str, count: usize, limit: usize },
     #[error("liveness: after {waited:?} without faults {open} requests are open; {replicas}")]
     Stuck { waited: Duration, open: usize, replicas: String },
+    #[error("views go on changing although nothing is asked for: {views:?}")]
+    Restless { views: Vec<(ReplicaId, View)> },
     #[error("{events} events and no end: a livelock")]
     Endless { events: u64 },
     #[error("time stands still at {at:?}: a livelock")]

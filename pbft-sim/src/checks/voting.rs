@@ -158,6 +158,7 @@ fn votes_in_record(judge: &Judge<'_>, record: &Record) -> Vec<Vote> {
         | Record::CaughtUp(_)
         | Record::Stable(_)
         | Record::Handover(_)
-        | Record::Returned(_) => vec![],
+        | Record::Returned(_)
+        | Record::Lineage(_) => vec![],
     }
 }

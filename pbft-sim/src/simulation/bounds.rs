@@ -45,7 +45,7 @@ impl Kept {
     /// older than its number, and no record is about a number past `h + L`: with an archive of `A` batches these are
     /// `A + 2L` numbers. Truncation waits for a sync, in which others may take this replica further: two windows more.
     /// *For each number:* proposal, prepare, commit, and what makes it final. *For each checkpoint:* the checkpoint, its
-    /// proof (when it comes, and with the next checkpoint), the view, the return from a lost disk; the same if a state was
+    /// proof (when it comes, and with the next checkpoint), the view, the return from a lost disk, the handovers; the same if a state was
     /// taken over instead. *For each view:* VIEW-CHANGE and NEW-VIEW, and new votes for the numbers in flight, at most a
     /// window. Views are the one thing that the window does not bound: without progress they follow each other, no
     /// faster than timeouts grow.
@@ -55,7 +55,7 @@ impl Kept {
         // An archived batch weighs 1 KiB at least.
         let numbers = tuning.archive_bytes / 1024 + 4 * window;
         let checkpoints = numbers / period + 2;
-        4 * numbers + 5 * checkpoints + (2 + 3 * window) * self.views.len() + RETURN_RECORDS
+        4 * numbers + 6 * checkpoints + (2 + 3 * window) * self.views.len() + RETURN_RECORDS
     }
 }
 

@@ -30,13 +30,16 @@ impl Simulation {
         self.plan.outside.contains(&replica) || self.probe.gone.contains(&replica)
     }
 
-    /// The run is over once all are answered, all correct replicas stand at the same place, and, in some runs, a probe was
-    /// answered too.
+    /// The run is over once all are answered, all correct replicas stand at the same place, and, in some runs, rested there,
+    /// and a probe was answered too.
     pub(super) fn try_finish(&mut self) {
         if !self.healed || self.over || !self.customers.iter().all(Customer::is_done) {
             return;
         }
         let Some(exiles) = self.exiles_at_rest() else { return };
+        if !self.has_rested() {
+            return;
+        }
         if self.probe.asked || !self.wants_probe(&exiles) {
             self.over = true;
         } else {
@@ -63,7 +66,7 @@ impl Simulation {
         place.filter(|_| few).map(|_: Seq| exiles)
     }
 
-    fn must_finish(&self, node: &Node, members: &ReplicaSet) -> bool {
+    pub(super) fn must_finish(&self, node: &Node, members: &ReplicaSet) -> bool {
         node.behaviour.is_none() && members.contains(node.id) && !self.is_gone(node.id)
     }
 

@@ -231,13 +231,14 @@ fn brief(message: &Message) -> String {
         Message::Status(status) => {
             let view = if status.active { "in" } else { "waits for" };
             format!(
-                "{kind} {view} {} executed {} stable {} first {} votes {} needs {:?} {:?}",
+                "{kind} {view} {} executed {} stable {} first {} votes {} needs {:?} heard {:?} {:?}",
                 status.view,
                 status.executed,
                 status.stable,
                 status.first,
                 status.votes,
                 status.needs,
+                status.heard,
                 status.slots
             )
         }
