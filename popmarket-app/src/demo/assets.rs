@@ -22,7 +22,7 @@ impl Demo<'_> {
         other: Address,
     ) -> Result<(), DemoError> {
         let base: TokenId = SYMBOL.parse()?;
-        let (name, cap) = (TokenName::new("동네 카페 · corner café")?, Some(Amount::new(1_000)));
+        let (name, cap) = (TokenName::new("동네 카페 Corner Cafe")?, Some(Amount::new(1_000)));
         let create = TokenOp::Create { token: base, name, decimals: Decimals::NONE, cap };
         self.act(issuer, create, "issue shares").await?;
         for (to, amount) in [(issuer, 600), (one, 250), (other, 150)] {

@@ -151,7 +151,7 @@ impl Traffic {
             5 | 6 => ListingOp::Create { content: self.content() }.into(),
             7 => self.change_listing().unwrap_or_else(|| self.pay()),
             8..=10 => self.buy(ledger).unwrap_or_else(|| self.pay()),
-            _ => self.move_trade().unwrap_or_else(|| self.pay()),
+            _ => self.move_trade(ledger).unwrap_or_else(|| self.pay()),
         }
     }
 
@@ -233,7 +233,14 @@ impl Traffic {
         Some(TradeOp::Open { listing, version: row.version, content_hash: row.content_hash }.into())
     }
 
-    fn move_trade(&mut self) -> Option<Operation> {
+    fn move_trade(&mut self, ledger: &Ledger) -> Option<Operation> {
+        let is_over = |id: &TradeId| ledger.trade(id).is_some_and(|trade| trade.state.is_final());
+        let closed: Vec<_> = self.trades.iter().copied().filter(is_over).collect();
+        if self.rng.below(4) == 0
+            && let Some(trade) = self.rng.one_of(&closed)
+        {
+            return Some(self.review(trade));
+        }
         let trade = self.rng.one_of(&self.trades)?;
         Some(match self.rng.below(9) {
             0 => TradeOp::Accept { trade }.into(),
@@ -242,10 +249,12 @@ impl Traffic {
             4 => TradeOp::Cancel { trade }.into(),
             5 => TradeOp::Dispute { trade, reason: Reason::new("broken").unwrap() }.into(),
             6 => TradeOp::Extend { trade }.into(),
-            _ => {
-                let rating = Rating::new(u8::try_from(1 + self.rng.below(5)).unwrap()).unwrap();
-                ReviewOp::Post { trade, rating, text: ReviewText::new("so so").unwrap() }.into()
-            }
+            _ => self.review(trade),
         })
+    }
+
+    fn review(&mut self, trade: TradeId) -> Operation {
+        let rating = Rating::new(u8::try_from(1 + self.rng.below(5)).unwrap()).unwrap();
+        ReviewOp::Post { trade, rating, text: ReviewText::new("so so").unwrap() }.into()
     }
 }

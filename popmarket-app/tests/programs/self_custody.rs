@@ -192,7 +192,7 @@ fn says_what_is_wrong(desk: &Desk, bob: &str) {
 #[test]
 fn shells_are_told_all_commands() {
     for shell in ["bash", "zsh", "fish"] {
-        let output = ended(&mut popmarket(&["completions", shell]));
+        let output = popmarket(&["completions", shell]).output().unwrap();
         let script = String::from_utf8(output.stdout).unwrap();
         assert_eq!(output.status.code(), Some(0));
         for word in ["verify-receipt", "wallet", "authorize", "dry-run"] {

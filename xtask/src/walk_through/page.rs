@@ -4,6 +4,9 @@ use std::{fs, path::Path};
 
 /// How a block begins that is pasted.
 const FENCE: &str = "```sh";
+
+/// What it shows asks for passphrases; `popmarket-app/tests/programs/self_custody.rs` does it.
+const NOT_PASTED: [&str; 1] = ["command-line.md"];
 /// How a page says what to start first.
 const START: &str = "Start the market with `cargo run --release";
 /// What must be true after the README's walk-through.
@@ -43,8 +46,9 @@ pub(super) fn all(root: &Path) -> Result<Vec<Page>, String> {
     let folder = Path::new("docs").join("api");
     let entries = fs::read_dir(root.join(&folder)).map_err(|error| format!("docs/api: {error}"))?;
     let entries = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let is_page = |name: &String| Path::new(name).extension().is_some_and(|it| it == "md");
     let mut names: Vec<_> =
-        entries.filter(|name| Path::new(name).extension().is_some_and(|it| it == "md")).collect();
+        entries.filter(|name| is_page(name) && !NOT_PASTED.contains(&name.as_str())).collect();
     names.sort();
     let others = names.iter().map(|name| Page::read(root, &folder.join(name).to_string_lossy()));
     [Ok(readme)].into_iter().chain(others).collect()
