@@ -3,12 +3,14 @@
 use ledger::{Amount, HandoverCode, Memo, Reason, Ruling, Split, Tracking, TradeAction};
 use pbft_crypto::Digest;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 macro_rules! actions {
     ($($(#[$doc:meta])* $name:ident = $verb:literal;)*) => {
         /// What can be done with a trade, the one that moves it forward most naturally first.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Action {
             $($(#[$doc])* #[serde(rename = $verb)] $name,)*
         }
@@ -69,6 +71,18 @@ actions! {
     /// The seller, who was paid, gives money back.
     GiveBack = "give-back";
 }
+
+// A derived one has the names of Rust: names that come out of a macro are not seen.
+impl PartialSchema for Action {
+    fn schema() -> RefOr<Schema> {
+        let names = Self::ALL.iter().map(|action| action.verb());
+        let about = "What can be done with a trade: the last part of its path.";
+        let one = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(names));
+        one.description(Some(about)).into()
+    }
+}
+
+impl ToSchema for Action {}
 
 /// That something is on its way.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -176,4 +190,15 @@ pub struct HandoverCodeBody {
     /// Printable ASCII without spaces. Only its hash goes to the ledger until the buyer enters it.
     #[schema(value_type = String, max_length = 64, example = "7-apples")]
     pub code: HandoverCode,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_has_the_names_that_are_sent() {
+        let described = serde_json::to_value(Action::schema()).unwrap()["enum"].clone();
+        assert_eq!(described, serde_json::to_value(Action::ALL).unwrap());
+    }
 }
