@@ -34,7 +34,7 @@ use tokio::sync::{broadcast, watch};
 
 pub(crate) use blocks::sender_ref;
 pub(crate) use concerned::concerned;
-pub use contents::{CONTENTS, Difference};
+pub use contents::{CONTENTS, Contents, Difference};
 pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;

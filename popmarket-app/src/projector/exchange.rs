@@ -18,7 +18,7 @@ pub(super) async fn token(to: &mut To<'_>, position: Position, event: &TokenEven
                        VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
             let query = either::query(sql).bind(Col(*token)).bind(Col(position)).bind(Col(*issuer));
             let query = query.bind(Col(name.clone())).bind(i64::from(decimals.value())).bind(cap.map(Col));
-            query.bind(Col(Amount::ZERO)).bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(Amount::ZERO)).bind(Col(*at)).execute(to).await?;
             Ok(())
         }
         TokenEvent::Minted { token, amount, .. } => {
@@ -29,7 +29,7 @@ pub(super) async fn token(to: &mut To<'_>, position: Position, event: &TokenEven
         }
         TokenEvent::HandedOver { token, to: issuer, .. } => {
             let sql = "UPDATE tokens SET issuer = $1 WHERE symbol = $2";
-            either::query(sql).bind(Col(*issuer)).bind(Col(*token)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*issuer)).bind(Col(*token)).execute(to).await?;
             Ok(())
         }
         // Who has how much is in the balances, and who asks for allowances asks the ledger.
@@ -46,7 +46,7 @@ async fn change_supply(
     let row = either::query(sql).bind(Col(token)).fetch_one(&mut **to).await?;
     let supply = change(row.col("supply")?).ok_or_else(|| broken("a supply that cannot be counted"))?;
     let sql = "UPDATE tokens SET supply = $1 WHERE symbol = $2";
-    either::query(sql).bind(Col(supply)).bind(Col(token)).execute(&mut **to).await?;
+    either::query(sql).bind(Col(supply)).bind(Col(token)).execute(to).await?;
     Ok(())
 }
 
@@ -61,7 +61,7 @@ pub(super) async fn exchange(to: &mut To<'_>, position: Position, event: &Exchan
                        VALUES ($1, $2, $3, $4, $5, 0, $6, $7)";
             let query = either::query(sql).bind(Col(*market)).bind(Col(position)).bind(Col(*tick));
             let query = query.bind(Col(*lot)).bind(MarketStatus::Open.code()).bind(Col(Volume::default()));
-            query.bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(*at)).execute(to).await?;
             Ok(())
         }
         ExchangeEvent::MarketHalted { market, .. } => set_status(to, *market, MarketStatus::Halted).await,
@@ -77,7 +77,7 @@ pub(super) async fn exchange(to: &mut To<'_>, position: Position, event: &Exchan
             let query = either::query(sql).bind(Col(*order)).bind(Col(position)).bind(Col(market));
             let query = query.bind(Col(*owner)).bind(side.code()).bind(price.map(Col)).bind(Col(quantity));
             let query = query.bind(lifetime.code()).bind(until).bind(OrderStatus::Open.code());
-            query.bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(*at)).execute(to).await?;
             Ok(())
         }
         ExchangeEvent::Filled { maker, taker, maker_left, taker_left, at, .. } => {
@@ -88,7 +88,7 @@ pub(super) async fn exchange(to: &mut To<'_>, position: Position, event: &Exchan
         ExchangeEvent::OrderCancelled { order, reason, at, .. } => {
             let sql = "UPDATE orders SET status = 'CANCELLED', reason = $1, updated_at = $2 WHERE id = $3";
             let query = either::query(sql).bind(reason.code()).bind(Col(*at)).bind(Col(*order));
-            query.execute(&mut **to).await?;
+            query.execute(to).await?;
             Ok(())
         }
     }
@@ -96,7 +96,7 @@ pub(super) async fn exchange(to: &mut To<'_>, position: Position, event: &Exchan
 
 async fn set_status(to: &mut To<'_>, market: MarketId, status: MarketStatus) -> Done {
     let sql = "UPDATE markets SET status = $1 WHERE id = $2";
-    either::query(sql).bind(status.code()).bind(Col(market)).execute(&mut **to).await?;
+    either::query(sql).bind(status.code()).bind(Col(market)).execute(to).await?;
     Ok(())
 }
 
@@ -104,7 +104,7 @@ async fn left(to: &mut To<'_>, order: OrderId, left: Amount, at: UnixMillis) -> 
     let status = if left.is_zero() { OrderStatus::Filled } else { OrderStatus::Open };
     let sql = "UPDATE orders SET remaining = $1, status = $2, updated_at = $3 WHERE id = $4";
     let query = either::query(sql).bind(Col(left)).bind(status.code()).bind(Col(at)).bind(Col(order));
-    query.execute(&mut **to).await?;
+    query.execute(to).await?;
     Ok(())
 }
 
@@ -115,7 +115,7 @@ async fn reduce(to: &mut To<'_>, order: OrderId, by: Amount, left: Amount, at: U
     let quantity = quantity.checked_sub(by).ok_or_else(|| broken("an order of less than nothing"))?;
     let sql = "UPDATE orders SET quantity = $1, remaining = $2, updated_at = $3 WHERE id = $4";
     let query = either::query(sql).bind(Col(quantity)).bind(Col(left)).bind(Col(at)).bind(Col(order));
-    query.execute(&mut **to).await?;
+    query.execute(to).await?;
     Ok(())
 }
 
@@ -145,7 +145,7 @@ impl Tape {
             let volume: Volume = row.col("volume")?;
             let sql = "UPDATE markets SET last_price = $1, fills = fills + $2, volume = $3 WHERE id = $4";
             let query = either::query(sql).bind(Col(candle.close)).bind(Col(candle.fills));
-            query.bind(Col(volume.plus(candle.volume))).bind(Col(*market)).execute(&mut **to).await?;
+            query.bind(Col(volume.plus(candle.volume))).bind(Col(*market)).execute(to).await?;
         }
         for ((market, span, start), candle) in &self.candles {
             write_candle(to, (*market, *span, *start), *candle).await?;
@@ -176,6 +176,6 @@ async fn write_candle(
     let query = either::query(sql).bind(Col(market)).bind(Col(span)).bind(Col(start));
     let query = query.bind(Col(candle.open)).bind(Col(candle.high)).bind(Col(candle.low));
     let query = query.bind(Col(candle.close)).bind(Col(candle.volume)).bind(Col(candle.fills));
-    query.execute(&mut **to).await?;
+    query.execute(to).await?;
     Ok(())
 }

@@ -136,7 +136,7 @@ async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
         }
         AccountEvent::Role(RoleEvent::Approved { account, to: role, .. }) => {
             let sql = "UPDATE accounts SET role = $1 WHERE address = $2";
-            either::query(sql).bind(Col(*role)).bind(Col(*account)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*role)).bind(Col(*account)).execute(to).await?;
             return Ok(());
         }
         // Keys, guardians, limits, freezes and wishes for roles: whoever asks for them asks the ledger.
@@ -145,7 +145,7 @@ async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
     let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \
                VALUES ($1, $2, $3, $4, 0, $5)";
     let query = either::query(sql).bind(Col(*address)).bind(name.as_str()).bind(Col(*public_key));
-    query.bind(Col(*role)).bind(Col(*at)).execute(&mut **to).await?;
+    query.bind(Col(*role)).bind(Col(*at)).execute(to).await?;
     Ok(())
 }
 
@@ -157,7 +157,7 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
             let sql = "INSERT INTO charges (id, position, requester, amount, memo, status, requested_at) \
                        VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
             let query = either::query(sql).bind(Col(*charge)).bind(Col(position)).bind(Col(*requester));
-            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(to).await?;
         }
         ChargeEvent::Approved { charge, requester, by, charge_count, at, .. } => {
             let admin = match by {
@@ -165,17 +165,17 @@ async fn charge(to: &mut To<'_>, position: Position, event: &ChargeEvent) -> Don
                 Approver::Policy => None,
             };
             let query = either::query(decide).bind("APPROVED").bind(admin).bind(Col(*at));
-            query.bind(None::<&str>).bind(Col(*charge)).execute(&mut **to).await?;
+            query.bind(None::<&str>).bind(Col(*charge)).execute(to).await?;
             let sql = "UPDATE accounts SET charge_count = $1 WHERE address = $2";
-            either::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*charge_count)).bind(Col(*requester)).execute(to).await?;
         }
         ChargeEvent::Rejected { charge, by, reason, at, .. } => {
             let query = either::query(decide).bind("REJECTED").bind(Col(*by)).bind(Col(*at));
-            query.bind(reason.as_str()).bind(Col(*charge)).execute(&mut **to).await?;
+            query.bind(reason.as_str()).bind(Col(*charge)).execute(to).await?;
         }
         ChargeEvent::ApprovedOnce { charge, by, .. } => {
             let sql = "UPDATE charges SET first_approval = $1 WHERE id = $2";
-            either::query(sql).bind(Col(*by)).bind(Col(*charge)).execute(&mut **to).await?;
+            either::query(sql).bind(Col(*by)).bind(Col(*charge)).execute(to).await?;
         }
         // One row, which the ledger has.
         ChargeEvent::PolicyProposed { .. }
@@ -193,15 +193,15 @@ async fn withdrawal(to: &mut To<'_>, position: Position, event: &WithdrawalEvent
             let sql = "INSERT INTO withdrawals (id, position, owner, amount, memo, status, requested_at) \
                        VALUES ($1, $2, $3, $4, $5, 'REQUESTED', $6)";
             let query = either::query(sql).bind(Col(*withdrawal)).bind(Col(position)).bind(Col(*owner));
-            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(*amount)).bind(memo.as_str()).bind(Col(*at)).execute(to).await?;
         }
         WithdrawalEvent::Settled { withdrawal, by, at, .. } => {
             let query = either::query(decide).bind("SETTLED").bind(Col(*by)).bind(Col(*at));
-            query.bind(None::<&str>).bind(Col(*withdrawal)).execute(&mut **to).await?;
+            query.bind(None::<&str>).bind(Col(*withdrawal)).execute(to).await?;
         }
         WithdrawalEvent::Voided { withdrawal, by, reason, at, .. } => {
             let query = either::query(decide).bind("VOIDED").bind(Col(*by)).bind(Col(*at));
-            query.bind(reason.as_str()).bind(Col(*withdrawal)).execute(&mut **to).await?;
+            query.bind(reason.as_str()).bind(Col(*withdrawal)).execute(to).await?;
         }
     }
     Ok(())
@@ -214,14 +214,14 @@ async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> D
                        updated_at) VALUES ($1, $2, $3, 'OPEN', $4, $5, $6, $7, $7)";
             let query = either::query(sql).bind(Col(*listing)).bind(Col(position)).bind(Col(*seller));
             let query = query.bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
-            query.bind(Col(*at)).execute(&mut **to).await?;
+            query.bind(Col(*at)).execute(to).await?;
             listing_version(to, *listing, *version, content, *content_hash, *at).await
         }
         ListingEvent::Updated { listing, version, content, content_hash, at, .. } => {
             let sql = "UPDATE listings SET version = $1, price = $2, search_text = $3, updated_at = $4 WHERE id = $5";
             let query =
                 either::query(sql).bind(Col(*version)).bind(Col(content.price)).bind(search_text(content));
-            query.bind(Col(*at)).bind(Col(*listing)).execute(&mut **to).await?;
+            query.bind(Col(*at)).bind(Col(*listing)).execute(to).await?;
             listing_version(to, *listing, *version, content, *content_hash, *at).await
         }
         ListingEvent::StatusChanged { listing, to: status, .. } => {
@@ -231,7 +231,7 @@ async fn listing(to: &mut To<'_>, position: Position, event: &ListingEvent) -> D
             };
             let sql = "UPDATE listings SET status = $1, trade = $2 WHERE id = $3";
             let query = either::query(sql).bind(status.code()).bind(trade).bind(Col(*listing));
-            query.execute(&mut **to).await?;
+            query.execute(to).await?;
             Ok(())
         }
     }
@@ -250,7 +250,7 @@ async fn listing_version(
     let query = either::query(sql).bind(Col(listing)).bind(Col(version)).bind(content.title.as_str());
     let query = query.bind(content.description.as_str()).bind(Col(content.price));
     let query = query.bind(Col(content.photos.clone())).bind(Col(content_hash)).bind(Col(at));
-    query.execute(&mut **to).await?;
+    query.execute(to).await?;
     Ok(())
 }
 
@@ -261,7 +261,7 @@ async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done 
         let query = either::query(sql).bind(Col(event.trade)).bind(Col(position)).bind(Col(event.listing));
         let query = query.bind(Col(*version)).bind(Col(*content_hash)).bind(Col(event.buyer));
         let query = query.bind(Col(event.seller)).bind(Col(event.to)).bind(false).bind(Col(*event.row));
-        query.execute(&mut **to).await?;
+        query.execute(to).await?;
         return Ok(());
     }
     let (tracking, return_tracking) = match &event.change {
@@ -274,7 +274,7 @@ async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done 
                return_tracking = COALESCE($5, return_tracking), body = $6 WHERE id = $7";
     let query = either::query(sql).bind(Col(event.to)).bind(arbiter.map(Col));
     let query = query.bind(event.row.dispute.is_some()).bind(tracking).bind(return_tracking);
-    query.bind(Col(*event.row)).bind(Col(event.trade)).execute(&mut **to).await?;
+    query.bind(Col(*event.row)).bind(Col(event.trade)).execute(to).await?;
     Ok(())
 }
 
@@ -284,6 +284,6 @@ async fn review(to: &mut To<'_>, position: Position, event: &ReviewEvent) -> Don
                VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
     let query = either::query(sql).bind(Col(position)).bind(Col(*trade)).bind(side_code(*side));
     let query = query.bind(Col(*author)).bind(Col(*subject)).bind(Col(*rating));
-    query.bind(text.as_str()).bind(Col(*at)).execute(&mut **to).await?;
+    query.bind(text.as_str()).bind(Col(*at)).execute(to).await?;
     Ok(())
 }

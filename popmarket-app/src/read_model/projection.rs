@@ -31,7 +31,7 @@ impl Projection {
                    ON CONFLICT (id) DO UPDATE SET chain_id = excluded.chain_id, height = excluded.height, \
                    hash = excluded.hash, at = excluded.at";
         let query = either::query(sql).bind(Col(self.chain_id)).bind(Col(self.height));
-        query.bind(Col(self.hash)).bind(Col(self.at)).execute(&mut **to).await
+        query.bind(Col(self.hash)).bind(Col(self.at)).execute(to).await
     }
 }
 

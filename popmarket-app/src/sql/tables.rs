@@ -51,7 +51,7 @@ pub(crate) struct Tables {
 enum Writer {
     /// With the lock that keeps other processes out.
     Sqlite(sqlx::SqlitePool, Mutex<Option<File>>),
-    Postgres(PostgresWriter),
+    Postgres(Box<PostgresWriter>),
 }
 
 impl Tables {
@@ -115,7 +115,7 @@ impl Tables {
         let readers = PgPoolOptions::new().max_connections(READERS).acquire_timeout(READER_PATIENCE);
         let only_reads = options.clone().options([("default_transaction_read_only", "on")]);
         let readers = readers.connect_lazy_with(only_reads);
-        Ok(Self { writer: Writer::Postgres(writer), readers: Pool::Postgres(readers) })
+        Ok(Self { writer: Writer::Postgres(Box::new(writer)), readers: Pool::Postgres(readers) })
     }
 
     /// For everyone who only reads. They see what is committed.

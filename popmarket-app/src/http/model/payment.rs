@@ -36,7 +36,7 @@ pub struct NewPayment {
 }
 
 /// How much of a payment.
-#[derive(Debug, Default, Deserialize, ToSchema)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentPart {
     /// How much, in minor units. All that there is, if nothing is said.

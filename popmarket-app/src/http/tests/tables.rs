@@ -16,7 +16,7 @@ fn cells(table: &str) -> Vec<Vec<String>> {
         let line = lines.last_mut().unwrap();
         match c {
             '"' if quoted && chars.peek() == Some(&'"') => {
-                line.last_mut().unwrap().push(chars.next().unwrap())
+                line.last_mut().unwrap().push(chars.next().unwrap());
             }
             '"' => quoted = !quoted,
             ',' if !quoted => line.push(String::new()),
@@ -82,7 +82,7 @@ async fn every_table_says_what_the_list_says() {
                     Some(other) => assert_eq!(*cell, other.to_string(), "{path} {column}"),
                     // Those of inner objects.
                     None => {
-                        assert!(column.starts_with("paid_") || ["status", "code"].contains(&column.as_str()))
+                        assert!(column.starts_with("paid_") || ["status", "code"].contains(&column.as_str()));
                     }
                 }
             }

@@ -7,7 +7,7 @@ use pbft_core::service::Service;
 
 use super::World;
 use crate::projector::Projector;
-use crate::read_model::{CONTENTS, ReadError, ReadModel};
+use crate::read_model::{CONTENTS, Contents, ReadError, ReadModel};
 use crate::sql::either;
 use crate::testing::{Databases, Rng, busy_market, on_each_database, service};
 
@@ -141,7 +141,7 @@ async fn all_tables_are_listed() {
     let sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE '\\_%' ESCAPE '\\' \
                AND name <> 'rebuild' ORDER BY name";
     let found: Vec<String> = sqlx::query_scalar(sql).fetch_all(&pool).await.unwrap();
-    let mut listed: Vec<_> = CONTENTS.iter().map(|table| table.name()).collect();
+    let mut listed: Vec<_> = CONTENTS.iter().map(Contents::name).collect();
     listed.sort_unstable();
     assert_eq!(found, listed);
 }

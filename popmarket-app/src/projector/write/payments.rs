@@ -72,7 +72,7 @@ pub(super) async fn write(to: &mut To<'_>, events: &[(Position, PaymentEvent)]) 
             PaymentEvent::Refunded { payment, refunded, at, .. } => {
                 let sql = "UPDATE payments SET refunded = $1, updated_at = $2 WHERE tx = $3";
                 let query = either::query(sql).bind(Col(*refunded)).bind(Col(*at));
-                query.bind(Col(*payment)).execute(&mut **to).await?;
+                query.bind(Col(*payment)).execute(to).await?;
             }
         }
     }
@@ -87,6 +87,6 @@ async fn change(
 ) -> Done {
     let sql = "UPDATE payments SET status = $1, until = NULL, paid = $2, refunded = $3, updated_at = $4 WHERE tx = $5";
     let query = either::query(sql).bind(status).bind(Col(paid)).bind(Col(refunded)).bind(Col(at));
-    query.bind(Col(payment)).execute(&mut **to).await?;
+    query.bind(Col(payment)).execute(to).await?;
     Ok(())
 }

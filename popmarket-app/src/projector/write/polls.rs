@@ -28,7 +28,7 @@ pub(super) async fn write(to: &mut To<'_>, position: Position, event: &PollEvent
         PollEvent::Closed { poll, height, at, .. } => {
             let sql = "UPDATE polls SET closed_height = $1, closed_at = $2 WHERE id = $3";
             let query = either::query(sql).bind(Col(*height)).bind(Col(*at)).bind(Col(*poll));
-            query.execute(&mut **to).await?;
+            query.execute(to).await?;
             Ok(())
         }
     }
@@ -63,7 +63,7 @@ async fn create(
     let query = query.bind(Col(content.question.clone())).bind(reveal_by.map(Col)).bind(rules.changeable);
     let query = query.bind(listed).bind(Col(opens_at)).bind(Col(closes_at));
     let query = query.bind(Col(reveal_by.unwrap_or(closes_at))).bind(Col(at));
-    query.execute(&mut **to).await?;
+    query.execute(to).await?;
     let options: Vec<_> = content.options.as_slice().iter().zip(0_u8..).collect();
     insert(to, "poll_options (poll, choice, text, votes)", 4, "", options, |mut row, (text, choice)| {
         row.push_bind(Col(poll)).push_bind(Col(choice)).push_bind(Col(text.clone())).push_bind(0_i64);
@@ -73,12 +73,12 @@ async fn create(
 
 async fn count(to: &mut To<'_>, poll: PollId, choice: u8, by: i64) -> Done {
     let sql = "UPDATE poll_options SET votes = votes + $1 WHERE poll = $2 AND choice = $3";
-    either::query(sql).bind(by).bind(Col(poll)).bind(Col(choice)).execute(&mut **to).await?;
+    either::query(sql).bind(by).bind(Col(poll)).bind(Col(choice)).execute(to).await?;
     Ok(())
 }
 
 async fn hide(to: &mut To<'_>, poll: PollId, by: i64) -> Done {
     let sql = "UPDATE polls SET unrevealed = unrevealed + $1 WHERE id = $2";
-    either::query(sql).bind(by).bind(Col(poll)).execute(&mut **to).await?;
+    either::query(sql).bind(by).bind(Col(poll)).execute(to).await?;
     Ok(())
 }
