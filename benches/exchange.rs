@@ -51,8 +51,8 @@ impl Exchange {
         exchange.open();
         let places: Vec<_> = (1..=depth).flat_map(|n| [(false, MIDDLE + n), (true, MIDDLE - n)]).collect();
         for some in places.chunks(ORDERS) {
-            let orders = some.iter().map(|(buys, price)| exchange.order(*buys, *price)).collect();
-            exchange.apply(orders);
+            let orders: Vec<_> = some.iter().map(|(buys, price)| exchange.order(*buys, *price)).collect();
+            exchange.apply(&orders);
         }
         exchange
     }
@@ -64,12 +64,12 @@ impl Exchange {
         let one = Amount::new(1);
         let create = self.sign(0, TokenOp::Create { token: base, name, decimals, cap: None });
         let open = self.sign(0, ExchangeOp::OpenMarket { base, quote: AssetId::Pop, tick: one, lot: one });
-        self.apply(vec![create, open]);
+        self.apply(&[create, open]);
         let addresses: Vec<_> =
             self.keys.iter().map(|key| Address::from_public_key(&key.public_key())).collect();
         let mint = |to| TokenOp::Mint { token: base, to, amount: Amount::new(1 << 40) };
-        let mints = addresses.into_iter().map(|to| self.sign(0, mint(to))).collect();
-        self.apply(mints);
+        let mints: Vec<_> = addresses.into_iter().map(|to| self.sign(0, mint(to))).collect();
+        self.apply(&mints);
     }
 
     fn sign(&mut self, who: usize, operation: impl Into<Operation>) -> Transaction {
@@ -106,11 +106,10 @@ impl Exchange {
         (0..ORDERS).map(|n| self.order(n % 2 == 0, MIDDLE)).collect()
     }
 
-    fn apply(&mut self, transactions: Vec<Transaction>) -> u64 {
+    fn apply(&mut self, transactions: &[Transaction]) -> u64 {
         self.seq += 1;
         let time = UnixMillis::new(START + self.seq);
-        let batch =
-            BatchInput { seq: self.seq, view: 0, time, transactions: &transactions, replicas: Digest::ZERO };
+        let batch = BatchInput { seq: self.seq, view: 0, time, transactions, replicas: Digest::ZERO };
         let block = self.ledger.apply(batch).block.expect("a block");
         assert!(block.receipts.iter().all(|receipt| receipt.outcome.is_applied()));
         self.ledger.market(&self.market).map_or(0, |market| market.fills)
@@ -127,7 +126,7 @@ fn matching(c: &mut Criterion) {
         group.bench_with_input(BenchmarkId::new(name, format!("{depth} a side")), &depth, |b, _| {
             b.iter_batched(
                 || exchange.borrow_mut().pairs(),
-                |orders| assert!(exchange.borrow_mut().apply(orders) >= ORDERS as u64 / 2),
+                |orders| assert!(exchange.borrow_mut().apply(&orders) >= ORDERS as u64 / 2),
                 BatchSize::PerIteration,
             );
         });
