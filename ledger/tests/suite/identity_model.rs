@@ -25,6 +25,9 @@ pub(crate) struct MGuardians {
     pub(crate) generation: u64,
 }
 
+/// From when on how much, if there is a limit then.
+type DatedLimit = (u64, Option<u64>);
+
 #[derive(Default)]
 pub(crate) struct Identity {
     raise_delay: u64,
@@ -34,7 +37,7 @@ pub(crate) struct Identity {
     pub(crate) guardians: BTreeMap<Address, MGuardians>,
     pub(crate) recoveries: BTreeMap<Digest, MRecovery>,
     /// From when on how much may be spent in a day. Of those that have begun the last one holds.
-    limits: BTreeMap<(Address, AssetId), Vec<(u64, Option<u64>)>>,
+    limits: BTreeMap<(Address, AssetId), Vec<DatedLimit>>,
     /// When and how much, since there is a limit.
     spent: BTreeMap<(Address, AssetId), Vec<(u64, u64)>>,
     /// By whom.
