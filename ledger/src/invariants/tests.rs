@@ -315,8 +315,11 @@ fn payouts_that_do_not_fit_are_found() {
         |trade| trade.payout = None,
         |trade| trade.payout = trade.payout.map(|payout| Payout { to_seller: Amount::new(98), ..payout }),
         |trade| {
-            trade.payout =
-                trade.payout.map(|payout| Payout { to_seller: Amount::new(100), fee: Amount::ZERO, ..payout })
+            trade.payout = trade.payout.map(|payout| Payout {
+                to_seller: Amount::new(100),
+                fee: Amount::ZERO,
+                ..payout
+            });
         },
         |trade| trade.given_back = Amount::new(101),
         |trade| trade.state = TradeState::Refunded,
