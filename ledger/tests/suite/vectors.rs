@@ -15,6 +15,7 @@ use ledger::{
 use pbft_crypto::{Digest, Signature};
 use serde::Serialize;
 
+use crate::random::tip_of_a_long_run;
 use crate::stage::{action, arbiter};
 use crate::world::{World, address, amount, content, genesis, key, paying, replica};
 
@@ -464,6 +465,8 @@ fn written() -> String {
     let (world, keys) = chain();
     writeln!(text, "\n[chain]\ntip = \"{}\"", world.ledger.tip_hash()).unwrap();
     writeln!(text, "state_root = \"{}\"", world.ledger.tip().state_root).unwrap();
+    let (tip, state_root) = tip_of_a_long_run();
+    writeln!(text, "\n[long_run]\ntip = \"{tip}\"\nstate_root = \"{state_root}\"").unwrap();
     for (name, key) in keys {
         let entry = world.ledger.prove(&key).unwrap();
         let (key, value) = (hex::encode(&entry.key), hex::encode(&entry.value));
