@@ -34,9 +34,6 @@ pub(crate) struct Deadlines(BTreeSet<(UnixMillis, ObjectId)>);
 impl Deadlines {
     /// Replaces the deadline of an object.
     pub(crate) fn replace(&mut self, object: ObjectId, old: Option<UnixMillis>, new: Option<UnixMillis>) {
-        if old == new {
-            return;
-        }
         if let Some(at) = old {
             self.0.remove(&(at, object));
         }

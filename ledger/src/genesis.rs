@@ -125,6 +125,9 @@ pub enum GenesisError {
     /// The first tier does not begin with the first charge, or a tier begins before the one before it ends.
     #[error("the tiers of loyalty points do not come one after the other from 1 on")]
     LoyaltyTiers,
+    /// Somebody in a trade would have no time at all.
+    #[error("a span of time in a trade is zero")]
+    NoTime,
     /// Nobody would order transactions, or too many would, or two have the same key or address.
     #[error("replicas: {0}")]
     Replicas(#[from] ReplicaRejection),
@@ -183,6 +186,9 @@ impl Genesis {
         }
         if !self.params.charges.are_sound() {
             return Err(GenesisError::LoyaltyTiers);
+        }
+        if !self.params.trade.are_sound() {
+            return Err(GenesisError::NoTime);
         }
         let is_bad =
             |account: &&GenesisAccount| PublicKey::from_sec1_bytes(account.public_key.as_bytes()).is_err();

@@ -1,6 +1,7 @@
 //! Freezes: one admin, who sees that something is wrong, stops an account from spending; another one lets it go on. So
-//! stopping is quick, and nobody both takes and gives. Money still comes in, trades go on, deadlines fire, and the owner may
-//! still change keys. The events are the public record of it.
+//! stopping is quick, and nobody both takes and gives. What others trust the account with rests, too: it issues no tokens,
+//! moves nobody's, and neither decides nor attests in trades of others. Money still comes in, own trades and orders go on,
+//! deadlines fire, and the owner may still change keys. The events are the public record of it.
 
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,11 @@ impl Freezes {
     /// Whether an account may not spend.
     pub(crate) fn holds(&self, account: &Address) -> bool {
         self.of(account).is_some()
+    }
+
+    /// For what an account does with the trust of others: whoever stole its keys must not.
+    pub(crate) fn check(&self, account: &Address) -> Result<(), AccountRejection> {
+        if self.holds(account) { Err(AccountRejection::Frozen) } else { Ok(()) }
     }
 }
 

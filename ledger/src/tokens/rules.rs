@@ -104,6 +104,9 @@ pub(crate) fn apply(
 ) -> Result<(), Rejection> {
     let sender = context.sender;
     check(state, sender, op)?;
+    if matches!(op, TokenOp::Mint { .. } | TokenOp::TransferFrom { .. } | TokenOp::HandOver { .. }) {
+        state.accounts.freezes.check(&sender)?;
+    }
     if let Some(posting) = posting(sender, op) {
         move_token(state, context, posting, events)?;
     }

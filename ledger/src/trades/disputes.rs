@@ -32,11 +32,14 @@ pub(super) fn open(
     record(state, step, Some(trade.state), next, change, events);
 }
 
-/// An arbiter that is neither buyer nor seller, nor the present one. Who signs a transaction does not know the time of its
+/// An arbiter that is neither buyer nor seller, nor the present one, nor frozen. Who signs a transaction does not know the time of its
 /// block, so nobody can try transactions until a friend is drawn.
 fn draw(state: &State, trade: &Trade, salt: &Digest, now: UnixMillis) -> Option<Address> {
     let present = trade.dispute.filter(|_| trade.state == TradeState::Disputed).and_then(|d| d.arbiter);
-    let is_free = |who: &&Address| **who != trade.buyer && **who != trade.seller && Some(**who) != present;
+    let is_free = |who: &&Address| {
+        let is_other = **who != trade.buyer && **who != trade.seller && Some(**who) != present;
+        is_other && !state.accounts.freezes.holds(who)
+    };
     let free: Vec<&Address> = state.accounts.arbiters().filter(is_free).collect();
     let mut hasher = Hasher::new(DRAW);
     hasher.update(salt.as_bytes());

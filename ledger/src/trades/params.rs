@@ -32,6 +32,23 @@ pub struct TradeParams {
 }
 
 impl TradeParams {
+    /// Whether everyone has some time. There may be no reminders.
+    pub(crate) fn are_sound(&self) -> bool {
+        let spans = [
+            self.ship_within,
+            self.confirm_within,
+            self.cancel_answer_within,
+            self.confirm_after_delivery,
+            self.extension,
+            self.resolve_within,
+            self.second_resolve_within,
+            self.return_within,
+            self.return_confirm_within,
+            self.return_confirm_after_delivery,
+        ];
+        spans.into_iter().all(|span| span.value() > 0)
+    }
+
     /// 5 days to ship, 10 to confirm (3 after an attested delivery, 7 more on request), 24 hours to answer a wish to cancel,
     /// 14 days to rule and 7 more for a second arbiter, 5 to send back, 10 to object to a return (3 after an attested
     /// one), reminders 24 hours before.

@@ -3,8 +3,8 @@
 use pbft_crypto::Digest;
 
 use super::{
-    DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection, TradeState,
-    agreements, disputes, ending,
+    DeadlineKind, Mover, Party, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection,
+    TradeState, agreements, disputes, ending,
 };
 use crate::accounts::spend;
 use crate::amount::{Amount, AssetId};
@@ -76,10 +76,13 @@ pub(crate) fn apply(
 }
 
 /// The trade that an operation is about, if its sender may do so now.
-fn permitted(state: &State, context: &Context, op: &TradeOp) -> Result<(Trade, Move), TradeRejection> {
+fn permitted(state: &State, context: &Context, op: &TradeOp) -> Result<(Trade, Move), Rejection> {
     let (id, action) = op.target().ok_or(TradeRejection::UnknownTrade)?;
     let trade = *state.trades.find(&id).ok_or(TradeRejection::UnknownTrade)?;
     let who = trade.party(&context.sender, state.accounts.is_courier(&context.sender));
+    if matches!(who, Some(Party::Arbiter | Party::Courier)) {
+        state.accounts.freezes.check(&context.sender)?;
+    }
     let by = trade.check(who, action)?.into();
     trade.check_details(&id, op)?;
     Ok((trade, Move { trade: id, by, at: context.now }))

@@ -1,6 +1,6 @@
 use ledger::{
     AccountRejection, Amount, AssetId, BasisPoints, Cause, EventKind, Genesis, GenesisError, Height, Ledger,
-    MAX_REPLICAS, Name, Params, ReplicaId, ReplicaRejection, Role,
+    MAX_REPLICAS, Millis, Name, Params, ReplicaId, ReplicaRejection, Role,
 };
 use pbft_crypto::PublicKey;
 
@@ -65,6 +65,8 @@ fn a_chain_cannot_begin_without_sense() {
     };
     let late = error(|genesis| genesis.params.charges.tiers[0].from = 2);
     assert_eq!(late, GenesisError::LoyaltyTiers);
+    let hasty = error(|genesis| genesis.params.trade.second_resolve_within = Millis::new(0));
+    assert_eq!(hasty, GenesisError::NoTime);
     let nobody = error(|genesis| genesis.accounts.retain(|account| account.role == Role::Member));
     assert_eq!(nobody, GenesisError::NoAdmin);
     assert_eq!(error(|genesis| genesis.fee_account = address("nobody")), GenesisError::UnknownFeeAccount);

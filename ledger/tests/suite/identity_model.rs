@@ -122,10 +122,14 @@ impl Model {
         Ok(())
     }
 
+    pub(crate) fn is_not_frozen(&self, who: &Address) -> Outcome {
+        ensure(!self.identity.frozen.contains_key(who), "ACCOUNT_FROZEN")
+    }
+
     /// As far as freezes and limits are concerned.
     pub(crate) fn may_spend(&self, who: &Address, asset: AssetId, amount: u128, time: u64) -> Outcome {
         let day = |time: u64| time / 86_400_000;
-        ensure(!self.identity.frozen.contains_key(who), "ACCOUNT_FROZEN")?;
+        self.is_not_frozen(who)?;
         let spent = self.identity.spent.get(&(*who, asset)).into_iter().flatten();
         let today = spent.filter(|(at, _)| day(*at) == day(time)).map(|(_, amount)| u128::from(*amount));
         match self.identity.limit(who, asset, time) {

@@ -6,6 +6,7 @@ use ledger::{
     TokenName, TokenOp, TradeOp, UnixMillis, WithdrawalOp,
 };
 
+use crate::stage::{action, arbiter, trade_in};
 use crate::world::{COINS, DAY, World, address, amount, paying};
 
 const POP: AssetId = AssetId::Pop;
@@ -204,6 +205,45 @@ fn a_frozen_account_spends_nothing() {
     world.ok("ben", unfreeze("bea"));
     assert!(world.ledger.freeze(&address).is_none());
     world.ok("bea", buying);
+}
+
+/// Keys may be stolen that others trust.
+#[test]
+fn a_frozen_account_uses_no_trust_of_others() {
+    let frozen: Rejection = AccountRejection::Frozen.into();
+    let mut world = World::new();
+    let (token, to) = (TokenId::new("SHOP").unwrap(), address("eve"));
+    world.ok("sam", crate::tokens::create("SHOP", None));
+    world.ok("sam", crate::tokens::mint("SHOP", "bea", 10));
+    world.ok("bea", TokenOp::Approve { token, spender: to, from: amount(0), to: amount(9) });
+    let take = TokenOp::TransferFrom { token, owner: address("bea"), to, amount: amount(1) };
+    for who in ["eve", "sam"] {
+        world.ok("ann", freeze(who));
+    }
+    assert_eq!(world.rejected("eve", take.clone()), frozen);
+    assert_eq!(world.rejected("sam", crate::tokens::mint("SHOP", "eve", 1)), frozen);
+    assert_eq!(world.rejected("sam", TokenOp::HandOver { token, to }), frozen);
+    world.ok("ben", unfreeze("eve"));
+    world.ok("eve", take);
+
+    let (mut world, trade) = trade_in("DISPUTED");
+    let judge = arbiter(&world, trade);
+    world.ok("ann", freeze(judge));
+    world.ok("ann", freeze("kit"));
+    assert_eq!(world.rejected(judge, action("resolve", trade)), frozen);
+    assert_eq!(world.rejected("kit", action("attest", trade)), frozen);
+    world.ok("ben", unfreeze(judge));
+    world.ok(judge, action("resolve", trade));
+}
+
+#[test]
+fn no_frozen_arbiter_is_drawn() {
+    for frozen in ["art", "abe"] {
+        let (mut world, trade) = trade_in("SHIPPED");
+        world.ok("ann", freeze(frozen));
+        world.ok("bea", action("dispute", trade));
+        assert_ne!(arbiter(&world, trade), frozen);
+    }
 }
 
 #[test]

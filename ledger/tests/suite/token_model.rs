@@ -44,6 +44,7 @@ impl Model {
                 ensure(self.exchange.token(token)?.issuer == who, "NOT_ISSUER")?;
                 ensure(self.accounts.contains_key(to), "UNKNOWN_RECIPIENT")?;
                 ensure(who != *to, "SAME_ACCOUNT")?;
+                self.is_not_frozen(&who)?;
                 self.exchange.tokens.get_mut(token).unwrap().issuer = *to;
                 Ok(())
             }
@@ -57,6 +58,7 @@ impl Model {
         ensure(self.accounts.contains_key(&to), "UNKNOWN_RECIPIENT")?;
         let there = row.minted - row.burned + u128::from(amount);
         ensure(row.cap.is_none_or(|cap| there <= u128::from(cap)), "CAP_EXCEEDED")?;
+        self.is_not_frozen(&who)?;
         let minted = row.minted + u128::from(amount);
         ensure(minted <= u128::from(u64::MAX), "SUPPLY_EXCEEDED")?;
         self.exchange.tokens.get_mut(&token).unwrap().minted = minted;
@@ -78,6 +80,7 @@ impl Model {
         ensure(from != to, "SAME_ACCOUNT")?;
         if let Some(spender) = by {
             ensure(*self.exchange.allowance(from, spender, token) >= amount, "ALLOWANCE_TOO_SMALL")?;
+            self.is_not_frozen(&spender)?;
         }
         let asset = AssetId::from(token);
         self.spend(from, asset, amount, time)?;

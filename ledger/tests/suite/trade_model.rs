@@ -132,6 +132,7 @@ impl Model {
         let mut free: Vec<Address> =
             self.accounts.iter().filter(|(_, row)| row.role == Role::Arbiter).map(|(who, _)| *who).collect();
         free.retain(|who| *who != trade.buyer && *who != trade.seller && Some(*who) != present);
+        free.retain(|who| !self.identity.frozen.contains_key(who));
         if free.is_empty() {
             return None;
         }
@@ -151,6 +152,9 @@ impl Model {
         let courier = self.accounts.get(&who).is_some_and(|account| account.role == Role::Courier);
         let row = self.trades.get(&id).ok_or("UNKNOWN_TRADE")?;
         let (state, role) = (row.state, row.role_of(&who, courier));
+        if ["ARBITER", "COURIER"].contains(&role) {
+            self.is_not_frozen(&who)?;
+        }
         let (is_buyer, is_seller) = (role == "BUYER", role == "SELLER");
         let sent_back = row.sent_back.is_some() || row.came_back.is_some();
         let within = |states: &[&str]| ensure(states.contains(&state), "WRONG_STATE");

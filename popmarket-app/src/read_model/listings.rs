@@ -76,9 +76,10 @@ pub(crate) fn search_text(content: &ListingContent) -> String {
     format!("{}\n{}", content.title, content.description).to_lowercase()
 }
 
-/// The words of a search that count.
+/// The words of a search that count. No text on the ledger has control characters, and PostgreSQL takes none that is zero.
 pub(super) fn words(text: &str) -> impl Iterator<Item = &str> {
-    text.split_whitespace().take(MAX_WORDS)
+    let is_between = |c: char| c.is_whitespace() || c.is_control();
+    text.split(is_between).filter(|word| !word.is_empty()).take(MAX_WORDS)
 }
 
 /// A pattern for texts with a word in them, whatever characters are in it.

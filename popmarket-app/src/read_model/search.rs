@@ -145,7 +145,7 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn search(&self, text: &str) -> Hits {
         let text = text.trim();
-        if text.is_empty() {
+        if text.is_empty() || text.contains(char::is_control) {
             return Ok(Vec::new());
         }
         if let Ok(digest) = Digest::from_str(&text.to_ascii_lowercase()) {

@@ -148,7 +148,18 @@ fn fitting(state: &str) -> &'static [TradeAction] {
     };
     match state {
         "FUNDED" => &[Accept, Accept, Ship, Ship, Ship, HandOver, Collect, Confirm, Cancel],
-        "ACCEPTED" => &[Ship, Ship, Ship, HandOver, Collect, Confirm, Cancel, ProposeSplit, AcceptSplit],
+        "ACCEPTED" => &[
+            Ship,
+            Ship,
+            HandOver,
+            Collect,
+            Confirm,
+            Cancel,
+            ProposeSplit,
+            ProposeSplit,
+            AcceptSplit,
+            AcceptSplit,
+        ],
         "SHIPPED" => &[Attest, Extend, Dispute, Dispute, Dispute, Confirm, ProposeSplit, AcceptSplit],
         "DISPUTED" => {
             &[AddEvidence, AddEvidence, AddEvidence, AddEvidence, Resolve, Attest, ProposeSplit, AcceptSplit]

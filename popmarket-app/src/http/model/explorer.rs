@@ -182,8 +182,9 @@ pub struct TransactionView {
     /// Until when it could be recorded.
     #[schema(format = DateTime)]
     pub valid_until: String,
-    /// Whatever the sender wants to find it by, in hex.
-    pub client_ref: String,
+    /// Whatever the sender wants to find it by, in hex. Null for whom something of the operation is hidden from: with it that
+    /// could be guessed until the id is right.
+    pub client_ref: Option<String>,
     /// The key that signed it.
     #[schema(value_type = String)]
     pub public_key: PublicKey,
@@ -202,7 +203,8 @@ impl TransactionView {
         let (kind, mut operation) = operation(&body.operation);
         let mut outcome = OutcomeView::from(&record.outcome);
         let (other, private) = privacy::of_operation(&body.operation);
-        if !viewer.may_see(&[&body.sender, other.unwrap_or(&body.sender)]) {
+        let is_whole = private.is_empty() || viewer.may_see(&[&body.sender, other.unwrap_or(&body.sender)]);
+        if !is_whole {
             privacy::hide(&mut operation, private);
         }
         if !viewer.may_see(&[&body.sender]) {
@@ -220,7 +222,7 @@ impl TransactionView {
             sender: body.sender,
             nonce: body.nonce,
             valid_until: rfc3339(body.valid_until),
-            client_ref: hex::encode(body.client_ref),
+            client_ref: is_whole.then(|| hex::encode(body.client_ref)),
             public_key: *transaction.public_key(),
             signature: *transaction.signature(),
             outcome,

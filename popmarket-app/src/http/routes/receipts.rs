@@ -51,7 +51,7 @@ pub(super) async fn show_to_holder(
 ) -> Answer<Response> {
     let transaction = decode(&body.value.transaction, "transaction")?;
     let record = find(&state, &id).await?;
-    if transaction.body() != record.transaction.body() || !record.outcome.is_applied() {
+    if transaction != record.transaction || !record.outcome.is_applied() {
         return Err(for_others().into());
     }
     Ok(file(&state, record, id).await?)

@@ -108,11 +108,16 @@ pub(crate) async fn details(
     let trade = trade.ok_or_else(|| Problem::new(Code::UNKNOWN_TRADE))?;
     let me = member.address();
     let is_arbiter = trade.row.party(&me, false) == Some(Party::Arbiter);
-    let carries_it = member.role == Role::Courier && trade.tracking.is_some();
-    if trade.buyer != me && trade.seller != me && !is_arbiter && !carries_it && !member.is_admin() {
+    let takes_part = trade.buyer == me || trade.seller == me || is_arbiter || member.is_admin();
+    let carries_it = !takes_part && member.role == Role::Courier && trade.tracking.is_some();
+    if !takes_part && !carries_it {
         return Err(Problem::new(Code::NOT_A_PARTY));
     }
     let timeline = state.read.trade_history(id).await.map_err(read_problem)?;
-    let timeline = timeline.into_iter().map(StepView::from).collect();
+    let mut timeline: Vec<_> = timeline.into_iter().map(StepView::from).collect();
+    if carries_it {
+        // It is about the parcel, not about what the parties say of each other.
+        timeline.iter_mut().for_each(|step| step.words = None);
+    }
     Ok(TradeDetails { trade: TradeView::new(trade, &look(state, member)), timeline })
 }

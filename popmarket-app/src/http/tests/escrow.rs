@@ -115,6 +115,8 @@ async fn two_silent_arbiters_leave_it_to_the_couriers() {
     buyer.moves(&trade, "dispute", &json!({"reason": "it never came"})).await;
     let (_, spare) = judge(&world, &buyer, &trade).await;
     let courier = world.client(COURIER).await;
+    let seen = look(&courier, &trade).await;
+    assert!(seen["tracking"].is_string() && !seen.to_string().contains("it never came"), "{seen}");
     courier.moves(&trade, "attest", &Value::Null).await;
     assert_eq!(
         courier.make(&format!("/v1/trades/{trade}/attest"), &Value::Null).await.code(),

@@ -50,7 +50,7 @@ async fn everything_is_found_by_what_names_it() {
     assert_eq!(found(&stranger, &payment).await, hits([("payment", &payment), ("transaction", &payment)]));
     // That there is a charge is public as a transaction; the charge itself is not.
     assert_eq!(found(&stranger, &charge).await, hits([("transaction", &charge)]));
-    for nothing in ["_", "99999999999999999999", "pop1", &"ab".repeat(32), "'; --"] {
+    for nothing in ["_", "99999999999999999999", "pop1", &"ab".repeat(32), "'; --", "a\u{0}b"] {
         assert_eq!(found(&stranger, nothing).await, hits([]), "{nothing}");
     }
 }

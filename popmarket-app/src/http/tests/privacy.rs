@@ -69,6 +69,20 @@ async fn outsiders_read_no_notes_charges_or_balances() {
     }
 }
 
+/// With everything but one short text, one could try texts until the id is right.
+#[tokio::test]
+async fn what_is_hidden_cannot_be_found_out_by_trying() {
+    let world = World::new().await;
+    let transactions = gossip(&world).await;
+    let (stranger, bob) = (world.stranger(), world.client(BOB).await);
+    for id in &transactions[..3] {
+        let seen = stranger.get(&format!("/v1/transactions/{id}")).await.json();
+        assert_eq!(seen["client_ref"], Value::Null, "{id}");
+    }
+    let own = bob.get(&format!("/v1/transactions/{}", transactions[1])).await.json();
+    assert_eq!(own["client_ref"].as_str().unwrap().len(), 32);
+}
+
 #[tokio::test]
 async fn those_whom_it_concerns_and_admins_read_it() {
     let world = World::new().await;
