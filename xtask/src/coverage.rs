@@ -28,8 +28,11 @@ fn run(root: &Path) -> Result<(), String> {
     let tools = Tools::find()?;
     let target = root.join("target/coverage");
     let profiles = target.join("profiles");
-    // Profiles of an earlier run count lines that may not be there any more.
+    // Profiles and programs of an earlier run have lines that may not be there any more.
     let _ = fs::remove_dir_all(&profiles);
+    for program in files(&target.join("debug/deps"), is_program) {
+        fs::remove_file(&program).map_err(|error| format!("{}: {error}", program.display()))?;
+    }
     let mut tests = Command::new("cargo");
     tests.current_dir(root).arg("test").args(PACKAGES.iter().flat_map(|package| ["--package", package]));
     tests.args(["--lib", "--bins", "--tests"]);

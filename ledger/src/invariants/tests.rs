@@ -1,4 +1,5 @@
-//! A check that finds nothing proves nothing: each kind of damage is found, and as what it is.
+//! A check that finds nothing proves nothing: each kind of damage is found, and as what it is. Long, since it is a list of
+//! damages; those of the exchange are beside it.
 
 mod exchange;
 

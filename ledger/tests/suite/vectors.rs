@@ -1,4 +1,5 @@
-//! The bytes are frozen: another version that writes others would fork the chain.
+//! The bytes are frozen: another version that writes others would fork the chain. Long, since it is one list of all that has
+//! bytes.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! RE: replicas come and go by an ordered operation, at a checkpoint.
+//! RE: replicas come and go by an ordered operation, at a checkpoint. Long, since all of these tests begin with the same
+//! cluster that changes.
 
 use std::{sync::Arc, time::Duration};
 
