@@ -23,13 +23,14 @@ mod state_transfer;
 mod suspicion;
 mod timers;
 mod view_change;
+mod waits_for;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use attesting::Attesting;
 pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
-pub use diagnosis::{OldestRequest, Progress, WaitsFor};
+pub use diagnosis::Progress;
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use needs::Needs;
@@ -37,6 +38,7 @@ use outbox::Vote;
 use reading::Reading;
 use reconfiguration::Reconfiguration;
 pub use recovery::{EmptyLog, Recovered, RecoveredCheckpoint};
+pub use waits_for::{Need, OldestRequest, WaitsFor};
 use retransmission::CatchUp;
 use returning::Returning;
 use state_serving::StateServing;

@@ -13,7 +13,7 @@ use pbft_core::{
     storage::{LogPosition, Record},
     verify::Verifier,
 };
-use pbft_crypto::{Digest, Signature};
+use pbft_crypto::{Digest, PublicKey, Signature};
 
 use super::bounds::Kept;
 use crate::{
@@ -271,6 +271,10 @@ impl Admission for AdmitAll {
 struct Shared(Arc<dyn Crypto>);
 
 impl Crypto for Shared {
+    fn public_key(&self) -> PublicKey {
+        self.0.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.0.sign(digest)
     }

@@ -181,7 +181,10 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     for batch in &batches {
         live.execute(batch);
         let projector = Projector::new(live.view(), model.clone());
-        kills += u32::from(killed_at(rng.below(40), projector.catch_up()).await);
+        // How often it wakes up for one block depends on the database and on how busy the machine is.
+        let end = 1 << rng.below(10);
+        let wakeup = if rng.below(3) == 0 { u64::MAX } else { rng.below(end) };
+        kills += u32::from(killed_at(wakeup, projector.catch_up()).await);
         if rng.below(10) == 0 {
             // The whole process goes.
             drain(&mut stream, &mut events).await;
@@ -192,7 +195,7 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     }
     Projector::new(live.view(), model.clone()).catch_up().await.unwrap();
     drain(&mut stream, &mut events).await;
-    assert!((5..60).contains(&kills), "{kills} kills");
+    assert!(kills >= 5, "{kills} kills");
     assert_eq!(model.dump().await, expected);
     let all = expected["events"].len();
     assert!(events.is_sorted_by(|a, b| a < b), "in order, none twice");

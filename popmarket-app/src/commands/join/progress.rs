@@ -57,6 +57,7 @@ impl Watch {
             *self.waits_for.borrow(),
             WaitsFor::CatchUp { .. }
                 | WaitsFor::Membership { .. }
+                | WaitsFor::Key { .. }
                 | WaitsFor::State { .. }
                 | WaitsFor::Return { .. }
                 | WaitsFor::LaterView { .. }
