@@ -83,8 +83,9 @@ impl Simulation {
         }
         let sizes = newest.sizes();
         let told = (sizes.f() * sizes.n()) as u64;
-        let times = self.stretch().as_nanos().div_ceil(newest.max_timeout.as_nanos()) as u64 + 1;
-        let limit = told * times * newest.window * 3 + newest.window;
+        let times = self.stretch().as_millis().div_ceil(newest.max_timeout.as_millis().max(1));
+        let times = u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = (told * newest.window * 3).saturating_mul(times).saturating_add(newest.window);
         for (replica, after) in self.executed_by_correct() {
             let before = self.rest.executed.iter().find(|(other, _)| *other == replica);
             let count = before.map_or(0, |(_, before)| after.value().saturating_sub(before.value()));
