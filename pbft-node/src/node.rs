@@ -17,7 +17,7 @@ use pbft_core::{
     error::RecoverError,
     evidence::Evidence,
     message::Handover,
-    replica::{EmptyLog, Progress, WaitsFor},
+    replica::{EmptyLog, Progress},
     request_buffer::FairBuffer,
     roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
@@ -35,6 +35,7 @@ use self::{
 };
 pub use crate::host::Failure;
 use crate::{
+    diagnosis::Diagnosis,
     config::NodeConfig,
     disk::{OpenError, RealDisk},
     founder::Founder,
@@ -117,7 +118,7 @@ pub struct Node {
     transport: Transport,
     internal: crossbeam_channel::Sender<Internal>,
     progress: watch::Receiver<Progress>,
-    waits_for: watch::Receiver<WaitsFor>,
+    diagnosis: watch::Receiver<Diagnosis>,
     failure: watch::Receiver<Option<Failure>>,
     evidence: Arc<Mutex<Vec<Evidence>>>,
     roster: watch::Receiver<Arc<Roster>>,
@@ -159,14 +160,14 @@ impl Node {
 
         let channels = Channels::new();
         let (progress, progress_seen) = watch::channel(replica.progress());
-        let (waits_for, waits_for_seen) = watch::channel(replica.diagnose());
+        let (diagnosis, diagnosis_seen) = watch::channel(Diagnosis::of(&replica));
         let (failure, failure_seen) = watch::channel(None);
         let (roster, roster_seen) = watch::channel(replica.roster().clone());
         let (handovers, handovers_seen) = watch::channel(replica.handovers().into());
         let waiters = Arc::new(Waiters::default());
         let evidence = Arc::new(Mutex::new(Vec::new()));
         let mut metrics = metrics.of(config.id);
-        metrics.waits_for(waits_for_seen.borrow().kind());
+        metrics.diagnosed(&diagnosis_seen.borrow());
 
         let bells = Bells { internal: channels.internal.0.clone(), failure: failure.clone() };
         let replica_thread = ReplicaThread {
@@ -178,7 +179,7 @@ impl Node {
             transport: transport.clone(),
             waiters: waiters.clone(),
             progress,
-            waits_for,
+            diagnosis,
             diagnosed: Duration::ZERO,
             failure,
             evidence: evidence.clone(),
@@ -201,7 +202,7 @@ impl Node {
             waiters,
             transport: transport.clone(),
             progress: progress_seen.clone(),
-            waits_for: waits_for_seen.clone(),
+            diagnosis: diagnosis_seen.clone(),
             report: application.report,
             metrics: metrics.clone(),
         };
@@ -234,7 +235,7 @@ impl Node {
             transport,
             internal,
             progress: progress_seen,
-            waits_for: waits_for_seen,
+            diagnosis: diagnosis_seen,
             failure: failure_seen,
             evidence,
             roster: roster_seen,
@@ -246,8 +247,8 @@ impl Node {
 
     /// What the replica waits for: a quorum and who is silent, a view, a batch. Looked at a few times a second.
     #[must_use]
-    pub fn diagnosis(&self) -> watch::Receiver<WaitsFor> {
-        self.waits_for.clone()
+    pub fn diagnosis(&self) -> watch::Receiver<Diagnosis> {
+        self.diagnosis.clone()
     }
 
     /// How far the replica is, now and whenever it changes.

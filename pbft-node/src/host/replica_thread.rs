@@ -13,7 +13,7 @@ use pbft_core::{
     message::Handover,
     network::Network,
     recording::RecordedInput,
-    replica::{Progress, WaitsFor},
+    replica::Progress,
     roster::Roster,
 };
 use pbft_crypto::Digest;
@@ -25,6 +25,7 @@ use super::{
     waiters::Waiters,
 };
 use crate::{
+    diagnosis::Diagnosis,
     metrics::ReplicaMetrics,
     recorder::Recorder,
     transport::{ClientAnswer, ConnectionId, Transport},
@@ -46,7 +47,7 @@ pub(crate) struct ReplicaThread {
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) waits_for: watch::Sender<WaitsFor>,
+    pub(crate) diagnosis: watch::Sender<Diagnosis>,
     /// When it last looked what it waits for.
     pub(crate) diagnosed: Duration,
     pub(crate) failure: watch::Sender<Option<Failure>>,
@@ -262,10 +263,10 @@ impl ReplicaThread {
         let elapsed = self.clock.started.elapsed();
         if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
             self.diagnosed = elapsed;
-            let diagnosis = self.replica.diagnose();
-            self.metrics.waits_for(diagnosis.kind());
-            self.metrics.gives_up_in(diagnosis.gives_up_in());
-            self.waits_for.send_replace(diagnosis);
+            self.diagnosis.send_modify(|diagnosis| {
+                diagnosis.look(&self.replica);
+                self.metrics.diagnosed(diagnosis);
+            });
         }
         let progress = self.replica.progress();
         self.metrics.progress(&progress);

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::{events::External, fair_source::FairSource, waiters::Waiters};
 use crate::{
+    diagnosis::Diagnosis,
     metrics::ReplicaMetrics,
     transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
 };
@@ -26,7 +27,7 @@ pub(crate) struct VerifyThread {
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) transport: Transport,
     pub(crate) progress: watch::Receiver<pbft_core::replica::Progress>,
-    pub(crate) waits_for: watch::Receiver<pbft_core::replica::WaitsFor>,
+    pub(crate) diagnosis: watch::Receiver<Diagnosis>,
     pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub(crate) metrics: ReplicaMetrics,
 }
@@ -158,9 +159,11 @@ impl VerifyThread {
     }
 
     fn report(&self, connection: ConnectionId) {
+        let diagnosis = self.diagnosis.borrow().clone();
         let report = ReplicaReport {
             progress: *self.progress.borrow(),
-            waits_for: self.waits_for.borrow().clone(),
+            waited: u64::try_from(diagnosis.waited().as_millis()).unwrap_or(u64::MAX),
+            waits_for: diagnosis.waits_for,
             application: (self.report)(),
         };
         self.transport.answer(connection, ClientAnswer::Report(report));

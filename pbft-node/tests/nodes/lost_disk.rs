@@ -86,9 +86,9 @@ async fn a_node_whose_folder_was_deleted_comes_back_and_votes_again() {
     send(81..=90).await;
 
     let (node, seen) = nodes[3].as_ref().unwrap();
-    let waits_for = node.diagnosis();
+    let diagnosis = node.diagnosis();
     until("the state comes back", || seen.load(Ordering::Relaxed) == 90 * 91 / 2).await;
-    until("it may vote again", || matches!(*waits_for.borrow(), WaitsFor::LaterView { .. })).await;
+    until("it may vote again", || matches!(diagnosis.borrow().waits_for, WaitsFor::LaterView { .. })).await;
     assert!(cluster.metric("pbft_state_transfers_total") >= 1);
     assert_eq!(cluster.metric("pbft_bad_state_parts_total"), 0);
 

@@ -81,7 +81,7 @@ async fn reach(node: &Node, epoch: u64, seq: Seq) {
     };
     let both = async { tokio::join!(roster, executed) };
     if tokio::time::timeout(PATIENCE, both).await.is_err() {
-        panic!("{:?}, {}", *node.progress().borrow(), *node.diagnosis().borrow());
+        panic!("{:?}, {}", *node.progress().borrow(), node.diagnosis().borrow().waits_for);
     }
 }
 
