@@ -1,4 +1,5 @@
-//! Timers. All deadlines live here; the host sees only the earliest, as one timer.
+//! Timers. Each part of the protocol says when it wants to be called next ([`Replica::update_timer`] has the list); the
+//! host sees only the earliest, as one timer.
 
 use core::time::Duration;
 
