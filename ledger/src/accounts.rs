@@ -238,8 +238,10 @@ impl Accounts {
         self.names.get(&name.folded()).copied()
     }
 
+    /// Whether an account decides as an admin. A frozen one that was made an admin does not.
     pub(crate) fn is_admin(&self, address: &Address) -> bool {
-        self.find(address).is_some_and(|account| account.role == Role::Admin)
+        let has_role = self.find(address).is_some_and(|account| account.role == Role::Admin);
+        has_role && !self.freezes.holds(address)
     }
 
     /// Whether somebody decides on what another one asked for: only admins do, and never on what they asked for.

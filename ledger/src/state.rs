@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) now: UnixMillis,
     /// Its height.
     pub(crate) height: Height,
+    /// The hash of the block before it.
+    pub(crate) parent: Digest,
     pub(crate) chain_id: Digest,
     pub(crate) tx: TxId,
     pub(crate) sender: Address,
@@ -41,10 +43,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height) -> Self {
+    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height, parent: Digest) -> Self {
         let body = tx.body();
         let (chain_id, sender) = (body.chain_id, body.sender);
-        Self { now, height, chain_id, tx: tx.id(), sender, key: *tx.public_key() }
+        Self { now, height, parent, chain_id, tx: tx.id(), sender, key: *tx.public_key() }
     }
 }
 
@@ -171,12 +173,12 @@ impl State {
     pub(crate) fn expire(
         &mut self,
         now: UnixMillis,
-        height: Height,
+        (height, parent): (Height, &Digest),
         object: ObjectId,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Rejection> {
         match object {
-            ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+            ObjectId::Trade(trade) => trades::expire(self, now, parent, trade, events),
             ObjectId::Recovery(recovery) => accounts::expire(self, now, recovery, events),
             ObjectId::Order(order) => exchange::expire(self, now, order, events),
             ObjectId::Poll(poll) => polls::expire(self, now, height, poll, events),
@@ -209,6 +211,7 @@ impl State {
         self.charges.rules.drain_changes(&mut changes);
         self.accounts.freezes.rows.drain_changes(&mut changes);
         self.accounts.limits.drain_changes(&mut changes);
+        self.charges.alone.drain_changes(&mut changes);
         self.tokens.rows.drain_changes(&mut changes);
         self.tokens.allowances.drain_changes(&mut changes);
         self.exchange.markets.drain_changes(&mut changes);
@@ -234,6 +237,7 @@ impl State {
         let recovery = self.accounts.recoveries.rows.entries();
         let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
         let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
+        let limits = limits.chain(self.charges.alone.entries());
         let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
         let tokens = self.tokens.rows.entries().chain(self.tokens.allowances.entries());
         let exchange = self.exchange.markets.entries().chain(self.exchange.orders.entries());
@@ -273,6 +277,7 @@ impl State {
             StateKey::SpendingLimit(address, asset) => {
                 self.accounts.limits.find(&(*address, *asset)).map(encode)
             }
+            StateKey::SoleApprovals(address) => self.charges.alone.find(address).map(encode),
             StateKey::Token(token) => self.tokens.find(token).map(encode),
             StateKey::Allowance(owner, spender, token) => {
                 self.tokens.allowances.find(&(*owner, *spender, *token)).map(encode)
@@ -315,6 +320,7 @@ impl State {
             TableId::ChargeRules => self.charges.rules.load(key, value).map(drop),
             TableId::Freezes => self.accounts.freezes.rows.load(key, value).map(drop),
             TableId::SpendingLimits => self.accounts.limits.load(key, value).map(drop),
+            TableId::SoleApprovals => self.charges.alone.load(key, value).map(drop),
             TableId::Tokens => self.tokens.rows.load(key, value).map(drop),
             TableId::Allowances => self.tokens.allowances.load(key, value).map(drop),
             TableId::Markets => self.exchange.markets.load(key, value).map(drop),

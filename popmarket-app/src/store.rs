@@ -48,7 +48,7 @@ pub use volumes::{
     check_part,
 };
 
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -65,6 +65,7 @@ fn sound() -> State {
         let context = Context {
             now,
             height: Height::new(1),
+            parent: Digest::ZERO,
             chain_id: Digest::ZERO,
             tx,
             sender: address(sender),
@@ -116,8 +117,9 @@ fn with_votes_and_holds() -> State {
     ];
     for (tx, operation) in steps {
         let (now, height) = (at(2), Height::new(2));
-        let (chain_id, sender, key) = (Digest::ZERO, address(BUYER), key(BUYER).public_key());
-        let context = Context { now, height, chain_id, tx, sender, key };
+        let (parent, chain_id) = (Digest::ZERO, Digest::ZERO);
+        let (sender, key) = (address(BUYER), key(BUYER).public_key());
+        let context = Context { now, height, parent, chain_id, tx, sender, key };
         state.execute(&context, &operation, &mut Vec::new()).unwrap();
     }
     state
@@ -294,6 +296,7 @@ fn release(state: &mut State) {
     let context = Context {
         now: UnixMillis::new(2),
         height: Height::new(2),
+        parent: Digest::ZERO,
         chain_id: Digest::ZERO,
         tx: TxId::new(Digest::from_bytes([0x33; 32])),
         sender: address(BUYER),

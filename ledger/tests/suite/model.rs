@@ -56,6 +56,8 @@ pub(crate) struct Model {
     pub(crate) polls: Polls,
     /// Of the last block.
     height: u64,
+    /// The hash of the last block, as the ledger says.
+    pub(crate) parent: Digest,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -107,6 +109,7 @@ impl Model {
             exchange: Exchange::new(genesis),
             polls: Polls::new(genesis),
             height: 0,
+            parent: genesis.chain_id(),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -166,8 +169,14 @@ impl Model {
         i128::try_from(u128::from(price) * self.fee_bps / 10_000).unwrap()
     }
 
-    /// How many deadlines fired, and what came of each transaction.
-    pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
+    /// How many deadlines fired, and what came of each transaction. `parent` is the hash of the last block.
+    pub(crate) fn apply(
+        &mut self,
+        parent: Digest,
+        time: u64,
+        batch: &[Transaction],
+    ) -> (usize, Vec<Verdict>) {
+        self.parent = parent;
         self.polls.begin_block(self.height + 1, time, self.accounts.keys());
         let mut due = self.deadlines();
         due.retain(|(at, ..)| *at <= time);
@@ -228,8 +237,9 @@ impl Model {
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
-                let admin = self.is_admin(&who);
-                self.network.apply(who, admin, id, op)
+                let all = self.accounts.keys().copied();
+                let admins = all.filter(|who| self.is_admin(who)).collect();
+                self.network.apply(who, &admins, id, op)
             }
             Operation::Review(op) => self.review(who, op),
             Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
@@ -259,7 +269,8 @@ impl Model {
     }
 
     pub(crate) fn is_admin(&self, who: &Address) -> bool {
-        self.accounts.get(who).is_some_and(|account| account.role == Role::Admin)
+        let has_role = self.accounts.get(who).is_some_and(|account| account.role == Role::Admin);
+        has_role && self.is_not_frozen(who).is_ok()
     }
 
     fn listing(&mut self, who: Address, id: Digest, op: &ListingOp) -> Outcome {

@@ -153,6 +153,7 @@ impl Run {
         }
         self.seq += 1;
         let time = UnixMillis::new(self.now);
+        let parent = *self.ledger.tip_hash();
         let applied = self.ledger.apply(BatchInput {
             seq: self.seq,
             view: 0,
@@ -160,7 +161,7 @@ impl Run {
             transactions: &batch,
             replicas: DECIDERS,
         });
-        let (fired, expected) = self.model.apply(self.now, &batch);
+        let (fired, expected) = self.model.apply(parent, self.now, &batch);
         self.compare_tape(&applied.events);
         self.fired += fired;
         let got: Vec<Verdict> = applied.outcomes.iter().map(verdict).collect();

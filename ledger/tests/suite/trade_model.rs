@@ -136,9 +136,10 @@ impl Model {
         if free.is_empty() {
             return None;
         }
-        let mut hasher = Hasher::new(Domain::new("popmarket.arbiter.v1"));
-        hasher.update(salt.as_bytes());
-        hasher.update(&time.to_be_bytes());
+        let mut hasher = Hasher::new(Domain::new("popmarket.arbiter.v2"));
+        for part in [self.parent.as_bytes().as_slice(), salt.as_bytes(), &time.to_be_bytes()] {
+            hasher.update(part);
+        }
         let head: [u8; 8] = hasher.finish().as_bytes()[..8].try_into().unwrap();
         let n = u64::try_from(free.len()).unwrap();
         Some(free[usize::try_from(u64::from_be_bytes(head) % n).unwrap()])

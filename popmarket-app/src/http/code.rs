@@ -108,6 +108,7 @@ codes! {
     CHARGE_ALREADY_APPROVED = CONFLICT: "You have approved this charge; it takes another admin as well.";
     UNKNOWN_POLICY_PROPOSAL = NOT_FOUND: "Nobody asks for such terms of automatic approval.";
     OWN_POLICY_PROPOSAL = FORBIDDEN: "Another admin decides on these terms.";
+    PROPOSER_NOT_ADMIN = CONFLICT: "Who asked for it is no admin any more: another admin has to ask anew.";
     UNKNOWN_WITHDRAWAL = NOT_FOUND: "There is no such withdrawal.";
     OWN_WITHDRAWAL = FORBIDDEN: "Another admin settles this withdrawal.";
     NOT_WITHDRAWAL_OWNER = FORBIDDEN: "Only its owner or an admin may do this.";
