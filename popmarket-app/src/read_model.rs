@@ -2,6 +2,7 @@
 //! the [projector](crate::projector) writes to it.
 
 mod accounts;
+mod audience;
 mod blocks;
 mod concerned;
 mod contents;
@@ -32,6 +33,7 @@ use std::time::Duration;
 use ledger::Height;
 use tokio::sync::{broadcast, watch};
 
+pub(crate) use audience::note_guardians;
 pub(crate) use blocks::sender_ref;
 pub(crate) use concerned::concerned;
 pub use contents::{CONTENTS, Contents, Difference};
@@ -63,6 +65,7 @@ const STEPS: &[Step] = &[
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
     (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
+    (80, "audience", include_str!("../migrations/read_model/0080_audience.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
@@ -115,6 +118,7 @@ impl ReadModel {
         let shared =
             Shared { tables, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
         let model = Self { shared: Arc::new(shared) };
+        model.note_older_guardians().await?;
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
         Ok(model)

@@ -1,6 +1,7 @@
 //! The routes as clients use them, on a real ledger in this process.
 
 mod access;
+mod audience;
 mod bad_input;
 mod escrow;
 mod escrow_pages;

@@ -1,3 +1,5 @@
+mod audience;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 

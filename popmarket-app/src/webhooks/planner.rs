@@ -1,8 +1,11 @@
 //! Deals out events: which of them goes to which hook.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::store::Hook;
+use pbft_crypto::Address;
+
+use super::store::{Hook, HookId};
 use super::{MAX_REPLAY, Shared, WebhookError};
 use crate::read_model::{EventRecord, Position, ReadModel};
 
@@ -10,6 +13,8 @@ use crate::read_model::{EventRecord, Position, ReadModel};
 const PAUSE: Duration = Duration::from_secs(1);
 /// After so many events that are for nobody it is written down how far the planner is.
 const UNSAVED: usize = 4_096;
+/// How often a replay reads some events in search of those that are for a hook. After that, the next replay goes on.
+const MAX_LOOKS: usize = 256;
 
 /// The last place in the read model. `None`: nothing is in it yet.
 pub(super) fn end(read: &ReadModel) -> Option<Position> {
@@ -41,63 +46,89 @@ pub(super) async fn run(shared: &Shared) {
 /// Deals out some events. Whether there may be more.
 async fn step(shared: &Shared, unsaved: &mut usize) -> Result<bool, WebhookError> {
     let mut planned = shared.planned.lock().await;
-    let hooks = shared.store.enabled().await?;
-    if hooks.is_empty() {
+    if !shared.store.has_enabled().await? {
         *planned = end(&shared.read).unwrap_or(*planned).max(*planned);
         return Ok(false);
     }
     let events = shared.read.events_after(planned.to_number()).await?;
     let Some(last) = events.last().map(|event| event.position) else { return Ok(false) };
-    let wanted = |(hook, since): &&(Hook, Position), event: &EventRecord| {
-        event.position > *since && is_for(hook, event)
-    };
-    let deliveries: Vec<_> = events
-        .iter()
-        .flat_map(|event| {
-            let hooks = hooks.iter().filter(move |hook| wanted(hook, event));
-            hooks.map(|(hook, _)| (hook.id, event.position))
-        })
-        .collect();
     *unsaved += events.len();
-    if !deliveries.is_empty() || *unsaved > UNSAVED {
-        shared.store.plan(&deliveries, last, (shared.options.clock)()).await?;
+    let wanted = deal(shared, events).await?;
+    if !wanted.is_empty() || *unsaved > UNSAVED {
+        let (now, max_open) = ((shared.options.clock)(), shared.options.max_open);
+        for (hook, why) in shared.store.plan(&wanted, last, now, max_open).await? {
+            tracing::warn!(%hook, why, "a webhook is disabled");
+        }
         *unsaved = 0;
     }
     *planned = last;
-    if !deliveries.is_empty() {
+    if !wanted.is_empty() {
         shared.due.notify_one();
     }
     Ok(true)
 }
 
-/// Whether a hook wants to hear of an event.
-fn is_for(hook: &Hook, event: &EventRecord) -> bool {
-    let subscription = &hook.subscription;
-    let name = event.event.name();
-    let is_named = |prefix: &String| name.starts_with(prefix.as_str());
-    let is_wanted = subscription.events.is_empty() || subscription.events.iter().any(is_named);
-    is_wanted && (subscription.everything || event.concerns(&hook.owner))
+/// What of some events goes to which hooks.
+async fn deal(
+    shared: &Shared,
+    events: Vec<EventRecord>,
+) -> Result<BTreeMap<HookId, Vec<Position>>, WebhookError> {
+    let mut told = Vec::new();
+    for event in events {
+        let audience = shared.read.audience(&event).await?;
+        told.push((event, audience));
+    }
+    let owners: BTreeSet<Address> = told.iter().flat_map(|(_, audience)| audience.iter().copied()).collect();
+    let mut wanted = BTreeMap::new();
+    for (hook, since) in shared.store.listening(&owners).await? {
+        let is_for = |(event, audience): &&(EventRecord, BTreeSet<Address>)| {
+            let is_told = hook.subscription.everything || audience.contains(&hook.owner);
+            event.position > since && is_told && is_wanted(&hook, event)
+        };
+        let positions: Vec<_> = told.iter().filter(is_for).map(|(event, _)| event.position).collect();
+        if !positions.is_empty() {
+            wanted.insert(hook.id, positions);
+        }
+    }
+    Ok(wanted)
 }
 
-/// The places of those events of a range that are for a hook: the first ones, if there are too many.
+/// Whether it is one of those kinds of events that a hook is for.
+fn is_wanted(hook: &Hook, event: &EventRecord) -> bool {
+    let (events, name) = (&hook.subscription.events, event.event.name());
+    events.is_empty() || events.iter().any(|prefix| name.starts_with(prefix.as_str()))
+}
+
+/// The places of those events of a range that are for a hook, the first ones, and where to go on if there may be more.
 pub(super) async fn matching(
     shared: &Shared,
     hook: &Hook,
     from: Position,
     to: Position,
-) -> Result<Vec<Position>, WebhookError> {
+) -> Result<(Vec<Position>, Option<Position>), WebhookError> {
     let mut positions = Vec::new();
     let mut after = from.to_number() - 1;
-    while positions.len() < MAX_REPLAY {
+    for _ in 0..MAX_LOOKS {
         let events = shared.read.events_after(after).await?;
-        let Some(last) = events.last() else { break };
-        after = last.position.to_number();
-        let wanted = events.iter().filter(|event| event.position <= to && is_for(hook, event));
-        positions.extend(wanted.map(|event| event.position));
-        if after >= to.to_number() {
-            break;
+        if events.is_empty() {
+            return Ok((positions, None));
+        }
+        for event in events {
+            if event.position > to {
+                return Ok((positions, None));
+            }
+            after = event.position.to_number();
+            let is_for = is_wanted(hook, &event)
+                && (hook.subscription.everything
+                    || shared.read.audience(&event).await?.contains(&hook.owner));
+            if is_for && positions.len() == MAX_REPLAY {
+                return Ok((positions, Some(event.position)));
+            }
+            if is_for {
+                positions.push(event.position);
+            }
         }
     }
-    positions.truncate(MAX_REPLAY);
-    Ok(positions)
+    let next = Position::from_number(after).and_then(Position::next);
+    Ok((positions, next.filter(|next| *next <= to)))
 }

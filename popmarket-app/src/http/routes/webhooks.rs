@@ -114,7 +114,7 @@ pub(super) async fn attempts(
     Ok(Json(List { data: attempts.into_iter().map(AttemptView::from).collect(), has_more }))
 }
 
-/// Send events of the past again, under the same ids.
+/// Send events of the past again, under the same ids. If there is a `next`, another replay from there goes on.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), request_body = Replaying, responses(
     (status = 202, description = "They are on their way.", body = Replayed),
 ))]
@@ -128,8 +128,8 @@ pub(super) async fn replay(
         text.parse::<Position>().map_err(|error| Problem::in_field(Code::INVALID_BODY, field, error))
     };
     let range = (position("from", &body.value.from)?, position("to", &body.value.to)?);
-    let events = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
-    Ok((StatusCode::ACCEPTED, Json(Replayed { events })))
+    let replay = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
+    Ok((StatusCode::ACCEPTED, Json(replay.into())))
 }
 
 /// Send an event `webhook.test`, which means nothing, at once and once, and say what comes of it.
@@ -159,7 +159,7 @@ pub(super) async fn rotate(
     Ok(Json(WebhookSecret { secret: secret.expose() }))
 }
 
-/// Send to a webhook again that was disabled. What happened meanwhile can be replayed.
+/// Send to a webhook again that was disabled. What happened meanwhile can be replayed, beginning with `replay_from`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/enable", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), responses(
     (status = 200, description = "The webhook.", body = WebhookView),
 ))]
