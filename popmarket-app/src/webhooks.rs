@@ -31,7 +31,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::clock::{self, Clock};
 use crate::read_model::{Position, ReadError, ReadModel};
 use crate::service::LedgerView;
-use crate::sql::OpenError;
+use crate::sql::{self, OpenError};
 
 pub use address::{BadTarget, Names, SystemNames, Targets};
 pub use secret::{NotASecret, Secret};
@@ -44,6 +44,8 @@ pub const MAX_HOOKS: usize = 16;
 pub const MAX_EVENTS: usize = 16;
 /// How many events one replay may send again.
 pub const MAX_REPLAY: usize = 1_000;
+/// How many events one replay looks at: what is for a hook may be rare.
+pub const MAX_REPLAY_SCAN: usize = 65_536;
 /// So long an old secret signs along after a new one was made.
 const OLD_SECRET_LASTS: Millis = Millis::hours(24);
 /// So long it is remembered what was sent.
@@ -73,6 +75,17 @@ pub struct WebhookOptions {
     pub timeout: Duration,
     /// How often it is looked for what is due, at least.
     pub tick: Duration,
+    /// How many events one replay looks at.
+    pub max_replay_scan: usize,
+}
+
+/// What a replay sends again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// So many events.
+    pub events: usize,
+    /// Where the rest of the range begins, if there is one.
+    pub next: Option<Position>,
 }
 
 impl WebhookOptions {
@@ -84,6 +97,7 @@ impl WebhookOptions {
             clock: clock::system(),
             timeout: Duration::from_secs(15),
             tick: Duration::from_secs(1),
+            max_replay_scan: MAX_REPLAY_SCAN,
         }
     }
 }
@@ -112,6 +126,17 @@ pub enum WebhookError {
     /// No way to send anything.
     #[error("the sender: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+impl WebhookError {
+    /// Whether it passes by itself: the database is busy, or out of reach.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::may_pass(error),
+            Self::Read(error) => error.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 impl From<OpenError> for WebhookError {
@@ -276,7 +301,7 @@ impl Webhooks {
         Ok(self.shared.store.attempts(id, before.unwrap_or(i64::MAX), limit).await?)
     }
 
-    /// Sends again what happened in a range, both ends included, under the same ids. Returns how many events that are.
+    /// Sends again what happened in a range, both ends included, under the same ids: as much of it as one replay may.
     ///
     /// # Errors
     /// [`WebhookError`].
@@ -285,12 +310,12 @@ impl Webhooks {
         owner: &Address,
         id: HookId,
         (from, to): (Position, Position),
-    ) -> Result<usize, WebhookError> {
+    ) -> Result<Replay, WebhookError> {
         let hook = self.hook(owner, id).await?;
-        let positions = planner::matching(&self.shared, &hook, from, to).await?;
+        let (positions, next) = planner::matching(&self.shared, &hook, from, to).await?;
         self.shared.store.replay(id, &positions, self.now()).await?;
         self.shared.due.notify_one();
-        Ok(positions.len())
+        Ok(Replay { events: positions.len(), next })
     }
 
     /// Sends an event that means nothing, and says what came of it.

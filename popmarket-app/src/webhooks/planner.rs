@@ -79,25 +79,33 @@ fn is_for(hook: &Hook, event: &EventRecord) -> bool {
     is_wanted && (subscription.everything || event.concerns(&hook.owner))
 }
 
-/// The places of those events of a range that are for a hook: the first ones, if there are too many.
+/// The places of those events of a range that are for a hook, and where the rest of the range begins if that is not all:
+/// one replay sends so much, and looks at so much.
 pub(super) async fn matching(
     shared: &Shared,
     hook: &Hook,
     from: Position,
     to: Position,
-) -> Result<Vec<Position>, WebhookError> {
+) -> Result<(Vec<Position>, Option<Position>), WebhookError> {
     let mut positions = Vec::new();
-    let mut after = from.to_number() - 1;
-    while positions.len() < MAX_REPLAY {
-        let events = shared.read.events_after(after).await?;
-        let Some(last) = events.last() else { break };
-        after = last.position.to_number();
-        let wanted = events.iter().filter(|event| event.position <= to && is_for(hook, event));
-        positions.extend(wanted.map(|event| event.position));
-        if after >= to.to_number() {
-            break;
+    let (mut after, mut seen) = (from.to_number() - 1, 0);
+    loop {
+        let events = shared.read.scan_events(after).await?;
+        for event in events.iter().take_while(|event| event.position <= to) {
+            if !is_for(hook, event) {
+                continue;
+            }
+            if positions.len() == MAX_REPLAY {
+                return Ok((positions, Some(event.position)));
+            }
+            positions.push(event.position);
+        }
+        let last = events.last().map(|event| event.position).filter(|last| *last < to);
+        let Some(last) = last else { return Ok((positions, None)) };
+        after = last.to_number();
+        seen += events.len();
+        if seen >= shared.options.max_replay_scan {
+            return Ok((positions, Position::from_number(after + 1)));
         }
     }
-    positions.truncate(MAX_REPLAY);
-    Ok(positions)
 }

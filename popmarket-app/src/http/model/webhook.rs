@@ -107,6 +107,9 @@ pub struct Replaying {
 pub struct Replayed {
     /// So many: at most 1,000, the first ones of the range.
     pub events: usize,
+    /// `from` of the next request for the rest of the range; null if that was all of it.
+    #[schema(example = "14-0")]
+    pub next: Option<String>,
 }
 
 /// An attempt to send something.

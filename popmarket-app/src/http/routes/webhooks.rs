@@ -115,6 +115,8 @@ pub(super) async fn attempts(
 }
 
 /// Send events of the past again, under the same ids.
+///
+/// One request sends 1,000 events at most and looks at 65,536. If the range has more, `next` says where to go on.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), request_body = Replaying, responses(
     (status = 202, description = "They are on their way.", body = Replayed),
 ))]
@@ -128,8 +130,9 @@ pub(super) async fn replay(
         text.parse::<Position>().map_err(|error| Problem::in_field(Code::INVALID_BODY, field, error))
     };
     let range = (position("from", &body.value.from)?, position("to", &body.value.to)?);
-    let events = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
-    Ok((StatusCode::ACCEPTED, Json(Replayed { events })))
+    let replay = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
+    let next = replay.next.map(|next| next.to_string());
+    Ok((StatusCode::ACCEPTED, Json(Replayed { events: replay.events, next })))
 }
 
 /// Send an event `webhook.test`, which means nothing, at once and once, and say what comes of it.
@@ -179,7 +182,7 @@ fn problem(error: WebhookError) -> Failure {
         WebhookError::TooMany => Problem::new(Code::TOO_MANY_WEBHOOKS),
         WebhookError::Read(error) => read_problem(error),
         WebhookError::Database(_) | WebhookError::Migrate(_) | WebhookError::Client(_) => {
-            Problem::internal(&error)
+            Problem::of_database(&error, error.may_pass())
         }
     }
 }
