@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Height;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
 pub(crate) use audience::note_guardians;
 pub(crate) use blocks::sender_ref;
@@ -43,6 +43,7 @@ pub(crate) use events::Published;
 pub use exchange::{CANDLE_SPANS, Candle, FillRecord, MarketRecord, OrderQuery, OrderRecord, Volume};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
+pub(crate) use polls::search_text as poll_search_text;
 pub(crate) use projection::Projection;
 pub use query::{
     ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, PollQuery, TradeQuery,
@@ -66,10 +67,13 @@ const STEPS: &[Step] = &[
     (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
     (80, "audience", include_str!("../migrations/read_model/0080_audience.sql")),
+    (96, "poll_search", include_str!("../migrations/read_model/0096_poll_search.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
 const LIVE: usize = 1_024;
+/// How many look through events at a time. With heavy requests that are fewer than there are readers.
+pub(crate) const SCANS: usize = 2;
 
 type Found<T> = Result<Option<T>, ReadError>;
 type Listed<T> = Result<Page<T>, ReadError>;
@@ -84,6 +88,8 @@ struct Shared {
     tables: Tables,
     watermark: watch::Sender<Option<Watermark>>,
     live: broadcast::Sender<Arc<Published>>,
+    /// Turns of those who look through events.
+    scans: Semaphore,
 }
 
 impl ReadModel {
@@ -115,10 +121,11 @@ impl ReadModel {
     }
 
     async fn of(tables: Tables) -> Result<Self, ReadError> {
-        let shared =
-            Shared { tables, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
+        let (watermark, live) = (watch::Sender::new(None), broadcast::Sender::new(LIVE));
+        let shared = Shared { tables, watermark, live, scans: Semaphore::new(SCANS) };
         let model = Self { shared: Arc::new(shared) };
         model.note_older_guardians().await?;
+        model.fill_search_texts().await?;
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
         Ok(model)

@@ -32,7 +32,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::clock::{self, Clock};
 use crate::read_model::{Position, ReadError, ReadModel};
 use crate::service::LedgerView;
-use crate::sql::OpenError;
+use crate::sql::{self, OpenError};
 
 pub use address::{BadTarget, Names, SystemNames, Targets};
 pub use secret::{NotASecret, Secret};
@@ -47,6 +47,8 @@ pub const MAX_EVENTS: usize = 16;
 pub const MAX_REPLAY: usize = 1_000;
 /// How much may be open for a hook. Replays fill half of that at most, so that there is room for what happens meanwhile.
 pub const MAX_OPEN: u32 = 10_000;
+/// How many events one replay looks at: what is for a hook may be rare.
+pub const MAX_REPLAY_SCAN: usize = 65_536;
 /// So long an old secret signs along after a new one was made.
 const OLD_SECRET_LASTS: Millis = Millis::hours(24);
 /// So long it is remembered what was sent.
@@ -87,6 +89,8 @@ pub struct WebhookOptions {
     pub tick: Duration,
     /// How much may be open for a hook.
     pub max_open: u32,
+    /// How many events one replay looks at.
+    pub max_replay_scan: usize,
 }
 
 impl WebhookOptions {
@@ -99,6 +103,7 @@ impl WebhookOptions {
             timeout: Duration::from_secs(15),
             tick: Duration::from_secs(1),
             max_open: MAX_OPEN,
+            max_replay_scan: MAX_REPLAY_SCAN,
         }
     }
 }
@@ -127,6 +132,17 @@ pub enum WebhookError {
     /// No way to send anything.
     #[error("the sender: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+impl WebhookError {
+    /// Whether it passes by itself: the database is busy, or out of reach.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::may_pass(error),
+            Self::Read(error) => error.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 impl From<OpenError> for WebhookError {
@@ -292,7 +308,8 @@ impl Webhooks {
         Ok(self.shared.store.attempts(id, before.unwrap_or(i64::MAX), limit).await?)
     }
 
-    /// Sends again what happened in a range, both ends included, under the same ids: as much as fits.
+    /// Sends again what happened in a range, both ends included, under the same ids: as much of it as one replay may, and as
+    /// fits.
     ///
     /// # Errors
     /// [`WebhookError`].

@@ -232,6 +232,8 @@ codes! {
     // Ours.
     NO_QUORUM = SERVICE_UNAVAILABLE, retryable: "No quorum of replicas shows the same state now.";
     UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The ledger cannot be reached.";
+    DATABASE_UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The database cannot be reached, or is busy.";
+    OVERLOADED = SERVICE_UNAVAILABLE, retryable: "Too many requests that cost much are being worked on.";
     INTERNAL = INTERNAL_SERVER_ERROR: "Something went wrong here.";
 }
 
@@ -249,11 +251,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_only_three_are_our_fault() {
+    fn names_are_unique_and_only_five_are_our_fault() {
         let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name).collect();
         assert_eq!(names.len(), Code::ALL.len());
         let ours: Vec<_> = Code::ALL.iter().filter(|c| c.status.is_server_error()).map(|c| c.name).collect();
-        assert_eq!(ours, ["NO_QUORUM", "UNAVAILABLE", "INTERNAL"]);
+        assert_eq!(ours, ["NO_QUORUM", "UNAVAILABLE", "DATABASE_UNAVAILABLE", "OVERLOADED", "INTERNAL"]);
         assert!(Code::ALL.iter().all(|code| code.status.is_client_error() || code.status.is_server_error()));
     }
 

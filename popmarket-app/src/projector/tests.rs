@@ -8,7 +8,7 @@ use pbft_core::service::Service;
 use tempfile::TempDir;
 
 use super::*;
-use crate::read_model::{EventStream, PageRequest, Position};
+use crate::read_model::{EventStream, PageLimit, PageRequest, PageStart, Position};
 use crate::service::LedgerService;
 use crate::testing::{Databases, Rng, busy_market, genesis, on_each_database, service};
 
@@ -62,7 +62,8 @@ async fn the_tables_say_what_the_ledger_says(databases: &Databases) {
         let record = model.block_at(stored.block.header.height).await.unwrap().unwrap();
         assert_eq!((record.hash, &record.header), (stored.block.hash(), &stored.block.header));
         assert_eq!(record.events as usize, stored.events.len());
-        let transactions = model.transactions_of_block(stored.block.header.height).await.unwrap();
+        let page = PageRequest { limit: PageLimit::MAX, start: PageStart::First };
+        let transactions = model.transactions_of_block(stored.block.header.height, page).await.unwrap().items;
         assert_eq!(transactions.len(), stored.block.transactions.len());
         for (record, transaction) in transactions.iter().zip(&stored.block.transactions) {
             assert_eq!(&record.transaction, transaction);

@@ -13,8 +13,6 @@ use crate::read_model::{EventRecord, Position, ReadModel};
 const PAUSE: Duration = Duration::from_secs(1);
 /// After so many events that are for nobody it is written down how far the planner is.
 const UNSAVED: usize = 4_096;
-/// How often a replay reads some events in search of those that are for a hook. After that, the next replay goes on.
-const MAX_LOOKS: usize = 256;
 
 /// The last place in the read model. `None`: nothing is in it yet.
 pub(super) fn end(read: &ReadModel) -> Option<Position> {
@@ -99,7 +97,14 @@ fn is_wanted(hook: &Hook, event: &EventRecord) -> bool {
     events.is_empty() || events.iter().any(|prefix| name.starts_with(prefix.as_str()))
 }
 
-/// The places of those events of a range that are for a hook, the first ones, and where to go on if there may be more.
+/// Whether a hook is to hear of an event.
+async fn is_for(shared: &Shared, hook: &Hook, event: &EventRecord) -> Result<bool, WebhookError> {
+    let wanted = is_wanted(hook, event);
+    Ok(wanted && (hook.subscription.everything || shared.read.audience(event).await?.contains(&hook.owner)))
+}
+
+/// The places of those events of a range that are for a hook, and where the rest of the range begins if that is not all:
+/// one replay sends so much, and looks at so much.
 pub(super) async fn matching(
     shared: &Shared,
     hook: &Hook,
@@ -107,28 +112,24 @@ pub(super) async fn matching(
     to: Position,
 ) -> Result<(Vec<Position>, Option<Position>), WebhookError> {
     let mut positions = Vec::new();
-    let mut after = from.to_number() - 1;
-    for _ in 0..MAX_LOOKS {
-        let events = shared.read.events_after(after).await?;
-        if events.is_empty() {
-            return Ok((positions, None));
-        }
-        for event in events {
-            if event.position > to {
-                return Ok((positions, None));
+    let (mut after, mut seen) = (from.to_number() - 1, 0);
+    loop {
+        let events = shared.read.scan_events(after).await?;
+        for event in events.iter().take_while(|event| event.position <= to) {
+            if !is_for(shared, hook, event).await? {
+                continue;
             }
-            after = event.position.to_number();
-            let is_for = is_wanted(hook, &event)
-                && (hook.subscription.everything
-                    || shared.read.audience(&event).await?.contains(&hook.owner));
-            if is_for && positions.len() == MAX_REPLAY {
+            if positions.len() == MAX_REPLAY {
                 return Ok((positions, Some(event.position)));
             }
-            if is_for {
-                positions.push(event.position);
-            }
+            positions.push(event.position);
+        }
+        let last = events.last().map(|event| event.position).filter(|last| *last < to);
+        let Some(last) = last else { return Ok((positions, None)) };
+        after = last.to_number();
+        seen += events.len();
+        if seen >= shared.options.max_replay_scan {
+            return Ok((positions, Position::from_number(after + 1)));
         }
     }
-    let next = Position::from_number(after).and_then(Position::next);
-    Ok((positions, next.filter(|next| *next <= to)))
 }

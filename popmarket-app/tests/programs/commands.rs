@@ -346,7 +346,10 @@ fn tables_are_made_anew_and_compared() {
     assert_eq!(digest(&["--database", elsewhere.to_str().unwrap()]), grown);
     let empty = folder.path().join("empty.db");
     let (code, _, why) = run(&["--check", "--database", empty.to_str().unwrap()]);
-    assert!(code == Some(1) && why.contains("no such row"), "{why}");
+    assert!(code == Some(1) && why.contains("there is no database"), "{why}");
+    let left = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("empty.db")).collect();
+    assert!(left.is_empty(), "a check made {left:?}");
 
     // Nobody listens on port 1, and a port is a number.
     for (url, expected, words) in [

@@ -111,7 +111,7 @@ pub struct Replaying {
 pub struct Replayed {
     /// So many: at most 1,000, the first ones of the range, and fewer while much waits to be sent.
     pub events: usize,
-    /// Where the next replay begins, if that were not all.
+    /// `from` of the next request for the rest of the range; null if that was all of it.
     #[schema(example = "14-0")]
     pub next: Option<String>,
 }

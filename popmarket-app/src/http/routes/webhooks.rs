@@ -114,7 +114,9 @@ pub(super) async fn attempts(
     Ok(Json(List { data: attempts.into_iter().map(AttemptView::from).collect(), has_more }))
 }
 
-/// Send events of the past again, under the same ids. If there is a `next`, another replay from there goes on.
+/// Send events of the past again, under the same ids.
+///
+/// One request sends 1,000 events at most and looks at 65,536. If the range has more, `next` says where to go on.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), request_body = Replaying, responses(
     (status = 202, description = "They are on their way.", body = Replayed),
 ))]
@@ -179,7 +181,7 @@ fn problem(error: WebhookError) -> Failure {
         WebhookError::TooMany => Problem::new(Code::TOO_MANY_WEBHOOKS),
         WebhookError::Read(error) => read_problem(error),
         WebhookError::Database(_) | WebhookError::Migrate(_) | WebhookError::Client(_) => {
-            Problem::internal(&error)
+            Problem::of_database(&error, error.may_pass())
         }
     }
 }
