@@ -95,11 +95,6 @@ impl Position {
         self.index
     }
 
-    /// The place right after it.
-    pub(crate) fn next(self) -> Option<Self> {
-        Self::from_number(self.to_number().checked_add(1)?)
-    }
-
     /// One number in the same order.
     pub(crate) fn to_number(self) -> i64 {
         i64::try_from(self.height.value() << INDEX_BITS | u64::from(self.index)).unwrap_or(i64::MAX)
