@@ -105,6 +105,15 @@ impl PaymentOp {
             }
         }
     }
+
+    /// The reference that it uses up, and whose.
+    const fn reference(&self) -> Option<(Address, &Reference)> {
+        match self {
+            Self::Pay { to, reference: Some(reference), .. }
+            | Self::Authorize { to, reference: Some(reference), .. } => Some((*to, reference)),
+            _ => None,
+        }
+    }
 }
 
 /// How far a payment is.
@@ -228,6 +237,12 @@ impl Payments {
     /// When the payment is voided by itself.
     pub(crate) fn due(&self, id: &PaymentId) -> Option<UnixMillis> {
         self.find(id)?.due()
+    }
+
+    /// The payment that has the reference which an operation wants to use up.
+    pub(crate) fn in_the_way_of(&self, op: &PaymentOp) -> Option<PaymentId> {
+        let (payee, reference) = op.reference()?;
+        Some(self.references.find(&(payee, reference.clone()))?.tx.into())
     }
 
     /// What is held, for whom, of what.

@@ -11,7 +11,7 @@ use crate::event::EventKind;
 use crate::exchange::{self, Exchange};
 use crate::genesis::{Genesis, Params};
 use crate::ids::{Height, TxId};
-use crate::listings::{self, Listing};
+use crate::listings::{self, Listing, ListingStatus};
 use crate::money::Money;
 use crate::nonce::NonceWindow;
 use crate::payments::{self, Payments};
@@ -144,10 +144,21 @@ impl State {
         }
     }
 
-    /// The running deadline of the object that an operation is about.
+    /// The running deadline of the object that an operation is about, or that has what the operation wants.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let object = operation.object()?;
+        let object = operation.object().or_else(|| self.in_the_way_of(operation))?;
         Some((self.due(object)?, object))
+    }
+
+    /// The trade that a listing is reserved by; the payment that has a reference.
+    fn in_the_way_of(&self, operation: &Operation) -> Option<ObjectId> {
+        if let Operation::Payment(op) = operation {
+            return self.payments.in_the_way_of(op).map(ObjectId::Payment);
+        }
+        match self.listings.find(&operation.listing()?)?.status {
+            ListingStatus::Reserved { trade } => Some(ObjectId::Trade(trade)),
+            ListingStatus::Open | ListingStatus::Sold { .. } | ListingStatus::Closed => None,
+        }
     }
 
     /// When something happens to an object by itself.

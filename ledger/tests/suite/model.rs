@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, AssetId, Genesis, ListingOp, Operation, ReviewOp, Role, TradeParams, Transaction};
+use ledger::{
+    AccountOp, AssetId, Genesis, ListingOp, Operation, PaymentOp, ReviewOp, Role, TradeOp, TradeParams,
+    Transaction,
+};
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::exchange_model::Exchange;
@@ -202,9 +205,22 @@ impl Model {
         }
     }
 
-    /// The object of an operation, if its deadline has passed.
+    /// The object of an operation, or what has that which it wants, if its deadline has passed.
     fn late(&self, time: u64, operation: &Operation) -> Option<(Kind, Digest)> {
         let (kind, id) = match operation {
+            Operation::Trade(TradeOp::Open { listing, .. })
+            | Operation::Listing(ListingOp::Update { listing, .. } | ListingOp::Close { listing }) => {
+                let reserves = |trade: &MTrade| trade.live() && trade.listing == *listing.digest();
+                (Kind::Trade, *self.trades.iter().find(|(_, trade)| reserves(trade))?.0)
+            }
+            Operation::Payment(
+                PaymentOp::Pay { to, reference: Some(text), .. }
+                | PaymentOp::Authorize { to, reference: Some(text), .. },
+            ) => {
+                let has =
+                    |row: &MPayment| row.payee == *to && row.reference.as_deref() == Some(text.as_str());
+                (Kind::Payment, self.payments.iter().rfind(|(_, row)| has(row))?.0)
+            }
             Operation::Trade(op) => (Kind::Trade, *op.trade()?.digest()),
             Operation::Review(ReviewOp::Post { trade, .. }) => (Kind::Trade, *trade.digest()),
             Operation::Account(
