@@ -66,7 +66,7 @@ fn approve(state: &mut State, context: &Context, id: ChargeId, events: &mut Even
         events.push(ChargeEvent::ApprovedOnce { charge: id, requester, amount, by, at }.into());
         return Ok(());
     }
-    mint(state, id, charge, Approver::Admin(by), at, events)?;
+    mint(state, id, Charge { first_approval: first, ..charge }, Approver::Admin(by), at, events)?;
     if first.is_none() {
         alone::count(state, by, &charge, at);
     }

@@ -31,18 +31,18 @@ pub(super) fn check(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// Nobody decides on an own charge or twice on one. There is a first approval only where it takes two, and there it takes
-/// one before the last: the policy never decides on so much.
+/// Nobody decides on an own charge or twice on one. A large one takes a first approval before the last; a small one may, by what
+/// its admin approved alone that day. The policy decides on small ones alone.
 fn is_sound(charge: &Charge, two_admins_above: Amount) -> bool {
     let (own, first) = (charge.requester, charge.first_approval);
     let takes_two = charge.amount > two_admins_above;
     let is_decided_well = match charge.status {
         ChargeStatus::Requested => true,
         ChargeStatus::Approved { by: Approver::Admin(by), .. } => {
-            by != own && first != Some(by) && first.is_some() == takes_two
+            by != own && first != Some(by) && (first.is_some() || !takes_two)
         }
-        ChargeStatus::Approved { by: Approver::Policy, .. } => !takes_two,
+        ChargeStatus::Approved { by: Approver::Policy, .. } => !takes_two && first.is_none(),
         ChargeStatus::Rejected { by, .. } => by != own,
     };
-    is_decided_well && !charge.amount.is_zero() && first != Some(own) && (takes_two || first.is_none())
+    is_decided_well && !charge.amount.is_zero() && first != Some(own)
 }

@@ -36,6 +36,7 @@ fn charges_that_were_not_counted_are_found() {
     let good = [
         (LARGE, approved(Approver::Policy), None),
         (LARGE, by_admin(SELLER), None),
+        (LARGE, by_admin(SELLER), Some(9)),
         (LARGE + 1, by_admin(SELLER), Some(9)),
     ];
     for (amount, status, first) in good {
@@ -51,12 +52,11 @@ fn charges_that_the_wrong_ones_decided_on_are_found() {
         (5, rejected, None),
         (LARGE + 1, ChargeStatus::Requested, Some(BUYER)),
         (LARGE + 1, by_admin(SELLER), Some(SELLER)),
-        // One admin, or the policy, where it takes two; two where it takes one.
+        // One admin, or the policy, where it takes two; an admin before the policy.
         (LARGE + 1, by_admin(SELLER), None),
         (LARGE + 1, approved(Approver::Policy), None),
         (LARGE + 1, approved(Approver::Policy), Some(SELLER)),
-        (LARGE, ChargeStatus::Requested, Some(SELLER)),
-        (LARGE, by_admin(SELLER), Some(9)),
+        (LARGE, approved(Approver::Policy), Some(SELLER)),
         (0, ChargeStatus::Requested, None),
     ];
     for (amount, status, first) in bad {
