@@ -38,7 +38,8 @@ mod tests {
     #[test]
     fn a_day_is_a_second_for_short() {
         let spans = |params: &AccountParams| {
-            [params.limit_raise_delay, params.min_recovery_delay, params.max_recovery_delay].map(Millis::value)
+            [params.limit_raise_delay, params.min_recovery_delay, params.max_recovery_delay]
+                .map(Millis::value)
         };
         let seconds = spans(&AccountParams::SHORT).map(|span| span * 24 * 3_600);
         assert_eq!(seconds, spans(&AccountParams::STANDARD));
