@@ -2,6 +2,7 @@
 
 mod access;
 mod bad_input;
+mod contract;
 mod escrow;
 mod escrow_pages;
 mod events;
