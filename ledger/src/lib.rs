@@ -103,6 +103,9 @@
     )
 )]
 
+#[macro_use]
+mod codes;
+
 mod accounts;
 mod amount;
 mod block;

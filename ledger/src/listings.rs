@@ -180,17 +180,15 @@ pub enum ListingRejection {
     VersionLimit,
 }
 
-impl ListingRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::ZeroPrice => "ZERO_PRICE",
-            Self::UnknownListing => "UNKNOWN_LISTING",
-            Self::NotOwner => "NOT_LISTING_OWNER",
-            Self::NotOpen { .. } => "LISTING_NOT_OPEN",
-            Self::StaleVersion { .. } => "STALE_VERSION",
-            Self::ContentMismatch => "CONTENT_MISMATCH",
-            Self::VersionLimit => "VERSION_LIMIT",
-        }
+codes_of! {
+    pub(crate) ListingRejection {
+        ZeroPrice => "ZERO_PRICE",
+        UnknownListing => "UNKNOWN_LISTING",
+        NotOwner => "NOT_LISTING_OWNER",
+        NotOpen => "LISTING_NOT_OPEN",
+        StaleVersion => "STALE_VERSION",
+        ContentMismatch => "CONTENT_MISMATCH",
+        VersionLimit => "VERSION_LIMIT",
     }
 }
 

@@ -65,12 +65,10 @@ pub enum MoneyRejection {
     },
 }
 
-impl MoneyRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::InsufficientFunds { .. } => "INSUFFICIENT_FUNDS",
-            Self::SupplyExceeded { .. } => "SUPPLY_EXCEEDED",
-        }
+codes_of! {
+    pub(crate) MoneyRejection {
+        InsufficientFunds => "INSUFFICIENT_FUNDS",
+        SupplyExceeded => "SUPPLY_EXCEEDED",
     }
 }
 

@@ -48,20 +48,17 @@ pub enum Refusal {
     },
 }
 
-impl Refusal {
-    /// A name that never changes.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Malformed => "MALFORMED",
-            Self::WrongChain => "WRONG_CHAIN",
-            Self::UnknownAccount => "UNKNOWN_ACCOUNT",
-            Self::KeyRevoked => "KEY_REVOKED",
-            Self::BadSignature => "BAD_SIGNATURE",
-            Self::HighS => "HIGH_S",
-            Self::Expired { .. } => "EXPIRED",
-            Self::NonceUsed { .. } => "NONCE_USED",
-            Self::NonceTooFar { .. } => "NONCE_TOO_FAR",
-        }
+codes_of! {
+    pub Refusal {
+        Malformed => "MALFORMED",
+        WrongChain => "WRONG_CHAIN",
+        UnknownAccount => "UNKNOWN_ACCOUNT",
+        KeyRevoked => "KEY_REVOKED",
+        BadSignature => "BAD_SIGNATURE",
+        HighS => "HIGH_S",
+        Expired => "EXPIRED",
+        NonceUsed => "NONCE_USED",
+        NonceTooFar => "NONCE_TOO_FAR",
     }
 }
 

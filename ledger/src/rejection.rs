@@ -51,22 +51,19 @@ pub enum Rejection {
     Poll(#[from] PollRejection),
 }
 
-impl Rejection {
-    /// A name that never changes.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::Money(rejection) => rejection.code(),
-            Self::Account(rejection) => rejection.code(),
-            Self::Charge(rejection) => rejection.code(),
-            Self::Payment(rejection) => rejection.code(),
-            Self::Listing(rejection) => rejection.code(),
-            Self::Trade(rejection) => rejection.code(),
-            Self::Replica(rejection) => rejection.code(),
-            Self::Review(rejection) => rejection.code(),
-            Self::Withdrawal(rejection) => rejection.code(),
-            Self::Token(rejection) => rejection.code(),
-            Self::Exchange(rejection) => rejection.code(),
-            Self::Poll(rejection) => rejection.code(),
-        }
+codes_of! {
+    pub Rejection {
+        ..Money => MoneyRejection,
+        ..Account => AccountRejection,
+        ..Charge => ChargeRejection,
+        ..Payment => PaymentRejection,
+        ..Listing => ListingRejection,
+        ..Trade => TradeRejection,
+        ..Replica => ReplicaRejection,
+        ..Review => ReviewRejection,
+        ..Withdrawal => WithdrawalRejection,
+        ..Token => TokenRejection,
+        ..Exchange => ExchangeRejection,
+        ..Poll => PollRejection,
     }
 }

@@ -126,14 +126,12 @@ pub enum ReviewRejection {
     AlreadyReviewed,
 }
 
-impl ReviewRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownTrade => "UNKNOWN_TRADE",
-            Self::NotParty => "NOT_A_PARTY",
-            Self::NotReviewable { .. } => "NOT_REVIEWABLE",
-            Self::AlreadyReviewed => "ALREADY_REVIEWED",
-        }
+codes_of! {
+    pub(crate) ReviewRejection {
+        UnknownTrade => "UNKNOWN_TRADE",
+        NotParty => "NOT_A_PARTY",
+        NotReviewable => "NOT_REVIEWABLE",
+        AlreadyReviewed => "ALREADY_REVIEWED",
     }
 }
 

@@ -200,19 +200,17 @@ pub enum TokenRejection {
     },
 }
 
-impl TokenRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::SymbolTaken => "SYMBOL_TAKEN",
-            Self::UnknownToken => "UNKNOWN_TOKEN",
-            Self::NotIssuer => "NOT_ISSUER",
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::CapExceeded { .. } => "CAP_EXCEEDED",
-            Self::UnknownAccount => "UNKNOWN_RECIPIENT",
-            Self::SameAccount => "SAME_ACCOUNT",
-            Self::AllowanceChanged { .. } => "ALLOWANCE_CHANGED",
-            Self::AllowanceTooSmall { .. } => "ALLOWANCE_TOO_SMALL",
-        }
+codes_of! {
+    pub(crate) TokenRejection {
+        SymbolTaken => "SYMBOL_TAKEN",
+        UnknownToken => "UNKNOWN_TOKEN",
+        NotIssuer => "NOT_ISSUER",
+        ZeroAmount => "ZERO_AMOUNT",
+        CapExceeded => "CAP_EXCEEDED",
+        UnknownAccount => "UNKNOWN_RECIPIENT",
+        SameAccount => "SAME_ACCOUNT",
+        AllowanceChanged => "ALLOWANCE_CHANGED",
+        AllowanceTooSmall => "ALLOWANCE_TOO_SMALL",
     }
 }
 

@@ -125,16 +125,14 @@ pub enum WithdrawalRejection {
     },
 }
 
-impl WithdrawalRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::UnknownWithdrawal => "UNKNOWN_WITHDRAWAL",
-            Self::NotAdmin => "NOT_ADMIN",
-            Self::OwnWithdrawal => "OWN_WITHDRAWAL",
-            Self::NotOwner => "NOT_WITHDRAWAL_OWNER",
-            Self::AlreadyDecided { .. } => "WITHDRAWAL_ALREADY_DECIDED",
-        }
+codes_of! {
+    pub(crate) WithdrawalRejection {
+        ZeroAmount => "ZERO_AMOUNT",
+        UnknownWithdrawal => "UNKNOWN_WITHDRAWAL",
+        NotAdmin => "NOT_ADMIN",
+        OwnWithdrawal => "OWN_WITHDRAWAL",
+        NotOwner => "NOT_WITHDRAWAL_OWNER",
+        AlreadyDecided => "WITHDRAWAL_ALREADY_DECIDED",
     }
 }
 

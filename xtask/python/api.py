@@ -33,6 +33,7 @@ CHECKS = [
     "not_a_server_error",
     "status_code_conformance",
     "content_type_conformance",
+    "response_headers_conformance",
     "response_schema_conformance",
 ]
 # Streams have no end; and who signs out learns nothing more.

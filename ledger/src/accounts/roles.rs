@@ -126,18 +126,16 @@ pub enum RoleRejection {
     ProposerNotAdmin,
 }
 
-impl RoleRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NotAdmin => "NOT_ADMIN",
-            Self::UnknownMember => "UNKNOWN_MEMBER",
-            Self::SameRole => "SAME_ROLE",
-            Self::TooFewAdmins => "TOO_FEW_ADMINS",
-            Self::UnknownChange => "UNKNOWN_ROLE_CHANGE",
-            Self::OwnChange => "OWN_ROLE_CHANGE",
-            Self::AlreadyDecided { .. } => "ROLE_CHANGE_ALREADY_DECIDED",
-            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
-        }
+codes_of! {
+    pub(crate) RoleRejection {
+        NotAdmin => "NOT_ADMIN",
+        UnknownMember => "UNKNOWN_MEMBER",
+        SameRole => "SAME_ROLE",
+        TooFewAdmins => "TOO_FEW_ADMINS",
+        UnknownChange => "UNKNOWN_ROLE_CHANGE",
+        OwnChange => "OWN_ROLE_CHANGE",
+        AlreadyDecided => "ROLE_CHANGE_ALREADY_DECIDED",
+        ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
     }
 }
 

@@ -41,18 +41,16 @@ pub enum ChargeRejection {
     ProposerNotAdmin,
 }
 
-impl ChargeRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::UnknownCharge => "UNKNOWN_CHARGE",
-            Self::NotAdmin => "NOT_ADMIN",
-            Self::OwnCharge => "OWN_CHARGE",
-            Self::AlreadyDecided { .. } => "CHARGE_ALREADY_DECIDED",
-            Self::AlreadyApproved => "CHARGE_ALREADY_APPROVED",
-            Self::UnknownPolicyProposal => "UNKNOWN_POLICY_PROPOSAL",
-            Self::OwnPolicyProposal => "OWN_POLICY_PROPOSAL",
-            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
-        }
+codes_of! {
+    pub(crate) ChargeRejection {
+        ZeroAmount => "ZERO_AMOUNT",
+        UnknownCharge => "UNKNOWN_CHARGE",
+        NotAdmin => "NOT_ADMIN",
+        OwnCharge => "OWN_CHARGE",
+        AlreadyDecided => "CHARGE_ALREADY_DECIDED",
+        AlreadyApproved => "CHARGE_ALREADY_APPROVED",
+        UnknownPolicyProposal => "UNKNOWN_POLICY_PROPOSAL",
+        OwnPolicyProposal => "OWN_POLICY_PROPOSAL",
+        ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
     }
 }

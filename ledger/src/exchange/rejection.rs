@@ -87,28 +87,26 @@ pub enum ExchangeRejection {
     },
 }
 
-impl ExchangeRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownToken { .. } => "UNKNOWN_TOKEN",
-            Self::NotAdminOrIssuer => "NOT_ADMIN_OR_ISSUER",
-            Self::NotAdmin => "NOT_ADMIN",
-            Self::SameAsset => "SAME_ASSET",
-            Self::ZeroStep => "ZERO_TICK_OR_LOT",
-            Self::MarketExists => "MARKET_EXISTS",
-            Self::UnknownMarket => "UNKNOWN_MARKET",
-            Self::MarketStatus { .. } => "WRONG_MARKET_STATUS",
-            Self::QuantityOffLot { .. } => "QUANTITY_OFF_LOT",
-            Self::PriceOffTick { .. } => "PRICE_OFF_TICK",
-            Self::PriceNeeded => "PRICE_NEEDED",
-            Self::OrderTooLarge => "ORDER_TOO_LARGE",
-            Self::AlreadyOver => "ORDER_ALREADY_OVER",
-            Self::WouldTrade => "WOULD_TRADE",
-            Self::NotFillable => "NOT_FILLABLE",
-            Self::UnknownOrder => "UNKNOWN_ORDER",
-            Self::NotOwner => "NOT_ORDER_OWNER",
-            Self::OrderNotOpen { .. } => "ORDER_NOT_OPEN",
-            Self::NothingLeft { .. } => "NOTHING_LEFT",
-        }
+codes_of! {
+    pub(crate) ExchangeRejection {
+        UnknownToken => "UNKNOWN_TOKEN",
+        NotAdminOrIssuer => "NOT_ADMIN_OR_ISSUER",
+        NotAdmin => "NOT_ADMIN",
+        SameAsset => "SAME_ASSET",
+        ZeroStep => "ZERO_TICK_OR_LOT",
+        MarketExists => "MARKET_EXISTS",
+        UnknownMarket => "UNKNOWN_MARKET",
+        MarketStatus => "WRONG_MARKET_STATUS",
+        QuantityOffLot => "QUANTITY_OFF_LOT",
+        PriceOffTick => "PRICE_OFF_TICK",
+        PriceNeeded => "PRICE_NEEDED",
+        OrderTooLarge => "ORDER_TOO_LARGE",
+        AlreadyOver => "ORDER_ALREADY_OVER",
+        WouldTrade => "WOULD_TRADE",
+        NotFillable => "NOT_FILLABLE",
+        UnknownOrder => "UNKNOWN_ORDER",
+        NotOwner => "NOT_ORDER_OWNER",
+        OrderNotOpen => "ORDER_NOT_OPEN",
+        NothingLeft => "NOTHING_LEFT",
     }
 }

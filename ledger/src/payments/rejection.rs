@@ -62,20 +62,18 @@ pub enum PaymentRejection {
     },
 }
 
-impl PaymentRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::SelfPayment => "SELF_PAYMENT",
-            Self::UnknownPayee => "UNKNOWN_PAYEE",
-            Self::ReferenceUsed { .. } => "REFERENCE_USED",
-            Self::UnknownPayment => "UNKNOWN_PAYMENT",
-            Self::NotPayee => "NOT_PAYEE",
-            Self::WrongStatus { .. } => "WRONG_PAYMENT_STATUS",
-            Self::DeadlinePassed => "DEADLINE_PASSED",
-            Self::HoldTooLong { .. } => "HOLD_TOO_LONG",
-            Self::CaptureTooLarge { .. } => "CAPTURE_TOO_LARGE",
-            Self::RefundTooLarge { .. } => "REFUND_TOO_LARGE",
-        }
+codes_of! {
+    pub(crate) PaymentRejection {
+        ZeroAmount => "ZERO_AMOUNT",
+        SelfPayment => "SELF_PAYMENT",
+        UnknownPayee => "UNKNOWN_PAYEE",
+        ReferenceUsed => "REFERENCE_USED",
+        UnknownPayment => "UNKNOWN_PAYMENT",
+        NotPayee => "NOT_PAYEE",
+        WrongStatus => "WRONG_PAYMENT_STATUS",
+        DeadlinePassed => "DEADLINE_PASSED",
+        HoldTooLong => "HOLD_TOO_LONG",
+        CaptureTooLarge => "CAPTURE_TOO_LARGE",
+        RefundTooLarge => "REFUND_TOO_LARGE",
     }
 }

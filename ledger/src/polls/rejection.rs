@@ -70,23 +70,21 @@ pub enum PollRejection {
     },
 }
 
-impl PollRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NoTimeToVote => "NO_TIME_TO_VOTE",
-            Self::NoTimeToReveal => "NO_TIME_TO_REVEAL",
-            Self::TooLong { .. } => "POLL_TOO_LONG",
-            Self::UnknownVoter { .. } => "UNKNOWN_VOTER",
-            Self::UnknownPoll => "UNKNOWN_POLL",
-            Self::WrongPhase { .. } => "WRONG_POLL_PHASE",
-            Self::OtherBallot => "OTHER_BALLOT",
-            Self::NotEligible => "NOT_ELIGIBLE",
-            Self::UnknownOption { .. } => "UNKNOWN_OPTION",
-            Self::AlreadyVoted => "ALREADY_VOTED",
-            Self::NothingToReveal => "NOTHING_TO_REVEAL",
-            Self::CommitmentMismatch => "COMMITMENT_MISMATCH",
-            Self::NotCreator => "NOT_POLL_CREATOR",
-            Self::Unrevealed { .. } => "VOTES_UNREVEALED",
-        }
+codes_of! {
+    pub(crate) PollRejection {
+        NoTimeToVote => "NO_TIME_TO_VOTE",
+        NoTimeToReveal => "NO_TIME_TO_REVEAL",
+        TooLong => "POLL_TOO_LONG",
+        UnknownVoter => "UNKNOWN_VOTER",
+        UnknownPoll => "UNKNOWN_POLL",
+        WrongPhase => "WRONG_POLL_PHASE",
+        OtherBallot => "OTHER_BALLOT",
+        NotEligible => "NOT_ELIGIBLE",
+        UnknownOption => "UNKNOWN_OPTION",
+        AlreadyVoted => "ALREADY_VOTED",
+        NothingToReveal => "NOTHING_TO_REVEAL",
+        CommitmentMismatch => "COMMITMENT_MISMATCH",
+        NotCreator => "NOT_POLL_CREATOR",
+        Unrevealed => "VOTES_UNREVEALED",
     }
 }

@@ -68,22 +68,20 @@ pub enum ReplicaRejection {
     ProposerNotAdmin,
 }
 
-impl ReplicaRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::NotAdmin => "NOT_ADMIN",
-            Self::UnknownChange => "UNKNOWN_REPLICA_CHANGE",
-            Self::OwnChange => "OWN_REPLICA_CHANGE",
-            Self::AlreadyDecided { .. } => "REPLICA_CHANGE_ALREADY_DECIDED",
-            Self::NothingToChange => "NOTHING_TO_CHANGE",
-            Self::UnknownReplica { .. } => "UNKNOWN_REPLICA",
-            Self::BadKey => "BAD_REPLICA_KEY",
-            Self::KeyUsed => "REPLICA_KEY_USED",
-            Self::AddressInUse { .. } => "REPLICA_ADDRESS_IN_USE",
-            Self::TooFew { .. } => "TOO_FEW_REPLICAS",
-            Self::TooMany { .. } => "TOO_MANY_REPLICAS",
-            Self::NoIdLeft => "NO_REPLICA_ID_LEFT",
-            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
-        }
+codes_of! {
+    pub(crate) ReplicaRejection {
+        NotAdmin => "NOT_ADMIN",
+        UnknownChange => "UNKNOWN_REPLICA_CHANGE",
+        OwnChange => "OWN_REPLICA_CHANGE",
+        AlreadyDecided => "REPLICA_CHANGE_ALREADY_DECIDED",
+        NothingToChange => "NOTHING_TO_CHANGE",
+        UnknownReplica => "UNKNOWN_REPLICA",
+        BadKey => "BAD_REPLICA_KEY",
+        KeyUsed => "REPLICA_KEY_USED",
+        AddressInUse => "REPLICA_ADDRESS_IN_USE",
+        TooFew => "TOO_FEW_REPLICAS",
+        TooMany => "TOO_MANY_REPLICAS",
+        NoIdLeft => "NO_REPLICA_ID_LEFT",
+        ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
     }
 }

@@ -93,32 +93,30 @@ pub enum TradeRejection {
     WrongCode,
 }
 
-impl TradeRejection {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::UnknownTrade => "UNKNOWN_TRADE",
-            Self::OwnListing => "OWN_LISTING",
-            Self::NotBuyer => "NOT_BUYER",
-            Self::NotSeller => "NOT_SELLER",
-            Self::NotParty => "NOT_A_PARTY",
-            Self::WrongState { .. } => "WRONG_STATE",
-            Self::CancelAlreadyRequested => "CANCEL_ALREADY_REQUESTED",
-            Self::NotArbiter => "NOT_ARBITER",
-            Self::NotCourier => "NOT_COURIER",
-            Self::AlreadyExtended => "ALREADY_EXTENDED",
-            Self::AlreadyAttested => "ALREADY_ATTESTED",
-            Self::SplitSum { .. } => "SPLIT_SUM",
-            Self::NoSplitOffer => "NO_SPLIT_OFFER",
-            Self::OwnSplitOffer => "OWN_SPLIT_OFFER",
-            Self::OtherSplitOffer { .. } => "OTHER_SPLIT_OFFER",
-            Self::EvidenceLimit => "EVIDENCE_LIMIT",
-            Self::ReturnedBefore => "RETURNED_BEFORE",
-            Self::AlreadyShippedBack => "ALREADY_SHIPPED_BACK",
-            Self::NotShippedBack => "NOT_SHIPPED_BACK",
-            Self::ZeroAmount => "ZERO_AMOUNT",
-            Self::TooMuch { .. } => "TOO_MUCH_GIVEN_BACK",
-            Self::NoHandover => "NO_HANDOVER",
-            Self::WrongCode => "WRONG_CODE",
-        }
+codes_of! {
+    pub(crate) TradeRejection {
+        UnknownTrade => "UNKNOWN_TRADE",
+        OwnListing => "OWN_LISTING",
+        NotBuyer => "NOT_BUYER",
+        NotSeller => "NOT_SELLER",
+        NotParty => "NOT_A_PARTY",
+        WrongState => "WRONG_STATE",
+        CancelAlreadyRequested => "CANCEL_ALREADY_REQUESTED",
+        NotArbiter => "NOT_ARBITER",
+        NotCourier => "NOT_COURIER",
+        AlreadyExtended => "ALREADY_EXTENDED",
+        AlreadyAttested => "ALREADY_ATTESTED",
+        SplitSum => "SPLIT_SUM",
+        NoSplitOffer => "NO_SPLIT_OFFER",
+        OwnSplitOffer => "OWN_SPLIT_OFFER",
+        OtherSplitOffer => "OTHER_SPLIT_OFFER",
+        EvidenceLimit => "EVIDENCE_LIMIT",
+        ReturnedBefore => "RETURNED_BEFORE",
+        AlreadyShippedBack => "ALREADY_SHIPPED_BACK",
+        NotShippedBack => "NOT_SHIPPED_BACK",
+        ZeroAmount => "ZERO_AMOUNT",
+        TooMuch => "TOO_MUCH_GIVEN_BACK",
+        NoHandover => "NO_HANDOVER",
+        WrongCode => "WRONG_CODE",
     }
 }

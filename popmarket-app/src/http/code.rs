@@ -240,7 +240,16 @@ codes! {
 impl Code {
     /// The code that a refusal or rejection of the ledger names.
     pub fn of_ledger(name: &str) -> Self {
-        Self::ALL.iter().copied().find(|code| code.name == name).unwrap_or(Self::REJECTED)
+        let known = Self::ALL.iter().copied().find(|code| code.name == name);
+        known.unwrap_or_else(|| {
+            tracing::error!(name, "the ledger has a code that the API does not know");
+            Self::REJECTED
+        })
+    }
+
+    /// The names that refusals and rejections of the ledger have. Some are there more than once.
+    pub(super) fn names_of_ledger() -> impl Iterator<Item = &'static str> {
+        ledger::Refusal::codes().chain(ledger::Rejection::codes())
     }
 }
 
@@ -260,8 +269,10 @@ mod tests {
     }
 
     #[test]
-    fn those_of_the_ledger_are_found_by_name() {
-        assert_eq!(Code::of_ledger("WRONG_STATE"), Code::WRONG_STATE);
+    fn all_of_the_ledger_are_known() {
+        for name in Code::names_of_ledger() {
+            assert_eq!(Code::of_ledger(name).name, name);
+        }
         assert_eq!(Code::of_ledger("OF_THE_FUTURE"), Code::REJECTED);
     }
 }

@@ -9,7 +9,7 @@ use pbft_crypto::{Address, Digest};
 use serde::Serialize;
 
 use super::code::Code;
-use super::model::Reply;
+use super::model::{Reply, WalletKey};
 use super::problem::{Answer, Failed, Failure, PROBLEM_JSON, Problem, ProblemDetails};
 use super::rate_limit::Client;
 use super::state::AppState;
@@ -85,19 +85,24 @@ impl Settled {
     }
 
     fn replayed(answer: StoredAnswer) -> Self {
-        let reply: Option<Reply> = serde_json::from_slice(&answer.body).ok();
         let content_type =
             if answer.content_type == PROBLEM_JSON { PROBLEM_JSON } else { "application/json" };
         Self {
             status: StatusCode::from_u16(answer.status).unwrap_or(StatusCode::OK),
             content_type,
-            location: reply.map(|reply| reply.location()),
+            location: location(&answer.body),
             body: answer.body,
             done: true,
             replayed: true,
             retry_after: None,
         }
     }
+}
+
+/// Where what was done is, as the answer says it. A problem is nowhere.
+fn location(body: &[u8]) -> Option<String> {
+    let key = || serde_json::from_slice(body).map(|key: WalletKey| key.location());
+    serde_json::from_slice(body).map(|reply: Reply| reply.location()).or_else(|_| key()).ok()
 }
 
 impl IntoResponse for Settled {

@@ -15,6 +15,9 @@ pub const PROBLEM_JSON: &str = "application/problem+json";
 /// After how many seconds to ask again when a database does not answer.
 const DATABASE_RETRY: u32 = 2;
 
+/// After how many seconds to try again if nothing is known about it.
+const RETRY: u32 = 1;
+
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Problem {
@@ -34,9 +37,10 @@ pub struct Problem {
 pub(crate) type Failure = Box<Problem>;
 
 impl Problem {
-    /// With nothing to add to the code.
+    /// With nothing to add to the code. If it may go away, it says when to try again.
     pub fn new(code: Code) -> Failure {
-        Box::new(Self { code, detail: None, field: None, tx_id: None, retry_after: None })
+        let retry_after = code.retryable.then_some(RETRY);
+        Box::new(Self { code, detail: None, field: None, tx_id: None, retry_after })
     }
 
     /// With what went wrong this time.
@@ -178,6 +182,10 @@ mod tests {
         let response = Problem::later(Code::RATE_LIMITED, 0).into_response();
         assert_eq!(response.headers()["retry-after"], "1");
         assert_eq!(response.headers()["content-type"], PROBLEM_JSON);
+        for code in Code::ALL {
+            let response = Problem::new(*code).into_response();
+            assert_eq!(response.headers().contains_key("retry-after"), code.retryable, "{}", code.name);
+        }
         let response = Problem::new(Code::UNAUTHENTICATED).into_response();
         assert!(response.headers().contains_key("www-authenticate"));
     }

@@ -3,6 +3,7 @@
 mod access;
 mod audience;
 mod bad_input;
+mod contract;
 mod escrow;
 mod escrow_pages;
 mod events;

@@ -71,7 +71,7 @@ pub struct MemberView {
     pub name: Name,
     /// Whether this server keeps the key and signs.
     pub custodial: bool,
-    /// `member` or `admin`: what the account may do.
+    /// `member`, `admin`, `arbiter` or `courier`: what the account may do.
     #[schema(value_type = String, example = "member")]
     pub role: Role,
 }
@@ -105,7 +105,7 @@ impl SessionView {
 }
 
 /// A key that this server keeps and that has no account yet.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize, Deserialize, ToSchema)]
 pub struct WalletKey {
     /// The address of the account that it can open.
     #[schema(value_type = String)]
@@ -113,6 +113,13 @@ pub struct WalletKey {
     /// The key.
     #[schema(value_type = String)]
     pub public_key: PublicKey,
+}
+
+impl WalletKey {
+    /// Where what the account has will be.
+    pub fn location(&self) -> String {
+        format!("/v1/wallets/{}", self.address)
+    }
 }
 
 /// An account as everyone sees it.
@@ -127,7 +134,7 @@ pub struct AccountView {
     /// The key that its address comes from. Those that sign for it are at `/v1/accounts/{address}/keys`.
     #[schema(value_type = String)]
     pub public_key: PublicKey,
-    /// `member` or `admin`.
+    /// `member`, `admin`, `arbiter` or `courier`: what it may do.
     #[schema(value_type = String, example = "member")]
     pub role: Role,
     /// How many of its charges were approved.

@@ -22,6 +22,9 @@ const ORDER: [&str; 14] = [
     "network",
 ];
 
+/// More values than these are not named one by one.
+const MANY: usize = 20;
+
 /// The description.
 pub(crate) struct Docs {
     pub(crate) title: String,
@@ -72,7 +75,7 @@ impl Docs {
         for (path, methods) in entries(&document["paths"]) {
             for (method, operation) in entries(methods) {
                 let name = text(&operation["tags"][0]);
-                let operation = Operation::of(path, method, operation);
+                let operation = Operation::of(document, path, method, operation);
                 match tags.iter_mut().find(|tag| tag.name == name) {
                     Some(tag) => tag.operations.push(operation),
                     None => tags.push(Tag { name, operations: vec![operation] }),
@@ -91,18 +94,21 @@ impl Docs {
 }
 
 impl Operation {
-    fn of(path: &str, method: &str, operation: &Value) -> Self {
+    fn of(document: &Value, path: &str, method: &str, operation: &Value) -> Self {
         let parameter = |parameter: &Value| Row {
             name: text(&parameter["name"]),
             place: text(&parameter["in"]),
             kind: kind(&parameter["schema"]),
             meaning: html(&text(&parameter["description"])),
         };
-        let answer = |(status, answer): (&String, &Value)| Row {
-            name: status.clone(),
-            place: String::new(),
-            kind: content(&answer["content"]).unwrap_or_default(),
-            meaning: html(&text(&answer["description"])),
+        let answer = |(status, answer): (&String, &Value)| {
+            let answer = resolved(document, answer);
+            Row {
+                name: status.clone(),
+                place: String::new(),
+                kind: content(&answer["content"]).unwrap_or_default(),
+                meaning: html(&text(&answer["description"])),
+            }
         };
         Self {
             id: text(&operation["operationId"]),
@@ -136,6 +142,12 @@ impl Schema {
         }
         Self { name: name.clone(), description: html(&text(&schema["description"])), fields }
     }
+}
+
+/// What is described elsewhere in the document.
+fn resolved<'a>(document: &'a Value, value: &'a Value) -> &'a Value {
+    let pointer = value["$ref"].as_str().and_then(|reference| reference.strip_prefix('#'));
+    pointer.and_then(|pointer| document.pointer(pointer)).unwrap_or(value)
 }
 
 fn entries(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
@@ -182,7 +194,8 @@ fn kind(schema: &Value) -> String {
     if let Some(alternatives) = alternatives {
         return alternatives.iter().map(kind).collect::<Vec<_>>().join(" or ");
     }
-    if let Some(values) = schema["enum"].as_array() {
+    // All codes of errors have a table of their own.
+    if let Some(values) = schema["enum"].as_array().filter(|values| values.len() <= MANY) {
         return values.iter().map(Value::to_string).collect::<Vec<_>>().join(" or ");
     }
     let names: Vec<&str> = match &schema["type"] {

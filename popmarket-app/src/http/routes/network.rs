@@ -108,7 +108,6 @@ pub(super) async fn health() -> Json<Health> {
 /// Whether this process can do its work: it has read the chain, and enough replicas answer.
 #[utoipa::path(get, path = "/readyz", tag = "network", responses(
     (status = 200, description = "It can.", body = Health),
-    (status = 503, description = "It cannot.", body = crate::http::problem::ProblemDetails, content_type = "application/problem+json"),
 ))]
 pub(super) async fn ready(State(state): State<AppState>) -> Answer<Json<Health>> {
     // What is on the chain now is read in a moment, however busy it is.

@@ -44,9 +44,8 @@ pub(super) async fn create(
         async move {
             match gateway.create_key().await {
                 Ok(public_key) => {
-                    let address = Address::from_public_key(&public_key);
-                    let wallet = WalletKey { address, public_key };
-                    Settled::done(StatusCode::CREATED, format!("/v1/wallets/{address}"), &wallet)
+                    let key = WalletKey { address: Address::from_public_key(&public_key), public_key };
+                    Settled::done(StatusCode::CREATED, key.location(), &key)
                 }
                 Err(error) => Settled::failed(&submit::problem(&error)),
             }

@@ -108,7 +108,10 @@ async fn the_server_describes_itself() {
     let stranger = world.stranger();
     assert_eq!(stranger.get("/openapi.json").await.json()["openapi"], "3.1.0");
     let docs = stranger.get("/docs").await;
-    assert!(docs.text().contains("/v1/trades/{id}/confirm") && docs.text().contains("INSUFFICIENT_FUNDS"));
+    for what in ["/v1/trades/{id}/confirm", "INSUFFICIENT_FUNDS", "X-Request-Id", "<code>NOT_A_PARTY</code>."]
+    {
+        assert!(docs.text().contains(what), "{what}");
+    }
     assert_eq!(stranger.get("/healthz").await.json(), json!({"status": "ok"}));
     assert_eq!(stranger.get("/readyz").await.json(), json!({"status": "ok"}));
     assert!(
@@ -139,5 +142,6 @@ async fn a_server_whose_tables_do_not_follow_the_chain_is_not_ready() {
     let reply = world.stranger().get("/readyz").await;
     assert_eq!(reply.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(reply.json()["detail"], "the read model is behind the chain");
+    assert_eq!(reply.header("retry-after"), "1");
     assert_eq!(world.stranger().get("/healthz").await.status, StatusCode::OK);
 }

@@ -1,6 +1,6 @@
 //! Members who keep their keys.
 
-use axum::http::StatusCode;
+use axum::http::{Method, StatusCode};
 use ledger::{AccountOp, Amount, AssetId, Body, Memo, Name, Operation, PaymentOp, Transaction, UnixMillis};
 use pbft_crypto::{Digest, KeyPair};
 use serde_json::json;
@@ -128,6 +128,12 @@ async fn a_key_can_be_made_for_an_account_to_be() {
     assert_eq!(wallet["address"], json!(pbft_crypto::Address::from_public_key(&public_key)));
     let other = stranger.post("/v1/wallets", &json!({})).await.json();
     assert_ne!(other["address"], wallet["address"]);
+    let (once, nothing) = ([("idempotency-key", "k")], json!({}));
+    let first = stranger.send(Method::POST, "/v1/wallets", &once, &nothing).await;
+    let again = stranger.send(Method::POST, "/v1/wallets", &once, &nothing).await;
+    assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, "true"));
+    let address = first.json()["address"].as_str().unwrap().to_owned();
+    assert_eq!(again.header("location"), format!("/v1/wallets/{address}"));
     let join = async |name: &str, wallet: &serde_json::Value| {
         stranger.post("/v1/members", &json!({"name": name, "wallet": wallet, "password": PASSWORD})).await
     };

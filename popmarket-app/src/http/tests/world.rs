@@ -26,6 +26,7 @@ use tokio::sync::watch;
 use tower::ServiceExt;
 use wallet::{Custody, MasterKey};
 
+use super::contract;
 use crate::accounts_db::{AccountsDb, KeyKeeping, Member, Password};
 use crate::blobs::BlobStore;
 use crate::clock::Clock;
@@ -309,16 +310,22 @@ impl World {
         }
     }
 
+    /// The answer, which is one that the API is described to give.
     pub(super) async fn answer(&self, request: Request<Body>) -> Reply {
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
         let response = self.router.clone().oneshot(request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = axum::body::to_bytes(body, 64 << 20).await.unwrap();
+        contract::check((&method, &path), (parts.status, &parts.headers), Some(&body));
         Reply { status: parts.status, headers: parts.headers, body }
     }
 
     /// The answer as it begins, for those that do not end.
     pub(super) async fn stream(&self, request: Request<Body>) -> axum::response::Response {
-        self.router.clone().oneshot(request).await.unwrap()
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        contract::check((&method, &path), (response.status(), response.headers()), None);
+        response
     }
 }
 
