@@ -8,6 +8,7 @@ mod contents;
 mod error;
 mod events;
 mod exchange;
+mod freezes;
 mod list;
 mod listings;
 mod names;
@@ -39,12 +40,14 @@ pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
 pub use exchange::{CANDLE_SPANS, Candle, FillRecord, MarketRecord, OrderQuery, OrderRecord, Volume};
+pub(crate) use freezes::note_freeze;
+pub use freezes::{FreezeRecord, Lifting};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use projection::Projection;
 pub use query::{
-    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, PollQuery, TradeQuery,
-    TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
+    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentPhase, PaymentQuery,
+    PaymentSide, PollQuery, TradeQuery, TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
@@ -63,6 +66,7 @@ const STEPS: &[Step] = &[
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
     (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
+    (96, "findable", include_str!("../migrations/read_model/0096_findable.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
@@ -115,6 +119,7 @@ impl ReadModel {
         let shared =
             Shared { tables, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
         let model = Self { shared: Arc::new(shared) };
+        model.note_older_freezes().await?;
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
         Ok(model)

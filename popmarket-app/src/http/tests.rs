@@ -8,6 +8,7 @@ mod events;
 mod evidence;
 mod exchange;
 mod explorer;
+mod findable;
 mod headers;
 mod idempotency;
 mod keys;

@@ -31,7 +31,7 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Contents {
 }
 
 /// All tables of the read model that come from blocks.
-pub const CONTENTS: [Contents; 22] = [
+pub const CONTENTS: [Contents; 23] = [
     table("projection", &["id"]),
     table("blocks", &["height"]),
     table("transactions", &["position"]),
@@ -39,6 +39,7 @@ pub const CONTENTS: [Contents; 22] = [
     table("events", &["position"]),
     table("accounts", &["address"]),
     table("balances", &["account", "asset"]),
+    table("freezes", &["tx"]),
     table("charges", &["id"]),
     table("withdrawals", &["id"]),
     table("listings", &["id"]),

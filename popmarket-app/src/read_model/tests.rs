@@ -9,6 +9,7 @@ use crate::testing::{Databases, address, busy_market, key, on_each_database};
 
 on_each_database!(
     pages_cover_each_list_once,
+    payments_are_found_by_what_became_of_them,
     an_account_has_its_transactions_and_trades,
     listings_are_searched_filtered_and_sorted,
     a_page_that_begins_nowhere_is_an_error,
@@ -113,6 +114,37 @@ async fn pages_cover_each_list_once(databases: &Databases) {
         by_status += of_status.len();
     }
     assert!(by_status == withdrawals.len() && by_status > 3);
+}
+
+async fn payments_are_found_by_what_became_of_them(databases: &Databases) {
+    use PaymentPhase::{Authorized, Paid, Voided};
+    let World { model, _folder } = &world(databases, 24).await;
+    let everything =
+        walk(|p: &PaymentRecord| p.tx, |page| model.payments(PaymentQuery::default(), page)).await;
+    let first = PageRequest { limit: PageLimit::MAX, ..PageRequest::default() };
+    let mut found = 0;
+    for number in 1..=8 {
+        let who = address(&key(number));
+        for (side, status) in [PaymentSide::Any, PaymentSide::Payer, PaymentSide::Payee]
+            .into_iter()
+            .flat_map(|side| [None, Some(Authorized), Some(Paid), Some(Voided)].map(|status| (side, status)))
+        {
+            let is_on_side = |payment: &PaymentRecord| match side {
+                PaymentSide::Any => payment.from == who || payment.to == who,
+                PaymentSide::Payer => payment.from == who,
+                PaymentSide::Payee => payment.to == who,
+            };
+            let is_so_far =
+                |payment: &PaymentRecord| status.is_none_or(|status| status.code() == payment.status.code());
+            let expected = everything.iter().filter(|payment| is_on_side(payment) && is_so_far(payment));
+            let query = PaymentQuery { account: Some(who), side, status };
+            let of_query = model.payments(query, first).await.unwrap().items;
+            assert!(of_query.iter().eq(expected.take(100)), "{query:?}");
+            found += usize::from(status.is_some() && side == PaymentSide::Payee && !of_query.is_empty());
+        }
+    }
+    let codes: BTreeSet<_> = everything.iter().map(|payment| payment.status.code()).collect();
+    assert!(codes.len() == 3 && found > 8, "{codes:?} {found}");
 }
 
 async fn an_account_has_its_transactions_and_trades(databases: &Databases) {
