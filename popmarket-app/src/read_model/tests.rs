@@ -1,11 +1,13 @@
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use ledger::{Amount, TradeState};
+use ledger::{Amount, AssetId, Ledger, Memo, PaymentOp, TradeState, UnixMillis};
+use pbft_core::service::{OrderedBatch, Service};
 
 use super::*;
 use crate::projector::Projector;
-use crate::testing::{Databases, address, busy_market, key, on_each_database};
+use crate::service::request_of;
+use crate::testing::{Databases, address, batch, busy_market, key, on_each_database, sign};
 
 on_each_database!(
     pages_cover_each_list_once,
@@ -116,9 +118,28 @@ async fn pages_cover_each_list_once(databases: &Databases) {
     assert!(by_status == withdrawals.len() && by_status > 3);
 }
 
+/// A last batch, with payments that wait for their payees.
+fn holds(ledger: &Ledger) -> OrderedBatch {
+    let tip = ledger.tip();
+    let until = UnixMillis::new(tip.time.value() + 3_600_000);
+    let hold = |number: u8| {
+        let (payer, to) = (key(number), address(&key(number + 1)));
+        let nonce = ledger.nonces(&address(&payer)).after_last_used();
+        let (asset, amount, memo) = (AssetId::Pop, Amount::new(1), Memo::default());
+        let operation = PaymentOp::Authorize { to, asset, amount, reference: None, memo, until };
+        request_of(&sign(&payer, nonce, operation))
+    };
+    batch(201, tip.time.value() + 1, [4, 5, 6].map(hold).to_vec())
+}
+
 async fn payments_are_found_by_what_became_of_them(databases: &Databases) {
     use PaymentPhase::{Authorized, Paid, Voided};
-    let World { model, _folder } = &world(databases, 24).await;
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, _) = busy_market(folder.path(), 24, 200);
+    let last = service.view().read(holds);
+    service.execute(&last);
+    let model = &databases.open("model").await;
+    Projector::new(service.view(), model.clone()).catch_up().await.unwrap();
     let everything =
         walk(|p: &PaymentRecord| p.tx, |page| model.payments(PaymentQuery::default(), page)).await;
     let first = PageRequest { limit: PageLimit::MAX, ..PageRequest::default() };
