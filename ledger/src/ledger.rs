@@ -405,6 +405,11 @@ impl Ledger {
         self.state.accounts.role_changes.find(id)
     }
 
+    /// All changes of roles that admins have asked for.
+    pub fn role_changes(&self) -> impl Iterator<Item = (RoleChangeId, &RoleChange)> {
+        self.state.accounts.role_changes.iter().map(|(id, row)| (*id, row))
+    }
+
     /// Whether an account's role can be changed now. Shows the present one.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use crate::amount::Amount;
 use crate::codec::encode;
-use crate::event::EventKind;
+use crate::event::{EventKind, event_names};
 use crate::ids::{ListingId, TradeId};
 use crate::rejection::Rejection;
 use crate::state::{Context, State};
@@ -243,16 +243,14 @@ pub enum ListingEvent {
     },
 }
 
-impl ListingEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "listing.created",
-            Self::Updated { .. } => "listing.updated",
-            Self::StatusChanged { to: ListingStatus::Open, .. } => "listing.reopened",
-            Self::StatusChanged { to: ListingStatus::Reserved { .. }, .. } => "listing.reserved",
-            Self::StatusChanged { to: ListingStatus::Sold { .. }, .. } => "listing.sold",
-            Self::StatusChanged { to: ListingStatus::Closed, .. } => "listing.closed",
-        }
+event_names! {
+    ListingEvent {
+        Self::Created { .. } => "listing.created",
+        Self::Updated { .. } => "listing.updated",
+        Self::StatusChanged { to: ListingStatus::Open, .. } => "listing.reopened",
+        Self::StatusChanged { to: ListingStatus::Reserved { .. }, .. } => "listing.reserved",
+        Self::StatusChanged { to: ListingStatus::Sold { .. }, .. } => "listing.sold",
+        Self::StatusChanged { to: ListingStatus::Closed, .. } => "listing.closed",
     }
 }
 

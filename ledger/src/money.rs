@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::amount::{Amount, AssetId};
-use crate::event::EventKind;
+use crate::event::{EventKind, event_names};
 use crate::table::{Row, Table, TableId};
 
 /// What an account has of one asset.
@@ -89,11 +89,9 @@ pub enum MoneyEvent {
     },
 }
 
-impl MoneyEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::BalanceChanged { .. } => "balance.changed",
-        }
+event_names! {
+    MoneyEvent {
+        Self::BalanceChanged { .. } => "balance.changed",
     }
 }
 

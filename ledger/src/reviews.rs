@@ -11,7 +11,7 @@ use pbft_crypto::{Address, Digest, Domain, digest};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::event::EventKind;
+use crate::event::{EventKind, event_names};
 use crate::ids::TradeId;
 use crate::state::{Context, State};
 use crate::table::{Row, Table, TableId};
@@ -160,11 +160,9 @@ pub enum ReviewEvent {
     },
 }
 
-impl ReviewEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Posted { .. } => "review.posted",
-        }
+event_names! {
+    ReviewEvent {
+        Self::Posted { .. } => "review.posted",
     }
 }
 

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use crate::amount::{Amount, TokenId};
+use crate::event::event_names;
 use crate::table::{Row, Table, TableId};
 use crate::text::TokenName;
 use crate::time::UnixMillis;
@@ -300,16 +301,14 @@ pub enum TokenEvent {
     },
 }
 
-impl TokenEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "token.created",
-            Self::Minted { .. } => "token.minted",
-            Self::Burned { .. } => "token.burned",
-            Self::Transferred { .. } => "token.transferred",
-            Self::Approved { .. } => "token.approved",
-            Self::HandedOver { .. } => "token.handed_over",
-        }
+event_names! {
+    TokenEvent {
+        Self::Created { .. } => "token.created",
+        Self::Minted { .. } => "token.minted",
+        Self::Burned { .. } => "token.burned",
+        Self::Transferred { .. } => "token.transferred",
+        Self::Approved { .. } => "token.approved",
+        Self::HandedOver { .. } => "token.handed_over",
     }
 }
 

@@ -13,7 +13,7 @@ use thiserror::Error;
 
 use crate::accounts::{AccountRejection, spend};
 use crate::amount::{Amount, AssetId};
-use crate::event::EventKind;
+use crate::event::{EventKind, event_names};
 use crate::ids::WithdrawalId;
 use crate::money::{Posting, Side};
 use crate::rejection::Rejection;
@@ -183,13 +183,11 @@ pub enum WithdrawalEvent {
     },
 }
 
-impl WithdrawalEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Requested { .. } => "withdrawal.requested",
-            Self::Settled { .. } => "withdrawal.settled",
-            Self::Voided { .. } => "withdrawal.voided",
-        }
+event_names! {
+    WithdrawalEvent {
+        Self::Requested { .. } => "withdrawal.requested",
+        Self::Settled { .. } => "withdrawal.settled",
+        Self::Voided { .. } => "withdrawal.voided",
     }
 }
 

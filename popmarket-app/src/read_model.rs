@@ -9,6 +9,7 @@ mod contents;
 mod error;
 mod events;
 mod exchange;
+mod freezes;
 mod list;
 mod listings;
 mod names;
@@ -41,13 +42,15 @@ pub use error::ReadError;
 pub use events::EventStream;
 pub(crate) use events::Published;
 pub use exchange::{CANDLE_SPANS, Candle, FillRecord, MarketRecord, OrderQuery, OrderRecord, Volume};
+pub(crate) use freezes::note_freeze;
+pub use freezes::{FreezeRecord, Lifting};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
 pub(crate) use polls::search_text as poll_search_text;
 pub(crate) use projection::Projection;
 pub use query::{
-    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentQuery, PollQuery, TradeQuery,
-    TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
+    ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentPhase, PaymentQuery,
+    PaymentSide, PollQuery, TradeQuery, TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
 };
 pub use records::{
     AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
@@ -68,6 +71,7 @@ const STEPS: &[Step] = &[
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
     (80, "audience", include_str!("../migrations/read_model/0080_audience.sql")),
     (96, "poll_search", include_str!("../migrations/read_model/0096_poll_search.sql")),
+    (112, "findable", include_str!("../migrations/read_model/0112_findable.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
@@ -126,6 +130,7 @@ impl ReadModel {
         let model = Self { shared: Arc::new(shared) };
         model.note_older_guardians().await?;
         model.fill_search_texts().await?;
+        model.note_older_freezes().await?;
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));
         Ok(model)

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{LimitRaise, Role, RoleEvent};
 use crate::amount::{Amount, AssetId};
+use crate::event::event_names;
 use crate::ids::RecoveryId;
 use crate::text::{Label, Name, Reason};
 use crate::time::{Millis, UnixMillis};
@@ -162,26 +163,25 @@ pub enum AccountEvent {
     Role(RoleEvent),
 }
 
-impl AccountEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Registered { .. } => "account.registered",
-            Self::KeyAdded { .. } => "account.key_added",
-            Self::KeyRevoked { .. } => "account.key_revoked",
-            Self::KeyLabelled { .. } => "account.key_labelled",
-            Self::GuardiansSet { .. } => "account.guardians_set",
-            Self::RecoveryProposed { .. } => "account.recovery_proposed",
-            Self::RecoveryAgreed { .. } => "account.recovery_agreed",
-            Self::Recovered { .. } => "account.recovered",
-            Self::RecoveryCancelled { .. } => "account.recovery_cancelled",
-            Self::RecoveryLapsed { .. } => "account.recovery_lapsed",
-            Self::LimitSet { .. } => "account.limit_set",
-            Self::Frozen { .. } => "account.frozen",
-            Self::Unfrozen { .. } => "account.unfrozen",
-            Self::Role(event) => event.name(),
-        }
-    }
+event_names! {
+    AccountEvent {
+        Self::Registered { .. } => "account.registered",
+        Self::KeyAdded { .. } => "account.key_added",
+        Self::KeyRevoked { .. } => "account.key_revoked",
+        Self::KeyLabelled { .. } => "account.key_labelled",
+        Self::GuardiansSet { .. } => "account.guardians_set",
+        Self::RecoveryProposed { .. } => "account.recovery_proposed",
+        Self::RecoveryAgreed { .. } => "account.recovery_agreed",
+        Self::Recovered { .. } => "account.recovered",
+        Self::RecoveryCancelled { .. } => "account.recovery_cancelled",
+        Self::RecoveryLapsed { .. } => "account.recovery_lapsed",
+        Self::LimitSet { .. } => "account.limit_set",
+        Self::Frozen { .. } => "account.frozen",
+        Self::Unfrozen { .. } => "account.unfrozen",
+    } and RoleEvent in Role
+}
 
+impl AccountEvent {
     /// Whose account it is about.
     pub const fn address(&self) -> &Address {
         match self {

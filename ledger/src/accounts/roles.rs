@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{Accounts, Role};
-use crate::event::EventKind;
+use crate::event::{EventKind, event_names};
 use crate::ids::RoleChangeId;
 use crate::state::Context;
 use crate::table::{Row, TableId};
@@ -186,15 +186,15 @@ pub enum RoleEvent {
     },
 }
 
-impl RoleEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Proposed { .. } => "role.change_proposed",
-            Self::Approved { .. } => "role.changed",
-            Self::Rejected { .. } => "role.change_rejected",
-        }
+event_names! {
+    RoleEvent {
+        Self::Proposed { .. } => "role.change_proposed",
+        Self::Approved { .. } => "role.changed",
+        Self::Rejected { .. } => "role.change_rejected",
     }
+}
 
+impl RoleEvent {
     /// Whose role it is about.
     pub const fn account(&self) -> &Address {
         match self {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Approver, ChargePolicy};
 use crate::amount::Amount;
+use crate::event::event_names;
 use crate::ids::{ChargeId, PolicyProposalId};
 use crate::text::{Memo, Reason};
 use crate::time::UnixMillis;
@@ -110,16 +111,14 @@ pub enum ChargeEvent {
     },
 }
 
-impl ChargeEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Requested { .. } => "charge.requested",
-            Self::Approved { .. } => "charge.approved",
-            Self::Rejected { .. } => "charge.rejected",
-            Self::ApprovedOnce { .. } => "charge.approved_once",
-            Self::PolicyProposed { .. } => "charge.policy_proposed",
-            Self::PolicySet { .. } => "charge.policy_set",
-            Self::PolicyRejected { .. } => "charge.policy_rejected",
-        }
+event_names! {
+    ChargeEvent {
+        Self::Requested { .. } => "charge.requested",
+        Self::Approved { .. } => "charge.approved",
+        Self::Rejected { .. } => "charge.rejected",
+        Self::ApprovedOnce { .. } => "charge.approved_once",
+        Self::PolicyProposed { .. } => "charge.policy_proposed",
+        Self::PolicySet { .. } => "charge.policy_set",
+        Self::PolicyRejected { .. } => "charge.policy_rejected",
     }
 }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CancelReason, MarketId, NewOrder, OrderSide};
 use crate::amount::Amount;
+use crate::event::event_names;
 use crate::ids::OrderId;
 use crate::time::UnixMillis;
 
@@ -119,16 +120,14 @@ pub enum ExchangeEvent {
     },
 }
 
-impl ExchangeEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::MarketOpened { .. } => "market.opened",
-            Self::MarketHalted { .. } => "market.halted",
-            Self::MarketResumed { .. } => "market.resumed",
-            Self::OrderPlaced { .. } => "order.placed",
-            Self::Filled { .. } => "order.filled",
-            Self::OrderReduced { .. } => "order.reduced",
-            Self::OrderCancelled { .. } => "order.cancelled",
-        }
+event_names! {
+    ExchangeEvent {
+        Self::MarketOpened { .. } => "market.opened",
+        Self::MarketHalted { .. } => "market.halted",
+        Self::MarketResumed { .. } => "market.resumed",
+        Self::OrderPlaced { .. } => "order.placed",
+        Self::Filled { .. } => "order.filled",
+        Self::OrderReduced { .. } => "order.reduced",
+        Self::OrderCancelled { .. } => "order.cancelled",
     }
 }

@@ -4,6 +4,7 @@ use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 
 use crate::amount::{Amount, AssetId};
+use crate::event::event_names;
 use crate::ids::{PaymentId, TxId};
 use crate::text::{Memo, Reference};
 use crate::time::UnixMillis;
@@ -115,17 +116,17 @@ pub enum PaymentEvent {
     },
 }
 
-impl PaymentEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Paid { .. } => "payment.paid",
-            Self::Authorized { .. } => "payment.authorized",
-            Self::Captured { .. } => "payment.captured",
-            Self::Voided { .. } => "payment.voided",
-            Self::Refunded { .. } => "payment.refunded",
-        }
+event_names! {
+    PaymentEvent {
+        Self::Paid { .. } => "payment.paid",
+        Self::Authorized { .. } => "payment.authorized",
+        Self::Captured { .. } => "payment.captured",
+        Self::Voided { .. } => "payment.voided",
+        Self::Refunded { .. } => "payment.refunded",
     }
+}
 
+impl PaymentEvent {
     /// Payer and payee.
     pub const fn parties(&self) -> [&Address; 2] {
         match self {

@@ -4,6 +4,7 @@ use pbft_crypto::{Address, Digest};
 use serde::{Deserialize, Serialize};
 
 use super::{Ballot, Census, PollContent, PollTimes};
+use crate::event::event_names;
 use crate::ids::{Height, PollId};
 use crate::time::UnixMillis;
 
@@ -84,17 +85,17 @@ pub enum PollEvent {
     },
 }
 
-impl PollEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Created { .. } => "poll.created",
-            Self::Voted { .. } => "poll.voted",
-            Self::Committed { .. } => "poll.committed",
-            Self::Revealed { .. } => "poll.revealed",
-            Self::Closed { .. } => "poll.closed",
-        }
+event_names! {
+    PollEvent {
+        Self::Created { .. } => "poll.created",
+        Self::Voted { .. } => "poll.voted",
+        Self::Committed { .. } => "poll.committed",
+        Self::Revealed { .. } => "poll.revealed",
+        Self::Closed { .. } => "poll.closed",
     }
+}
 
+impl PollEvent {
     /// Which poll.
     pub const fn poll(&self) -> PollId {
         match self {

@@ -4,6 +4,7 @@ use pbft_crypto::{Address, PublicKey};
 use serde::{Deserialize, Serialize};
 
 use super::ReplicaEdit;
+use crate::event::event_names;
 use crate::ids::{ReplicaChangeId, ReplicaId};
 use crate::text::{HostPort, Reason};
 use crate::time::UnixMillis;
@@ -85,16 +86,14 @@ pub enum ReplicaEvent {
     },
 }
 
-impl ReplicaEvent {
-    pub(crate) const fn name(&self) -> &'static str {
-        match self {
-            Self::Proposed { .. } => "replica.change_proposed",
-            Self::Approved { .. } => "replica.change_approved",
-            Self::Rejected { .. } => "replica.change_rejected",
-            Self::Joined { .. } => "replica.joined",
-            Self::Left { .. } => "replica.left",
-            Self::KeyRotated { .. } => "replica.key_rotated",
-            Self::Moved { .. } => "replica.moved",
-        }
+event_names! {
+    ReplicaEvent {
+        Self::Proposed { .. } => "replica.change_proposed",
+        Self::Approved { .. } => "replica.change_approved",
+        Self::Rejected { .. } => "replica.change_rejected",
+        Self::Joined { .. } => "replica.joined",
+        Self::Left { .. } => "replica.left",
+        Self::KeyRotated { .. } => "replica.key_rotated",
+        Self::Moved { .. } => "replica.moved",
     }
 }

@@ -180,6 +180,11 @@ macro_rules! codes {
                     $($change => concat!("trade.", $code),)*
                 }
             }
+
+            /// All names that these events have.
+            pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+                [$(concat!("trade.", $code)),*].into_iter()
+            }
         }
     };
 }

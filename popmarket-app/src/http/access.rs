@@ -74,9 +74,11 @@ rules! {
     Member Write    PUT    "/v1/members/me/guardians";
     Anyone Read     GET    "/v1/accounts/{address}/keys";
     Member Write    POST   "/v1/accounts/{address}/recoveries";
+    Member Read     GET    "/v1/members/me/recoveries";
     Anyone Read     GET    "/v1/recoveries/{id}";
     Member Write    POST   "/v1/recoveries/{id}/agree";
     Member Write    POST   "/v1/recoveries/{id}/cancel";
+    Anyone Read     GET    "/v1/freezes";
     Admin  Write    POST   "/v1/accounts/{address}/freeze";
     Admin  Write    POST   "/v1/accounts/{address}/unfreeze";
     Member Write    POST   "/v1/listings";
@@ -109,10 +111,12 @@ rules! {
     Member Write    POST   "/v1/trades/{id}/reviews";
     Anyone Read     GET    "/v1/accounts/{address}/reviews";
     Admin  Write    POST   "/v1/accounts/{address}/role";
+    Anyone Read     GET    "/v1/roles/changes";
     Anyone Read     GET    "/v1/roles/changes/{id}";
     Admin  Write    POST   "/v1/roles/changes/{id}/approve";
     Admin  Write    POST   "/v1/roles/changes/{id}/reject";
     Member Write    POST   "/v1/payments";
+    Member Read     GET    "/v1/payments";
     Member Write    POST   "/payment";
     Anyone Read     GET    "/v1/payments/{tx_id}";
     Member Write    POST   "/v1/payments/{tx_id}/capture";

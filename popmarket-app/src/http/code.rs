@@ -77,6 +77,7 @@ codes! {
     // Webhooks.
     UNKNOWN_WEBHOOK = NOT_FOUND: "There is no such webhook.";
     TOO_MANY_WEBHOOKS = CONFLICT: "A member has at most 16 webhooks.";
+    UNKNOWN_EVENT_NAME = BAD_REQUEST: "No event has a name that begins so.";
     BAD_WEBHOOK_URL = UNPROCESSABLE_ENTITY: "Webhooks cannot be sent to this URL.";
 
     // Looking things up.

@@ -1,6 +1,6 @@
 //! Which page of a list is wanted.
 
-use crate::read_model::{PageLimit, PageRequest, PageStart};
+use crate::read_model::{Page, PageLimit, PageRequest, PageStart, ReadError};
 
 use super::code::Code;
 use super::csv::Format;
@@ -29,6 +29,45 @@ pub(crate) fn page<K>(
         }
     };
     Ok(PageRequest { limit, start })
+}
+
+/// The item that a page starts from.
+pub(crate) fn start_of<K: Copy>(request: &PageRequest<K>) -> Option<K> {
+    match request.start {
+        PageStart::First => None,
+        PageStart::After(item) | PageStart::Before(item) => Some(item),
+    }
+}
+
+/// Cuts a page from a list that the ledger nearby has, in the order of `place`. `start` is the place of the item that the
+/// page starts from: that item may have left the list since.
+///
+/// # Errors
+/// INVALID_QUERY, if the page starts from something that there never was.
+pub(crate) fn cut<K, T, P: Ord>(
+    mut list: Vec<T>,
+    request: PageRequest<K>,
+    place: impl Fn(&T) -> P,
+    start: Option<P>,
+) -> Result<Page<T>, Failure> {
+    list.sort_unstable_by_key(&place);
+    let limit = usize::try_from(request.limit.value()).unwrap_or(1);
+    let start = || start.ok_or_else(|| Problem::because(Code::INVALID_QUERY, ReadError::UnknownCursor));
+    let more = match request.start {
+        PageStart::First => 0,
+        PageStart::After(_) => {
+            let start = start()?;
+            list.retain(|item| place(item) > start);
+            0
+        }
+        PageStart::Before(_) => {
+            let start = start()?;
+            list.retain(|item| place(item) < start);
+            list.len().saturating_sub(limit)
+        }
+    };
+    let has_more = list.len() > limit;
+    Ok(Page { items: list.into_iter().skip(more).take(limit).collect(), has_more })
 }
 
 /// The query of a list that has no filters.

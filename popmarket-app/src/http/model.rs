@@ -44,13 +44,15 @@ pub use exchange::{
 pub use explorer::{
     BlockDetails, BlockList, BlockView, CertificateView, OutcomeView, SignedTransaction, TransactionView,
 };
-pub use key::{GuardiansView, KeyNaming, KeyView, NewGuardians, NewKey, NewRecovery, OwnKeys, RecoveryView};
+pub use key::{
+    GuardiansView, KeyNaming, KeyView, NewGuardians, NewKey, NewRecovery, OwnKeys, RecoveryList, RecoveryView,
+};
 pub(crate) use listing::blob_link;
 pub use listing::{BlobView, Buying, ListingChange, ListingList, ListingView, NewListing};
 pub use network::{
     EvidenceList, EvidenceView, HandoverList, HandoverView, NetworkReport, ReplicaReport, ReplicaStatus,
 };
-pub use payment::{NewPayment, PaymentPart, PaymentView};
+pub use payment::{NewPayment, PaymentList, PaymentPart, PaymentView};
 pub use policy::{NewPolicy, PolicyProposalView, PolicyTerms, PolicyView};
 pub use poll::{
     Committing, NewCensus, NewPoll, OptionView, PollDetails, PollList, PollView, Revealing, Voting, VotingIn,
@@ -61,10 +63,10 @@ pub use replica::{
 };
 pub use reply::{Kind, Reply, ReplyStatus};
 pub use review::{NewReview, RecordView, ReviewList, ReviewView, TallyView};
-pub use role::{NewRole, RoleChangeView};
+pub use role::{NewRole, RoleChangeList, RoleChangeView};
 pub use sale::SaleView;
 pub use search::{HitView, SearchResults};
-pub use standing::{FreezeView, Freezing, LimitView, NewLimit, RaiseView};
+pub use standing::{FreezeList, FreezeView, Freezing, LimitView, NewLimit, PastFreezeView, RaiseView};
 pub use token::{
     AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Minting, NewToken,
     TokenList, TokenView,

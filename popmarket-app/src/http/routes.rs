@@ -4,6 +4,7 @@ mod blobs;
 mod blocks;
 mod charges;
 mod events;
+mod freezes;
 mod guardians;
 mod keys;
 mod listings;
@@ -76,11 +77,13 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::of_account))
         .routes(routes!(guardians::show, guardians::set))
         .routes(routes!(guardians::propose))
+        .routes(routes!(guardians::recoveries))
         .routes(routes!(guardians::recovery))
         .routes(routes!(guardians::agree))
         .routes(routes!(guardians::cancel))
         .routes(routes!(guardians::freeze))
         .routes(routes!(guardians::unfreeze))
+        .routes(routes!(freezes::list))
         .routes(routes!(listings::create, listings::list))
         .routes(routes!(listings::show, listings::update, listings::close))
         .routes(routes!(listings::buy))
@@ -108,10 +111,11 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(reviews::create))
         .routes(routes!(reviews::of_account))
         .routes(routes!(roles::propose))
+        .routes(routes!(roles::changes))
         .routes(routes!(roles::change))
         .routes(routes!(roles::approve))
         .routes(routes!(roles::reject))
-        .routes(routes!(payments::create))
+        .routes(routes!(payments::create, payments::list))
         .routes(routes!(payments::create_by_alias))
         .routes(routes!(payments::show))
         .routes(routes!(payments::capture))

@@ -10,6 +10,7 @@ mod events;
 mod evidence;
 mod exchange;
 mod explorer;
+mod findable;
 mod headers;
 mod heavy;
 mod idempotency;

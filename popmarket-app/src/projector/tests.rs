@@ -1,4 +1,5 @@
 mod databases;
+mod freezes;
 
 use std::task::Poll;
 use std::time::Duration;

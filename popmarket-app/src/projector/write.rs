@@ -11,7 +11,7 @@ use pbft_crypto::Digest;
 
 use super::exchange::{exchange, token};
 use super::rows::Rows;
-use crate::read_model::{EventRecord, Position, note_guardians, search_text, side_code};
+use crate::read_model::{EventRecord, Position, note_freeze, note_guardians, search_text, side_code};
 use crate::sql::{
     Col,
     either::{self, Transaction},
@@ -113,6 +113,9 @@ fn count(count: usize) -> i64 {
 async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
     let EventRecord { position, event: Event { kind, .. }, .. } = record;
     match kind {
+        EventKind::Account(AccountEvent::Frozen { .. } | AccountEvent::Unfrozen { .. }) => {
+            note_freeze(to, record).await
+        }
         // Written together with others of their kind.
         EventKind::Money(_) | EventKind::Payment(_) => Ok(()),
         // Few and small: who asks for them asks the ledger.

@@ -5,7 +5,7 @@ use pbft_crypto::Address;
 
 use super::list::List;
 use super::page::{PageRequest, Position};
-use super::query::{ChargePhase, ChargeQuery, PaymentQuery};
+use super::query::{ChargePhase, ChargeQuery, PaymentQuery, PaymentSide};
 use super::records::{AccountRecord, BalanceRecord, ChargeRecord, PaymentRecord};
 use super::{Found, Listed, ReadError, ReadModel};
 use crate::sql::{
@@ -95,6 +95,23 @@ fn payment_status(row: &Row) -> Result<PaymentStatus, sqlx::Error> {
     })
 }
 
+fn filter_payments(query: PaymentQuery, sql: &mut QueryBuilder) {
+    if let Some(account) = query.account {
+        match query.side {
+            PaymentSide::Payer => sql.push(" AND payments.payer = ").push_bind(Col(account)),
+            PaymentSide::Payee => sql.push(" AND payments.payee = ").push_bind(Col(account)),
+            PaymentSide::Any => {
+                sql.push(" AND (payments.payer = ").push_bind(Col(account));
+                sql.push(" OR payments.payee = ").push_bind(Col(account)).push(")")
+            }
+        };
+    }
+    if let Some(status) = query.status {
+        // Said outright: the index of those that are held is for this value alone.
+        sql.push(" AND payments.status = '").push(status.code()).push("'");
+    }
+}
+
 impl ReadModel {
     /// An account.
     ///
@@ -168,12 +185,6 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn payments(&self, query: PaymentQuery, page: PageRequest<TxId>) -> Listed<PaymentRecord> {
-        let filter = |sql: &mut QueryBuilder| {
-            if let Some(account) = query.account {
-                sql.push(" AND (payments.payer = ").push_bind(Col(account));
-                sql.push(" OR payments.payee = ").push_bind(Col(account)).push(")");
-            }
-        };
-        PAYMENTS.page(self.readers(), page, filter, payment).await
+        PAYMENTS.page(self.readers(), page, |sql| filter_payments(query, sql), payment).await
     }
 }

@@ -39,6 +39,7 @@ pub const CONTENTS: [Contents; 23] = [
     table("events", &["position"]),
     table("accounts", &["address"]),
     table("balances", &["account", "asset"]),
+    table("freezes", &["tx"]),
     table("charges", &["id"]),
     table("withdrawals", &["id"]),
     table("listings", &["id"]),

@@ -132,11 +132,38 @@ pub struct TransactionQuery {
     pub account: Option<Address>,
 }
 
+/// On which side of a payment.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PaymentSide {
+    /// Either.
+    #[default]
+    Any,
+    /// Who pays.
+    Payer,
+    /// Who is paid.
+    Payee,
+}
+
+/// How far a payment is, without how much of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentPhase {
+    /// The money is held.
+    Authorized,
+    /// The payee has it, or has given it back since.
+    Paid,
+    /// It went back before the payee had it.
+    Voided,
+}
+
 /// Which payments.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PaymentQuery {
     /// Only those from or to one account.
     pub account: Option<Address>,
+    /// On which side that account is.
+    pub side: PaymentSide,
+    /// Only those that are so far.
+    pub status: Option<PaymentPhase>,
 }
 
 /// Which polls.
@@ -155,6 +182,17 @@ impl ChargePhase {
             Self::Requested => "REQUESTED",
             Self::Approved => "APPROVED",
             Self::Rejected => "REJECTED",
+        }
+    }
+}
+
+impl PaymentPhase {
+    /// A name that never changes.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Authorized => "AUTHORIZED",
+            Self::Paid => "PAID",
+            Self::Voided => "VOIDED",
         }
     }
 }

@@ -3,14 +3,17 @@ mod audience;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use ledger::{Amount, TradeState};
+use ledger::{Amount, AssetId, Ledger, Memo, PaymentOp, TradeState, UnixMillis};
+use pbft_core::service::{OrderedBatch, Service};
 
 use super::*;
 use crate::projector::Projector;
-use crate::testing::{Databases, address, busy_market, key, on_each_database};
+use crate::service::request_of;
+use crate::testing::{Databases, address, batch, busy_market, key, on_each_database, sign};
 
 on_each_database!(
     pages_cover_each_list_once,
+    payments_are_found_by_what_became_of_them,
     an_account_has_its_transactions_and_trades,
     listings_are_searched_filtered_and_sorted,
     a_page_that_begins_nowhere_is_an_error,
@@ -120,6 +123,56 @@ async fn pages_cover_each_list_once(databases: &Databases) {
         by_status += of_status.len();
     }
     assert!(by_status == withdrawals.len() && by_status > 3);
+}
+
+/// A last batch, with payments that wait for their payees.
+fn holds(ledger: &Ledger) -> OrderedBatch {
+    let tip = ledger.tip();
+    let until = UnixMillis::new(tip.time.value() + 3_600_000);
+    let hold = |number: u8| {
+        let (payer, to) = (key(number), address(&key(number + 1)));
+        let nonce = ledger.nonces(&address(&payer)).after_last_used();
+        let (asset, amount, memo) = (AssetId::Pop, Amount::new(1), Memo::default());
+        let operation = PaymentOp::Authorize { to, asset, amount, reference: None, memo, until };
+        request_of(&sign(&payer, nonce, operation))
+    };
+    batch(201, tip.time.value() + 1, [4, 5, 6].map(hold).to_vec())
+}
+
+async fn payments_are_found_by_what_became_of_them(databases: &Databases) {
+    use PaymentPhase::{Authorized, Paid, Voided};
+    let folder = tempfile::tempdir().unwrap();
+    let (mut service, _) = busy_market(folder.path(), 24, 200);
+    let last = service.view().read(holds);
+    service.execute(&last);
+    let model = &databases.open("model").await;
+    Projector::new(service.view(), model.clone()).catch_up().await.unwrap();
+    let everything =
+        walk(|p: &PaymentRecord| p.tx, |page| model.payments(PaymentQuery::default(), page)).await;
+    let first = PageRequest { limit: PageLimit::MAX, ..PageRequest::default() };
+    let mut found = 0;
+    for number in 1..=8 {
+        let who = address(&key(number));
+        for (side, status) in [PaymentSide::Any, PaymentSide::Payer, PaymentSide::Payee]
+            .into_iter()
+            .flat_map(|side| [None, Some(Authorized), Some(Paid), Some(Voided)].map(|status| (side, status)))
+        {
+            let is_on_side = |payment: &PaymentRecord| match side {
+                PaymentSide::Any => payment.from == who || payment.to == who,
+                PaymentSide::Payer => payment.from == who,
+                PaymentSide::Payee => payment.to == who,
+            };
+            let is_so_far =
+                |payment: &PaymentRecord| status.is_none_or(|status| status.code() == payment.status.code());
+            let expected = everything.iter().filter(|payment| is_on_side(payment) && is_so_far(payment));
+            let query = PaymentQuery { account: Some(who), side, status };
+            let of_query = model.payments(query, first).await.unwrap().items;
+            assert!(of_query.iter().eq(expected.take(100)), "{query:?}");
+            found += usize::from(status.is_some() && side == PaymentSide::Payee && !of_query.is_empty());
+        }
+    }
+    let codes: BTreeSet<_> = everything.iter().map(|payment| payment.status.code()).collect();
+    assert!(codes.len() == 3 && found > 8, "{codes:?} {found}");
 }
 
 async fn an_account_has_its_transactions_and_trades(databases: &Databases) {

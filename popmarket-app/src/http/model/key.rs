@@ -187,3 +187,6 @@ impl RecoveryView {
         }
     }
 }
+
+/// Recoveries, newest first.
+pub type RecoveryList = super::List<RecoveryView>;

@@ -122,3 +122,6 @@ impl PaymentView {
         }
     }
 }
+
+/// Payments, newest first.
+pub type PaymentList = super::List<PaymentView>;

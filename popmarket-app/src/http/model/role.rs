@@ -35,6 +35,9 @@ pub struct RoleChangeView {
     /// Who decided.
     #[schema(value_type = Option<String>)]
     pub decided_by: Option<Address>,
+    /// When that was.
+    #[schema(format = DateTime)]
+    pub decided_at: Option<String>,
     /// When it was asked for.
     #[schema(format = DateTime)]
     pub proposed_at: String,
@@ -44,9 +47,9 @@ impl RoleChangeView {
     /// As the ledger has it.
     pub fn new(id: RoleChangeId, change: &RoleChange) -> Self {
         let RoleChange { proposer, account, role, status, proposed_at } = *change;
-        let decided_by = match status {
+        let decided = match status {
             RoleChangeStatus::Proposed => None,
-            RoleChangeStatus::Approved { by, .. } | RoleChangeStatus::Rejected { by, .. } => Some(by),
+            RoleChangeStatus::Approved { by, at } | RoleChangeStatus::Rejected { by, at } => Some((by, at)),
         };
         Self {
             id,
@@ -54,8 +57,12 @@ impl RoleChangeView {
             account,
             role,
             status: status.code(),
-            decided_by,
+            decided_by: decided.map(|(by, _)| by),
+            decided_at: decided.map(|(_, at)| rfc3339(at)),
             proposed_at: rfc3339(proposed_at),
         }
     }
 }
+
+/// Changes of roles, newest first.
+pub type RoleChangeList = super::List<RoleChangeView>;

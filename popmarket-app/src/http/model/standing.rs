@@ -1,10 +1,11 @@
-use ledger::{Amount, AssetId, Freeze, Ledger, Reason, SpendingLimit, UnixMillis};
+use ledger::{Amount, AssetId, Freeze, Ledger, Name, Reason, SpendingLimit, TxId, UnixMillis};
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::coin;
 use crate::http::timestamp::rfc3339;
+use crate::read_model::FreezeRecord;
 
 /// Why an account is stopped from spending.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -34,6 +35,58 @@ impl From<&Freeze> for FreezeView {
         Self { by: freeze.by, reason: freeze.reason.clone(), at: rfc3339(freeze.at) }
     }
 }
+
+/// A time in which an account could not spend, or since which it cannot.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PastFreezeView {
+    /// The transaction that stopped it. Names it.
+    #[schema(value_type = String)]
+    pub tx_id: TxId,
+    /// Which account.
+    #[schema(value_type = String)]
+    pub account: Address,
+    /// The name of the account.
+    #[schema(value_type = String)]
+    pub account_name: Name,
+    /// The admin who stopped it.
+    #[schema(value_type = String)]
+    pub by: Address,
+    /// Why.
+    #[schema(value_type = String, example = "reported stolen")]
+    pub reason: Reason,
+    /// Since when.
+    #[schema(format = DateTime)]
+    pub at: String,
+    /// Until when. Null: it holds.
+    #[schema(format = DateTime)]
+    pub lifted_at: Option<String>,
+    /// The other admin, who let it go on.
+    #[schema(value_type = Option<String>)]
+    pub lifted_by: Option<Address>,
+    /// The transaction that let it go on.
+    #[schema(value_type = Option<String>)]
+    pub lifted_tx_id: Option<TxId>,
+}
+
+impl From<FreezeRecord> for PastFreezeView {
+    fn from(record: FreezeRecord) -> Self {
+        let FreezeRecord { tx, account, account_name, by, reason, at, lifted } = record;
+        Self {
+            tx_id: tx,
+            account,
+            account_name,
+            by,
+            reason,
+            at: rfc3339(at),
+            lifted_at: lifted.map(|lifted| rfc3339(lifted.at)),
+            lifted_by: lifted.map(|lifted| lifted.by),
+            lifted_tx_id: lifted.map(|lifted| lifted.tx),
+        }
+    }
+}
+
+/// Freezes, newest first.
+pub type FreezeList = super::List<PastFreezeView>;
 
 /// The most that may leave one's account in a day, UTC.
 #[derive(Debug, Deserialize, ToSchema)]

@@ -11,7 +11,8 @@ pub struct NewWebhook {
     /// Where: an https address that everybody can reach.
     #[schema(max_length = 2048, example = "https://shop.example/popmarket")]
     pub url: String,
-    /// Only events whose names begin with one of these, such as `payment.` or `trade.released`. All, if there is none.
+    /// Only events whose names begin with one of these, such as `payment.` or `trade.released`. All, if there is none. If no
+    /// event has a name that begins so: 400 `UNKNOWN_EVENT_NAME`.
     #[serde(default)]
     #[schema(max_items = 16)]
     pub events: Vec<String>,

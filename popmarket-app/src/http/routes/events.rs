@@ -38,7 +38,8 @@ const MAX_TYPES: usize = 16;
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct EventsQuery {
-    /// Only those whose names begin with one of these, separated by commas, such as `trade.,listing.created`.
+    /// Only those whose names begin with one of these, separated by commas, such as `trade.,listing.created`. If no event
+    /// has a name that begins so: 400 `UNKNOWN_EVENT_NAME`.
     types: Option<String>,
     /// The id of the event after which to begin: for clients that cannot send the header `Last-Event-ID`, which counts
     /// more. `0-0` for all from the start.
@@ -89,12 +90,25 @@ fn start(headers: &HeaderMap, parameter: Option<&str>) -> Result<Option<Position
 }
 
 fn types(parameter: Option<&str>) -> Result<Vec<String>, Failure> {
-    let types: Vec<String> =
-        parameter.into_iter().flat_map(|types| types.split(',')).map(str::to_owned).collect();
+    let types = parameter.filter(|types| !types.is_empty()).into_iter().flat_map(|types| types.split(','));
+    let types: Vec<String> = types.map(str::to_owned).collect();
     if types.len() > MAX_TYPES {
         return Err(Problem::because(Code::INVALID_QUERY, "types: at most 16"));
     }
+    check_names("types", &types)?;
     Ok(types)
+}
+
+/// Whether there are events whose names begin so: whoever asks for others would wait for ever.
+pub(super) fn check_names(field: &str, beginnings: &[String]) -> Result<(), Failure> {
+    let is_one = |text: &str| !text.is_empty() && ledger::Event::names().any(|name| name.starts_with(text));
+    match beginnings.iter().find(|text| !is_one(text)) {
+        None => Ok(()),
+        Some(text) => {
+            let shown: String = text.chars().take(64).collect();
+            Err(Problem::in_field(Code::UNKNOWN_EVENT_NAME, field, format_args!("{shown:?}")))
+        }
+    }
 }
 
 struct Source {

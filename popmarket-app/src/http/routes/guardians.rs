@@ -1,15 +1,22 @@
 //! Guardians and recoveries; and freezes, by which admins stop an account.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::State;
-use ledger::{AccountOp, RecoveryId};
+use ledger::{AccountOp, Recovery, RecoveryId, UnixMillis};
 use pbft_crypto::Address;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::keys::own;
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
-use crate::http::model::{Freezing, GuardiansView, Kind, NewGuardians, NewRecovery, RecoveryView, Reply};
+use crate::http::cursor::{cut, page, parsed, start_of};
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
+use crate::http::model::{
+    Freezing, GuardiansView, Kind, List, NewGuardians, NewRecovery, RecoveryList, RecoveryView, Reply,
+};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
@@ -54,6 +61,64 @@ pub(super) async fn propose(
     let NewRecovery { public_key, proof } = body.value;
     let operation = AccountOp::ProposeRecovery { account, public_key, proof };
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::Recovery)).await
+}
+
+/// Which recoveries.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct RecoveriesQuery {
+    /// `PROPOSED`, `READY`, `DONE`, `CANCELLED` or `LAPSED`.
+    status: Option<String>,
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    starting_after: Option<String>,
+    /// The id of the item after the last one wanted.
+    ending_before: Option<String>,
+}
+
+/// Recoveries of your account and of those whose guardian you are, newest first.
+#[utoipa::path(get, path = "/v1/members/me/recoveries", tag = "keys", params(RecoveriesQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<RecoveryView>),
+))]
+pub(super) async fn recoveries(
+    State(state): State<AppState>,
+    member: SignedIn,
+    Query(query): Query<RecoveriesQuery>,
+) -> Answer<Json<RecoveryList>> {
+    let status = query.status.as_deref().map(recovery_code).transpose()?;
+    let start = page::<RecoveryId>(
+        query.limit,
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let me = member.address();
+    let (all, anchor) = state.gateway.view().read(|ledger| {
+        let guards =
+            |account: &Address| ledger.guardians(account).is_some_and(|row| row.guardians.contains(&me));
+        let wanted = |(_, row): &(RecoveryId, &Recovery)| {
+            status.is_none_or(|status| row.status.code() == status)
+                && (row.account == me || guards(&row.account))
+        };
+        let all: Vec<_> = ledger.recoveries().filter(wanted).map(|(id, row)| (id, row.clone())).collect();
+        (all, start_of(&start).and_then(|id| Some(place(id, ledger.recovery(&id)?))))
+    });
+    let found = cut(all, start, |(id, row)| place(*id, row), anchor)?;
+    Ok(Json(List::of(found, |(id, row)| RecoveryView::new(id, &row))))
+}
+
+fn recovery_code(name: &str) -> Answer<&'static str> {
+    let code = ["PROPOSED", "READY", "DONE", "CANCELLED", "LAPSED"].into_iter().find(|code| *code == name);
+    let unknown =
+        || Problem::because(Code::INVALID_QUERY, "status: PROPOSED, READY, DONE, CANCELLED or LAPSED");
+    Ok(code.ok_or_else(unknown)?)
+}
+
+/// Where a recovery stands in the list.
+const fn place(id: RecoveryId, row: &Recovery) -> (Reverse<UnixMillis>, RecoveryId) {
+    (Reverse(row.proposed_at), id)
 }
 
 /// A recovery, as everyone sees it.

@@ -4,9 +4,12 @@ use axum::Json;
 use axum::extract::State;
 use ledger::{AccountOp, AssetId, binding_preimage};
 use pbft_crypto::{Address, PublicKey};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::http::caller::SignedIn;
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
+use crate::http::cursor::parsed;
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{KeyNaming, KeyView, Kind, LimitView, List, NewKey, NewLimit, OwnKeys, Reply};
 use crate::http::once::Settled;
 use crate::http::problem::Answer;
@@ -92,13 +95,28 @@ pub(super) async fn revoke(
     intent.carry_out(&state, body.fingerprint, operation, subject).await
 }
 
-/// How much may leave your account in a day.
-#[utoipa::path(get, path = "/v1/members/me/limit", tag = "keys", responses(
+/// Which limit.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LimitQuery {
+    /// Of what: `POP`, or the symbol of a token.
+    #[param(default = "POP", example = "POP")]
+    asset: Option<String>,
+}
+
+/// How much of an asset may leave your account in a day.
+#[utoipa::path(get, path = "/v1/members/me/limit", tag = "keys", params(LimitQuery), responses(
     (status = 200, description = "The limit, and what was spent today.", body = LimitView),
 ))]
-pub(super) async fn limit(State(state): State<AppState>, member: SignedIn) -> Json<LimitView> {
+pub(super) async fn limit(
+    State(state): State<AppState>,
+    member: SignedIn,
+    Query(query): Query<LimitQuery>,
+) -> Answer<Json<LimitView>> {
     let me = member.address();
-    Json(state.gateway.view().read(|ledger| LimitView::new(ledger, &me, AssetId::Pop)))
+    let asset = parsed("asset", query.asset)?.unwrap_or(AssetId::Pop);
+    Ok(Json(state.gateway.view().read(|ledger| LimitView::new(ledger, &me, asset))))
 }
 
 /// Say how much may leave your account in a day. Less holds at once, more after a day.

@@ -4,16 +4,20 @@ use axum::Json;
 use axum::extract::State;
 use ledger::{Amount, Payment, PaymentId, PaymentOp, TxId};
 use pbft_crypto::Digest;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::read_problem;
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, SignedIn};
 use crate::http::code::Code;
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
-use crate::http::model::{Kind, NewPayment, PaymentPart, PaymentView, Reply, Viewer};
+use crate::http::cursor::{page, parsed};
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
+use crate::http::model::{Kind, List, NewPayment, PaymentList, PaymentPart, PaymentView, Reply, Viewer};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
+use crate::read_model::{PaymentPhase, PaymentQuery, PaymentSide};
 
 /// Pay someone, or set the money aside for someone.
 ///
@@ -46,6 +50,65 @@ pub(super) async fn create_by_alias(
     body: JsonBody<NewPayment>,
 ) -> Answer<Settled> {
     create(state, intent, body).await
+}
+
+/// Which payments.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PaymentsQuery {
+    /// `AUTHORIZED` (the money is held), `PAID` or `VOIDED`.
+    status: Option<String>,
+    /// `payer` or `payee`: what you are in it. Without it: either.
+    side: Option<String>,
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The `tx_id` of the item before the first one wanted.
+    starting_after: Option<String>,
+    /// The `tx_id` of the item after the last one wanted.
+    ending_before: Option<String>,
+}
+
+/// Your payments, newest first. With `status=AUTHORIZED` and `side=payee`: what is held for you.
+#[utoipa::path(get, path = "/v1/payments", tag = "payments", params(PaymentsQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<PaymentView>),
+))]
+pub(super) async fn list(
+    State(state): State<AppState>,
+    member: SignedIn,
+    Query(query): Query<PaymentsQuery>,
+) -> Answer<Json<PaymentList>> {
+    let me = member.address();
+    let filter = PaymentQuery {
+        account: Some(me),
+        side: side(query.side.as_deref())?,
+        status: query.status.as_deref().map(phase).transpose()?,
+    };
+    let start = page::<TxId>(
+        query.limit,
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let page = state.read.payments(filter, start).await.map_err(read_problem)?;
+    let viewer = Viewer::of(me, member.is_admin());
+    Ok(Json(List::of(page, |payment| PaymentView::new(payment, &viewer))))
+}
+
+fn side(name: Option<&str>) -> Answer<PaymentSide> {
+    match name {
+        None => Ok(PaymentSide::Any),
+        Some("payer") => Ok(PaymentSide::Payer),
+        Some("payee") => Ok(PaymentSide::Payee),
+        Some(_) => Err(Problem::because(Code::INVALID_QUERY, "side: payer or payee").into()),
+    }
+}
+
+fn phase(name: &str) -> Answer<PaymentPhase> {
+    use PaymentPhase::{Authorized, Paid, Voided};
+    let phase = [Authorized, Paid, Voided].into_iter().find(|phase| phase.code() == name);
+    let unknown = || Problem::because(Code::INVALID_QUERY, "status: AUTHORIZED, PAID or VOIDED");
+    Ok(phase.ok_or_else(unknown)?)
 }
 
 /// A payment that was made.

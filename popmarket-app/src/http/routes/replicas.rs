@@ -9,7 +9,7 @@ use serde::Deserialize;
 use utoipa::IntoParams;
 
 use crate::http::code::Code;
-use crate::http::cursor::{page, parsed};
+use crate::http::cursor::{cut, page, parsed, start_of};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{
     AddressBook, BookEntry, Kind, List, NewReplicaChange, RejectingChange, ReplicaChangeList,
@@ -19,7 +19,7 @@ use crate::http::once::Settled;
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
-use crate::read_model::{Page, PageRequest, PageStart, ReadError};
+use crate::read_model::{Page, PageRequest};
 
 /// The replicas that the state of the ledger asks for, with their keys and addresses. A change takes effect in the consensus
 /// a while after it was approved: the blocks say which set decided.
@@ -88,7 +88,7 @@ pub(super) async fn changes(
     State(state): State<AppState>,
     Query(query): Query<ChangesQuery>,
 ) -> Answer<Json<ReplicaChangeList>> {
-    let status = query.status.as_deref().map(status_code).transpose()?;
+    let status = query.status.as_deref().map(decision_code).transpose()?;
     let start = page::<ReplicaChangeId>(
         query.limit,
         parsed("starting_after", query.starting_after)?,
@@ -98,7 +98,8 @@ pub(super) async fn changes(
     Ok(Json(List::of(found, |(id, change)| ReplicaChangeView::new(id, &change))))
 }
 
-fn status_code(name: &str) -> Answer<&'static str> {
+/// How far something is that one admin asks for and another one decides on.
+pub(super) fn decision_code(name: &str) -> Answer<&'static str> {
     let code = ["PROPOSED", "APPROVED", "REJECTED"].into_iter().find(|code| *code == name);
     Ok(code.ok_or_else(|| Problem::because(Code::INVALID_QUERY, "status: PROPOSED, APPROVED or REJECTED"))?)
 }
@@ -112,35 +113,12 @@ pub(crate) fn changes_from(
     let wanted = |(_, change): &(ReplicaChangeId, &ReplicaChange)| {
         status.is_none_or(|status| change.status.code() == status)
     };
-    let (mut all, anchor) = state.gateway.view().read(|ledger| {
+    let (all, anchor) = state.gateway.view().read(|ledger| {
         let all = ledger.replica_changes().filter(wanted).map(|(id, change)| (id, change.clone()));
-        let anchor = match start.start {
-            PageStart::First => None,
-            // The one that a page starts from may have been decided since.
-            PageStart::After(id) | PageStart::Before(id) => {
-                ledger.replica_change(&id).map(|change| place(id, change))
-            }
-        };
+        let anchor = start_of(&start).and_then(|id| Some(place(id, ledger.replica_change(&id)?)));
         (all.collect::<Vec<_>>(), anchor)
     });
-    all.sort_unstable_by_key(|(id, change)| place(*id, change));
-    let limit = usize::try_from(start.limit.value()).unwrap_or(1);
-    let unknown = || Problem::because(Code::INVALID_QUERY, ReadError::UnknownCursor);
-    let (has_more, items) = match start.start {
-        PageStart::First => (all.len() > limit, all.into_iter().take(limit).collect()),
-        PageStart::After(_) => {
-            let anchor = anchor.ok_or_else(unknown)?;
-            all.retain(|(id, change)| place(*id, change) > anchor);
-            (all.len() > limit, all.into_iter().take(limit).collect())
-        }
-        PageStart::Before(_) => {
-            let anchor = anchor.ok_or_else(unknown)?;
-            all.retain(|(id, change)| place(*id, change) < anchor);
-            let more = all.len().saturating_sub(limit);
-            (more > 0, all.into_iter().skip(more).collect())
-        }
-    };
-    Ok(Page { items, has_more })
+    cut(all, start, |(id, change)| place(*id, change), anchor)
 }
 
 /// Where a change stands in the list.

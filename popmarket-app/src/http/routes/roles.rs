@@ -1,13 +1,19 @@
 //! Roles: an admin asks for a change, another one decides.
 
+use std::cmp::Reverse;
+
 use axum::Json;
 use axum::extract::State;
-use ledger::{AccountOp, RoleChangeId, RoleOp};
+use ledger::{AccountOp, RoleChange, RoleChangeId, RoleOp, UnixMillis};
 use pbft_crypto::Address;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
+use super::replicas::decision_code;
 use crate::http::code::Code;
-use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody};
-use crate::http::model::{Kind, NewRole, RejectingChange, Reply, RoleChangeView};
+use crate::http::cursor::{cut, page, parsed, start_of};
+use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
+use crate::http::model::{Kind, List, NewRole, RejectingChange, Reply, RoleChangeList, RoleChangeView};
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
@@ -26,6 +32,53 @@ pub(super) async fn propose(
 ) -> Answer<Settled> {
     let operation = AccountOp::Role(RoleOp::Propose { account, role: body.value.role });
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::RoleChange)).await
+}
+
+/// Which changes.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ChangesQuery {
+    /// `PROPOSED`, `APPROVED` or `REJECTED`.
+    status: Option<String>,
+    /// How many items, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 20)]
+    limit: Option<u32>,
+    /// The id of the item before the first one wanted.
+    starting_after: Option<String>,
+    /// The id of the item after the last one wanted.
+    ending_before: Option<String>,
+}
+
+/// Changes of roles that admins asked for, newest first. Those that are `PROPOSED` are open.
+#[utoipa::path(get, path = "/v1/roles/changes", tag = "members", params(ChangesQuery), responses(
+    (status = 200, description = "A part of the list.", body = List<RoleChangeView>),
+))]
+pub(super) async fn changes(
+    State(state): State<AppState>,
+    Query(query): Query<ChangesQuery>,
+) -> Answer<Json<RoleChangeList>> {
+    let status = query.status.as_deref().map(decision_code).transpose()?;
+    let start = page::<RoleChangeId>(
+        query.limit,
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let wanted = |(_, change): &(RoleChangeId, &RoleChange)| {
+        status.is_none_or(|status| change.status.code() == status)
+    };
+    let (all, anchor) = state.gateway.view().read(|ledger| {
+        let all = ledger.role_changes().filter(wanted).map(|(id, change)| (id, *change));
+        let anchor = start_of(&start).and_then(|id| Some(place(id, ledger.role_change(&id)?)));
+        (all.collect::<Vec<_>>(), anchor)
+    });
+    let found = cut(all, start, |(id, change)| place(*id, change), anchor)?;
+    Ok(Json(List::of(found, |(id, change)| RoleChangeView::new(id, &change))))
+}
+
+/// Where a change stands in the list.
+const fn place(id: RoleChangeId, change: &RoleChange) -> (Reverse<UnixMillis>, RoleChangeId) {
+    (Reverse(change.proposed_at), id)
 }
 
 /// A change of somebody's role that an admin asked for.

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
+use super::events::check_names;
 use super::read_problem;
 use crate::http::caller::SignedIn;
 use crate::http::code::Code;
@@ -33,13 +34,11 @@ pub(super) async fn create(
     body: JsonBody<NewWebhook>,
 ) -> Answer<(StatusCode, Json<WebhookCreated>)> {
     let NewWebhook { url, events, everything } = body.value;
-    let is_name = |name: &String| {
-        !name.is_empty() && name.len() <= 64 && name.bytes().all(|c| matches!(c, b'a'..=b'z' | b'_' | b'.'))
-    };
-    if events.len() > MAX_EVENTS || !events.iter().all(is_name) {
+    if events.len() > MAX_EVENTS {
         let detail = "at most 16 beginnings of names of events";
         return Err(Problem::in_field(Code::INVALID_BODY, "events", detail).into());
     }
+    check_names("events", &events)?;
     let subscription = Subscription { url, events, everything };
     let created = state.webhooks.create(member.address(), subscription).await;
     let (hook, secret) = created.map_err(problem)?;

@@ -143,6 +143,10 @@ async fn every_query_that_is_not_what_it_should_be_is_refused() {
         "/v1/transactions".to_owned(),
         "/v1/orders".to_owned(),
         format!("/v1/listings/{listing}/trades"),
+        "/v1/freezes".to_owned(),
+        "/v1/roles/changes".to_owned(),
+        "/v1/members/me/recoveries".to_owned(),
+        "/v1/payments".to_owned(),
     ];
     let queries = [
         "limit=0",
@@ -195,6 +199,12 @@ async fn every_query_that_is_not_what_it_should_be_is_refused() {
         "/v1/orders?market=SHOP",
         "/v1/tokens?starting_after=x",
         "/v1/markets?ending_before=x",
+        "/v1/payments?status=held",
+        "/v1/payments?side=both",
+        "/v1/roles/changes?status=open",
+        "/v1/members/me/recoveries?status=begun",
+        "/v1/members/me/limit?asset=shop",
+        "/v1/freezes?account=bob",
     ];
     for path in others {
         assert_eq!(admin.get(path).await.code(), "INVALID_QUERY", "{path}");

@@ -15,7 +15,7 @@ async fn ids(client: &Client<'_>, path: &str) -> (Vec<String>, bool) {
 }
 
 /// Walks a list of `count` items forwards and backwards in steps of two.
-async fn walk(client: &Client<'_>, path: &str, count: usize) -> Vec<String> {
+pub(super) async fn walk(client: &Client<'_>, path: &str, count: usize) -> Vec<String> {
     let joint = if path.contains('?') { '&' } else { '?' };
     let (all, has_more) = ids(client, &format!("{path}{joint}limit=100")).await;
     assert_eq!((all.len(), has_more), (count, false), "{path}");

@@ -1,8 +1,10 @@
-//! Whose is it? Every route that changes something, with everyone who could ask: what is refused, to whom, and how.
+//! Whose is it? Every route that changes something, with everyone who could ask: what is refused, to whom, and how. What is
+//! shown, and to whom, is in [`reads`].
 //!
 //! The cases are held to the rules: a route that is added without a case fails here.
 
 mod cases;
+mod reads;
 mod scene;
 
 use std::collections::BTreeSet;

@@ -432,8 +432,17 @@ async fn private_addresses_are_refused_unless_the_operator_allows_them() {
     let path = format!("/v1/webhooks/{}/test", hook["id"].as_str().unwrap());
     let tried = bob.post(&path, &Value::Null).await.json();
     assert_eq!(tried["error"], "localhost is not a public address");
-    let events = json!({"url": "https://shop.example/", "events": ["Payment.*"]});
-    assert_eq!(bob.post("/v1/webhooks", &events).await.code(), "INVALID_BODY");
+    for unknown in ["Payment.*", "payments.", "", "webhook.test"] {
+        let events = json!({"url": "https://shop.example/", "events": ["trade.", unknown]});
+        let reply = bob.post("/v1/webhooks", &events).await;
+        assert_eq!(
+            (reply.code(), &reply.json()["field"]),
+            ("UNKNOWN_EVENT_NAME", &json!("events")),
+            "{unknown}"
+        );
+    }
+    let many = json!({"url": "https://shop.example/", "events": vec!["trade."; 17]});
+    assert_eq!(bob.post("/v1/webhooks", &many).await.code(), "INVALID_BODY");
 }
 
 /// Mistake: a replay whose filter hardly lets anything pass looks through all that ever happened in one go.

@@ -44,7 +44,7 @@ fn after(days: u64) -> String {
     rfc3339(ledger::UnixMillis::new(START + days * 86_400_000))
 }
 
-async fn put(client: &Client<'_>, path: &str, body: &Value) {
+pub(super) async fn put(client: &Client<'_>, path: &str, body: &Value) {
     let reply = client.send(Method::PUT, path, &[("prefer", "wait=10")], body).await;
     assert_eq!(reply.status, StatusCode::CREATED, "{path} {reply:?}");
 }
@@ -64,8 +64,8 @@ impl Scene {
         let poll = json!({"question": "?", "options": ["a", "b"], "closes_at": after(2), "voters": {"listed": [account(BOB)]}});
         let mut sealed = poll.clone();
         sealed["reveal_by"] = json!(after(3));
-        // Nothing is called so: nothing is sent.
-        let webhook = json!({"url": "https://localhost/", "events": ["nothing.at.all"]});
+        // It concerns nobody: nothing is sent.
+        let webhook = json!({"url": "https://localhost/", "events": ["replica.moved"]});
         let webhook = bob.post("/v1/webhooks", &webhook).await.json();
         let freeze = format!("/v1/accounts/{}/freeze", account(3));
         admin.must(&freeze, &json!({"reason": "reported stolen"})).await;
