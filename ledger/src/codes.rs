@@ -26,9 +26,7 @@ macro_rules! codes_of {
 mod tests {
     use std::collections::BTreeSet;
 
-    use crate::{
-        AccountRejection, Amount, AssetId, MoneyRejection, Refusal, Rejection, RoleRejection, UnixMillis,
-    };
+    use crate::{AccountRejection, AssetId, MoneyRejection, Refusal, Rejection, RoleRejection, UnixMillis};
 
     #[test]
     fn all_codes_are_listed_also_those_of_errors_within_errors() {
@@ -37,9 +35,8 @@ mod tests {
         assert!(refusals.contains(&Refusal::Expired { valid_until: UnixMillis::MAX }.code()));
         let rejections: BTreeSet<_> = Rejection::codes().collect();
         assert!(rejections.len() > 100, "{rejections:?}");
-        let (asset, needed, available) = (AssetId::Pop, Amount::ZERO, Amount::ZERO);
         for rejection in [
-            Rejection::from(MoneyRejection::InsufficientFunds { asset, needed, available }),
+            Rejection::from(MoneyRejection::InsufficientFunds { asset: AssetId::Pop }),
             AccountRejection::Frozen.into(),
             AccountRejection::from(RoleRejection::SameRole).into(),
         ] {

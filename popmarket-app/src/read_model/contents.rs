@@ -31,7 +31,7 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Contents {
 }
 
 /// All tables of the read model that come from blocks.
-pub const CONTENTS: [Contents; 23] = [
+pub const CONTENTS: [Contents; 24] = [
     table("projection", &["id"]),
     table("blocks", &["height"]),
     table("transactions", &["position"]),

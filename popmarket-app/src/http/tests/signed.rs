@@ -132,8 +132,8 @@ async fn a_key_can_be_made_for_an_account_to_be() {
     let first = stranger.send(Method::POST, "/v1/wallets", &once, &nothing).await;
     let again = stranger.send(Method::POST, "/v1/wallets", &once, &nothing).await;
     assert_eq!((&again.body, again.header("idempotency-replayed")), (&first.body, "true"));
-    let address = first.json()["address"].as_str().unwrap().to_owned();
-    assert_eq!(again.header("location"), format!("/v1/wallets/{address}"));
+    let location = format!("/v1/wallets/{}", first.json()["address"].as_str().unwrap());
+    assert_eq!(again.header("location"), location);
     let join = async |name: &str, wallet: &serde_json::Value| {
         stranger.post("/v1/members", &json!({"name": name, "wallet": wallet, "password": PASSWORD})).await
     };
