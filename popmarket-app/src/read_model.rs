@@ -66,7 +66,7 @@ const STEPS: &[Step] = &[
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
     (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
-    (96, "findable", include_str!("../migrations/read_model/0096_findable.sql")),
+    (112, "findable", include_str!("../migrations/read_model/0112_findable.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
