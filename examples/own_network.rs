@@ -3,6 +3,7 @@
 //!
 //! ```sh
 //! cargo run --release --example own_network
+//! cargo test --example own_network    # whether it keeps the rules of the port
 //! ```
 
 use std::{
@@ -39,18 +40,27 @@ enum Packet {
     Client(Request),
 }
 
-/// Channels that lose every third message.
+/// Channels that lose one message of three.
 struct LossyChannels {
     from: ReplicaId,
     peers: Vec<Sender<Packet>>,
-    sent: u64,
+    /// Goes on with each message.
+    chance: u64,
     lost: Arc<AtomicU64>,
+}
+
+impl LossyChannels {
+    /// Not every third one: a broadcast is three messages, and the same replica would miss them all. The multiples of the
+    /// golden ratio jump about evenly.
+    const fn loses_the_next(&mut self) -> bool {
+        self.chance = self.chance.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        self.chance < u64::MAX / 3
+    }
 }
 
 impl Network for LossyChannels {
     fn send(&mut self, to: ReplicaId, message: &Message) {
-        self.sent += 1;
-        if self.sent.is_multiple_of(3) {
+        if self.loses_the_next() {
             self.lost.fetch_add(1, Ordering::Relaxed);
             return;
         }
@@ -150,7 +160,7 @@ fn main() {
     let (replies, answers) = mpsc::channel();
     let lost = Arc::new(AtomicU64::new(0));
     for ((id, key), inbox) in config.replicas.ids().zip(keys).zip(inboxes) {
-        let network = LossyChannels { from: id, peers: senders.clone(), sent: 0, lost: lost.clone() };
+        let network = LossyChannels { from: id, peers: senders.clone(), chance: 0, lost: lost.clone() };
         let (config, replies) = (config.clone(), replies.clone());
         thread::spawn(move || run(id, key, config, network, &inbox, &replies));
     }
@@ -177,4 +187,34 @@ fn main() {
         started.elapsed(),
         lost.load(Ordering::Relaxed)
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use pbft_core::conformance;
+
+    use super::*;
+
+    /// What is lost may be lost, as long as it arrives when it is sent again and again.
+    #[test]
+    fn lossy_channels_keep_the_rules_of_a_network() {
+        let (peers, inboxes): (Vec<_>, Vec<_>) = (0..REPLICAS).map(|_| mpsc::channel()).unzip();
+        let members: Vec<_> = (0..REPLICAS).map(ReplicaId::new).collect();
+        let lost = Arc::new(AtomicU64::new(0));
+        for from in members.iter().copied() {
+            let mut network = LossyChannels { from, peers: peers.clone(), chance: 0, lost: lost.clone() };
+            let received = || {
+                let mut received = Vec::new();
+                for (at, inbox) in members.iter().zip(&inboxes) {
+                    for packet in inbox.try_iter() {
+                        let Packet::Peer(from, message) = packet else { panic!("nobody asks for anything") };
+                        received.push((*at, from, message));
+                    }
+                }
+                received
+            };
+            conformance::network(&mut network, from, &members, received).unwrap();
+        }
+        assert!(lost.load(Ordering::Relaxed) > 0);
+    }
 }

@@ -1,7 +1,8 @@
-//! Your own request buffer: the highest bid goes first. The conformance rules are in the docs of `RequestBuffer`.
+//! Your own request buffer: the highest bid goes first. The rules are in the docs of `RequestBuffer`.
 //!
 //! ```sh
 //! cargo run --release --example own_request_buffer
+//! cargo test --example own_request_buffer    # whether it keeps the rules of the port
 //! ```
 
 use std::{cmp::Reverse, collections::BTreeMap, time::Duration};
@@ -117,5 +118,20 @@ fn main() {
     order.sort_by_key(|(accepted, _)| accepted.outcome.as_bytes()[0]);
     for (accepted, bid) in order {
         println!("place {}: bid {bid:>3} in batch {}", accepted.outcome.as_bytes()[0], accepted.seq);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pbft_core::conformance;
+
+    use super::*;
+
+    #[test]
+    fn an_auction_keeps_the_rules_of_a_request_buffer() {
+        conformance::request_buffer(|limits| {
+            Box::new(Auction { capacity: limits.requests.min(100), entries: BTreeMap::new() })
+        })
+        .unwrap();
     }
 }

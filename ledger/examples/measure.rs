@@ -1,7 +1,8 @@
 //! How fast is the ledger? `cargo run --release -p ledger --example measure`
 //!
 //! Applies payments between accounts picked at random, in batches, to ledgers of several sizes, and takes the time of
-//! `Ledger::apply` as a whole and of the state tree alone. On one thread.
+//! `Ledger::apply` as a whole and of the state tree alone, and of a check of all invariants. On one thread. Other sizes than
+//! the usual ones are named on the command line.
 #![expect(
     clippy::disallowed_types,
     clippy::disallowed_methods,
@@ -20,8 +21,13 @@ use pbft_crypto::{Address, Digest, KeyPair, PublicKey, Signature, sha256};
 const BATCHES: u64 = 100;
 
 fn main() {
-    println!("accounts  batch  payments/s  of that without tree  us/payment  keys/payment  tree us/key");
-    for accounts in [1_000, 100_000, 1_000_000] {
+    let sizes: Vec<u64> =
+        std::env::args().skip(1).map(|size| size.parse().expect("a number of accounts")).collect();
+    let sizes = if sizes.is_empty() { vec![1_000, 100_000, 1_000_000] } else { sizes };
+    println!(
+        "accounts  batch  payments/s  of that without tree  us/payment  keys/payment  tree us/key  check ms"
+    );
+    for accounts in sizes {
         let (mut ledger, people, mut tree) = populate(accounts);
         let mut sequence = ledger.tip().seq;
         for batch in [100, 1_000] {
@@ -157,13 +163,16 @@ fn measure(
         of_tree.push(started.elapsed());
         assert_eq!(tree.root(), block.header.state_root);
     }
+    let started = Instant::now();
+    ledger.check_invariants().expect("a sound ledger");
+    let check = started.elapsed().as_millis();
     let (whole, of_tree) = (median(whole), median(of_tree));
     let (payments, keys) = (payments / BATCHES, keys / BATCHES);
     // Thousandths, as there are no floats in this crate.
     let nanos = |time: Duration, by: u64| u64::try_from(time.as_nanos()).expect("less than 500 years") / by;
     let micros = |nanos: u64| format!("{}.{:02}", nanos / 1_000, nanos % 1_000 / 10);
     println!(
-        "{:>8}  {batch:>5}  {:>10}  {:>20}  {:>10}  {:>12}  {:>11}",
+        "{:>8}  {batch:>5}  {:>10}  {:>20}  {:>10}  {:>12}  {:>11}  {check:>8}",
         people.len(),
         1_000_000_000 / nanos(whole, payments),
         1_000_000_000 / nanos(whole.saturating_sub(of_tree), payments),

@@ -6,11 +6,13 @@
 //! * `limits.rs`: what an owner lets go out in a day.
 //! * `freezes.rs`: admins stop an account from spending.
 //! * `roles.rs`: two admins change what an account may do.
+//! * `params.rs`: what operators choose.
 
 mod event;
 mod freezes;
 mod keys;
 mod limits;
+mod params;
 mod recovery;
 mod rejection;
 mod roles;
@@ -36,30 +38,11 @@ pub(crate) use keys::Keys;
 pub use keys::{AccountKey, MAX_ACCOUNT_KEYS, binding_preimage, key_binding};
 pub use limits::{LimitRaise, SpendingLimit};
 pub(crate) use limits::{check_spending, spend};
+pub use params::AccountParams;
 pub use recovery::{Guardians, MAX_GUARDIANS, Recovery, RecoveryStatus};
 pub(crate) use recovery::{Recoveries, expire};
 pub use rejection::AccountRejection;
 pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
-
-/// The rules about accounts that operators choose.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountParams {
-    /// How long it takes until a higher spending limit holds.
-    pub limit_raise_delay: Millis,
-    /// The shortest delay before a recovery takes effect that an owner may choose.
-    pub min_recovery_delay: Millis,
-    /// The longest one.
-    pub max_recovery_delay: Millis,
-}
-
-impl AccountParams {
-    /// A day until a higher limit holds, recoveries after 1 to 30 days.
-    pub const STANDARD: Self = Self {
-        limit_raise_delay: Millis::days(1),
-        min_recovery_delay: Millis::days(1),
-        max_recovery_delay: Millis::days(30),
-    };
-}
 
 /// Transactions about accounts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,8 +221,10 @@ impl Accounts {
         self.names.get(&name.folded()).copied()
     }
 
+    /// Whether an account decides as an admin. A frozen one that was made an admin does not.
     pub(crate) fn is_admin(&self, address: &Address) -> bool {
-        self.find(address).is_some_and(|account| account.role == Role::Admin)
+        let has_role = self.find(address).is_some_and(|account| account.role == Role::Admin);
+        has_role && !self.freezes.holds(address)
     }
 
     /// Whether somebody decides on what another one asked for: only admins do, and never on what they asked for.

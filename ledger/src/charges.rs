@@ -1,9 +1,12 @@
 //! Charges: a member asks to be topped up, an admin who saw the money come in mints it.
 //!
-//! * Nobody decides on a charge of their own. Above [`ChargeParams::two_admins_above`] it takes two admins.
+//! * Nobody decides on a charge of their own. Above [`ChargeParams::two_admins_above`] it takes two admins, and also when what one
+//!   admin alone approves in a day would be too much: see [`SoleApprovals`].
+//! * A first approval counts as long as whoever gave it is an admin.
 //! * Two admins may set a [`ChargePolicy`]: what it covers is approved in the transaction that asks for it.
 //! * Approved charges are counted, and earn [loyalty points](ChargeParams::points).
 
+mod alone;
 mod event;
 mod params;
 mod policy;
@@ -19,6 +22,7 @@ use crate::table::{Row, Table, TableId};
 use crate::text::{Memo, Reason};
 use crate::time::UnixMillis;
 
+pub use alone::SoleApprovals;
 pub use event::ChargeEvent;
 pub use params::{ChargeParams, LoyaltyTier};
 pub use policy::{AutoCharges, ChargePolicy, ChargeRules, PolicyProposal};
@@ -121,7 +125,7 @@ pub struct Charge {
     pub status: ChargeStatus,
     /// When it was asked for.
     pub requested_at: UnixMillis,
-    /// The first of the two admins that it takes, who has approved it.
+    /// The first of the two admins that it takes, who has approved it. It counts as long as that is an admin.
     pub first_approval: Option<Address>,
 }
 
@@ -135,11 +139,20 @@ pub(crate) struct Charges {
     pub(crate) rows: Table<Charge>,
     pub(crate) rules: Table<ChargeRules>,
     pub(crate) automatic: Table<AutoCharges>,
+    pub(crate) alone: Table<SoleApprovals>,
 }
 
 impl Charges {
     pub(crate) fn find(&self, id: &ChargeId) -> Option<&Charge> {
         self.rows.find(id)
+    }
+
+    pub(crate) fn alone_of(&self, account: &Address) -> SoleApprovals {
+        self.alone.find(account).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn automatic_of(&self, account: &Address) -> AutoCharges {
+        self.automatic.find(account).copied().unwrap_or_default()
     }
 
     pub(crate) fn rules(&self) -> ChargeRules {

@@ -6,7 +6,7 @@
 //!   that was there before. Both legs and the fee move in one step: delivery against payment.
 //! * **What rests is held**: the base token of a sell order, price times lots of the quote asset of a buy order.
 //! * **An order meets at most [`MAX_MEETINGS`] others.** What is left then is cancelled, or the book would stay crossed.
-//!   An order on the way whose time is over is taken away instead of filled.
+//!   An order on the way whose time is over, or whose owner is frozen, is taken away instead of filled.
 //! * **Nobody trades with themselves**: see [`SelfTrade`].
 //! * Each fill has a number, without gaps for each market.
 //!

@@ -74,6 +74,8 @@ pub enum TxOutcome {
 pub(crate) struct BlockRun<'a> {
     state: &'a mut State,
     chain_id: &'a Digest,
+    /// The hash of the block before it.
+    parent: &'a Digest,
     time: UnixMillis,
     height: Height,
     pub(crate) transactions: Vec<Transaction>,
@@ -84,10 +86,16 @@ pub(crate) struct BlockRun<'a> {
 }
 
 impl<'a> BlockRun<'a> {
-    pub(crate) fn new(state: &'a mut State, chain_id: &'a Digest, time: UnixMillis, height: Height) -> Self {
+    pub(crate) fn new(
+        state: &'a mut State,
+        (chain_id, parent): (&'a Digest, &'a Digest),
+        time: UnixMillis,
+        height: Height,
+    ) -> Self {
         Self {
             state,
             chain_id,
+            parent,
             time,
             height,
             transactions: Vec::new(),
@@ -123,7 +131,7 @@ impl<'a> BlockRun<'a> {
             self.expire(due, object);
         }
         self.state.use_nonce(tx.body().sender, tx.body().nonce);
-        let context = Context::of(tx, self.time, self.height);
+        let context = Context::of(tx, self.time, self.height, *self.parent);
         let result = self.state.execute(&context, operation, &mut self.scratch);
         // A batch is bounded in bytes, so it never comes near 2^32 transactions.
         let index = u32::try_from(self.transactions.len()).unwrap_or(u32::MAX);
@@ -135,7 +143,8 @@ impl<'a> BlockRun<'a> {
     fn expire(&mut self, due: UnixMillis, object: ObjectId) {
         // The index has the time of a reminder, which is passed over if the deadline itself has passed by now.
         let due = self.state.fires_for(self.time, object).unwrap_or(due);
-        let result = self.state.expire(self.time, self.height, object, &mut self.scratch);
+        let place = (self.height, self.parent);
+        let result = self.state.expire(self.time, place, object, &mut self.scratch);
         self.record(Cause::Deadline { object, due }, result);
     }
 

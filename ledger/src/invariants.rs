@@ -1,6 +1,8 @@
 //! What must hold after every block, whatever came in.
 
+mod charges;
 mod exchange;
+mod payments;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +11,6 @@ use thiserror::Error;
 
 use crate::accounts::{MAX_GUARDIANS, RecoveryStatus};
 use crate::amount::{Amount, AssetId, TokenId};
-use crate::charges::{Approver, Charge, ChargeStatus};
 use crate::deadlines::{Deadlines, ObjectId};
 use crate::exchange::MarketId;
 use crate::ids::{ChargeId, ListingId, OrderId, PaymentId, PollId, TradeId};
@@ -66,6 +67,14 @@ pub enum InvariantViolation {
     /// A payment of nothing or to oneself, or more paid out or given back than there was.
     #[error("payment {0} is not sound")]
     Payment(PaymentId),
+    /// A reference that leads to no payment of its payee, or to one that another reference leads to.
+    #[error("a reference of {payee} leads to payment {payment}, which did not use it up")]
+    Reference {
+        /// Whose reference it is.
+        payee: Address,
+        /// Where it leads.
+        payment: PaymentId,
+    },
     /// Tallies that are not those of the accepted votes.
     #[error("poll {0} is not sound")]
     Poll(PollId),
@@ -88,7 +97,7 @@ pub enum InvariantViolation {
         /// What the charges say.
         approved: u64,
     },
-    /// A charge on which the same account decided twice, or which its requester decided on.
+    /// A charge on which the same account decided twice, or its requester, or one admin where it takes two.
     #[error("charge {0} is not sound")]
     Charge(ChargeId),
     /// No replicas, too many, or two with something in common.
@@ -126,9 +135,9 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     payouts(state)?;
     reviews(state)?;
     listings(state)?;
-    charges(state)?;
+    charges::check(state)?;
     exchange::check(state)?;
-    payments(state)?;
+    payments::check(state)?;
     polls(state)?;
     deadlines(state)?;
     if !state.accounts.arbiters_are_sound() {
@@ -234,39 +243,11 @@ fn deadlines(state: &State) -> Result<(), InvariantViolation> {
     if deadlines == state.deadlines { Ok(()) } else { Err(InvariantViolation::Deadlines) }
 }
 
-fn payments(state: &State) -> Result<(), InvariantViolation> {
-    match state.payments.rows.iter().find(|(_, payment)| !payment.is_sound()) {
-        Some((id, _)) => Err(InvariantViolation::Payment(*id)),
-        None => Ok(()),
-    }
-}
-
 fn polls(state: &State) -> Result<(), InvariantViolation> {
     match state.polls.rows.iter().find(|(id, poll)| !state.polls.is_sound(**id, poll)) {
         Some((id, _)) => Err(InvariantViolation::Poll(*id)),
         None => Ok(()),
     }
-}
-
-/// Nobody decides on an own charge or twice on one, and each account has as many charges as were approved.
-fn charges(state: &State) -> Result<(), InvariantViolation> {
-    let mut approved: BTreeMap<Address, u64> = BTreeMap::new();
-    for (id, charge) in state.charges.rows.iter() {
-        if !is_sound(charge) {
-            return Err(InvariantViolation::Charge(*id));
-        }
-        if matches!(charge.status, ChargeStatus::Approved { .. }) {
-            let count = approved.entry(charge.requester).or_default();
-            *count = count.saturating_add(1);
-        }
-    }
-    for (account, row) in state.accounts.rows.iter() {
-        let (counted, approved) = (row.charge_count, approved.remove(account).unwrap_or_default());
-        if counted != approved {
-            return Err(InvariantViolation::ChargeCount { account: *account, counted, approved });
-        }
-    }
-    Ok(())
 }
 
 /// Payouts and fee are the price, each where the state says; live trades have none. Nobody gives back more than the price.
@@ -290,15 +271,6 @@ fn payouts(state: &State) -> Result<(), InvariantViolation> {
         }
     }
     Ok(())
-}
-
-fn is_sound(charge: &Charge) -> bool {
-    let decider = match charge.status {
-        ChargeStatus::Approved { by: Approver::Admin(by), .. } => Some(by),
-        _ => None,
-    };
-    let own = Some(charge.requester);
-    charge.first_approval != own && decider != own && (decider.is_none() || decider != charge.first_approval)
 }
 
 /// Guardians are some other accounts, and enough of them have agreed to what runs.

@@ -27,8 +27,8 @@ use crate::{
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
     OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
     ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
-    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SpendingLimit, Supply, Token, TokenId,
-    TokenOp, TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
+    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit, Supply, Token,
+    TokenId, TokenOp, TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 /// How many stored entries are read at once.
@@ -147,7 +147,7 @@ impl Ledger {
     pub fn apply(&mut self, batch: BatchInput<'_>) -> Applied {
         let time = batch.time.max(self.tip.time.next());
         let height = self.tip.height.next();
-        let mut run = BlockRun::new(&mut self.state, &self.chain_id, time, height);
+        let mut run = BlockRun::new(&mut self.state, (&self.chain_id, &self.tip_hash), time, height);
         run.run(batch.transactions);
         let BlockRun { transactions, receipts, outcomes, events, .. } = run;
         let changes = self.state.drain_changes();
@@ -287,6 +287,11 @@ impl Ledger {
         self.state.accounts.rows.iter().map(|(address, account)| (*address, account))
     }
 
+    /// Whether an account decides as an admin: it has the role, and is not frozen.
+    pub fn is_admin(&self, account: &Address) -> bool {
+        self.state.accounts.is_admin(account)
+    }
+
     /// The account with a name, in whatever case its Latin letters are.
     pub fn account_by_name(&self, name: &Name) -> Option<(Address, &Account)> {
         let address = self.state.accounts.address_of(name)?;
@@ -321,6 +326,11 @@ impl Ledger {
     /// What is approved automatically, and what an admin asks for instead.
     pub fn charge_rules(&self) -> ChargeRules {
         self.state.charges.rules()
+    }
+
+    /// What an account approved, or got, by the word of one admin.
+    pub fn sole_approvals(&self, account: &Address) -> SoleApprovals {
+        self.state.charges.alone_of(account)
     }
 
     /// A withdrawal.

@@ -147,7 +147,7 @@ pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, SymbolError, Token
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};
 pub use charges::{
     Approver, AutoCharges, Charge, ChargeEvent, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection,
-    ChargeRules, ChargeStatus, LoyaltyTier, PolicyProposal,
+    ChargeRules, ChargeStatus, LoyaltyTier, PolicyProposal, SoleApprovals,
 };
 pub use codec::DecodeError;
 pub use day_total::DayTotal;

@@ -8,6 +8,9 @@
 //! | AUTHORIZED | VOIDED | the payee; the `until` deadline |
 //!
 //! Of what was paid the payee can give back some or all, as often as it likes, but never more than was paid.
+//!
+//! A reference is used up by the first payment under it, whoever makes it. It is free again when all went back, so that a payee can
+//! undo what a stranger paid under a reference that was meant for somebody else.
 
 mod event;
 mod rejection;
@@ -51,7 +54,7 @@ pub enum PaymentOp {
         asset: AssetId,
         /// How much.
         amount: Amount,
-        /// The payee's own number for it, which can be paid once only.
+        /// The payee's own number for it, which can be paid once only, unless all goes back.
         reference: Option<Reference>,
         /// A note to the payee. May be empty.
         memo: Memo,
@@ -64,7 +67,7 @@ pub enum PaymentOp {
         asset: AssetId,
         /// How much.
         amount: Amount,
-        /// The payee's own number for it, as in a payment at once. It is free again if the payment is voided.
+        /// The payee's own number for it, as in a payment at once.
         reference: Option<Reference>,
         /// A note to the payee. May be empty.
         memo: Memo,
@@ -100,6 +103,15 @@ impl PaymentOp {
             Self::Capture { payment, .. } | Self::Void { payment } | Self::Refund { payment, .. } => {
                 Some(*payment)
             }
+        }
+    }
+
+    /// The reference that it uses up, and whose.
+    const fn reference(&self) -> Option<(Address, &Reference)> {
+        match self {
+            Self::Pay { to, reference: Some(reference), .. }
+            | Self::Authorize { to, reference: Some(reference), .. } => Some((*to, reference)),
+            _ => None,
         }
     }
 }
@@ -168,6 +180,11 @@ impl Payment {
         }
     }
 
+    /// Whether the payee has anything of it, or could take it. Otherwise its reference is free.
+    pub fn is_worth_something(&self) -> bool {
+        matches!(self.status, PaymentStatus::Authorized { .. }) || !self.refundable().is_zero()
+    }
+
     /// When it is voided by itself.
     pub(crate) const fn due(&self) -> Option<UnixMillis> {
         match self.status {
@@ -220,6 +237,12 @@ impl Payments {
     /// When the payment is voided by itself.
     pub(crate) fn due(&self, id: &PaymentId) -> Option<UnixMillis> {
         self.find(id)?.due()
+    }
+
+    /// The payment that has the reference which an operation wants to use up.
+    pub(crate) fn in_the_way_of(&self, op: &PaymentOp) -> Option<PaymentId> {
+        let (payee, reference) = op.reference()?;
+        Some(self.references.find(&(payee, reference.clone()))?.tx.into())
     }
 
     /// What is held, for whom, of what.

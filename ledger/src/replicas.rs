@@ -315,6 +315,9 @@ fn approve(
     events: &mut Vec<EventKind>,
 ) -> Result<(), ReplicaRejection> {
     let change = decidable(state, context, id)?.clone();
+    if !state.accounts.is_admin(&change.proposer) {
+        return Err(ReplicaRejection::ProposerNotAdmin);
+    }
     // The replicas may be others than when it was asked for.
     let draft = draft::draft(&state.replicas, &change.edit, state.params.max_replicas)?;
     let (by, at) = (context.sender, context.now);

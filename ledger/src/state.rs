@@ -11,7 +11,7 @@ use crate::event::EventKind;
 use crate::exchange::{self, Exchange};
 use crate::genesis::{Genesis, Params};
 use crate::ids::{Height, TxId};
-use crate::listings::{self, Listing};
+use crate::listings::{self, Listing, ListingStatus};
 use crate::money::Money;
 use crate::nonce::NonceWindow;
 use crate::payments::{self, Payments};
@@ -34,6 +34,8 @@ pub(crate) struct Context {
     pub(crate) now: UnixMillis,
     /// Its height.
     pub(crate) height: Height,
+    /// The hash of the block before it.
+    pub(crate) parent: Digest,
     pub(crate) chain_id: Digest,
     pub(crate) tx: TxId,
     pub(crate) sender: Address,
@@ -41,10 +43,10 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height) -> Self {
+    pub(crate) const fn of(tx: &Transaction, now: UnixMillis, height: Height, parent: Digest) -> Self {
         let body = tx.body();
         let (chain_id, sender) = (body.chain_id, body.sender);
-        Self { now, height, chain_id, tx: tx.id(), sender, key: *tx.public_key() }
+        Self { now, height, parent, chain_id, tx: tx.id(), sender, key: *tx.public_key() }
     }
 }
 
@@ -142,10 +144,21 @@ impl State {
         }
     }
 
-    /// The running deadline of the object that an operation is about.
+    /// The running deadline of the object that an operation is about, or that has what the operation wants.
     pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let object = operation.object()?;
+        let object = operation.object().or_else(|| self.in_the_way_of(operation))?;
         Some((self.due(object)?, object))
+    }
+
+    /// The trade that a listing is reserved by; the payment that has a reference.
+    fn in_the_way_of(&self, operation: &Operation) -> Option<ObjectId> {
+        if let Operation::Payment(op) = operation {
+            return self.payments.in_the_way_of(op).map(ObjectId::Payment);
+        }
+        match self.listings.find(&operation.listing()?)?.status {
+            ListingStatus::Reserved { trade } => Some(ObjectId::Trade(trade)),
+            ListingStatus::Open | ListingStatus::Sold { .. } | ListingStatus::Closed => None,
+        }
     }
 
     /// When something happens to an object by itself.
@@ -171,12 +184,12 @@ impl State {
     pub(crate) fn expire(
         &mut self,
         now: UnixMillis,
-        height: Height,
+        (height, parent): (Height, &Digest),
         object: ObjectId,
         events: &mut Vec<EventKind>,
     ) -> Result<(), Rejection> {
         match object {
-            ObjectId::Trade(trade) => trades::expire(self, now, trade, events),
+            ObjectId::Trade(trade) => trades::expire(self, now, parent, trade, events),
             ObjectId::Recovery(recovery) => accounts::expire(self, now, recovery, events),
             ObjectId::Order(order) => exchange::expire(self, now, order, events),
             ObjectId::Poll(poll) => polls::expire(self, now, height, poll, events),
@@ -209,6 +222,7 @@ impl State {
         self.charges.rules.drain_changes(&mut changes);
         self.accounts.freezes.rows.drain_changes(&mut changes);
         self.accounts.limits.drain_changes(&mut changes);
+        self.charges.alone.drain_changes(&mut changes);
         self.tokens.rows.drain_changes(&mut changes);
         self.tokens.allowances.drain_changes(&mut changes);
         self.exchange.markets.drain_changes(&mut changes);
@@ -234,6 +248,7 @@ impl State {
         let recovery = self.accounts.recoveries.rows.entries();
         let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
         let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
+        let limits = limits.chain(self.charges.alone.entries());
         let guard = keys.chain(recovery).chain(out).chain(self.charges.rules.entries()).chain(limits);
         let tokens = self.tokens.rows.entries().chain(self.tokens.allowances.entries());
         let exchange = self.exchange.markets.entries().chain(self.exchange.orders.entries());
@@ -273,6 +288,7 @@ impl State {
             StateKey::SpendingLimit(address, asset) => {
                 self.accounts.limits.find(&(*address, *asset)).map(encode)
             }
+            StateKey::SoleApprovals(address) => self.charges.alone.find(address).map(encode),
             StateKey::Token(token) => self.tokens.find(token).map(encode),
             StateKey::Allowance(owner, spender, token) => {
                 self.tokens.allowances.find(&(*owner, *spender, *token)).map(encode)
@@ -315,6 +331,7 @@ impl State {
             TableId::ChargeRules => self.charges.rules.load(key, value).map(drop),
             TableId::Freezes => self.accounts.freezes.rows.load(key, value).map(drop),
             TableId::SpendingLimits => self.accounts.limits.load(key, value).map(drop),
+            TableId::SoleApprovals => self.charges.alone.load(key, value).map(drop),
             TableId::Tokens => self.tokens.rows.load(key, value).map(drop),
             TableId::Allowances => self.tokens.allowances.load(key, value).map(drop),
             TableId::Markets => self.exchange.markets.load(key, value).map(drop),

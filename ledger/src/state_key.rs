@@ -17,7 +17,7 @@ use crate::text::Reference;
 use crate::{
     Account, AccountKey, Allowance, AutoCharges, Balance, Charge, ChargeRules, Freeze, Guardians, Listing,
     Market, Order, Payment, Poll, Record, Recovery, Replica, ReplicaChange, ReplicaKey, Review, ReviewSide,
-    RoleChange, SpendingLimit, Supply, Token, Trade, Vote, Voters, Withdrawal,
+    RoleChange, SoleApprovals, SpendingLimit, Supply, Token, Trade, Vote, Voters, Withdrawal,
 };
 
 /// An entry of the state.
@@ -67,6 +67,8 @@ pub enum StateKey {
     Freeze(Address),
     /// A [`SpendingLimit`].
     SpendingLimit(Address, AssetId),
+    /// The [`SoleApprovals`] of an account.
+    SoleApprovals(Address),
     /// A [`Token`].
     Token(TokenId),
     /// An [`Allowance`]: of whom, for whom, of what.
@@ -111,6 +113,7 @@ impl StateKey {
             Self::ChargeRules => entry_key::<ChargeRules>(&()),
             Self::Freeze(address) => entry_key::<Freeze>(address),
             Self::SpendingLimit(address, asset) => entry_key::<SpendingLimit>(&(*address, *asset)),
+            Self::SoleApprovals(address) => entry_key::<SoleApprovals>(address),
             Self::Token(token) => entry_key::<Token>(token),
             Self::Allowance(owner, spender, token) => entry_key::<Allowance>(&(*owner, *spender, *token)),
             Self::Market(id) => entry_key::<Market>(id),

@@ -3,6 +3,7 @@
 //! Which characters are allowed is decided by fixed ranges only. The tables of Unicode that come with a compiler change
 //! with its version, and two replicas built with different compilers must not disagree.
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
 
@@ -35,7 +36,7 @@ pub enum TextError {
 macro_rules! text {
     ($(#[$doc:meta])* $name:ident, max $max:literal, $check:path) => {
         $(#[$doc])*
-        #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String")]
         pub struct $name(String);
 
@@ -59,6 +60,19 @@ macro_rules! text {
             /// The text.
             pub fn as_str(&self) -> &str {
                 &self.0
+            }
+        }
+
+        /// Like the bytes in the keys of entries: shorter texts first.
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                (self.0.len(), &self.0).cmp(&(other.0.len(), &other.0))
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
             }
         }
 

@@ -8,7 +8,7 @@ use crate::charges::ChargeOp;
 use crate::codec::{DecodeError, decode, decode_lenient, encode};
 use crate::deadlines::ObjectId;
 use crate::exchange::ExchangeOp;
-use crate::ids::TxId;
+use crate::ids::{ListingId, TxId};
 use crate::listings::ListingOp;
 use crate::payments::PaymentOp;
 use crate::polls::PollOp;
@@ -69,6 +69,17 @@ impl Operation {
             Self::Charge(_) | Self::Listing(_) | Self::Replica(_) | Self::Withdrawal(_) | Self::Token(_) => {
                 None
             }
+        }
+    }
+
+    /// The existing listing that it is about.
+    pub(crate) const fn listing(&self) -> Option<ListingId> {
+        match self {
+            Self::Trade(TradeOp::Open { listing, .. })
+            | Self::Listing(ListingOp::Update { listing, .. } | ListingOp::Close { listing }) => {
+                Some(*listing)
+            }
+            _ => None,
         }
     }
 }

@@ -18,12 +18,16 @@ pub struct SignatureCheck {
 /// Signs for one replica and checks anyone's signatures.
 ///
 /// # To be correct
+/// * `public_key` is the one that `sign` signs with, and always the same.
 /// * `sign` depends on nothing but the key and the digest, and `verify` accepts what `sign` made. A replica that cannot
 ///   verify its own signatures stays silent for ever.
 /// * `verify` never accepts a signature that the key's owner did not make: one forged vote is enough to lose agreement.
 /// * `verify_many` gives the same verdicts as `verify`, in the same order. Two replicas that judge one signature
 ///   differently lose liveness.
 pub trait Crypto: Send + Sync {
+    /// Whose signatures `sign` makes. A replica to which the set of replicas gives another key has no say (RE-5).
+    fn public_key(&self) -> PublicKey;
+
     /// Signs `digest` with this replica's key.
     fn sign(&self, digest: &Digest) -> Signature;
 
@@ -51,6 +55,10 @@ impl P256Crypto {
 }
 
 impl Crypto for P256Crypto {
+    fn public_key(&self) -> PublicKey {
+        self.key_pair.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.key_pair.sign(digest)
     }

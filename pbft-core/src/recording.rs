@@ -16,7 +16,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use pbft_crypto::{Digest, Domain, Signature};
+use pbft_crypto::{Digest, Domain, PublicKey, Signature};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
@@ -42,6 +42,8 @@ use crate::{
 pub struct Beginning {
     /// Which replica.
     pub id: ReplicaId,
+    /// The key that it signs with.
+    pub key: PublicKey,
     /// Its configuration.
     pub config: Config,
     /// What it means if that is none.
@@ -195,7 +197,7 @@ pub fn replay(recording: &[u8]) -> Result<Replayed, ReplayError> {
         records.push(frames.read()?.ok_or(ReplayError::Damaged(frames.count))?);
     }
     let config = Arc::new(beginning.config.validate()?);
-    let crypto = Arc::new(Remembered::default());
+    let crypto = Arc::new(Remembered { key: beginning.key, signatures: Mutex::default() });
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
     let empty = beginning.empty_log;
     let recovered = Replica::recover(beginning.id, config, crypto.clone(), buffer, records, empty)?;
@@ -242,12 +244,15 @@ impl Frames<'_> {
 }
 
 /// Signs as it was signed then: without a key.
-#[derive(Debug, Default)]
-struct Remembered(Mutex<VecDeque<Signature>>);
+#[derive(Debug)]
+struct Remembered {
+    key: PublicKey,
+    signatures: Mutex<VecDeque<Signature>>,
+}
 
 impl Remembered {
     fn signatures(&self) -> MutexGuard<'_, VecDeque<Signature>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.signatures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn remember(&self, signatures: &[Signature]) {
@@ -260,6 +265,10 @@ impl Remembered {
 }
 
 impl Crypto for Remembered {
+    fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
     fn sign(&self, _digest: &Digest) -> Signature {
         // One too many shows as a different step.
         self.signatures().pop_front().unwrap_or_else(|| Signature::from_r_and_s(&[0; 32], &[0; 32]))
@@ -291,6 +300,10 @@ impl TakesDown {
 }
 
 impl Crypto for TakesDown {
+    fn public_key(&self) -> PublicKey {
+        self.inner.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         let signature = self.inner.sign(digest);
         self.signed.lock().unwrap_or_else(PoisonError::into_inner).push(signature);

@@ -1,7 +1,34 @@
 //! The replica: one door in ([`Replica::step`]), one list of effects out.
 //!
-//! This file only dispatches. Each phase of the protocol has a file of its own: `on_*` takes an input, `send_*` makes
-//! an output, `try_*` goes on if the time has come.
+//! This file dispatches, and keeps what holds for every message (L-1, RE-3, RE-5). Each phase of the protocol has a file of
+//! its own: `on_*` takes an input, `send_*` makes an output, `try_*` goes on if the time has come.
+//!
+//! | what happens | where | the papers' word |
+//! | --- | --- | --- |
+//! | a request gets a number, and votes | `ordering` | pre-prepare, prepare, commit |
+//! | batches are executed in order | `execution`, `attesting` | reply |
+//! | states are certified, the log is cut | `checkpointing` | checkpoint, garbage collection |
+//! | a primary is given up | `suspicion`, `view_change`, `new_view` | view change |
+//! | votes and batches that were missed come again | `retransmission` | status |
+//! | a state is taken over, and handed on | `state_transfer`, `state_serving`, `state_install` | state transfer |
+//! | a restart, with and without the log | `recovery`, `returning`, `needs` | recovery |
+//! | replicas come and go | `reconfiguration` | |
+//! | questions outside the order | `reading` | read-only operations |
+//! | what leaves, and when | `outbox`, `timers` | |
+//! | what stands in the way, and what must hold | `diagnosis`, `waits_for`, `invariants` | |
+//!
+//! How far behind is a replica? Several places ask, each for its own reason:
+//!
+//! | condition | means | asked for |
+//! | --- | --- | --- |
+//! | `is_outrun` | `f + 1` peers claim to have executed more | VC-11: another primary would not help |
+//! | `is_far_behind` | ... by more than what may be in flight | R-5, VC-13, diagnosis |
+//! | `is_behind` | one peer is ahead by more than that, or at all while nothing moves here | CU-1: asks for batches |
+//! | `is_stalled` | nothing was executed for a status period | CU-1 |
+//! | `batches_are_gone` | a quorum got further, and the next batch is not to be had any more | SX-1: takes over a state |
+//! | `is_returning` | it lost its log, and does not vote yet | SX-8 to SX-11 |
+//! | `has_left` | ... and it waits for its view without having asked for it | SX-10 |
+//! | `is_succeeded` | a later epoch is known: others decide | RE-3 |
 
 mod attesting;
 pub mod checkpointing;
@@ -23,13 +50,14 @@ mod state_transfer;
 mod suspicion;
 mod timers;
 mod view_change;
+mod waits_for;
 
 use std::{collections::VecDeque, sync::Arc};
 
 use attesting::Attesting;
 pub(crate) use attesting::MAX_RESULTS_IN_RECORD;
 use checkpointing::Checkpoints;
-pub use diagnosis::{OldestRequest, Progress, WaitsFor};
+pub use diagnosis::Progress;
 use execution::Execution;
 pub use invariants::InvariantViolation;
 use needs::Needs;
@@ -37,6 +65,7 @@ use outbox::Vote;
 use reading::Reading;
 use reconfiguration::Reconfiguration;
 pub use recovery::{EmptyLog, Recovered, RecoveredCheckpoint};
+pub use waits_for::{Need, OldestRequest, WaitsFor};
 use retransmission::CatchUp;
 use returning::Returning;
 use state_serving::StateServing;

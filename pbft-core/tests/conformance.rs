@@ -18,7 +18,7 @@ use pbft_core::{
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     storage::{Durable, Log, LogPosition, MemoryLog, Record},
 };
-use pbft_crypto::{Digest, KeyPair, Signature};
+use pbft_crypto::{Digest, KeyPair, PublicKey, Signature};
 
 /// The rule that was found broken.
 fn broken(verdict: Verdict) -> String {
@@ -439,6 +439,10 @@ struct TestCrypto {
 }
 
 impl Crypto for TestCrypto {
+    fn public_key(&self) -> PublicKey {
+        self.inner.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.inner.sign(digest)
     }

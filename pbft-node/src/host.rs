@@ -16,6 +16,7 @@ pub(crate) mod replica_thread;
 pub(crate) mod service_thread;
 pub(crate) mod verify_threads;
 pub(crate) mod waiters;
+pub(crate) mod windows;
 
 pub use events::Failure;
 pub(crate) use events::{Channels, External, Internal};

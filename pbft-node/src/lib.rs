@@ -10,6 +10,7 @@
 
 pub mod client;
 pub mod config;
+pub mod diagnosis;
 pub mod disk;
 pub mod founder;
 mod host;
@@ -22,5 +23,6 @@ pub mod transport;
 
 pub use client::Client;
 pub use config::NodeConfig;
+pub use diagnosis::Diagnosis;
 pub use founder::Founder;
 pub use node::{Application, Node, StartError};

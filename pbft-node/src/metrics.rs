@@ -1,6 +1,6 @@
 //! Metrics in the Prometheus text format. One registry serves any number of replicas in a process.
 
-use std::time::Duration;
+use std::{sync::atomic::AtomicU64, time::Duration};
 
 use pbft_core::{
     ReplicaId,
@@ -18,6 +18,8 @@ use prometheus_client::{
     },
     registry::{Registry, Unit},
 };
+
+use crate::diagnosis::Diagnosis;
 
 /// Which replica of the process.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -42,6 +44,7 @@ pub struct Metrics {
     view: Family<ReplicaLabel, Gauge>,
     waiting: Family<ReplicaLabel, Gauge>,
     waits_for: Family<KindLabel, Gauge>,
+    waited: Family<ReplicaLabel, Gauge<f64, AtomicU64>>,
     gives_up_in: Family<ReplicaLabel, Gauge>,
     requests: Family<ReplicaLabel, Counter>,
     replies: Family<ReplicaLabel, Counter>,
@@ -81,6 +84,7 @@ impl Metrics {
             view: Family::default(),
             waiting: Family::default(),
             waits_for: Family::default(),
+            waited: Family::default(),
             gives_up_in: Family::default(),
             requests: Family::default(),
             replies: Family::default(),
@@ -106,8 +110,13 @@ impl Metrics {
         registry.register("waiting_requests", "Requests that wait for a proposal", m.waiting);
         registry.register("waits_for", "1 for the kind of thing that it waits for", m.waits_for);
         registry.register(
+            "waited_seconds",
+            "For how long it has waited for that, and executed nothing; 0 if for nothing",
+            m.waited,
+        );
+        registry.register(
             "gives_up_in_milliseconds",
-            "When it asks for another primary if nothing happens; -1 if it waits for none",
+            "When it asks for another primary if nothing happens; -1 if it would not",
             m.gives_up_in,
         );
         registry.register("requests", "Requests admitted", m.requests);
@@ -144,6 +153,7 @@ impl Metrics {
             view: self.view.get_or_create_owned(&label),
             waiting: self.waiting.get_or_create_owned(&label),
             waits_for: self.waits_for.clone(),
+            waited: self.waited.get_or_create_owned(&label),
             gives_up_in: self.gives_up_in.get_or_create_owned(&label),
             waited_for: None,
             requests: self.requests.get_or_create_owned(&label),
@@ -174,6 +184,7 @@ pub(crate) struct ReplicaMetrics {
     view: Gauge,
     waiting: Gauge,
     waits_for: Family<KindLabel, Gauge>,
+    waited: Gauge<f64, AtomicU64>,
     gives_up_in: Gauge,
     waited_for: Option<&'static str>,
     pub(crate) requests: Counter,
@@ -203,16 +214,15 @@ impl ReplicaMetrics {
     }
 
     /// What the replica waits for: of all kinds that it ever waited for, one is 1.
-    pub(crate) fn waits_for(&mut self, kind: &'static str) {
-        let replica = self.replica;
+    pub(crate) fn diagnosed(&mut self, diagnosis: &Diagnosis) {
+        let (replica, kind) = (self.replica, diagnosis.waits_for.kind());
         if let Some(before) = self.waited_for.replace(kind).filter(|before| *before != kind) {
             self.waits_for.get_or_create(&KindLabel { replica, kind: before }).set(0);
         }
         self.waits_for.get_or_create(&KindLabel { replica, kind }).set(1);
-    }
-
-    pub(crate) fn gives_up_in(&self, millis: Option<u64>) {
-        self.gives_up_in.set(millis.map_or(-1, |millis| i64::try_from(millis).unwrap_or(i64::MAX)));
+        let millis = |millis: u64| i64::try_from(millis).unwrap_or(i64::MAX);
+        self.gives_up_in.set(diagnosis.waits_for.gives_up_in().map_or(-1, millis));
+        self.waited.set(diagnosis.waited().as_secs_f64());
     }
 
     pub(crate) fn read(&self, answer: &ReadAnswer) {

@@ -1,28 +1,26 @@
 //! One replica as a running process part.
 
+mod crew;
 mod follow;
 mod introduction;
+mod recovered;
 
 use std::{
     io,
     net::TcpListener,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, PoisonError},
     thread::JoinHandle,
-    time::Duration,
 };
 
 use pbft_core::{
-    Replica,
     crypto::{Crypto, P256Crypto},
     error::RecoverError,
     evidence::Evidence,
     message::Handover,
-    replica::{EmptyLog, Progress, WaitsFor},
-    request_buffer::FairBuffer,
+    replica::Progress,
     roster::Roster,
     service::{Admission, AdmitAll, Service, StateLost},
-    storage::Log,
-    verify::{InvalidMessage, Verifier},
+    verify::InvalidMessage,
 };
 use pbft_crypto::KeyPair;
 use thiserror::Error;
@@ -30,27 +28,22 @@ use tokio::sync::{mpsc, watch};
 
 pub use self::follow::AddressBook;
 use self::{
+    crew::Crew,
     follow::{first_addresses, follow},
     introduction::introduction,
+    recovered::Recovered,
 };
 pub use crate::host::Failure;
 use crate::{
+    diagnosis::Diagnosis,
     config::NodeConfig,
-    disk::{OpenError, RealDisk},
-    founder::Founder,
+    disk::OpenError,
     host::{
         Channels, External, Internal,
-        fair_source::FairSource,
-        known_signatures::KnownSignatures,
-        log_thread,
-        replica_thread::{Clock, ReplicaThread},
-        service_thread,
-        verify_threads::VerifyThread,
-        waiters::Waiters,
+        windows::{Seen, windows},
     },
-    log::{DurableLog, LogError},
+    log::LogError,
     metrics::Metrics,
-    recorder::Recorder,
     transport::{LinkState, Transport, TransportConfig, TransportError},
 };
 
@@ -116,12 +109,7 @@ pub struct Node {
     config: NodeConfig,
     transport: Transport,
     internal: crossbeam_channel::Sender<Internal>,
-    progress: watch::Receiver<Progress>,
-    waits_for: watch::Receiver<WaitsFor>,
-    failure: watch::Receiver<Option<Failure>>,
-    evidence: Arc<Mutex<Vec<Evidence>>>,
-    roster: watch::Receiver<Arc<Roster>>,
-    handovers: watch::Receiver<Arc<[Handover]>>,
+    seen: Seen,
     addresses: watch::Sender<AddressBook>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -140,139 +128,70 @@ impl Node {
         metrics: &Metrics,
     ) -> Result<Self, StartError> {
         let crypto: Arc<dyn Crypto> = Arc::new(P256Crypto::new(key.clone()));
-        let disk = RealDisk::open(&config.log_folder)?;
-        let mut log = DurableLog::open(disk, config.log.clone())?;
-        let records = log.load()?;
-        let founder = Founder::of(&config.log_folder);
-        let (record, empty_log) = (config.record.as_ref(), founder.empty_log());
-        let recorder = record.map(|options| {
-            Recorder::begin(options, config.id, &config.protocol, (&records, empty_log), crypto.clone())
-                .map_err(StartError::Recording)
-        });
-        let recorder = recorder.transpose()?;
-        let signer = recorder.as_ref().map_or_else(|| crypto.clone(), Recorder::crypto);
         let introduction = introduction(&config, &crypto)?;
-        let replica = recover(&config, &signer, records, empty_log, &mut application.service)?;
+        let recovered = Recovered::from_disk(&config, &crypto, &mut application.service)?;
+        let roster = recovered.replica.roster();
+        let own = TransportConfig::of(&config).with_later_key(roster, &key.public_key());
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
-        let own = TransportConfig::of(&config).with_later_key(replica.roster(), &key.public_key());
         let transport = Transport::start(own, listener, key, events)?;
+        let (shown, seen) = windows(&recovered.replica);
+        let mut metrics = metrics.of(config.id);
+        metrics.diagnosed(&seen.diagnosis.borrow());
 
         let channels = Channels::new();
-        let (progress, progress_seen) = watch::channel(replica.progress());
-        let (waits_for, waits_for_seen) = watch::channel(replica.diagnose());
-        let (failure, failure_seen) = watch::channel(None);
-        let (roster, roster_seen) = watch::channel(replica.roster().clone());
-        let (handovers, handovers_seen) = watch::channel(replica.handovers().into());
-        let waiters = Arc::new(Waiters::default());
-        let evidence = Arc::new(Mutex::new(Vec::new()));
-        let mut metrics = metrics.of(config.id);
-        metrics.waits_for(waits_for_seen.borrow().kind());
-
-        let bells = Bells { internal: channels.internal.0.clone(), failure: failure.clone() };
-        let replica_thread = ReplicaThread {
-            replica,
-            internal: channels.internal.1,
-            inputs: channels.inputs.1,
-            to_log: channels.to_log.0,
-            to_service: channels.to_service.0,
+        let (internal, inputs) = (channels.internal.0.clone(), channels.inputs.0.clone());
+        let crew = Crew {
+            recovered,
+            application,
+            crypto,
             transport: transport.clone(),
-            waiters: waiters.clone(),
-            progress,
-            waits_for,
-            diagnosed: Duration::ZERO,
-            failure,
-            evidence: evidence.clone(),
-            roster,
-            handovers,
-            metrics: metrics.clone(),
-            clock: Clock::start(),
-            timer: None,
-            recorder,
+            source,
+            channels,
+            shown,
+            seen: seen.clone(),
+            metrics,
         };
-        let to_replica = channels.inputs.0.clone();
-        let crypto = Arc::new(KnownSignatures::new(crypto));
-        let mut verifier = Verifier::new(config.protocol.clone(), crypto, application.admission);
-        verifier.update(roster_seen.borrow().clone());
-        let verify_thread = VerifyThread {
-            source: Arc::new(Mutex::new(FairSource::new(source))),
-            verifier,
-            roster: roster_seen.clone(),
-            inputs: channels.inputs.0,
-            waiters,
-            transport: transport.clone(),
-            progress: progress_seen.clone(),
-            waits_for: waits_for_seen.clone(),
-            report: application.report,
-            metrics: metrics.clone(),
-        };
-        let mut threads = Threads { bells, handles: Vec::new() };
-        for index in 0..config.verify_threads.max(1) {
-            let thread = verify_thread.clone();
-            threads.spawn("verify", format!("pbft-verify-{index}"), move || thread.run())?;
-        }
-        let (orders, replies, of_log) = (channels.to_log.1, channels.internal.0.clone(), metrics.clone());
-        threads.spawn("log", "pbft-log".into(), move || {
-            log_thread::run(log, founder, &orders, &replies, &of_log);
-        })?;
-        let (orders, replies) = (channels.to_service.1, channels.internal.0.clone());
-        let (service, failure) = (application.service, application.failure);
-        threads.spawn("service", "pbft-service".into(), move || {
-            service_thread::run(service, &*failure, &orders, &replies, &metrics);
-        })?;
-        threads.spawn("replica", "pbft-replica".into(), move || replica_thread.run())?;
+        let threads = crew.start(&config)?;
 
         let (addresses, book) = watch::channel(first_addresses(&config));
-        tokio::spawn(follow(transport.clone(), roster_seen.clone(), book));
-        let internal = channels.internal.0;
+        tokio::spawn(follow(transport.clone(), seen.roster.clone(), book));
         // The replica thread holds the other end.
         let _ = internal.send(Internal::Start);
         for input in introduction {
-            let _ = to_replica.send(External { input, _quota: None });
+            let _ = inputs.send(External { input, _quota: None });
         }
-        Ok(Self {
-            config,
-            transport,
-            internal,
-            progress: progress_seen,
-            waits_for: waits_for_seen,
-            failure: failure_seen,
-            evidence,
-            roster: roster_seen,
-            handovers: handovers_seen,
-            addresses,
-            threads: threads.handles,
-        })
+        Ok(Self { config, transport, internal, seen, addresses, threads })
     }
 
     /// What the replica waits for: a quorum and who is silent, a view, a batch. Looked at a few times a second.
     #[must_use]
-    pub fn diagnosis(&self) -> watch::Receiver<WaitsFor> {
-        self.waits_for.clone()
+    pub fn diagnosis(&self) -> watch::Receiver<Diagnosis> {
+        self.seen.diagnosis.clone()
     }
 
     /// How far the replica is, now and whenever it changes.
     #[must_use]
     pub fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.clone()
+        self.seen.progress.clone()
     }
 
     /// Why the node had to stop by itself, if it had to.
     #[must_use]
     pub fn failure(&self) -> watch::Receiver<Option<Failure>> {
-        self.failure.clone()
+        self.seen.failure.clone()
     }
 
     /// The replicas of all epochs that it knows of, now and whenever they change.
     #[must_use]
     pub fn roster(&self) -> watch::Receiver<Arc<Roster>> {
-        self.roster.clone()
+        self.seen.roster.clone()
     }
 
     /// The proof for each epoch past the first, oldest first, now and whenever there are more. Whoever knows the first
     /// replicas is led by them to the present ones.
     #[must_use]
     pub fn handovers(&self) -> watch::Receiver<Arc<[Handover]>> {
-        self.handovers.clone()
+        self.seen.handovers.clone()
     }
 
     /// Where replicas are from now on: those that join, or have moved. Replicas that are not in here are not dialed.
@@ -293,7 +212,7 @@ impl Node {
     /// Provable faults that it has seen.
     #[must_use]
     pub fn evidence(&self) -> Vec<Evidence> {
-        self.evidence.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.seen.evidence.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The links to the other replicas.
@@ -320,69 +239,5 @@ impl Node {
             }
         });
         let _ = joined.await;
-    }
-}
-
-/// The replica from its log, with the service at the same point.
-fn recover<S: Service>(
-    config: &NodeConfig,
-    crypto: &Arc<dyn Crypto>,
-    records: Vec<(pbft_core::storage::LogPosition, pbft_core::storage::Record)>,
-    empty: EmptyLog,
-    service: &mut S,
-) -> Result<Replica, StartError> {
-    let buffer = Box::new(FairBuffer::new(config.protocol.buffer.clone()));
-    let (protocol, crypto) = (config.protocol.clone(), crypto.clone());
-    let recovered = Replica::recover(config.id, protocol, crypto, buffer, records, empty)?;
-    if let Some(checkpoint) = recovered.checkpoint {
-        service.restore(checkpoint.seq, checkpoint.snapshot.as_deref())?;
-    }
-    Ok(recovered.replica)
-}
-
-/// The node's threads. One that panics brings the node down, loudly.
-struct Threads {
-    bells: Bells,
-    handles: Vec<JoinHandle<()>>,
-}
-
-impl Threads {
-    fn spawn(
-        &mut self,
-        what: &'static str,
-        name: String,
-        body: impl FnOnce() + Send + 'static,
-    ) -> io::Result<()> {
-        let alarm = Alarm { what, bells: self.bells.clone() };
-        let thread = std::thread::Builder::new().name(name).spawn(move || {
-            let _alarm = alarm;
-            body();
-        })?;
-        self.handles.push(thread);
-        Ok(())
-    }
-}
-
-/// Who hears of a panic.
-#[derive(Clone)]
-struct Bells {
-    internal: crossbeam_channel::Sender<Internal>,
-    failure: watch::Sender<Option<Failure>>,
-}
-
-/// Rings when it is dropped by a panic.
-struct Alarm {
-    what: &'static str,
-    bells: Bells,
-}
-
-impl Drop for Alarm {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let failure = Failure::Panicked(self.what);
-            // The replica thread may be the one that panicked: then nobody hears the second.
-            self.bells.failure.send_replace(Some(failure.clone()));
-            let _ = self.bells.internal.send(Internal::Failed(failure));
-        }
     }
 }

@@ -54,10 +54,9 @@ impl Recorder {
         let crypto = Arc::new(TakesDown::new(crypto));
         let mut recorder = Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto };
         let config = pbft_core::Config::clone(config);
-        recorder.write(
-            &frame(&Beginning { id, config, empty_log, records: records.len() as u64 })
-                .map_err(io::Error::other)?,
-        )?;
+        let (key, count) = (recorder.crypto.public_key(), records.len() as u64);
+        let beginning = Beginning { id, key, config, empty_log, records: count };
+        recorder.write(&frame(&beginning).map_err(io::Error::other)?)?;
         for record in records {
             recorder.write(&frame(record).map_err(io::Error::other)?)?;
         }

@@ -14,7 +14,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use pbft_core::recording::{self, Replayed};
 
 use crate::{
-    Finished, Plan, report,
+    Finished, Plan,
+    plan::MAX_REPLICAS,
+    report,
     sweep::{Failure, Summary, Sweep, run_plan},
     tape::{Effort, Tape, shrink},
     twins,
@@ -54,7 +56,7 @@ struct ReplayArgs {
 #[derive(Debug, Args)]
 struct TwinsArgs {
     /// How many cases: all of them, or a sample.
-    #[arg(long, default_value_t = twins::CASES)]
+    #[arg(long, default_value_t = twins::CASES, value_parser = clap::value_parser!(u32).range(1..))]
     cases: u32,
     /// Which sample.
     #[arg(long, default_value_t = 0)]
@@ -64,7 +66,7 @@ struct TwinsArgs {
 #[derive(Debug, Args)]
 struct RunArgs {
     /// How many seeds.
-    #[arg(long, default_value_t = 1000)]
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u64).range(1..))]
     seeds: u64,
     /// The first of them.
     #[arg(long, default_value_t = 0)]
@@ -73,7 +75,7 @@ struct RunArgs {
     #[arg(long, conflicts_with_all = ["seeds", "start"])]
     seed: Option<u64>,
     /// The sizes that clusters may have.
-    #[arg(long, value_delimiter = ',', default_values_t = [4, 7, 10], value_parser = clap::value_parser!(u16).range(4..=64))]
+    #[arg(long, value_delimiter = ',', default_values_t = [4, 7, 10], value_parser = clap::value_parser!(u16).range(4..=i64::from(MAX_REPLICAS)))]
     n: Vec<u16>,
     /// Replays a tape, which an earlier failure left.
     #[arg(long, conflicts_with_all = ["seeds", "start", "seed", "n"])]

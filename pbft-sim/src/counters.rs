@@ -158,12 +158,25 @@ named! {
         Reconfigured => "replicas changed",
         /// A replica that was no member at first voted.
         Joined => "a new replica voted",
+        /// A replica was started with another key.
+        Rekeyed => "a replica got another key",
         /// A few correct replicas were in a later view alone when all was done.
         Exile => "left behind in a later view",
         /// Nothing was asked for a while in the end.
         Rested => "idle for long in the end, and no view changed",
         /// One thing more was asked for when all was done, and as many were gone as may be.
         Probed => "probed in the end, as many gone as may be",
+    }
+}
+
+impl Sometimes {
+    /// In how many of so many runs it must be seen: once, and what the rest stands on in one of twenty.
+    #[must_use]
+    pub const fn at_least_in(self, runs: u64) -> u64 {
+        match self {
+            Self::ViewChange | Self::TransferDone | Self::UnsyncedLoss | Self::Evidence | Self::Reconfigured => runs / 20,
+            _ => 1,
+        }
     }
 }
 
@@ -214,8 +227,9 @@ impl Counters {
         }
     }
 
-    /// What was never seen.
-    pub fn never_seen(&self) -> impl Iterator<Item = Sometimes> {
-        Sometimes::ALL.iter().copied().filter(|what| !self.sometimes.contains_key(what))
+    /// What was seen in none of these runs, or in too few of them.
+    pub fn too_rare(&self, runs: u64) -> impl Iterator<Item = Sometimes> {
+        let seen = |what: &Sometimes| self.sometimes.get(what).copied().unwrap_or(0);
+        Sometimes::ALL.iter().copied().filter(move |what| seen(what) < what.at_least_in(runs))
     }
 }

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 
 use pbft_core::{
-    ClientId, ReadNumber, Request, RequestId, RequestNumber,
+    ClientId, ReadNumber, ReplicaId, Request, RequestId, RequestNumber,
     client::{Accepted, Client, ClientConfig, ClientEffect, ClientError, Found},
     config::ReplicaSet,
     message::{DeclineReason, Operation},
@@ -55,13 +55,22 @@ impl Wish {
         for left in (0..plan.workload.requests).rev() {
             if changes > 0 && (rng.chance(200_000) || left < changes) {
                 changes -= 1;
-                let [key, amount] = plan.other_replicas(&mut rng).to_le_bytes();
-                wishes.push(Self { verb: Verb::Change, key, amount });
+                wishes.push(Self::for_other_replicas(&mut rng, plan));
             } else {
                 wishes.push(Self::draw(&mut rng, plan.workload.reminders));
             }
         }
         Self::with_questions(wishes, Rng::stream(plan.seed, &format!("questions {index}")), plan)
+    }
+
+    /// Other members, or another key for a correct one: a liar keeps what it has.
+    fn for_other_replicas(rng: &mut Rng, plan: &Plan) -> Self {
+        let seat = u8::try_from(rng.below(u64::from(plan.n))).unwrap_or(0);
+        if rng.chance(400_000) && !plan.is_byzantine(ReplicaId::new(seat.into())) {
+            return Self { verb: Verb::Rekey, key: seat, amount: u8::try_from(plan.n).unwrap_or(0) };
+        }
+        let [key, amount] = plan.other_replicas(rng).to_le_bytes();
+        Self { verb: Verb::Change, key, amount }
     }
 
     /// Some of them are followed by a question.

@@ -36,6 +36,7 @@ pub mod cli;
 pub mod counters;
 pub mod customer;
 pub mod disk;
+pub mod key_ring;
 pub mod mishap;
 pub mod mutants;
 pub mod network;

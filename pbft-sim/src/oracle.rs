@@ -35,6 +35,10 @@ fn ideal_signature(key: &PublicKey, digest: &Digest) -> Signature {
 }
 
 impl Crypto for IdealCrypto {
+    fn public_key(&self) -> PublicKey {
+        self.key
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         ideal_signature(&self.key, digest)
     }
@@ -49,6 +53,10 @@ impl Crypto for IdealCrypto {
 pub struct Gullible<C>(pub C);
 
 impl<C: Crypto> Crypto for Gullible<C> {
+    fn public_key(&self) -> PublicKey {
+        self.0.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.0.sign(digest)
     }

@@ -18,6 +18,9 @@ use crate::{
     service::ServiceKind,
 };
 
+/// How many replicas a cluster begins with at most: with those that may join, a set of replicas has 16 bits.
+pub const MAX_REPLICAS: u16 = 14;
+
 /// A span from which times are drawn.
 pub type Span = (Duration, Duration);
 

@@ -20,7 +20,7 @@ struct Json<'a> {
     real_milliseconds: u128,
     faults: Vec<Row<'a>>,
     sometimes: Vec<Row<'a>>,
-    never_seen: Vec<&'a str>,
+    too_rare: Vec<&'a str>,
     failures: Vec<JsonFailure>,
 }
 
@@ -86,7 +86,7 @@ pub fn json(summary: &Summary) -> String {
         real_milliseconds: summary.real_time.as_millis(),
         faults: Fault::ALL.iter().map(fault).collect(),
         sometimes: Sometimes::ALL.iter().map(sometimes).collect(),
-        never_seen: counters.never_seen().map(Sometimes::label).collect(),
+        too_rare: counters.too_rare(summary.seeds).map(Sometimes::label).collect(),
         failures: summary.failures.iter().map(failure).collect(),
     };
     serde_json::to_string_pretty(&report).unwrap_or_default()
@@ -117,8 +117,8 @@ pub fn table(summary: &Summary) -> String {
     lines.push(String::new());
     lines.extend(summary.failures.iter().map(failure));
     if summary.is_empty() {
-        let never: Vec<_> = counters.never_seen().map(Sometimes::label).collect();
-        lines.push(format!("EMPTY: never seen: {}", never.join(", ")));
+        let rare: Vec<_> = counters.too_rare(summary.seeds).map(Sometimes::label).collect();
+        lines.push(format!("EMPTY: seen too rarely: {}", rare.join(", ")));
     }
     lines.push(if summary.passed() { "passed".to_owned() } else { "FAILED".to_owned() });
     lines.join("\n")

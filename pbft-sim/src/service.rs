@@ -10,7 +10,6 @@ use std::{
 
 use pbft_core::{
     ClientId, Request, RequestNumber, Seq, UnixMillis,
-    config::ReplicaSet,
     message::Operation,
     request_buffer::Lane,
     service::{Admission, Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost, WrongPart},
@@ -19,6 +18,7 @@ use pbft_core::{
 use pbft_crypto::{Digest, Domain, Hasher};
 use serde::{Deserialize, Serialize};
 
+use crate::key_ring::{KeyRing, Wanted};
 use market::Market;
 
 /// What clients can ask for: the first byte of an operation.
@@ -39,6 +39,8 @@ pub enum Verb {
     Change = 5,
     /// Changes nothing: what a question is when it has to be ordered.
     Read = 6,
+    /// Asks for another key for the replica `key`; `amount` replicas are there unless others were asked for before.
+    Rekey = 7,
 }
 
 impl Verb {
@@ -70,7 +72,7 @@ pub const NOT_A_VERB: &[u8] = b"no such verb";
 impl Admission for FormCheck {
     fn admit(&self, requests: &[Request]) -> Vec<Result<Lane, Vec<u8>>> {
         let judge = |request: &Request| match *request.operation.as_bytes() {
-            [verb @ (0..=3 | 5 | 6), key, amount, ref tail @ ..]
+            [verb @ (0..=3 | 5..=7), key, amount, ref tail @ ..]
                 if *tail == tag(&request.client, request.number, [verb, key, amount]) =>
             {
                 Ok(if key <= 3 { Lane::Urgent } else { Lane::Normal })
@@ -89,7 +91,7 @@ struct State {
     reminders: BTreeSet<(UnixMillis, u64)>,
     fired: u64,
     /// The replicas that were asked for last.
-    members: Option<u16>,
+    wanted: Option<Wanted>,
 }
 
 const HISTORY_DOMAIN: Domain = Domain::new("pbft-sim/history/v1");
@@ -101,7 +103,7 @@ impl State {
             values: BTreeMap::new(),
             reminders: BTreeSet::new(),
             fired: 0,
-            members: None,
+            wanted: None,
         }
     }
 
@@ -136,7 +138,12 @@ impl State {
             }
             *value -= 1;
         } else if verb == Verb::Change as u8 {
-            self.members = Some(u16::from_le_bytes([key, amount]));
+            let rekeyed = self.wanted.map_or(0, |wanted| wanted.rekeyed);
+            self.wanted = Some(Wanted { members: u16::from_le_bytes([key, amount]), rekeyed });
+        } else if verb == Verb::Rekey as u8 {
+            let members = 1u16.checked_shl(amount.into()).unwrap_or_default().wrapping_sub(1);
+            let wanted = self.wanted.get_or_insert(Wanted { members, rekeyed: 0 });
+            wanted.rekeyed |= 1 << (key % 16);
         } else if verb == Verb::Remind as u8 {
             let at = batch.time.plus(core::time::Duration::from_millis(10 * u64::from(amount)));
             self.reminders.insert((at, request.number.value()));
@@ -245,7 +252,7 @@ pub struct SimulatedService {
     /// What a service that keeps its own durable state remembers: each batch with its outcomes and the state after it.
     kept: Option<BTreeMap<Seq, (Executed, Vec<u8>)>>,
     /// Everyone who may be a replica.
-    everyone: Arc<ReplicaSet>,
+    everyone: Arc<KeyRing>,
     at: Seq,
     parts: Parts,
 }
@@ -253,7 +260,7 @@ pub struct SimulatedService {
 impl SimulatedService {
     /// A new one. A durable one survives crashes by itself.
     #[must_use]
-    pub fn new(kind: ServiceKind, durable: bool, everyone: Arc<ReplicaSet>) -> Self {
+    pub fn new(kind: ServiceKind, durable: bool, everyone: Arc<KeyRing>) -> Self {
         let (kept, parts) = (durable.then(BTreeMap::new), Parts::default());
         Self { kind, machine: Machine::new(kind), kept, everyone, at: Seq::ZERO, parts }
     }
@@ -274,11 +281,6 @@ impl SimulatedService {
 
     fn manifest_of(&self, state: &[u8]) -> Vec<Digest> {
         state.chunks(self.part_bytes()).map(part_digest).collect()
-    }
-
-    fn members(&self, bits: u16) -> ReplicaSet {
-        let all = self.everyone.members().iter().copied();
-        ReplicaSet::of(all.filter(|(id, _)| bits >> id.index() & 1 == 1))
     }
 
     /// The digest of everything executed so far.
@@ -323,8 +325,8 @@ impl Service for SimulatedService {
             return executed;
         }
         let mut executed = self.machine.apply(batch);
-        if let Machine::Recording(State { members: Some(members), .. }) = &self.machine {
-            executed.replicas = Some(Arc::new(self.members(*members)));
+        if let Machine::Recording(State { wanted: Some(wanted), .. }) = &self.machine {
+            executed.replicas = Some(Arc::new(self.everyone.set(*wanted)));
         }
         if let Some(kept) = &mut self.kept {
             kept.insert(batch.seq, (executed.clone(), self.machine.encode()));
@@ -421,7 +423,7 @@ mod tests {
     use super::*;
 
     fn durable() -> SimulatedService {
-        SimulatedService::new(ServiceKind::Recording, true, Arc::new(ReplicaSet::of([])))
+        SimulatedService::new(ServiceKind::Recording, true, Arc::new(KeyRing::of(&pbft_core::config::ReplicaSet::of([]))))
     }
 
     /// Takes over the first state of another, as if it were the one after `seq`.

@@ -14,7 +14,6 @@ use std::sync::Arc;
 
 use pbft_core::{
     Effect, Input, ReplicaId, Request, RequestId,
-    config::ReplicaSet,
     message::{DeclineReason, Read, ReadReply, Reply},
 };
 
@@ -24,6 +23,7 @@ use crate::{
     counters::{Counters, Fault, Sometimes},
     customer::{Customer, Wish},
     disk::{Disk, Medium},
+    key_ring::{KeyRing, SeatKeys},
     mishap::{Mishap, Script},
     network::{Network, Partition},
     oracle::{Signatures, identities},
@@ -177,15 +177,18 @@ impl Simulation {
         timed: &[Mishap],
         print: bool,
     ) -> Self {
-        let identities = identities(plan.signatures, plan.n + plan.spares, plan.seed);
-        let everyone = Arc::new(ReplicaSet::new(identities.iter().map(|(key, _)| *key).collect()));
-        let replicas = ReplicaSet::of(everyone.members().iter().copied().take(usize::from(plan.n)));
-        let config = Arc::new(plan.config(replicas).expect("plans are valid"));
+        let identities = identities(plan.signatures, (plan.n + plan.spares) * 2, plan.seed);
+        let everyone = Arc::new(KeyRing::new(&identities));
+        let config = Arc::new(plan.config(everyone.founders(plan.n)).expect("plans are valid"));
+        let (first, second) = identities.split_at(identities.len() / 2);
         let honest = identities[0].1.clone();
         let mut seats = Rng::stream(plan.seed, "nodes");
-        let ids = plan.seats().zip(identities);
-        let node = |(id, (_, crypto))| Node::new(id, &plan, &config, &everyone, &crypto, &mut seats);
-        let nodes = ids.map(node).collect();
+        let keys = first.iter().zip(second).map(|((_, crypto), (_, next))| SeatKeys {
+            crypto: crypto.clone(),
+            next: next.clone(),
+        });
+        let node = |(id, keys)| Node::new(id, &plan, &config, &everyone, keys, &mut seats);
+        let nodes = plan.seats().zip(keys).map(node).collect();
         let customers = clients.iter().enumerate();
         let chance = |name| Rng::stream(plan.seed, name);
         let mut simulation = Self {
@@ -386,8 +389,21 @@ impl Simulation {
         self.effects = effects;
         match cut {
             Some(_) => self.crash(replica),
-            None => self.check_node(replica)?,
+            None => {
+                self.check_node(replica)?;
+                self.change_key(replica);
+            }
         }
         Ok(())
+    }
+
+    /// Once it is in the epoch for which it has another key, its operator starts it with that.
+    fn change_key(&mut self, replica: ReplicaId) {
+        if self.plan.changes > 0 && self.node(replica).needs_other_key() {
+            self.note(18, replica, 0, &[], || format!("replica {replica}: gets its other key"));
+            self.counters.saw(Sometimes::Rekeyed);
+            self.node(replica).change_key();
+            self.crash(replica);
+        }
     }
 }

@@ -103,6 +103,8 @@ pub fn timed(plan: &Plan) -> Vec<Mishap> {
         let at = rng.span(span);
         let replica = ReplicaId::new(u16::try_from(rng.below(u64::from(plan.n + plan.spares))).unwrap_or(0));
         let (back, millis) = (rng.chance(500_000), rng.between(1, 400));
+        // Far enough for its word about the time to be refused, or for it to refuse the others' (PP-9).
+        let millis = if rng.chance(100_000) { millis * 10 } else { millis };
         mishaps.push(Mishap::ClockSet { at, replica, back, millis });
     }
     absences(plan, &mut mishaps);

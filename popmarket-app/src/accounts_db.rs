@@ -22,7 +22,7 @@ use sqlx::Executor;
 use thiserror::Error;
 
 use crate::clock::{self, Clock};
-use crate::sql::{Col, Database, Durability, OpenError, Step};
+use crate::sql::{self, Col, Database, Durability, OpenError, Step};
 use idempotency::{Claims, Kept};
 pub use idempotency::{IdempotencyBegin, IdempotencyScope, IdempotencyTicket, StoredAnswer};
 pub use members::{KeyKeeping, Member};
@@ -76,6 +76,13 @@ pub enum AccountsError {
     /// There is not enough memory to hash the password.
     #[error("hashing the password: {0}")]
     Hash(argon2::Error),
+}
+
+impl AccountsError {
+    /// Whether it passes by itself: the database is busy, or out of reach.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Database(error) if sql::may_pass(error))
+    }
 }
 
 impl From<OpenError> for AccountsError {

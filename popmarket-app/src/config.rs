@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 pub use crate::sql::{DatabasePlace, DatabaseUrl, NotADatabase};
-use crate::{accounts_db::Password, introduction::Introduction, market::Official};
+use crate::{accounts_db::Password, introduction::Introduction, market::Official, service::InvariantChecks};
 
 /// What all nodes of a cluster share: the first replicas. Later ones are in the ledger.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,6 +63,10 @@ pub struct NodeFile {
     pub key: PathBuf,
     /// Where log, ledger and tables are kept.
     pub data: PathBuf,
+    /// After which blocks the replica checks its whole ledger, and stops if something does not hold: `true` for each one, or
+    /// a number for each of so many.
+    #[serde(default, skip_serializing_if = "InvariantChecks::are_off")]
+    pub check_invariants: InvariantChecks,
     /// Where the web listens; without it the node is a replica alone.
     pub http: Option<SocketAddr>,
     /// Whether browsers come over TLS, through a proxy in front of the web. Only the proxy may reach the web then: what
@@ -113,6 +117,8 @@ pub struct LoadedNode {
     pub introduction: Introduction,
     /// Where log, ledger and tables are kept.
     pub data: PathBuf,
+    /// After which blocks the replica checks its whole ledger.
+    pub check_invariants: InvariantChecks,
     /// Where the web listens.
     pub http: Option<SocketAddr>,
     /// Whether browsers come over TLS, through a proxy in front of the web.
@@ -242,6 +248,7 @@ impl LoadedNode {
             cluster,
             genesis,
             data,
+            check_invariants: file.check_invariants,
             behind_tls: file.behind_tls,
             allow_private_webhooks: file.allow_private_webhooks,
             custody_key: file.custody_key.map(|path| folder.join(path)),

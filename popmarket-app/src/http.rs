@@ -1,7 +1,8 @@
 //! The HTTP side: the API under `/v1`, and the [pages](crate::pages).
 //!
 //! ```text
-//! envelope (request id, headers) -> page_manners (errors in HTML) -> gate (rates, who asks, may they, freshness) -> handler
+//! envelope (request id, headers) -> page_manners (errors in HTML) -> gate (rates, who asks, may they, freshness)
+//!   -> in_turn (what costs much waits for its turn) -> handler
 //! ```
 //!
 //! Who may use which route is said in [`access`], what a client is told when something goes wrong in `code`, and what
@@ -17,6 +18,7 @@ mod csv;
 mod cursor;
 mod drain;
 mod extract;
+mod heavy;
 pub mod model;
 mod once;
 pub mod openapi;
@@ -66,6 +68,7 @@ pub fn router(state: AppState) -> Router {
         // The gate answers before it: no rule names a path that is not there.
         .fallback(|| async { Failed(Problem::new(Code::NO_SUCH_ROUTE)) })
         .layer(DefaultBodyLimit::max(TEXT_BODY))
+        .layer(from_fn_with_state(state.clone(), heavy::in_turn))
         .layer(map_request(slow_body::limited))
         .layer(from_fn_with_state(state.clone(), pipeline::gate))
         .layer(CatchPanicLayer::custom(pipeline::panicked))

@@ -2,6 +2,7 @@
 //! the [projector](crate::projector) writes to it.
 
 mod accounts;
+mod audience;
 mod blocks;
 mod concerned;
 mod contents;
@@ -31,8 +32,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ledger::Height;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{Semaphore, broadcast, watch};
 
+pub(crate) use audience::note_guardians;
 pub(crate) use blocks::sender_ref;
 pub(crate) use concerned::concerned;
 pub use contents::{CONTENTS, Contents, Difference};
@@ -44,6 +46,7 @@ pub(crate) use freezes::note_freeze;
 pub use freezes::{FreezeRecord, Lifting};
 pub(crate) use listings::search_text;
 pub use page::{NotAPosition, Page, PageLimit, PageRequest, PageStart, Position};
+pub(crate) use polls::search_text as poll_search_text;
 pub(crate) use projection::Projection;
 pub use query::{
     ChargePhase, ChargeQuery, ListingPhase, ListingQuery, ListingSort, PaymentPhase, PaymentQuery,
@@ -66,11 +69,15 @@ const STEPS: &[Step] = &[
     (32, "exchange", include_str!("../migrations/read_model/0032_exchange.sql")),
     (48, "rebuild", include_str!("../migrations/read_model/0048_rebuild.sql")),
     (64, "explorer", include_str!("../migrations/read_model/0064_explorer.sql")),
+    (80, "audience", include_str!("../migrations/read_model/0080_audience.sql")),
+    (96, "poll_search", include_str!("../migrations/read_model/0096_poll_search.sql")),
     (112, "findable", include_str!("../migrations/read_model/0112_findable.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.
 const LIVE: usize = 1_024;
+/// How many look through events at a time. With heavy requests that are fewer than there are readers.
+pub(crate) const SCANS: usize = 2;
 
 type Found<T> = Result<Option<T>, ReadError>;
 type Listed<T> = Result<Page<T>, ReadError>;
@@ -85,6 +92,8 @@ struct Shared {
     tables: Tables,
     watermark: watch::Sender<Option<Watermark>>,
     live: broadcast::Sender<Arc<Published>>,
+    /// Turns of those who look through events.
+    scans: Semaphore,
 }
 
 impl ReadModel {
@@ -116,9 +125,11 @@ impl ReadModel {
     }
 
     async fn of(tables: Tables) -> Result<Self, ReadError> {
-        let shared =
-            Shared { tables, watermark: watch::Sender::new(None), live: broadcast::Sender::new(LIVE) };
+        let (watermark, live) = (watch::Sender::new(None), broadcast::Sender::new(LIVE));
+        let shared = Shared { tables, watermark, live, scans: Semaphore::new(SCANS) };
         let model = Self { shared: Arc::new(shared) };
+        model.note_older_guardians().await?;
+        model.fill_search_texts().await?;
         model.note_older_freezes().await?;
         let projection = model.projection().await?;
         model.shared.watermark.send_replace(projection.map(|projection| projection.watermark()));

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::{
     config::ClusterFile,
     directory::Directory,
-    service::{LedgerAdmission, LedgerService, LedgerView},
+    service::{InvariantChecks, LedgerAdmission, LedgerService, LedgerView},
     store::{StoreError, StoreOptions},
 };
 
@@ -40,6 +40,8 @@ pub struct ReplicaPlan<'a> {
     pub handovers: Vec<Handover>,
     /// Where log and ledger are kept.
     pub data: PathBuf,
+    /// After which blocks the whole ledger is checked.
+    pub checks: InvariantChecks,
     /// How many threads check signatures.
     pub verify_threads: Option<usize>,
     /// Where its life is recorded, if it is.
@@ -84,6 +86,7 @@ impl ReplicaPlan<'_> {
     pub fn start(self, listener: TcpListener, metrics: &Metrics) -> Result<Replica, ReplicaError> {
         let chain_id = self.genesis.chain_id();
         let service = LedgerService::open(&self.data.join("ledger"), self.genesis, &StoreOptions::default())?;
+        let service = service.checking(self.checks)?;
         let protocol = self.cluster.protocol(chain_id)?;
         let mut config = NodeConfig::new(self.id, protocol, self.addresses, log_folder(&self.data));
         config.handovers = self.handovers;

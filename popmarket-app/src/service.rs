@@ -4,6 +4,7 @@
 //! consensus' window of numbers and the ledger's window of nonces say the same, and one request is one transaction.
 
 mod admission;
+mod checks;
 mod outcome;
 mod query;
 mod request;
@@ -30,6 +31,7 @@ use pbft_core::{ReplicaId, Seq};
 use pbft_crypto::Digest;
 
 pub use admission::LedgerAdmission;
+pub use checks::InvariantChecks;
 pub use outcome::{TxResult, UnknownOutcome, Verdict};
 pub use query::{Holdings, LedgerQuery};
 pub use request::{request_of, transaction_of};
@@ -39,11 +41,12 @@ use crate::store::{BatchRecord, Install, LedgerStore, Source, StoreError, StoreO
 
 /// The ledger and its store as a service of the consensus.
 ///
-/// If the store fails there is no way to go on: the batch is executed in memory and not on the disk. Then
+/// If the store fails, or a check of the ledger, there is no way to go on: the batch is executed in memory and not on the disk. Then
 /// [`LedgerView::failure`] says why, nothing is executed any more, and the replica stops before it has answered; a restart
 /// goes on from what is stored.
 pub struct LedgerService {
     view: LedgerView,
+    checks: InvariantChecks,
     /// The last batch whose work is in the ledger.
     applied: Seq,
     /// The batch that was asked for last. After a restart it is behind `applied` until the log is replayed.
@@ -69,6 +72,7 @@ impl LedgerService {
         let (volumes, install) = (store.volumes()?, store.install()?);
         Ok(Self {
             view: LedgerView::new(ledger, store),
+            checks: InvariantChecks::default(),
             applied,
             cursor: Seq::ZERO,
             replicas,
@@ -76,6 +80,19 @@ impl LedgerService {
             volume_bytes: options.volume_bytes,
             install,
         })
+    }
+
+    /// Has the whole ledger checked, now and after blocks from now on. A block that breaks an invariant is not stored, and
+    /// its batch not answered: the service fails.
+    ///
+    /// # Errors
+    /// [`StoreError::Broken`], if the ledger is broken already.
+    pub fn checking(mut self, checks: InvariantChecks) -> Result<Self, StoreError> {
+        if !checks.are_off() {
+            self.view.read(checks::check)?;
+        }
+        self.checks = checks;
+        Ok(self)
     }
 
     /// For readers, while the service is at work.
@@ -121,9 +138,12 @@ impl LedgerService {
         from: Source,
         run: impl FnOnce(&mut Ledger) -> Result<(Applied, Vec<Outcome>), StoreError>,
     ) -> Result<BatchRecord, StoreError> {
-        let mut volumes = self.volumes;
+        let (mut volumes, checks) = (self.volumes, self.checks);
         let (record, replicas) = self.view.advance(|ledger, store| {
             let (applied, outcomes) = run(ledger)?;
+            if applied.block.is_some() {
+                checks.after_block(ledger)?;
+            }
             let closed = applied.block.as_ref().and_then(|block| volumes.push(block));
             let record = BatchRecord::of(ledger, volumes.name(), outcomes, applied.block.is_some());
             let replicas = changes_replicas(&applied).then(|| members(ledger));

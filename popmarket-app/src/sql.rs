@@ -11,6 +11,7 @@ mod insert;
 mod place;
 mod postgres;
 mod tables;
+mod trouble;
 mod value;
 
 use std::path::Path;
@@ -25,6 +26,7 @@ pub(crate) use columns::{Col, Column, RowExt};
 pub(crate) use insert::insert;
 pub use place::{DatabasePlace, DatabaseUrl, NotADatabase};
 pub(crate) use tables::{Tables, TablesError};
+pub(crate) use trouble::may_pass;
 pub(crate) use value::Value;
 
 /// The database of what a node alone knows.
@@ -33,7 +35,7 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
 
 /// Readers at a time, for each database.
-const READERS: u32 = 4;
+pub(crate) const READERS: u32 = 6;
 
 /// A database with its one writer.
 #[derive(Clone)]

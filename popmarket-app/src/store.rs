@@ -34,7 +34,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
-use ledger::{Applied, Block, Genesis, Height, Ledger, RestoreError};
+use ledger::{Applied, Block, Genesis, Height, InvariantViolation, Ledger, RestoreError};
 use pbft_core::{Seq, config::ReplicaSet};
 use pbft_crypto::Digest;
 use thiserror::Error;
@@ -48,7 +48,7 @@ pub use volumes::{
     check_part,
 };
 
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +102,17 @@ pub enum StoreError {
     /// Its chain, or what this program makes of it, is not the one that the replicas have.
     #[error("the ledger store is damaged: block {0} is not the one that a quorum of the replicas certified")]
     NotCertified(Height),
+    /// What must hold of every ledger does not hold of this one. Nothing of the block is stored.
+    #[error(
+        "block {height} breaks what must always hold of the ledger: {violation}; see \"A broken invariant\" in \
+         docs/OPERATIONS.md"
+    )]
+    Broken {
+        /// The last block.
+        height: Height,
+        /// What does not hold.
+        violation: InvariantViolation,
+    },
     /// The genesis is not one.
     #[error(transparent)]
     Genesis(#[from] ledger::GenesisError),

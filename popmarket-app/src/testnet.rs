@@ -18,6 +18,7 @@ use crate::{
         write_password, write_toml,
     },
     replica::log_folder,
+    service::InvariantChecks,
 };
 
 /// Where a node keeps everything, beside its file.
@@ -161,6 +162,7 @@ impl TestnetPlan {
             introduction: None,
             key: "replica.key".into(),
             data: DATA.into(),
+            check_invariants: InvariantChecks::default(),
             http: self.http_port.map(|port| loopback(port, index)),
             behind_tls: false,
             allow_private_webhooks: false,

@@ -7,7 +7,8 @@
 //!
 //! An event that is in the read model is committed, and its id is its place in the order that all replicas agree on. So
 //! every server sends it under the same id. It is sent at least once, however often this program ends in between: what is
-//! to be sent is on the disk before the planner goes on, and stays there until a receiver has said that it has it.
+//! to be sent is on the disk before the planner goes on, and stays there until a receiver has said that it has it, or until so
+//! much is open for its hook that this one is disabled: then its owner replays.
 
 mod address;
 mod planner;
@@ -31,7 +32,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::clock::{self, Clock};
 use crate::read_model::{Position, ReadError, ReadModel};
 use crate::service::LedgerView;
-use crate::sql::OpenError;
+use crate::sql::{self, OpenError};
 
 pub use address::{BadTarget, Names, SystemNames, Targets};
 pub use secret::{NotASecret, Secret};
@@ -44,6 +45,10 @@ pub const MAX_HOOKS: usize = 16;
 pub const MAX_EVENTS: usize = 16;
 /// How many events one replay may send again.
 pub const MAX_REPLAY: usize = 1_000;
+/// How much may be open for a hook. Replays fill half of that at most, so that there is room for what happens meanwhile.
+pub const MAX_OPEN: u32 = 10_000;
+/// How many events one replay looks at: what is for a hook may be rare.
+pub const MAX_REPLAY_SCAN: usize = 65_536;
 /// So long an old secret signs along after a new one was made.
 const OLD_SECRET_LASTS: Millis = Millis::hours(24);
 /// So long it is remembered what was sent.
@@ -60,6 +65,15 @@ pub struct Subscription {
     pub everything: bool,
 }
 
+/// What a replay has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// So many events are sent again.
+    pub events: usize,
+    /// Where to go on, if that were not all.
+    pub next: Option<Position>,
+}
+
 /// How it is done.
 #[derive(Clone)]
 pub struct WebhookOptions {
@@ -73,6 +87,10 @@ pub struct WebhookOptions {
     pub timeout: Duration,
     /// How often it is looked for what is due, at least.
     pub tick: Duration,
+    /// How much may be open for a hook.
+    pub max_open: u32,
+    /// How many events one replay looks at.
+    pub max_replay_scan: usize,
 }
 
 impl WebhookOptions {
@@ -84,6 +102,8 @@ impl WebhookOptions {
             clock: clock::system(),
             timeout: Duration::from_secs(15),
             tick: Duration::from_secs(1),
+            max_open: MAX_OPEN,
+            max_replay_scan: MAX_REPLAY_SCAN,
         }
     }
 }
@@ -112,6 +132,17 @@ pub enum WebhookError {
     /// No way to send anything.
     #[error("the sender: {0}")]
     Client(#[from] reqwest::Error),
+}
+
+impl WebhookError {
+    /// Whether it passes by itself: the database is busy, or out of reach.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Database(error) => sql::may_pass(error),
+            Self::Read(error) => error.may_pass(),
+            _ => false,
+        }
+    }
 }
 
 impl From<OpenError> for WebhookError {
@@ -207,6 +238,7 @@ impl Webhooks {
             created_at: self.now(),
             status: Status::Enabled,
             failing_since: None,
+            replay_from: None,
         };
         // Where the planner is counts from here on, also after a restart.
         self.shared.store.insert(&hook, &secret, *planned).await?;
@@ -276,7 +308,8 @@ impl Webhooks {
         Ok(self.shared.store.attempts(id, before.unwrap_or(i64::MAX), limit).await?)
     }
 
-    /// Sends again what happened in a range, both ends included, under the same ids. Returns how many events that are.
+    /// Sends again what happened in a range, both ends included, under the same ids: as much of it as one replay may, and as
+    /// fits.
     ///
     /// # Errors
     /// [`WebhookError`].
@@ -285,12 +318,13 @@ impl Webhooks {
         owner: &Address,
         id: HookId,
         (from, to): (Position, Position),
-    ) -> Result<usize, WebhookError> {
+    ) -> Result<Replay, WebhookError> {
         let hook = self.hook(owner, id).await?;
-        let positions = planner::matching(&self.shared, &hook, from, to).await?;
-        self.shared.store.replay(id, &positions, self.now()).await?;
+        let (positions, rest) = planner::matching(&self.shared, &hook, from, to).await?;
+        let max_open = self.shared.options.max_open / 2;
+        let events = self.shared.store.replay(id, &positions, self.now(), max_open).await?;
         self.shared.due.notify_one();
-        Ok(positions.len())
+        Ok(Replay { events, next: positions.get(events).copied().or(rest) })
     }
 
     /// Sends an event that means nothing, and says what came of it.

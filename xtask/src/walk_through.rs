@@ -55,7 +55,8 @@ fn paste(root: &Path, page: &Page) -> Result<(), String> {
     let mut bash = Command::new("bash");
     bash.current_dir(root).args(["-Eeuo", "pipefail", "-c", &script, &page.name]);
     // What the pages take for given if it is there.
-    succeed(bash.env_remove("api").env_remove("admin_password"))
+    bash.env_remove("api").env_remove("admin_password").env("popmarket", programs::program("popmarket"));
+    succeed(&mut bash)
 }
 
 fn succeed(command: &mut Command) -> Result<(), String> {

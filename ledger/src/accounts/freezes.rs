@@ -1,7 +1,9 @@
 //! Freezes: one admin, who sees that something is wrong, stops an account from spending; another one lets it go on. So
 //! stopping is quick, and nobody both takes and gives. What others trust the account with rests, too: it issues no tokens,
-//! moves nobody's, and neither decides nor attests in trades of others. Money still comes in, own trades and orders go on,
-//! deadlines fire, and the owner may still change keys. The events are the public record of it.
+//! moves nobody's, and neither decides nor attests in trades of others. Its orders trade no more: one that is met is taken away, and
+//! what it held is its owner's, who cannot spend it. What was set aside for one certain person before stays that one's: a payee
+//! takes it, a buyer may say that the goods came. Money still comes in, deadlines fire, and the owner may still change keys.
+//! The events are the public record of it.
 
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};

@@ -91,11 +91,9 @@ pub(crate) fn check_spending(
     let Some(row) = state.accounts.limits.find(&(account, asset)) else {
         return Ok(());
     };
-    let spent = row.spent.on(now);
-    let after = spent.checked_add(amount);
     match row.at(now) {
-        Some(per_day) if after.is_none_or(|after| after > per_day) => {
-            Err(AccountRejection::LimitExceeded { asset, per_day, spent })
+        Some(per_day) if !row.spent.has_room(now, amount, per_day) => {
+            Err(AccountRejection::LimitExceeded { asset })
         }
         _ => Ok(()),
     }

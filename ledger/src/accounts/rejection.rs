@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::{RecoveryStatus, RoleRejection};
-use crate::amount::{Amount, AssetId};
+use crate::amount::AssetId;
 
 /// Why nothing happens to an account, or why nothing may leave it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, Error)]
@@ -73,15 +73,11 @@ pub enum AccountRejection {
     /// An admin has stopped the account from spending.
     #[error("the account is frozen")]
     Frozen,
-    /// More than its owner lets go out in a day.
-    #[error("{spent} of {per_day} {asset} were spent today")]
+    /// More than its owner lets go out in a day. How much that is and was is the owner's own: somebody with an allowance meets it too.
+    #[error("more {asset} than the owner lets go out in a day")]
     LimitExceeded {
         /// Of what.
         asset: AssetId,
-        /// How much may be spent in a day.
-        per_day: Amount,
-        /// How much was.
-        spent: Amount,
     },
     /// It is as it would be.
     #[error("the account is frozen already")]

@@ -121,6 +121,9 @@ pub enum RoleRejection {
         /// How.
         status: RoleChangeStatus,
     },
+    /// Two admins change a role: who asked is none any more.
+    #[error("who asked for it is no admin any more")]
+    ProposerNotAdmin,
 }
 
 impl RoleRejection {
@@ -133,6 +136,7 @@ impl RoleRejection {
             Self::UnknownChange => "UNKNOWN_ROLE_CHANGE",
             Self::OwnChange => "OWN_ROLE_CHANGE",
             Self::AlreadyDecided { .. } => "ROLE_CHANGE_ALREADY_DECIDED",
+            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
         }
     }
 }
@@ -210,8 +214,8 @@ impl Accounts {
         if present == role {
             return Err(RoleRejection::SameRole);
         }
-        let admins = self.rows.iter().filter(|(_, row)| row.role == Role::Admin).count();
-        if present == Role::Admin && admins <= MIN_ADMINS {
+        let admins = self.rows.iter().filter(|(who, _)| self.is_admin(who)).count();
+        if self.is_admin(account) && admins <= MIN_ADMINS {
             return Err(RoleRejection::TooFewAdmins);
         }
         Ok(present)
@@ -253,7 +257,10 @@ fn propose(
 
 fn approve(accounts: &mut Accounts, context: &Context, id: RoleChangeId) -> Result<RoleEvent, RoleRejection> {
     let change = decidable(accounts, context, id)?;
-    let RoleChange { account, role: to, .. } = change;
+    let RoleChange { proposer, account, role: to, .. } = change;
+    if !accounts.is_admin(&proposer) {
+        return Err(RoleRejection::ProposerNotAdmin);
+    }
     // The roles may be others than when it was asked for.
     let from = accounts.check_role(&account, to)?;
     let (by, at) = (context.sender, context.now);

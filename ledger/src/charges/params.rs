@@ -7,8 +7,11 @@ use crate::amount::Amount;
 /// The rules about charges that operators choose.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChargeParams {
-    /// A charge of more than this takes two admins.
+    /// A charge of more than this takes two admins, and so does what an account would get beyond it in a day, UTC, with the approval
+    /// of one.
     pub two_admins_above: Amount,
+    /// The most that one admin approves alone in a day, UTC, for all accounts together.
+    pub one_admin_per_day: Amount,
     /// How many points approved charges earn.
     pub tiers: [LoyaltyTier; 3],
 }
@@ -23,9 +26,11 @@ pub struct LoyaltyTier {
 }
 
 impl ChargeParams {
-    /// Two admins above 1,000,000. Each of the first 9 charges earns 10 points, each from the 10th on 20, from the 50th on 30.
+    /// Two admins above 1,000,000, and when one has approved 10,000,000 in a day. Each of the first 9 charges earns 10 points, each
+    /// from the 10th on 20, from the 50th on 30.
     pub const STANDARD: Self = Self {
         two_admins_above: Amount::new(1_000_000),
+        one_admin_per_day: Amount::new(10_000_000),
         tiers: [
             LoyaltyTier { from: 1, points: 10 },
             LoyaltyTier { from: 10, points: 20 },

@@ -3,7 +3,7 @@
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{Charge, ChargeEvent, ChargeRejection};
+use super::{Charge, ChargeEvent, ChargeRejection, Charges};
 use crate::amount::Amount;
 use crate::day_total::DayTotal;
 use crate::event::EventKind;
@@ -20,6 +20,8 @@ pub struct ChargePolicy {
     pub per_charge: Amount,
     /// The most that an account may get in this way in a day, UTC.
     pub per_day: Amount,
+    /// The most that all accounts together may get in this way in a day, UTC.
+    pub all_per_day: Amount,
     /// How many charges of the account were approved before, at least.
     pub min_charges: u64,
 }
@@ -31,6 +33,8 @@ pub struct ChargeRules {
     pub policy: Option<ChargePolicy>,
     /// What an admin asks for.
     pub proposal: Option<PolicyProposal>,
+    /// What all accounts together got by policies on the last day on which one did.
+    pub automatic: DayTotal,
 }
 
 impl Row for ChargeRules {
@@ -63,19 +67,28 @@ impl Row for AutoCharges {
     const TABLE: TableId = TableId::AutoCharges;
 }
 
-/// Whether the policy approves a charge. If so, what the account has got by it with this one.
-pub(super) fn covers(state: &State, charge: &Charge) -> Option<AutoCharges> {
+/// Whether the policy approves a charge.
+pub(super) fn covers(state: &State, charge: &Charge) -> bool {
     let Charge { requester, amount, requested_at: now, .. } = *charge;
-    let policy = state.charges.rules().policy?;
-    let charge_count = state.accounts.find(&requester)?.charge_count;
-    let so_far = state.charges.automatic.find(&requester).copied().unwrap_or_default();
-    let of_day = so_far.total.on(now).checked_add(amount)?;
-    let is_covered = amount <= policy.per_charge
+    let rules = state.charges.rules();
+    let (Some(policy), Some(account)) = (rules.policy, state.accounts.find(&requester)) else {
+        return false;
+    };
+    amount <= policy.per_charge
         && amount <= state.params.charges.two_admins_above
-        && of_day <= policy.per_day
-        && charge_count >= policy.min_charges
-        && !state.accounts.freezes.holds(&requester);
-    is_covered.then(|| AutoCharges { total: so_far.total.plus(now, amount) })
+        && state.charges.automatic_of(&requester).total.has_room(now, amount, policy.per_day)
+        && rules.automatic.has_room(now, amount, policy.all_per_day)
+        && account.charge_count >= policy.min_charges
+        && !state.accounts.freezes.holds(&requester)
+}
+
+/// The policy has approved a charge.
+pub(super) fn count(charges: &mut Charges, charge: &Charge) {
+    let Charge { requester, amount, requested_at: now, .. } = *charge;
+    let rules = charges.rules();
+    charges.rules.put((), ChargeRules { automatic: rules.automatic.plus(now, amount), ..rules });
+    let total = charges.automatic_of(&requester).total.plus(now, amount);
+    charges.automatic.put(requester, AutoCharges { total });
 }
 
 pub(super) fn propose(
@@ -103,7 +116,11 @@ pub(super) fn approve(
     events: &mut Vec<EventKind>,
 ) -> Result<(), ChargeRejection> {
     let PolicyProposal { proposer, policy, .. } = decidable(state, context, id)?;
-    state.charges.rules.put((), ChargeRules { policy, proposal: None });
+    if !state.accounts.is_admin(&proposer) {
+        return Err(ChargeRejection::ProposerNotAdmin);
+    }
+    let rules = ChargeRules { policy, proposal: None, ..state.charges.rules() };
+    state.charges.rules.put((), rules);
     let (by, at) = (context.sender, context.now);
     events.push(ChargeEvent::PolicySet { proposal: id, proposer, by, policy, at }.into());
     Ok(())

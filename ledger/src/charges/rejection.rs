@@ -36,6 +36,9 @@ pub enum ChargeRejection {
     /// Nobody decides on terms of their own.
     #[error("another admin decides on these terms")]
     OwnPolicyProposal,
+    /// Two admins set terms: who asked is none any more.
+    #[error("who asked for it is no admin any more")]
+    ProposerNotAdmin,
 }
 
 impl ChargeRejection {
@@ -49,6 +52,7 @@ impl ChargeRejection {
             Self::AlreadyApproved => "CHARGE_ALREADY_APPROVED",
             Self::UnknownPolicyProposal => "UNKNOWN_POLICY_PROPOSAL",
             Self::OwnPolicyProposal => "OWN_POLICY_PROPOSAL",
+            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
         }
     }
 }

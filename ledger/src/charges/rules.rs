@@ -1,6 +1,6 @@
 //! Who may ask for a charge, and who decides on it.
 
-use super::{Approver, Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus, policy};
+use super::{Approver, Charge, ChargeEvent, ChargeOp, ChargeRejection, ChargeStatus, alone, policy};
 use crate::amount::Amount;
 use crate::event::EventKind;
 use crate::ids::ChargeId;
@@ -47,10 +47,8 @@ fn request(
     state.charges.rows.put(id, charge);
     events.push(ChargeEvent::Requested { charge: id, requester, amount, memo: memo.clone(), at }.into());
     // What cannot be minted stays asked for.
-    if let Some(automatic) = policy::covers(state, &charge)
-        && mint(state, id, charge, Approver::Policy, at, events).is_ok()
-    {
-        state.charges.automatic.put(requester, automatic);
+    if policy::covers(state, &charge) && mint(state, id, charge, Approver::Policy, at, events).is_ok() {
+        policy::count(&mut state.charges, &charge);
     }
     Ok(())
 }
@@ -59,15 +57,20 @@ fn approve(state: &mut State, context: &Context, id: ChargeId, events: &mut Even
     let charge = decidable(state, context, id)?;
     let Charge { requester, amount, first_approval, .. } = charge;
     let (by, at) = (context.sender, context.now);
-    if first_approval == Some(by) {
+    let first = first_approval.filter(|first| state.accounts.is_admin(first));
+    if first == Some(by) {
         return Err(ChargeRejection::AlreadyApproved.into());
     }
-    if first_approval.is_none() && amount > state.params.charges.two_admins_above {
+    if first.is_none() && !alone::suffices(state, by, &charge, at) {
         state.charges.rows.put(id, Charge { first_approval: Some(by), ..charge });
         events.push(ChargeEvent::ApprovedOnce { charge: id, requester, amount, by, at }.into());
         return Ok(());
     }
-    Ok(mint(state, id, charge, Approver::Admin(by), at, events)?)
+    mint(state, id, Charge { first_approval: first, ..charge }, Approver::Admin(by), at, events)?;
+    if first.is_none() {
+        alone::count(state, by, &charge, at);
+    }
+    Ok(())
 }
 
 /// The requester gets the money, and the charge counts.

@@ -2,11 +2,10 @@
 
 use pbft_crypto::Address;
 
-use super::{
-    CancelReason, Exchange, ExchangeRejection, Lifetime, MAX_MEETINGS, NewOrder, Order, OrderSide, SelfTrade,
-};
+use super::{CancelReason, ExchangeRejection, Lifetime, MAX_MEETINGS, NewOrder, Order, OrderSide, SelfTrade};
 use crate::amount::Amount;
 use crate::ids::OrderId;
+use crate::state::State;
 use crate::time::UnixMillis;
 
 /// What happens to an order that is met.
@@ -31,13 +30,13 @@ pub(super) struct Plan {
 
 /// The plan for an order whose terms were checked.
 pub(super) fn plan(
-    exchange: &Exchange,
+    state: &State,
     owner: Address,
     terms: &NewOrder,
     now: UnixMillis,
 ) -> Result<Plan, ExchangeRejection> {
     let mut plan = Plan { meetings: Vec::new(), left: terms.quantity, end: None };
-    for (id, maker) in exchange.side(&terms.market, terms.side.opposite()) {
+    for (id, maker) in state.exchange.side(&terms.market, terms.side.opposite()) {
         let price = maker.terms.price.unwrap_or(Amount::ZERO);
         if plan.left.is_zero() || !accepts(terms, price) {
             break;
@@ -46,7 +45,7 @@ pub(super) fn plan(
             plan.end = Some(CancelReason::TooManyMeetings);
             break;
         }
-        let meeting = match reason_against(owner, maker, now) {
+        let meeting = match reason_against(state, owner, maker, now) {
             Some(reason)
                 if reason == CancelReason::SelfTrade && terms.self_trade == SelfTrade::CancelNewest =>
             {
@@ -73,15 +72,19 @@ fn accepts(terms: &NewOrder, price: Amount) -> bool {
 }
 
 /// Why two orders do not trade.
-fn reason_against(owner: Address, maker: &Order, now: UnixMillis) -> Option<CancelReason> {
+fn reason_against(state: &State, owner: Address, maker: &Order, now: UnixMillis) -> Option<CancelReason> {
     if maker.due().is_some_and(|at| at <= now) {
         return Some(CancelReason::Expired);
+    }
+    if state.accounts.freezes.holds(&maker.owner) {
+        return Some(CancelReason::Frozen);
     }
     (maker.owner == owner).then_some(CancelReason::SelfTrade)
 }
 
 fn finish(mut plan: Plan, terms: &NewOrder) -> Result<Plan, ExchangeRejection> {
-    let gone = |meeting: &Meeting| *meeting == Meeting::Cancel(CancelReason::Expired);
+    let gone =
+        |meeting: &Meeting| matches!(meeting, Meeting::Cancel(CancelReason::Expired | CancelReason::Frozen));
     match terms.lifetime {
         Lifetime::PostOnly if plan.end.is_some() || !plan.meetings.iter().all(|(_, _, m)| gone(m)) => {
             return Err(ExchangeRejection::WouldTrade);

@@ -117,6 +117,8 @@ pub enum CancelReason {
     Unfilled,
     /// It met as many others as an order can.
     TooManyMeetings,
+    /// Another order met it while its owner was frozen.
+    Frozen,
 }
 
 impl CancelReason {
@@ -128,6 +130,7 @@ impl CancelReason {
             Self::SelfTrade => "SELF_TRADE",
             Self::Unfilled => "UNFILLED",
             Self::TooManyMeetings => "TOO_MANY_MEETINGS",
+            Self::Frozen => "FROZEN",
         }
     }
 }

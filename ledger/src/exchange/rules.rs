@@ -163,13 +163,13 @@ fn prepare(
 ) -> Result<Settlement, Rejection> {
     let market = state.exchange.market(&terms.market)?;
     check_terms(market, terms, now)?;
-    let plan = matching::plan(&state.exchange, owner, terms, now)?;
+    let plan = matching::plan(state, owner, terms, now)?;
     let settlement = settle(state, market, owner, terms, plan)?;
     let (asset, needed) = settlement.spent();
     check_spending(state, now, owner, asset, needed)?;
     let available = state.money.balance(owner, asset).available;
     if u128::from(available.value()) < settlement.needed.1 {
-        return Err(MoneyRejection::InsufficientFunds { asset, needed, available }.into());
+        return Err(MoneyRejection::InsufficientFunds { asset }.into());
     }
     Ok(settlement)
 }

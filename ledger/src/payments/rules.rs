@@ -82,11 +82,10 @@ impl Order<'_> {
     }
 }
 
-/// The payment that has used the reference up. A voided one has not.
+/// The payment that has used the reference up. One that went back has not.
 fn payment_for(state: &State, payee: Address, reference: &Reference) -> Option<TxId> {
     let tx = state.payments.references.find(&(payee, reference.clone()))?.tx;
-    let status = state.payments.find(&tx.into()).map(|payment| payment.status);
-    if status == Some(PaymentStatus::Voided) { None } else { Some(tx) }
+    state.payments.find(&tx.into()).is_some_and(Payment::is_worth_something).then_some(tx)
 }
 
 fn pay(state: &mut State, context: &Context, order: Order<'_>, events: &mut Events) -> Result<(), Rejection> {

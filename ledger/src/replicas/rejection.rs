@@ -63,6 +63,9 @@ pub enum ReplicaRejection {
     /// All ids were given.
     #[error("all ids of replicas were given")]
     NoIdLeft,
+    /// Two admins change the replicas: who asked is none any more.
+    #[error("who asked for it is no admin any more")]
+    ProposerNotAdmin,
 }
 
 impl ReplicaRejection {
@@ -80,6 +83,7 @@ impl ReplicaRejection {
             Self::TooFew { .. } => "TOO_FEW_REPLICAS",
             Self::TooMany { .. } => "TOO_MANY_REPLICAS",
             Self::NoIdLeft => "NO_REPLICA_ID_LEFT",
+            Self::ProposerNotAdmin => "PROPOSER_NOT_ADMIN",
         }
     }
 }

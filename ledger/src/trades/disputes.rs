@@ -9,9 +9,8 @@ use crate::rejection::Rejection;
 use crate::reviews::count_dispute;
 use crate::state::{Context, State};
 use crate::text::{Memo, Reason, Tracking};
-use crate::time::UnixMillis;
 
-const DRAW: Domain = Domain::new("popmarket.arbiter.v1");
+const DRAW: Domain = Domain::new("popmarket.arbiter.v2");
 
 pub(super) fn open(
     state: &mut State,
@@ -24,7 +23,7 @@ pub(super) fn open(
     if trade.dispute.is_none() {
         count_dispute(&mut state.reviews, &trade);
     }
-    let arbiter = draw(state, &trade, context.tx.digest(), step.at);
+    let arbiter = draw(state, &trade, context.tx.digest(), step);
     let dispute = Dispute { opened_at: step.at, arbiter, from_buyer: 0, from_seller: 0, from_arbiter: 0 };
     let next = Trade { state: TradeState::Disputed, dispute: Some(dispute), ..trade };
     let next = within(state, step.at, next, DeadlineKind::ResolveBy, state.params.trade.resolve_within);
@@ -33,8 +32,9 @@ pub(super) fn open(
 }
 
 /// An arbiter that is neither buyer nor seller, nor the present one, nor frozen. Who signs a transaction does not know the time of its
-/// block, so nobody can try transactions until a friend is drawn.
-fn draw(state: &State, trade: &Trade, salt: &Digest, now: UnixMillis) -> Option<Address> {
+/// block, so no member can try transactions until a friend is drawn; who knows a trade does not know the block before, so nobody
+/// knows long ahead who comes second. What a primary could do is in `docs/adr/0010-escrow.md`.
+fn draw(state: &State, trade: &Trade, salt: &Digest, step: Move) -> Option<Address> {
     let present = trade.dispute.filter(|_| trade.state == TradeState::Disputed).and_then(|d| d.arbiter);
     let is_free = |who: &&Address| {
         let is_other = **who != trade.buyer && **who != trade.seller && Some(**who) != present;
@@ -42,8 +42,9 @@ fn draw(state: &State, trade: &Trade, salt: &Digest, now: UnixMillis) -> Option<
     };
     let free: Vec<&Address> = state.accounts.arbiters().filter(is_free).collect();
     let mut hasher = Hasher::new(DRAW);
+    hasher.update(step.parent.as_bytes());
     hasher.update(salt.as_bytes());
-    hasher.update(&now.value().to_be_bytes());
+    hasher.update(&step.at.value().to_be_bytes());
     let digest = hasher.finish();
     let number = u64::from_be_bytes(*digest.as_bytes().first_chunk()?);
     let place = number.checked_rem(u64::try_from(free.len()).ok()?)?;
@@ -118,7 +119,7 @@ pub(super) fn replace_arbiter(
     trade: Trade,
     events: &mut Events,
 ) -> Result<(), Rejection> {
-    let Some(arbiter) = draw(state, &trade, step.trade.digest(), step.at) else {
+    let Some(arbiter) = draw(state, &trade, step.trade.digest(), step) else {
         return decide_by_attests(state, step, trade, events);
     };
     let dispute = trade.dispute.map(|dispute| Dispute { arbiter: Some(arbiter), ..dispute });

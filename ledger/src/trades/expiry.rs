@@ -1,5 +1,7 @@
 //! What happens by itself.
 
+use pbft_crypto::Digest;
+
 use super::rules::{Events, Move, event};
 use super::{DeadlineKind, Mover, Trade, TradeChange, TradeDeadline, TradeRejection, TradeState};
 use super::{disputes, ending};
@@ -12,6 +14,7 @@ use crate::time::UnixMillis;
 pub(crate) fn expire(
     state: &mut State,
     now: UnixMillis,
+    parent: &Digest,
     id: TradeId,
     events: &mut Events,
 ) -> Result<(), Rejection> {
@@ -19,7 +22,7 @@ pub(crate) fn expire(
     let Some(TradeDeadline { kind, at }) = trade.deadline else {
         return Err(TradeRejection::WrongState { state: trade.state }.into());
     };
-    let step = Move { trade: id, by: Mover::Deadline(kind), at: now };
+    let step = Move { trade: id, by: Mover::Deadline(kind), at: now, parent: *parent };
     if at > now {
         remind(state, step, trade, events);
         return Ok(());

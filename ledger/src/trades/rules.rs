@@ -24,6 +24,8 @@ pub(super) struct Move {
     pub(super) trade: TradeId,
     pub(super) by: Mover,
     pub(super) at: UnixMillis,
+    /// The hash of the block before this one.
+    pub(super) parent: Digest,
 }
 
 pub(crate) fn apply(
@@ -85,7 +87,7 @@ fn permitted(state: &State, context: &Context, op: &TradeOp) -> Result<(Trade, M
     }
     let by = trade.check(who, action)?.into();
     trade.check_details(&id, op)?;
-    Ok((trade, Move { trade: id, by, at: context.now }))
+    Ok((trade, Move { trade: id, by, at: context.now, parent: context.parent }))
 }
 
 fn open(
@@ -130,7 +132,8 @@ fn open(
     };
     let trade = within(state, now, trade, DeadlineKind::ShipBy, state.params.trade.ship_within);
     let change = TradeChange::Opened { version, content_hash: *content_hash };
-    record(state, Move { trade: id, by: Mover::Buyer, at: now }, None, trade, change, events);
+    let step = Move { trade: id, by: Mover::Buyer, at: now, parent: context.parent };
+    record(state, step, None, trade, change, events);
     Ok(())
 }
 

@@ -2,6 +2,7 @@
 //! with the code that says why.
 
 mod attacks;
+mod codes;
 mod door;
 mod scene;
 
@@ -10,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ledger::{BatchInput, Outcome, Refusal, Transaction, TxOutcome, UnixMillis};
 use pbft_crypto::Address;
 
-use self::attacks::ATTACKS;
+use self::attacks::{Attack, attacks};
 use self::door::TRICKS;
 use self::scene::Scene;
 use crate::random::Dice;
@@ -28,6 +29,7 @@ struct Sent {
 struct Run {
     world: World,
     scene: Scene,
+    attacks: Vec<Attack>,
     dice: Dice,
     seq: u64,
     nonces: BTreeMap<Address, u64>,
@@ -45,6 +47,7 @@ impl Run {
         Self {
             world,
             scene,
+            attacks: attacks(),
             dice: Dice(1),
             seq,
             nonces: BTreeMap::new(),
@@ -64,9 +67,9 @@ impl Run {
     }
 
     fn next(&mut self) -> Sent {
-        let all = (ATTACKS.len() + TRICKS.len()) as u64;
+        let all = (self.attacks.len() + TRICKS.len()) as u64;
         let choice = usize::try_from(self.dice.below(all)).unwrap();
-        match ATTACKS.get(choice) {
+        match self.attacks.get(choice).copied() {
             Some((who, make, expected)) => {
                 let operation = make(&self.scene);
                 let nonce = self.nonce(crate::world::address(who));
@@ -75,7 +78,7 @@ impl Run {
                 Sent { bytes, expected }
             }
             None => {
-                let (make, expected) = TRICKS[choice - ATTACKS.len()];
+                let (make, expected) = TRICKS[choice - self.attacks.len()];
                 Sent { bytes: make(self), expected }
             }
         }
@@ -152,8 +155,7 @@ fn send(requests: u64) {
     assert_eq!(run.wrong, BTreeSet::new());
     assert!(everything_else(&run) == before, "something changed");
     assert_eq!(run.answers.values().sum::<u64>(), requests);
-    let wanted = ATTACKS.iter().map(|attack| attack.2).chain(TRICKS.iter().map(|trick| trick.1));
-    for code in wanted {
+    for code in codes::tried() {
         assert!(run.answers.contains_key(code), "{code} was never tried");
     }
     println!("{requests} requests: {:#?}", run.answers);

@@ -1,13 +1,14 @@
 //! Two admins for large charges, automatic approval, and loyalty points.
 
 use ledger::{
-    Approver, ChargeEvent, ChargeId, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection, ChargeRules,
-    ChargeStatus, EventKind, Memo, PolicyProposalId, Reason,
+    AccountOp, Approver, ChargeEvent, ChargeId, ChargeOp, ChargeParams, ChargePolicy, ChargeRejection,
+    ChargeRules, ChargeStatus, EventKind, Memo, PolicyProposalId, Reason, Role, RoleOp,
 };
 
 use crate::world::{COINS, DAY, World, address, amount, charge_id, unknown};
 
 const LIMIT: u64 = ChargeParams::STANDARD.two_admins_above.value();
+const OF_ONE: u64 = ChargeParams::STANDARD.one_admin_per_day.value();
 
 fn request(units: u64) -> ChargeOp {
     ChargeOp::Request { amount: amount(units), memo: Memo::default() }
@@ -18,7 +19,8 @@ fn reason() -> Reason {
 }
 
 fn policy(per_charge: u64, per_day: u64, min_charges: u64) -> ChargePolicy {
-    ChargePolicy { per_charge: amount(per_charge), per_day: amount(per_day), min_charges }
+    let all_per_day = amount(u64::MAX);
+    ChargePolicy { per_charge: amount(per_charge), per_day: amount(per_day), all_per_day, min_charges }
 }
 
 fn charge(world: &mut World, who: &str, units: u64) -> ChargeId {
@@ -82,6 +84,95 @@ fn one_admin_turns_a_large_charge_down_even_after_approving_it() {
     assert_eq!(world.funds("bea"), (COINS, 0));
 }
 
+/// Just before the next day, UTC.
+fn at_the_end_of_the_day(world: &mut World) {
+    let midnight = (world.now.value() / DAY + 1) * DAY;
+    world.now = ledger::UnixMillis::new(midnight - 1_000);
+}
+
+/// Asks, and says what comes of it if one admin approves.
+fn approved_by(world: &mut World, admin: &str, who: &str, units: u64) -> &'static str {
+    let asked = charge(world, who, units);
+    world.ok(admin, ChargeOp::Approve { charge: asked });
+    code(world, asked)
+}
+
+#[test]
+fn many_small_charges_are_worth_a_large_one() {
+    let mut world = World::new();
+    for (admin, units) in [("ann", LIMIT - 10), ("ben", 7), ("ann", 3)] {
+        assert_eq!(approved_by(&mut world, admin, "bea", units), "APPROVED");
+    }
+    let half = charge(&mut world, "bea", 1);
+    world.ok("ann", ChargeOp::Approve { charge: half });
+    assert_eq!(code(&world, half), "REQUESTED", "whichever admin approved the others");
+    world.ok("ben", ChargeOp::Approve { charge: half });
+    assert_eq!(world.funds("bea"), (COINS + LIMIT + 1, 0));
+    // What two have approved does not count, and others have sums of their own.
+    let row = world.ledger.sole_approvals(&address("bea"));
+    assert_eq!((row.received.amount, row.given.amount), (amount(LIMIT), amount(0)));
+    assert_eq!(world.ledger.sole_approvals(&address("ben")).given.amount, amount(7));
+    assert_eq!(approved_by(&mut world, "ann", "sam", LIMIT), "APPROVED");
+    at_the_end_of_the_day(&mut world);
+    let next_day = charge(&mut world, "bea", LIMIT);
+    world.ok("ann", ChargeOp::Approve { charge: next_day });
+    assert_eq!(code(&world, next_day), "APPROVED");
+}
+
+#[test]
+fn one_admin_does_not_charge_many_accounts_alone_without_end() {
+    let mut world = World::new();
+    for n in 0..OF_ONE / LIMIT {
+        let who = format!("member{n}");
+        world.register(&who);
+        assert_eq!(approved_by(&mut world, "ann", &who, LIMIT), "APPROVED");
+    }
+    let next = charge(&mut world, "sam", 1);
+    world.ok("ann", ChargeOp::Approve { charge: next });
+    assert_eq!(code(&world, next), "REQUESTED");
+    assert_eq!(approved_by(&mut world, "ben", "eve", 1), "APPROVED", "the other one has approved nothing");
+    at_the_end_of_the_day(&mut world);
+    world.ok("eve", request(1));
+    assert_eq!(approved_by(&mut world, "ann", "eve", 1), "APPROVED");
+}
+
+#[test]
+fn what_is_not_minted_is_not_counted() {
+    let mut world = World::new();
+    let the_rest = u64::MAX - world.ledger.supply(ledger::AssetId::Pop).minted.value();
+    let all = charge(&mut world, "sam", the_rest);
+    let none_left = charge(&mut world, "bea", 1);
+    world.ok("ann", ChargeOp::Approve { charge: all });
+    world.ok("ben", ChargeOp::Approve { charge: all });
+    let rejection = world.rejected("ann", ChargeOp::Approve { charge: none_left });
+    assert_eq!(rejection.code(), "SUPPLY_EXCEEDED");
+    assert_eq!(world.ledger.sole_approvals(&address("ann")), ledger::SoleApprovals::default());
+}
+
+/// The first of two approvals is worth as much as the role of who gave it.
+#[test]
+fn who_is_no_admin_any_more_has_not_approved() {
+    let mut world = World::new();
+    let change_role = |world: &mut World, role| {
+        let change = RoleOp::Propose { account: address("eve"), role };
+        let change = world.ok("ann", AccountOp::Role(change)).id.into();
+        world.ok("ben", AccountOp::Role(RoleOp::Approve { change }));
+    };
+    change_role(&mut world, Role::Admin);
+    let large = charge(&mut world, "bea", LIMIT + 1);
+    let small = charge(&mut world, "sam", LIMIT);
+    world.ok("eve", ChargeOp::Approve { charge: large });
+    change_role(&mut world, Role::Member);
+    world.ok("ann", ChargeOp::Approve { charge: large });
+    assert_eq!(code(&world, large), "REQUESTED", "the second is the first now");
+    assert_eq!(world.ledger.charge(&large).unwrap().first_approval, Some(address("ann")));
+    let again = world.rejected("ann", ChargeOp::Approve { charge: large });
+    assert_eq!(again, ChargeRejection::AlreadyApproved.into());
+    world.ok("ben", ChargeOp::Approve { charge: large });
+    world.ok("ben", ChargeOp::Approve { charge: small });
+    assert_eq!((code(&world, large), code(&world, small)), ("APPROVED", "APPROVED"));
+}
+
 #[test]
 fn an_admins_own_large_charge_needs_two_others() {
     let mut world = World::new();
@@ -120,7 +211,7 @@ fn two_admins_set_the_policy() {
         at: world.now,
     };
     assert_eq!(sent.events, [EventKind::Charge(event)]);
-    assert_eq!(world.ledger.charge_rules(), ChargeRules { policy: Some(terms), proposal: None });
+    assert_eq!(world.ledger.charge_rules(), ChargeRules { policy: Some(terms), ..ChargeRules::default() });
     for op in decisions {
         assert_eq!(world.rejected("ben", op), ChargeRejection::UnknownPolicyProposal.into());
     }
@@ -183,6 +274,31 @@ fn the_policy_ends_at_its_amounts() {
     let after = charge(&mut world, "bea", 500);
     assert_eq!((world.now.value(), code(&world, after)), (midnight, "APPROVED"));
     assert_eq!(world.funds("bea"), (COINS + 1_300, 0));
+}
+
+#[test]
+fn the_policy_ends_at_what_all_get_together() {
+    let mut world = with_policy(ChargePolicy { all_per_day: amount(900), ..policy(500, 800, 0) });
+    for (who, units, expected) in [
+        ("bea", 500, "APPROVED"),
+        ("sam", 401, "REQUESTED"),
+        ("sam", 400, "APPROVED"),
+        ("eve", 1, "REQUESTED"),
+    ] {
+        let asked = charge(&mut world, who, units);
+        assert_eq!(code(&world, asked), expected, "{who} {units}");
+    }
+    // Other terms do not begin the day anew.
+    let proposal =
+        propose(&mut world, Some(ChargePolicy { all_per_day: amount(901), ..policy(500, 800, 0) }));
+    world.ok("ben", ChargeOp::ApprovePolicy { proposal });
+    for expected in ["APPROVED", "REQUESTED"] {
+        let asked = charge(&mut world, "eve", 1);
+        assert_eq!(code(&world, asked), expected);
+    }
+    at_the_end_of_the_day(&mut world);
+    let asked = charge(&mut world, "eve", 500);
+    assert_eq!(code(&world, asked), "APPROVED");
 }
 
 #[test]

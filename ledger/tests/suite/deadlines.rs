@@ -1,9 +1,9 @@
 use ledger::{
-    Cause, ListingOp, MAX_DEADLINES_PER_BLOCK, ObjectId, Outcome, TradeId, TradeOp, TradeState, Transaction,
-    TxOutcome, UnixMillis,
+    AssetId, Cause, ListingOp, MAX_DEADLINES_PER_BLOCK, Memo, ObjectId, Outcome, PaymentId, PaymentOp,
+    Receipt, Reference, TradeId, TradeOp, TradeState, Transaction, TxOutcome, UnixMillis,
 };
 
-use crate::world::{COINS, DAY, World, content};
+use crate::world::{COINS, DAY, World, address, amount, content};
 
 /// Trades that are all due at the same time.
 fn many_trades(world: &mut World, n: usize) -> (Vec<TradeId>, UnixMillis) {
@@ -86,6 +86,63 @@ fn who_touches_a_trade_finds_its_deadline_fired() {
     }
     assert_eq!(block.receipt_of(&late.id()).unwrap().0, MAX_DEADLINES_PER_BLOCK + 1);
     assert_eq!(fired(&world.apply(&[]).block.unwrap().receipts).len(), 300 - 257);
+}
+
+fn causes(receipts: &[Receipt]) -> Vec<Cause> {
+    assert!(receipts.iter().all(|receipt| receipt.outcome == Outcome::Applied));
+    receipts.iter().map(|receipt| receipt.cause).collect()
+}
+
+#[test]
+fn who_wants_a_listing_finds_the_deadline_of_its_trade_fired() {
+    let mut world = World::new();
+    let (mut trades, due) = many_trades(&mut world, 300);
+    trades.sort_unstable();
+    let [.., third, second, last] = trades[..] else { panic!("too few") };
+    let listings = [third, second, last].map(|trade| (trade, world.ledger.trade(&trade).unwrap().listing));
+    let buying = world.buying(listings[2].1);
+    let sent = [
+        world.tx("sam", ListingOp::Close { listing: listings[0].1 }),
+        world.tx("sam", ListingOp::Update { listing: listings[1].1, content: content(11) }),
+        world.tx("eve", buying),
+    ];
+    let block = world.apply_at(due, &sent).block.unwrap();
+    let expected = listings.iter().zip(&sent).zip(0..).flat_map(|(((trade, _), tx), index)| {
+        [Cause::Deadline { object: ObjectId::Trade(*trade), due }, Cause::Transaction { index, id: tx.id() }]
+    });
+    assert_eq!(causes(&block.receipts[MAX_DEADLINES_PER_BLOCK..]), expected.collect::<Vec<_>>());
+    let codes = listings.map(|(_, listing)| world.ledger.listing(&listing).unwrap().status.code());
+    assert_eq!(codes, ["CLOSED", "OPEN", "RESERVED"]);
+}
+
+#[test]
+fn who_uses_a_reference_finds_the_deadline_of_its_payment_fired() {
+    let mut world = World::new();
+    let until = UnixMillis::new(world.now.value() + DAY);
+    let (to, asset, memo) = (address("sam"), AssetId::Pop, Memo::default());
+    let reference = |n: usize| Some(Reference::new(format!("R{n}")).unwrap());
+    let holds: Vec<Transaction> = (0..300)
+        .map(|n| {
+            let (reference, memo) = (reference(n), memo.clone());
+            world.tx("bea", PaymentOp::Authorize { to, asset, amount: amount(1), reference, memo, until })
+        })
+        .collect();
+    for some in holds.chunks(200) {
+        world.apply(some);
+    }
+    let mut ids: Vec<PaymentId> = holds.iter().map(|tx| tx.id().into()).collect();
+    ids.sort_unstable();
+    let last = *ids.last().unwrap();
+    let n = holds.iter().position(|tx| PaymentId::from(tx.id()) == last).unwrap();
+    let pay = world.tx("eve", PaymentOp::Pay { to, asset, amount: amount(1), reference: reference(n), memo });
+    let block = world.apply_at(until, std::slice::from_ref(&pay)).block.unwrap();
+    let expected = [
+        Cause::Deadline { object: ObjectId::Payment(last), due: until },
+        Cause::Transaction { index: 0, id: pay.id() },
+    ];
+    assert_eq!(causes(&block.receipts[MAX_DEADLINES_PER_BLOCK..]), expected);
+    let used = world.ledger.payment_by_reference(&to, &reference(n).unwrap());
+    assert_eq!(used, Some(pay.id()));
 }
 
 #[test]

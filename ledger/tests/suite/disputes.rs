@@ -156,6 +156,19 @@ fn every_arbiter_has_a_turn() {
     assert_eq!(drawn, BTreeSet::from(["abe", "art"]));
 }
 
+/// The same transaction at the same time, after other blocks.
+#[test]
+fn the_block_before_has_a_part_in_the_draw() {
+    let mut drawn = BTreeSet::new();
+    for price in 1..=12 {
+        let (mut world, trade) = trade_in("SHIPPED");
+        world.list("eve", price);
+        world.ok("bea", action("dispute", trade));
+        drawn.insert(arbiter(&world, trade));
+    }
+    assert_eq!(drawn, BTreeSet::from(["abe", "art"]));
+}
+
 #[test]
 fn a_courier_of_its_own_parcel_attests_nothing() {
     let mut world = World::new();

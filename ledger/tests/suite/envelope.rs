@@ -160,9 +160,9 @@ fn texts_that_are_not_allowed_are_malformed() {
     let world = World::new();
     let listing = ListingOp::Create { content: content(1) };
     let bytes = Transaction::sign(world.body("bea", listing, 0), &key("bea")).encode();
-    let newline = bytes.iter().position(|byte| *byte == b'\n').unwrap();
+    let full_stop = bytes.windows(2).position(|two| two == b".\n").unwrap();
     let mut changed = bytes;
-    changed[newline] = 7;
+    changed[full_stop + 1] = 7;
     assert!(matches!(Transaction::decode(&changed), Err(DecodeError::Unreadable(_))));
 }
 

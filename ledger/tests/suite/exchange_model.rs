@@ -234,8 +234,10 @@ impl Model {
             && let Some(other) = self.best_for(&order)
         {
             let expired = other.until.is_some_and(|at| at <= time);
-            let own = !expired && other.owner == order.owner;
-            let spoils = own || (!expired && terms.lifetime == Lifetime::PostOnly) || met == 100;
+            let frozen = !expired && self.is_not_frozen(&other.owner).is_err();
+            let gone = expired || frozen;
+            let own = !gone && other.owner == order.owner;
+            let spoils = own || (!gone && terms.lifetime == Lifetime::PostOnly) || met == 100;
             ensure(terms.lifetime != Lifetime::PostOnly || !spoils, "WOULD_TRADE")?;
             if met == 100 {
                 end = Some("TOO_MANY_MEETINGS");
@@ -246,10 +248,11 @@ impl Model {
                 break;
             }
             met += 1;
-            if expired || own {
-                self.exchange.cancel(other.id, if expired { "EXPIRED" } else { "SELF_TRADE" });
-            } else {
-                needed += self.fill(&mut order, other.id);
+            match () {
+                () if expired => self.exchange.cancel(other.id, "EXPIRED"),
+                () if frozen => self.exchange.cancel(other.id, "FROZEN"),
+                () if own => self.exchange.cancel(other.id, "SELF_TRADE"),
+                () => needed += self.fill(&mut order, other.id),
             }
         }
         let waits = !matches!(terms.lifetime, Lifetime::Immediate | Lifetime::FillOrKill);

@@ -220,8 +220,8 @@ impl Model {
 
     fn freeze(&mut self, who: Address, account: Address) -> Outcome {
         ensure(self.is_admin(&who), "NOT_ADMIN")?;
-        let row = self.accounts.get(&account).ok_or("UNKNOWN_ACCOUNT")?;
-        ensure(row.role != Role::Admin, "ADMIN_ACCOUNT")?;
+        ensure(self.accounts.contains_key(&account), "UNKNOWN_ACCOUNT")?;
+        ensure(!self.is_admin(&account), "ADMIN_ACCOUNT")?;
         ensure(!self.identity.frozen.contains_key(&account), "ALREADY_FROZEN")?;
         self.identity.frozen.insert(account, who);
         Ok(())

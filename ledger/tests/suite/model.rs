@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ledger::{AccountOp, AssetId, Genesis, ListingOp, Operation, ReviewOp, Role, TradeParams, Transaction};
+use ledger::{
+    AccountOp, AssetId, Genesis, ListingOp, Operation, PaymentOp, ReviewOp, Role, TradeOp, TradeParams,
+    Transaction,
+};
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use crate::exchange_model::Exchange;
@@ -56,6 +59,8 @@ pub(crate) struct Model {
     pub(crate) polls: Polls,
     /// Of the last block.
     height: u64,
+    /// The hash of the last block, as the ledger says.
+    pub(crate) parent: Digest,
     /// (from, to, who), for the coverage of the state table.
     pub(crate) moves: BTreeSet<(&'static str, &'static str, &'static str)>,
 }
@@ -107,6 +112,7 @@ impl Model {
             exchange: Exchange::new(genesis),
             polls: Polls::new(genesis),
             height: 0,
+            parent: genesis.chain_id(),
             moves: BTreeSet::new(),
         };
         for account in &genesis.accounts {
@@ -166,8 +172,14 @@ impl Model {
         i128::try_from(u128::from(price) * self.fee_bps / 10_000).unwrap()
     }
 
-    /// How many deadlines fired, and what came of each transaction.
-    pub(crate) fn apply(&mut self, time: u64, batch: &[Transaction]) -> (usize, Vec<Verdict>) {
+    /// How many deadlines fired, and what came of each transaction. `parent` is the hash of the last block.
+    pub(crate) fn apply(
+        &mut self,
+        parent: Digest,
+        time: u64,
+        batch: &[Transaction],
+    ) -> (usize, Vec<Verdict>) {
+        self.parent = parent;
         self.polls.begin_block(self.height + 1, time, self.accounts.keys());
         let mut due = self.deadlines();
         due.retain(|(at, ..)| *at <= time);
@@ -193,9 +205,22 @@ impl Model {
         }
     }
 
-    /// The object of an operation, if its deadline has passed.
+    /// The object of an operation, or what has that which it wants, if its deadline has passed.
     fn late(&self, time: u64, operation: &Operation) -> Option<(Kind, Digest)> {
         let (kind, id) = match operation {
+            Operation::Trade(TradeOp::Open { listing, .. })
+            | Operation::Listing(ListingOp::Update { listing, .. } | ListingOp::Close { listing }) => {
+                let reserves = |trade: &MTrade| trade.live() && trade.listing == *listing.digest();
+                (Kind::Trade, *self.trades.iter().find(|(_, trade)| reserves(trade))?.0)
+            }
+            Operation::Payment(
+                PaymentOp::Pay { to, reference: Some(text), .. }
+                | PaymentOp::Authorize { to, reference: Some(text), .. },
+            ) => {
+                let has =
+                    |row: &MPayment| row.payee == *to && row.reference.as_deref() == Some(text.as_str());
+                (Kind::Payment, self.payments.iter().rfind(|(_, row)| has(row))?.0)
+            }
             Operation::Trade(op) => (Kind::Trade, *op.trade()?.digest()),
             Operation::Review(ReviewOp::Post { trade, .. }) => (Kind::Trade, *trade.digest()),
             Operation::Account(
@@ -228,8 +253,9 @@ impl Model {
             Operation::Listing(op) => self.listing(who, id, op),
             Operation::Trade(op) => self.trade(who, id, time, op),
             Operation::Replica(op) => {
-                let admin = self.is_admin(&who);
-                self.network.apply(who, admin, id, op)
+                let all = self.accounts.keys().copied();
+                let admins = all.filter(|who| self.is_admin(who)).collect();
+                self.network.apply(who, &admins, id, op)
             }
             Operation::Review(op) => self.review(who, op),
             Operation::Withdrawal(op) => self.withdrawal(who, id, time, op),
@@ -259,7 +285,8 @@ impl Model {
     }
 
     pub(crate) fn is_admin(&self, who: &Address) -> bool {
-        self.accounts.get(who).is_some_and(|account| account.role == Role::Admin)
+        let has_role = self.accounts.get(who).is_some_and(|account| account.role == Role::Admin);
+        has_role && self.is_not_frozen(who).is_ok()
     }
 
     fn listing(&mut self, who: Address, id: Digest, op: &ListingOp) -> Outcome {

@@ -1,5 +1,7 @@
 //! The rules about replicas once more, as naively as possible: a list of all that happened to each of them.
 
+use std::collections::BTreeSet;
+
 use ledger::{Genesis, NewReplica, ReplicaEdit, ReplicaOp};
 use pbft_crypto::{Address, Digest, PublicKey};
 
@@ -33,7 +35,14 @@ impl Network {
         Self { max: usize::from(genesis.params.max_replicas), replicas, changes: Vec::new() }
     }
 
-    pub(crate) fn apply(&mut self, who: Address, admin: bool, id: Digest, op: &ReplicaOp) -> Outcome {
+    pub(crate) fn apply(
+        &mut self,
+        who: Address,
+        admins: &BTreeSet<Address>,
+        id: Digest,
+        op: &ReplicaOp,
+    ) -> Outcome {
+        let admin = admins.contains(&who);
         let (change, approve) = match op {
             ReplicaOp::Propose { edit } => {
                 ensure(admin, "NOT_ADMIN")?;
@@ -50,6 +59,7 @@ impl Network {
         ensure(proposer != who, "OWN_REPLICA_CHANGE")?;
         ensure(state == "PROPOSED", "REPLICA_CHANGE_ALREADY_DECIDED")?;
         if approve {
+            ensure(admins.contains(&proposer), "PROPOSER_NOT_ADMIN")?;
             self.replicas = self.after(&edit)?;
         }
         self.changes[at].1.state = if approve { "APPROVED" } else { "REJECTED" };

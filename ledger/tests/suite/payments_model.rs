@@ -72,7 +72,11 @@ impl Model {
         ensure(amount > 0, "ZERO_AMOUNT")?;
         ensure(payer != payee, "SELF_PAYMENT")?;
         ensure(self.accounts.contains_key(&payee), "UNKNOWN_PAYEE")?;
-        let uses = |row: &MPayment| row.payee == payee && row.reference == reference && row.state != "VOIDED";
+        let went_back = |row: &MPayment| row.state == "PAID" && row.refunded() == u128::from(row.paid);
+        let uses = |row: &MPayment| {
+            let is_it = row.payee == payee && row.reference == reference;
+            is_it && row.state != "VOIDED" && !went_back(row)
+        };
         let is_used = reference.is_some() && self.payments.iter().any(|(_, row)| uses(row));
         ensure(!is_used, "REFERENCE_USED")?;
         if let Some(until) = hold {

@@ -6,6 +6,7 @@ mod compare_exchange;
 mod dice;
 mod exchange;
 mod expected;
+mod finals;
 mod identity;
 mod payments;
 mod people;
@@ -23,6 +24,7 @@ use pbft_crypto::{Address, Digest, PublicKey, Signature};
 
 pub(crate) use self::dice::Dice;
 use self::expected::{MOVES, REASONS, REFUSALS, REJECTIONS};
+use self::finals::Finals;
 use crate::model::{Model, Verdict};
 use crate::world::{DECIDERS, START, address, genesis, key};
 
@@ -63,6 +65,7 @@ struct Run {
     verdicts: BTreeMap<Verdict, u64>,
     fired: usize,
     fills: u64,
+    finals: Finals,
 }
 
 impl Run {
@@ -86,6 +89,7 @@ impl Run {
             verdicts: BTreeMap::new(),
             fired: 0,
             fills: 0,
+            finals: Finals::default(),
         }
     }
 
@@ -153,6 +157,7 @@ impl Run {
         }
         self.seq += 1;
         let time = UnixMillis::new(self.now);
+        let parent = *self.ledger.tip_hash();
         let applied = self.ledger.apply(BatchInput {
             seq: self.seq,
             view: 0,
@@ -160,7 +165,7 @@ impl Run {
             transactions: &batch,
             replicas: DECIDERS,
         });
-        let (fired, expected) = self.model.apply(self.now, &batch);
+        let (fired, expected) = self.model.apply(parent, self.now, &batch);
         self.compare_tape(&applied.events);
         self.fired += fired;
         let got: Vec<Verdict> = applied.outcomes.iter().map(verdict).collect();
@@ -177,6 +182,9 @@ impl Run {
             panic!("seed {}, batch {}: {violation}", self.seed, self.seq);
         });
         self.compare();
+        self.finals.check(&self.ledger, &self.model).unwrap_or_else(|changed| {
+            panic!("seed {}, batch {}: {changed}", self.seed, self.seq);
+        });
         batch.len()
     }
 }

@@ -57,8 +57,8 @@ fn ask_and_hold(world: &mut World) {
 
 /// A policy and a charge by it, a limit, a freeze, a withdrawal, and a recovery that runs.
 fn guard(world: &mut World) {
-    let (per_charge, per_day) = (amount(1), amount(1));
-    let policy = Some(ChargePolicy { per_charge, per_day, min_charges: 0 });
+    let one = amount(1);
+    let policy = Some(ChargePolicy { per_charge: one, per_day: one, all_per_day: one, min_charges: 0 });
     let proposal = world.ok("ann", ChargeOp::ProposePolicy { policy }).id.into();
     world.ok("ben", ChargeOp::ApprovePolicy { proposal });
     world.ok("kim", ChargeOp::Request { amount: amount(1), memo: Memo::default() });

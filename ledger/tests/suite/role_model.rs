@@ -32,6 +32,7 @@ impl Model {
         ensure(row.who != who, "OWN_ROLE_CHANGE")?;
         ensure(row.state == "PROPOSED", "ROLE_CHANGE_ALREADY_DECIDED")?;
         if approve {
+            ensure(self.is_admin(&row.who), "PROPOSER_NOT_ADMIN")?;
             self.may_become(&row.account, row.role)?;
             self.accounts.get_mut(&row.account).unwrap().role = row.role;
         }
@@ -43,7 +44,7 @@ impl Model {
     fn may_become(&self, account: &Address, role: Role) -> Outcome {
         let present = self.accounts.get(account).ok_or("UNKNOWN_MEMBER")?.role;
         ensure(present != role, "SAME_ROLE")?;
-        let admins = self.accounts.values().filter(|row| row.role == Role::Admin).count();
-        ensure(present != Role::Admin || admins > 2, "TOO_FEW_ADMINS")
+        let admins = self.accounts.keys().filter(|who| self.is_admin(who)).count();
+        ensure(!self.is_admin(account) || admins > 2, "TOO_FEW_ADMINS")
     }
 }

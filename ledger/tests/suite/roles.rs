@@ -1,11 +1,13 @@
 //! Two admins give and take roles.
 
 use ledger::{
-    AccountEvent, AccountOp, EventKind, Operation, Role, RoleChangeId, RoleEvent, RoleOp, RoleRejection,
+    AccountEvent, AccountOp, ChargeOp, ChargeRejection, EventKind, Operation, PolicyProposalId,
+    ReplicaChangeId, ReplicaEdit, ReplicaOp, ReplicaRejection, Role, RoleChangeId, RoleEvent, RoleOp,
+    RoleRejection,
 };
 
 use crate::stage::{action, arbiter, trade_in};
-use crate::world::{World, address, unknown};
+use crate::world::{World, address, replica, unknown};
 
 fn propose(who: &str, role: Role) -> Operation {
     AccountOp::Role(RoleOp::Propose { account: address(who), role }).into()
@@ -73,11 +75,33 @@ fn two_admins_are_always_left() {
     assert_eq!(world.rejected("ann", propose("ben", Role::Member)), code(RoleRejection::TooFewAdmins));
     change_role(&mut world, "eve", Role::Admin);
     let first = RoleChangeId::from(world.ok("ann", propose("ben", Role::Member)).id);
-    let second = RoleChangeId::from(world.ok("ben", propose("ann", Role::Member)).id);
+    let second = RoleChangeId::from(world.ok("ann", propose("eve", Role::Member)).id);
     world.ok("eve", approve(first));
     assert_eq!(role(&world, "ben"), Role::Member);
     assert_eq!(world.rejected("eve", approve(second)), code(RoleRejection::TooFewAdmins));
     assert_eq!(world.rejected("ben", propose("eve", Role::Member)), code(RoleRejection::NotAdmin));
+}
+
+/// Whoever was found out and lost the role has left nothing behind that takes one more admin only.
+#[test]
+fn what_somebody_asked_for_who_is_no_admin_any_more_is_not_approved() {
+    let mut world = World::new();
+    change_role(&mut world, "eve", Role::Admin);
+    let of_role = RoleChangeId::from(world.ok("eve", propose("bea", Role::Admin)).id);
+    let edit = ReplicaEdit::Add { replica: replica("r4") };
+    let of_replicas = ReplicaChangeId::from(world.ok("eve", ReplicaOp::Propose { edit }).id);
+    let of_policy = PolicyProposalId::from(world.ok("eve", ChargeOp::ProposePolicy { policy: None }).id);
+    change_role(&mut world, "eve", Role::Member);
+    let approve_replicas = ReplicaOp::Approve { change: of_replicas };
+    let approve_policy = ChargeOp::ApprovePolicy { proposal: of_policy };
+    assert_eq!(world.rejected("ben", approve(of_role)), code(RoleRejection::ProposerNotAdmin));
+    assert_eq!(world.rejected("ben", approve_replicas.clone()), ReplicaRejection::ProposerNotAdmin.into());
+    assert_eq!(world.rejected("ben", approve_policy.clone()), ChargeRejection::ProposerNotAdmin.into());
+    // It can be cleared away, or counts again should the role come back.
+    world.ok("ben", reject(of_role));
+    change_role(&mut world, "eve", Role::Admin);
+    world.ok("ben", approve_replicas);
+    world.ok("ben", approve_policy);
 }
 
 #[test]

@@ -110,13 +110,9 @@ fn there_is_never_more_than_can_be_counted() {
 #[test]
 fn only_what_one_has_is_destroyed_or_given() {
     let mut world = with_shares();
-    let too_little = |needed, available| MoneyRejection::InsufficientFunds {
-        asset: token("SHOP").into(),
-        needed: amount(needed),
-        available: amount(available),
-    };
-    assert_eq!(world.rejected("bea", burn("SHOP", 1)), too_little(1, 0).into());
-    assert_eq!(world.rejected("sam", transfer("SHOP", "bea", 101)), too_little(101, 100).into());
+    let too_little = MoneyRejection::InsufficientFunds { asset: token("SHOP").into() };
+    assert_eq!(world.rejected("bea", burn("SHOP", 1)), too_little.into());
+    assert_eq!(world.rejected("sam", transfer("SHOP", "bea", 101)), too_little.into());
     for op in [burn("NONE", 1), transfer("NONE", "bea", 1)] {
         assert_eq!(world.rejected("sam", op), TokenRejection::UnknownToken.into());
     }

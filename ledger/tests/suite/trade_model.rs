@@ -15,10 +15,10 @@ pub(crate) struct MTrade {
     pub(crate) price: u64,
     pub(crate) state: &'static str,
     opened: u64,
-    asked_to_cancel: Option<u64>,
-    shipped: u64,
+    pub(crate) asked_to_cancel: Option<u64>,
+    pub(crate) shipped: u64,
     pub(crate) delivered: Option<u64>,
-    extended: Option<u64>,
+    pub(crate) extended: Option<u64>,
     pub(crate) offer: Option<(Address, Split)>,
     pub(crate) was_disputed: bool,
     pub(crate) arbiter: Option<Address>,
@@ -26,11 +26,11 @@ pub(crate) struct MTrade {
     term: u64,
     is_second: bool,
     /// Who put how much on record in this dispute; arbiters together.
-    evidence: BTreeMap<&'static str, usize>,
+    pub(crate) evidence: BTreeMap<&'static str, usize>,
     /// Since when the goods are to be sent back.
-    returning: Option<u64>,
-    sent_back: Option<u64>,
-    came_back: Option<u64>,
+    pub(crate) returning: Option<u64>,
+    pub(crate) sent_back: Option<u64>,
+    pub(crate) came_back: Option<u64>,
     pub(crate) code_hash: Option<Digest>,
     /// For the buyer, the seller and the fee account.
     pub(crate) paid: Option<[u64; 3]>,
@@ -44,13 +44,14 @@ impl MTrade {
         !matches!(self.state, "RELEASED" | "CANCELLED" | "REFUNDED" | "SPLIT")
     }
 
-    /// The deadline, and since when it is known.
-    fn deadline(&self, times: &TradeParams) -> Option<(u64, u64)> {
-        let ship_by = (self.opened + times.ship_within.value(), self.opened);
+    /// The deadline, since when it is known, and what for it is.
+    pub(crate) fn deadline(&self, times: &TradeParams) -> Option<(u64, u64, &'static str)> {
+        let ship_by = (self.opened + times.ship_within.value(), self.opened, "ShipBy");
         match self.state {
             "FUNDED" => Some(ship_by),
             "ACCEPTED" => {
-                let answer_by = self.asked_to_cancel.map(|at| (at + times.cancel_answer_within.value(), at));
+                let span = times.cancel_answer_within.value();
+                let answer_by = self.asked_to_cancel.map(|at| (at + span, at, "AnswerBy"));
                 Some(answer_by.filter(|answer_by| answer_by.0 < ship_by.0).unwrap_or(ship_by))
             }
             "SHIPPED" => {
@@ -59,16 +60,16 @@ impl MTrade {
                     Some(at) => (at, times.confirm_after_delivery.value()),
                     None => (self.shipped, times.confirm_within.value()),
                 };
-                Some((from + span + extension, from.max(self.extended.unwrap_or(0))))
+                Some((from + span + extension, from.max(self.extended.unwrap_or(0)), "ConfirmBy"))
             }
             "DISPUTED" if self.is_second => {
-                Some((self.term + times.second_resolve_within.value(), self.term))
+                Some((self.term + times.second_resolve_within.value(), self.term, "SecondResolveBy"))
             }
-            "DISPUTED" => Some((self.term + times.resolve_within.value(), self.term)),
+            "DISPUTED" => Some((self.term + times.resolve_within.value(), self.term, "ResolveBy")),
             "RETURNING" => Some(match (self.came_back, self.sent_back) {
-                (Some(at), _) => (at + times.return_confirm_after_delivery.value(), at),
-                (None, Some(at)) => (at + times.return_confirm_within.value(), at),
-                (None, None) => (self.returning? + times.return_within.value(), self.returning?),
+                (Some(at), _) => (at + times.return_confirm_after_delivery.value(), at, "ReturnConfirmBy"),
+                (None, Some(at)) => (at + times.return_confirm_within.value(), at, "ReturnConfirmBy"),
+                (None, None) => (self.returning? + times.return_within.value(), self.returning?, "ReturnBy"),
             }),
             _ => None,
         }
@@ -76,7 +77,7 @@ impl MTrade {
 
     /// A reminder or the deadline.
     pub(crate) fn due(&self, times: &TradeParams) -> Option<u64> {
-        let (at, since) = self.deadline(times)?;
+        let (at, since, _) = self.deadline(times)?;
         let reminder = at - times.remind_before.value();
         Some(if reminder > since && self.reminded_of != at { reminder } else { at })
     }
@@ -94,7 +95,7 @@ impl MTrade {
 
 impl Model {
     pub(crate) fn expire_trade(&mut self, id: Digest, time: u64) {
-        let (at, _) = self.trades[&id].deadline(&self.times).unwrap();
+        let (at, ..) = self.trades[&id].deadline(&self.times).unwrap();
         let trade = self.trades.get_mut(&id).unwrap();
         if at > time {
             trade.reminded_of = at;
@@ -136,9 +137,10 @@ impl Model {
         if free.is_empty() {
             return None;
         }
-        let mut hasher = Hasher::new(Domain::new("popmarket.arbiter.v1"));
-        hasher.update(salt.as_bytes());
-        hasher.update(&time.to_be_bytes());
+        let mut hasher = Hasher::new(Domain::new("popmarket.arbiter.v2"));
+        for part in [self.parent.as_bytes().as_slice(), salt.as_bytes(), &time.to_be_bytes()] {
+            hasher.update(part);
+        }
         let head: [u8; 8] = hasher.finish().as_bytes()[..8].try_into().unwrap();
         let n = u64::try_from(free.len()).unwrap();
         Some(free[usize::try_from(u64::from_be_bytes(head) % n).unwrap()])

@@ -26,6 +26,9 @@ pub(crate) struct MWithdrawal {
 
 pub(crate) struct Treasury {
     two_admins_above: u64,
+    one_admin_per_day: u64,
+    /// What one admin approved alone: when, who, for whom, how much.
+    alone: Vec<(u64, Address, Address, u64)>,
     pub(crate) charges: BTreeMap<Digest, MCharge>,
     pub(crate) withdrawals: BTreeMap<Digest, MWithdrawal>,
     pub(crate) policy: Option<ChargePolicy>,
@@ -37,6 +40,8 @@ impl Treasury {
     pub(crate) fn new(genesis: &Genesis) -> Self {
         Self {
             two_admins_above: genesis.params.charges.two_admins_above.value(),
+            one_admin_per_day: genesis.params.charges.one_admin_per_day.value(),
+            alone: Vec::new(),
             charges: BTreeMap::new(),
             withdrawals: BTreeMap::new(),
             policy: None,
@@ -53,6 +58,38 @@ impl Treasury {
         let settled = self.withdrawals.values().filter(|row| row.state == "SETTLED");
         settled.map(|row| u128::from(row.amount)).sum()
     }
+
+    fn may_approve_alone(&self, time: u64, admin: Address, charge: &MCharge) -> bool {
+        let amount = u128::from(charge.amount);
+        amount <= u128::from(self.two_admins_above)
+            && amount + self.got_alone(time, &charge.who) <= u128::from(self.two_admins_above)
+            && amount + self.gave_alone(time, &admin) <= u128::from(self.one_admin_per_day)
+    }
+
+    /// What an account got on the day of a time by the word of one admin.
+    pub(crate) fn got_alone(&self, time: u64, who: &Address) -> u128 {
+        self.sum_alone(time, |_, requester| requester == who)
+    }
+
+    /// What an admin approved on the day of a time without another one.
+    pub(crate) fn gave_alone(&self, time: u64, who: &Address) -> u128 {
+        self.sum_alone(time, |admin, _| admin == who)
+    }
+
+    fn sum_alone(&self, time: u64, is_it: impl Fn(&Address, &Address) -> bool) -> u128 {
+        let today = self.alone.iter().filter(|(at, ..)| day(*at) == day(time));
+        today.filter(|(_, admin, who, _)| is_it(admin, who)).map(|(.., amount)| u128::from(*amount)).sum()
+    }
+
+    /// What the policy approved on the day of a time.
+    pub(crate) fn automatic(&self, time: u64) -> u128 {
+        let today = self.charges.values().filter(|row| row.automatic.map(day) == Some(day(time)));
+        today.map(|row| u128::from(row.amount)).sum()
+    }
+}
+
+const fn day(time: u64) -> u64 {
+    time / 86_400_000
 }
 
 impl Model {
@@ -70,13 +107,18 @@ impl Model {
                 Ok(())
             }
             ChargeOp::Approve { charge } => {
-                let row = self.decidable(&who, charge.digest())?;
-                ensure(row.first != Some(who), "CHARGE_ALREADY_APPROVED")?;
-                if row.first.is_none() && row.amount > self.treasury.two_admins_above {
+                let row = self.decidable(&who, charge.digest())?.clone();
+                let first = row.first.filter(|first| self.is_admin(first));
+                ensure(first != Some(who), "CHARGE_ALREADY_APPROVED")?;
+                if first.is_none() && !self.treasury.may_approve_alone(time, who, &row) {
                     self.treasury.charges.get_mut(charge.digest()).unwrap().first = Some(who);
                     return Ok(());
                 }
-                self.mint(*charge.digest())
+                self.mint(*charge.digest())?;
+                if first.is_none() {
+                    self.treasury.alone.push((time, who, row.who, row.amount));
+                }
+                Ok(())
             }
             ChargeOp::Reject { charge, .. } => {
                 self.decidable(&who, charge.digest())?;
@@ -89,7 +131,10 @@ impl Model {
                 Ok(())
             }
             ChargeOp::ApprovePolicy { proposal } => {
-                self.treasury.policy = self.proposed(&who, proposal.digest())?;
+                let policy = self.proposed(&who, proposal.digest())?;
+                let proposer = self.treasury.proposal.unwrap().1;
+                ensure(self.is_admin(&proposer), "PROPOSER_NOT_ADMIN")?;
+                self.treasury.policy = policy;
                 self.treasury.proposal = None;
                 Ok(())
             }
@@ -132,11 +177,11 @@ impl Model {
 
     fn is_covered(&self, who: &Address, amount: u64, time: u64) -> bool {
         let Some(policy) = self.treasury.policy else { return false };
-        let day = |time: u64| time / 86_400_000;
         let today = |row: &&MCharge| row.who == *who && row.automatic.map(day) == Some(day(time));
         let so_far = self.treasury.charges.values().filter(today).map(|row| u128::from(row.amount));
         amount <= policy.per_charge.value().min(self.treasury.two_admins_above)
             && so_far.sum::<u128>() + u128::from(amount) <= u128::from(policy.per_day.value())
+            && self.treasury.automatic(time) + u128::from(amount) <= u128::from(policy.all_per_day.value())
             && self.accounts[who].charges >= policy.min_charges
             && !self.identity.frozen.contains_key(who)
     }

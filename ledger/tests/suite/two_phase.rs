@@ -216,7 +216,7 @@ fn who_gives_back_must_have_it() {
 }
 
 #[test]
-fn a_voided_payment_leaves_its_reference_free() {
+fn a_payment_that_went_back_leaves_its_reference_free() {
     let mut world = World::new();
     let until = later(&world, HOUR);
     let with_reference = || {
@@ -232,8 +232,12 @@ fn a_voided_payment_leaves_its_reference_free() {
     let reference = Reference::new("INV-1").unwrap();
     assert_eq!(world.ledger.payment_by_reference(&address("sam"), &reference), Some(second));
     world.ok("sam", capture(second.into(), 7));
-    world.ok("sam", refund(second.into(), 7));
+    world.ok("sam", refund(second.into(), 6));
     assert_eq!(world.rejected("bea", with_reference()).code(), "REFERENCE_USED");
+    // The payee undoes what somebody else paid under it.
+    world.ok("sam", refund(second.into(), 1));
+    let third = world.ok("bea", with_reference()).id;
+    assert_eq!(world.ledger.payment_by_reference(&address("sam"), &reference), Some(third));
 }
 
 #[test]

@@ -191,7 +191,8 @@ fn exchange_operations() -> Vec<(&'static str, Operation)> {
 }
 
 fn policy() -> ChargePolicy {
-    ChargePolicy { per_charge: amount(300), per_day: amount(1_000), min_charges: 3 }
+    let [per_charge, per_day, all_per_day] = [300, 1_000, 5_000].map(amount);
+    ChargePolicy { per_charge, per_day, all_per_day, min_charges: 3 }
 }
 
 fn account_operations() -> Vec<(&'static str, Operation)> {
@@ -302,11 +303,7 @@ fn receipts() -> [(&'static str, Receipt); 6] {
         let cause = Cause::Deadline { object, due: UnixMillis::new(1_700_000_000_000) };
         Receipt { cause, outcome: Outcome::Applied }
     };
-    let funds = MoneyRejection::InsufficientFunds {
-        asset: AssetId::Pop,
-        needed: amount(1_000),
-        available: amount(999),
-    };
+    let funds = MoneyRejection::InsufficientFunds { asset: AssetId::Pop };
     [
         ("applied", Receipt { cause, outcome: Outcome::Applied }),
         ("rejected", Receipt { cause, outcome: Outcome::Rejected(funds.into()) }),
@@ -441,6 +438,7 @@ fn guarded(world: &mut World) -> Vec<(&'static str, StateKey)> {
         ("charge_rules", StateKey::ChargeRules),
         ("freeze", StateKey::Freeze(eve)),
         ("spending_limit", StateKey::SpendingLimit(eve, AssetId::Pop)),
+        ("sole_approvals", StateKey::SoleApprovals(eve)),
     ]
 }
 
@@ -523,21 +521,22 @@ fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&DeadlineKind::ReturnConfirmBy), "06");
     assert_eq!(postcard_hex(&Role::Courier), "03");
     assert_eq!(postcard_hex(&Lifetime::PostOnly), "04");
-    assert_eq!(postcard_hex(&CancelReason::TooManyMeetings), "04");
+    assert_eq!(postcard_hex(&CancelReason::Frozen), "05");
     assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
     let order = ObjectId::Order(OrderId::new(digest(1)));
     assert!(postcard_hex(&order).starts_with("0201"));
-    let rejections: [(ledger::Rejection, &str); 17] = [
+    let rejections: [(ledger::Rejection, &str); 18] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
         (ledger::PaymentRejection::UnknownPayee.into(), "0302"),
         (ledger::ListingRejection::VersionLimit.into(), "0406"),
         (ledger::TradeRejection::CancelAlreadyRequested.into(), "0506"),
-        (ledger::ReplicaRejection::NoIdLeft.into(), "060b"),
+        (ledger::ReplicaRejection::ProposerNotAdmin.into(), "060c"),
         (ledger::AccountRejection::OwnFreeze.into(), "0116"),
-        (ledger::AccountRejection::Role(ledger::RoleRejection::OwnChange).into(), "011705"),
-        (ledger::ChargeRejection::OwnPolicyProposal.into(), "0207"),
+        (ledger::AccountRejection::LimitExceeded { asset: AssetId::Pop }.into(), "011200"),
+        (ledger::AccountRejection::Role(ledger::RoleRejection::ProposerNotAdmin).into(), "011707"),
+        (ledger::ChargeRejection::ProposerNotAdmin.into(), "0208"),
         (ledger::TradeRejection::WrongCode.into(), "0516"),
         (ledger::ReviewRejection::AlreadyReviewed.into(), "0703"),
         (ledger::WithdrawalRejection::NotOwner.into(), "0804"),

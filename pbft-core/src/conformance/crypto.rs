@@ -13,6 +13,7 @@ pub fn crypto(
     (key, signer): (PublicKey, &dyn Crypto),
     (other_key, other): (PublicKey, &dyn Crypto),
 ) -> Verdict {
+    equal("it names the key that it signs with", &signer.public_key(), &key)?;
     let mut checks = Vec::new();
     for number in 0..20 {
         let digest = Digest::from_bytes([number; 32]);

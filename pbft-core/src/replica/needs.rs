@@ -124,7 +124,13 @@ impl Replica {
 
     /// Whether numbers have to pass for a peer, as one correct replica at least has heard from it.
     pub(super) fn is_needed(&self, now: Duration) -> bool {
-        self.needed_by(self.roster().newest().sizes().weak(), now) > self.execution.executed
+        self.needed_until(now).is_some()
+    }
+
+    /// Up to where they have to.
+    pub(super) fn needed_until(&self, now: Duration) -> Option<Seq> {
+        let until = self.needed_by(self.roster().newest().sizes().weak(), now);
+        (until > self.execution.executed).then_some(until)
     }
 
     /// Whether so many stand for it that a primary must have heard it from enough of them.

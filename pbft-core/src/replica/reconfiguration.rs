@@ -71,12 +71,18 @@ impl Replica {
     /// RE-5: whether this replica has a say in its epoch.
     #[must_use]
     pub fn is_member(&self) -> bool {
-        self.config.replicas.contains(self.id)
+        self.has_place_in(&self.config.replicas)
     }
 
     /// RE-3: whether it has one in what is decided about a number.
     pub(super) fn is_member_at(&self, seq: Seq) -> bool {
-        self.roster().at(seq).replicas.contains(self.id)
+        self.has_place_in(&self.roster().at(seq).replicas)
+    }
+
+    /// RE-5: with the key that they know. Under a new one whatever an old one signed would count for nothing, but be in the
+    /// log, and so never be signed again.
+    pub(super) fn has_place_in(&self, replicas: &ReplicaSet) -> bool {
+        replicas.key(self.id) == Some(&self.crypto.public_key())
     }
 
     /// The replica sets that are known.

@@ -287,6 +287,9 @@ impl Replica {
     ) -> Result<RecoveredCheckpoint, RecoverError> {
         let contradiction = |what| RecoverError::Contradiction { position, what };
         let statement = record.checkpoint.statement;
+        if self.roster().of(record.summary.membership.epoch).is_none() {
+            return Err(contradiction("it is of an epoch that no handover before it leads to"));
+        }
         self.clients
             .restore(&record.clients)
             .map_err(|_| contradiction("its client table cannot be read"))?;

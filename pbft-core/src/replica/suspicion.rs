@@ -122,8 +122,7 @@ impl Replica {
     /// Keeps the clocks of this module; called after every step.
     pub(super) fn observe(&mut self, now: Now) {
         // What falls due is work, too, though nobody asks for it: a primary must not hold up deadlines.
-        let due = self.execution.wake_at.is_some_and(|at| at <= now.wall);
-        let work = due
+        let work = self.is_service_due(now)
             || self.is_needed_of_primary(now.elapsed)
             || self.last_of_epoch().is_some()
             || self.buffer.waiting().requests > 0
@@ -169,13 +168,18 @@ impl Replica {
         if !self.judges_primary() || self.suspect_at().is_none_or(|at| now < at) {
             return;
         }
-        if self.is_outrun() || !self.hears_quorum(now) {
-            // Nothing that another primary could mend. Looks again after a while.
+        if !self.another_could_mend_it(now) {
+            // Looks again after a while.
             self.suspicion.stuck_since = None;
             self.suspicion.entered = now;
             return;
         }
         self.start_view_change(step, self.view.next());
+    }
+
+    /// Not if this replica is what is left behind, or cut off.
+    pub(super) fn another_could_mend_it(&self, now: Duration) -> bool {
+        !self.is_outrun() && self.hears_quorum(now)
     }
 
     /// Others got further, as at least one correct replica says: this one has to catch up.

@@ -1,9 +1,10 @@
-//! Timers. All deadlines live here; the host sees only the earliest, as one timer.
+//! Timers. Each part of the protocol says when it wants to be called next ([`Replica::update_timer`] has the list); the
+//! host sees only the earliest, as one timer.
 
 use core::time::Duration;
 
 use super::{Replica, Step};
-use crate::{effect::Effect, message::Message};
+use crate::{effect::Effect, message::Message, time::Now};
 
 /// When what falls due.
 #[derive(Clone, Debug, Default)]
@@ -13,11 +14,11 @@ pub(super) struct Timers {
     last_progress: Option<Duration>,
     armed: Option<Duration>,
     /// When the replica was last called.
-    last_step: Duration,
+    last_step: Now,
 }
 
 impl Timers {
-    pub(super) const fn last_step(&self) -> Duration {
+    pub(super) const fn last_step(&self) -> Now {
         self.last_step
     }
 
@@ -91,7 +92,7 @@ impl Replica {
     /// no member, cannot tell what was executed.
     fn forward_overdue(&mut self, step: &mut Step<'_>) {
         let behind = self.is_far_behind() || self.batches_are_gone() || self.transfer.is_running();
-        if behind || !self.roster().newest().replicas.contains(self.id) {
+        if behind || !self.has_place_in(&self.roster().newest().replicas) {
             return;
         }
         let now = step.now.elapsed;
@@ -110,10 +111,14 @@ impl Replica {
 
     /// T-2: the primary moves time on with an empty batch when the service has something due and nothing else comes.
     fn try_wake_service(&mut self, step: &mut Step<'_>) {
-        let due = self.execution.wake_at.is_some_and(|at| at <= step.now.wall);
-        if due && self.in_flight() == 0 && self.may_propose() {
+        if self.is_service_due(step.now) && self.in_flight() == 0 && self.may_propose() {
             self.propose(step, Vec::new());
         }
+    }
+
+    /// Whether something in the service falls due, so that time has to move on.
+    pub(super) fn is_service_due(&self, now: Now) -> bool {
+        self.execution.wake_at.is_some_and(|at| at <= now.wall)
     }
 
     fn wake_service_at(&self, step: &Step<'_>) -> Option<Duration> {
@@ -126,7 +131,7 @@ impl Replica {
     /// Tells the host the earliest deadline, if it has changed.
     pub(super) fn update_timer(&mut self, step: &mut Step<'_>) {
         let now = step.now.elapsed;
-        self.timers.last_step = now;
+        self.timers.last_step = step.now;
         self.timers.status_at = self.timers.status_at.min(now.saturating_add(self.status_period(now)));
         if self.timers.forward_at.is_none() && self.buffer.waiting().requests > 0 {
             self.timers.forward_at = Some(now.saturating_add(self.config.forward_after));

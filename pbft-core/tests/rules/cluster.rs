@@ -23,11 +23,13 @@ use pbft_crypto::Digest;
 
 use crate::{
     journal::{Journal, JournalService},
-    stage::{self, START, config, id, key},
+    stage::{self, START, config, id},
 };
 
-/// The first byte of an operation that asks for other replicas; their ids follow.
+/// The first byte of an operation that asks for other replicas; their keys follow.
 pub(crate) const CHANGE: u8 = 0xee;
+/// Replica `i` has the key `i` at first, and may get this one more.
+pub(crate) const NEW_KEY: u8 = 100;
 
 /// A request for these replicas.
 pub(crate) fn change_to(client: u8, number: u64, replicas: &[u8]) -> Request {
@@ -37,6 +39,8 @@ pub(crate) fn change_to(client: u8, number: u64, replicas: &[u8]) -> Request {
 
 struct Node {
     replica: Replica,
+    /// Which key it signs with.
+    key: u16,
     verifier: Verifier,
     log: MemoryLog,
     /// The results that it has proofs of; a crash takes them away, as an idle disk would.
@@ -91,8 +95,8 @@ impl Cluster {
 
     fn with_services(config: Arc<ValidConfig>, logs: Vec<MemoryLog>, durable: bool) -> Self {
         let fresh = || JournalService::new(durable);
-        let nodes =
-            (0..).zip(logs).map(|(index, log)| node(index, &config, log, fresh(), EmptyLog::New)).collect();
+        let begin = |(index, log)| node((index, index), &config, log, fresh(), EmptyLog::New);
+        let nodes = (0..).zip(logs).map(begin).collect();
         let mut cluster = Self {
             config,
             nodes,
@@ -121,7 +125,7 @@ impl Cluster {
     pub(crate) fn join(&mut self) -> u16 {
         let index = u16::try_from(self.nodes.len()).unwrap();
         let (log, service) = (MemoryLog::default(), JournalService::new(false));
-        self.nodes.push(node(index, &self.config, log, service, EmptyLog::New));
+        self.nodes.push(node((index, index), &self.config, log, service, EmptyLog::New));
         self.step(index, Input::Start);
         index
     }
@@ -130,16 +134,22 @@ impl Cluster {
     pub(crate) fn restart(&mut self, index: u16) {
         let seat = &mut self.nodes[usize::from(index)];
         let (log, service) = (std::mem::take(&mut seat.log), std::mem::take(&mut seat.service));
-        *seat = node(index, &self.config, log, service, EmptyLog::New);
+        *seat = node((index, seat.key), &self.config, log, service, EmptyLog::New);
         self.down.retain(|down| *down != index);
         self.step(index, Input::Start);
+    }
+
+    /// The same, and its operator has put another key in place.
+    pub(crate) fn restart_with_new_key(&mut self, index: u16) {
+        self.nodes[usize::from(index)].key = index + u16::from(NEW_KEY);
+        self.restart(index);
     }
 
     /// A replica dies, and comes back with an empty disk.
     pub(crate) fn lose_disk(&mut self, index: u16, durable: bool) {
         let service = JournalService::new(durable);
         let seat = &mut self.nodes[usize::from(index)];
-        *seat = node(index, &self.config, MemoryLog::default(), service, EmptyLog::Lost);
+        *seat = node((index, seat.key), &self.config, MemoryLog::default(), service, EmptyLog::Lost);
         self.down.retain(|down| *down != index);
         self.step(index, Input::Start);
     }
@@ -361,13 +371,13 @@ impl Cluster {
 }
 
 fn node(
-    index: u16,
+    (index, key): (u16, u16),
     config: &Arc<ValidConfig>,
     mut log: MemoryLog,
     mut service: JournalService,
     empty: EmptyLog,
 ) -> Node {
-    let crypto: Arc<dyn Crypto> = key(index);
+    let crypto: Arc<dyn Crypto> = stage::key(key);
     let buffer = Box::new(FairBuffer::new(config.buffer.clone()));
     let records = log.load().unwrap();
     let recovered = Replica::recover(id(index), config.clone(), crypto.clone(), buffer, records, empty);
@@ -378,7 +388,7 @@ fn node(
     }
     let mut verifier = Verifier::new(config.clone(), crypto, Arc::new(AdmitAll));
     verifier.update(replica.roster().clone());
-    Node { replica, verifier, log, service, certified: BTreeMap::new(), timer: None }
+    Node { replica, key, verifier, log, service, certified: BTreeMap::new(), timer: None }
 }
 
 /// A few requests of two clients.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use pbft_core::{Epoch, Message, View, replica::WaitsFor};
+use pbft_core::{Epoch, Message, View, replica::{Need, WaitsFor}};
 
 use crate::{
     cluster::{Cluster, requests},
@@ -15,6 +15,7 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
     let mut stage = Stage::new(3);
     let say = |stage: &Stage| stage.replica.diagnose().to_string();
     assert_eq!(say(&stage), "waits for nothing");
+    hear_all(&mut stage);
     stage.ask(request(1, 0));
     let oldest = request(1, 0).id();
     let waits = "waits for replica 0, the primary, to propose 1 requests";
@@ -28,7 +29,7 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
     assert_eq!(say(&stage), "waits for 3 prepares of number 1; silent: 1, 2; gives up in 0.7 s");
     let prepare = stage.prepare(2, &proposal);
     stage.hear_and_settle(2, &prepare);
-    assert_eq!(say(&stage), "waits for 3 commits of number 1; silent: 0, 1, 2");
+    assert_eq!(say(&stage), "waits for 3 commits of number 1; silent: 0, 1, 2; gives up in 0.7 s");
     for signer in [0, 2] {
         let commit = stage.commit(signer, &proposal);
         stage.hear(signer, &commit);
@@ -74,7 +75,45 @@ fn a_batch_that_nobody_has_sent_is_named() {
     let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![proof.clone()]));
     let begun = new_view(&stage, &supporters, 0, &[(1, OTHER)], vec![proof]);
     stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
-    assert_eq!(stage.replica.diagnose().to_string(), "waits for someone to send the batch of number 1");
+    hear_all(&mut stage);
+    let said = stage.replica.diagnose().to_string();
+    assert_eq!(said, "waits for someone to send the batch of number 1; gives up in 2.0 s");
+}
+
+fn hear_all(stage: &mut Stage) {
+    for other in 0..3 {
+        stage.hear(other, &status(0, 0, &[]));
+    }
+}
+
+/// VC-11 and VC-12: who is cut off, or left behind, gives up on nobody, and does not say that it will.
+#[test]
+fn vc_11_vc_12_who_could_not_be_helped_by_another_primary_gives_up_on_nobody() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(1, 0));
+    let gives_up_in = |stage: &Stage| stage.replica.diagnose().gives_up_in();
+    assert_eq!(gives_up_in(&stage), None, "it has heard nobody");
+    hear_all(&mut stage);
+    assert_eq!(gives_up_in(&stage), Some(2_000));
+    for other in 0..2 {
+        stage.hear(other, &status(1, 0, &[]));
+    }
+    assert_eq!(gives_up_in(&stage), None, "two others are ahead");
+}
+
+/// Nobody asks for anything, and numbers have to pass all the same.
+#[test]
+fn sx_11_empty_batches_that_are_needed_are_named() {
+    let mut stage = Stage::new(3);
+    hear_all(&mut stage);
+    for other in [1, 2] {
+        let Message::Status(mut said) = status(0, 0, &[]) else { unreachable!() };
+        said.heard = Some(seq(20));
+        stage.hear(other, &Message::Status(said));
+    }
+    let named = "waits for replica 0, the primary, to go on without requests: ";
+    let said = stage.replica.diagnose().to_string();
+    assert_eq!(said, format!("{named}a replica needs the others to get to number 20; gives up in 3.0 s"));
 }
 
 #[test]
@@ -112,9 +151,9 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
     let all = [
         WaitsFor::Nothing,
         WaitsFor::Proposal { requests: 2, primary: id(1), oldest: None, gives_up_in: None },
-        WaitsFor::Batch { seq: seq(1) },
+        WaitsFor::Batch { seq: seq(1), gives_up_in: None },
         WaitsFor::Prepares { seq: seq(1), quorum: 3, silent: silent.clone(), gives_up_in: None },
-        WaitsFor::Commits { seq: seq(1), quorum: 3, silent: silent.clone() },
+        WaitsFor::Commits { seq: seq(1), quorum: 3, silent: silent.clone(), gives_up_in: None },
         WaitsFor::Execution { seq: seq(1) },
         WaitsFor::CatchUp { executed: seq(1), others: seq(9), asked: None },
         WaitsFor::ViewChanges { view, quorum: 3, silent: silent.clone() },
@@ -123,6 +162,8 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
         WaitsFor::State { seq: seq(8), done: 1, parts: 2, asked: silent },
         WaitsFor::Return { votes_from: None, executed: seq(1) },
         WaitsFor::LaterView { view },
+        WaitsFor::Key { epoch: Epoch::new(1) },
+        WaitsFor::EmptyBatches { primary: id(1), need: Need::Time, gives_up_in: None },
     ];
     let words: BTreeSet<_> = all.iter().map(WaitsFor::kind).collect();
     let sentences: BTreeSet<_> = all.iter().map(WaitsFor::to_string).collect();

@@ -11,7 +11,7 @@ use pbft_core::{
 use pbft_crypto::{Digest, Domain};
 
 use crate::{
-    cluster::CHANGE,
+    cluster::{CHANGE, NEW_KEY},
     stage::{id, public_key},
 };
 
@@ -85,7 +85,7 @@ impl Service for JournalService {
             assert!(!self.journal.contains(&request.id()), "exactly once");
             self.journal.push(request.id());
             if let [CHANGE, ids @ ..] = request.operation.as_bytes() {
-                let member = |index: &u8| (id((*index).into()), public_key((*index).into()));
+                let member = |key: &u8| (id(u16::from(*key % NEW_KEY)), public_key((*key).into()));
                 self.wanted = Some(Arc::new(ReplicaSet::of(ids.iter().map(member))));
             }
             outcomes.push(Outcome::Applied(self.journal.len().to_le_bytes().to_vec()));

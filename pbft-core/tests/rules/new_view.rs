@@ -136,6 +136,29 @@ fn vc_3_an_older_view_change_does_not_replace_a_newer_one() {
     assert_eq!(view(&stage), (2, false), "two want view 2");
 }
 
+/// VC-15: what a NEW-VIEW goes on after may end the view that it begins. A primary that begins its view twice must not bring
+/// a replica back into a view that it has left.
+#[test]
+fn vc_15_a_new_view_whose_checkpoint_ends_the_view_is_not_entered() {
+    let mut stage = Stage::with(3, 4, |config| config.rotation_period = 1);
+    stage.order(1, vec![]);
+    let own = own_checkpoint(&stage.order(2, vec![])).unwrap();
+    join(&mut stage);
+    let digests = [1, 2].map(|number| (number, stage.proposal(number, vec![]).batch.digest()));
+    let facts = digests.map(|(number, digest)| prepared(&stage, 0, number, digest)).to_vec();
+    let votes = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, facts.clone()));
+    let first = new_view(&stage, &votes, 0, &digests, facts);
+    stage.hear_and_settle(1, &on_new_view(first));
+    assert_eq!(view(&stage), (1, true));
+
+    let stable = Some(stage.certificate(own.statement, &[0, 1, 2]));
+    let later = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 2, vec![]));
+    let again = ProvenNewView { stable, ..new_view(&stage, &later, 2, &[], vec![]) };
+    let effects = stage.hear_and_settle(1, &on_new_view(again));
+    let asked: Vec<_> = own_view_changes(&effects).iter().map(|own| own.vote.statement.view).collect();
+    assert_eq!((asked, view(&stage)), (vec![View::new(2)], (2, false)));
+}
+
 /// VC-5, mistake 17: the wait for the new primary begins once a quorum wants the view, and not before.
 #[test]
 fn vc_5_vc_6_mistake_17_the_timer_starts_with_a_quorum() {

@@ -7,7 +7,7 @@ use pbft_core::{
     Effect, Epoch, Message, Now, Replica, View,
     config::ConfigError,
     effect::TransferEvent,
-    error::InvalidMessage,
+    error::{InvalidMessage, RecoverError},
     message::{Handover, Prepare, ProvenViewChange, Signed, ViewChange},
     replica::EmptyLog,
     request_buffer::FairBuffer,
@@ -18,8 +18,8 @@ use pbft_core::{
 };
 
 use crate::{
-    cluster::{Cluster, change_to, requests},
-    stage::{Stage, config, id, key, public_key, request, sent, seq, status},
+    cluster::{Cluster, NEW_KEY, change_to, requests},
+    stage::{Stage, config, id, key, public_key, recover_from, request, sent, seq, status},
     view_messages::view_change,
 };
 
@@ -239,6 +239,25 @@ fn re_3_votes_of_another_epoch_are_not_believed() {
     assert!(stage.verify(0, &message).is_ok(), "in the first epoch, had it not ended");
     stage.verifier.update(cluster.replica(0).roster().clone());
     assert_eq!(stage.verify(0, &message).err(), Some(InvalidMessage::BadSignature));
+}
+
+/// RE-1: a replica keeps its id and gets another key. From the checkpoint on the old one counts for nothing, and the new one
+/// for as much.
+#[test]
+fn re_1_re_3_a_replica_gets_another_key() {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3 + NEW_KEY]));
+    reach(&mut cluster, &[0, 1, 2], 1);
+    cluster.down = vec![1];
+    let executed = cluster.executed(0);
+    cluster.submit(&request(7, 0));
+    cluster.pass(A_WHILE);
+    assert_eq!(cluster.executed(0), executed, "three of four are needed, and one has the old key");
+    let said = cluster.replica(3).diagnose().to_string();
+    assert!(said.starts_with("has not the key that the replicas of epoch 1 know it by"), "{said}");
+    cluster.restart_with_new_key(3);
+    cluster.complete_by(&[0, 2, 3], &[request(7, 0), request(7, 1)]);
+    assert_eq!(epochs(&cluster, &[0, 2, 3]), [1; 3]);
 }
 
 /// Crashes at every record of a change, one replica or all.
@@ -510,6 +529,18 @@ fn re_4_ck_6_no_record_grows_with_the_number_of_changes() {
         _ => None,
     };
     assert_eq!(records.iter().filter_map(lineage).take(2).collect::<Vec<_>>(), [64, 6]);
+    // A crash may take away any end of what came after the first checkpoint: also all but one part of a later lineage.
+    let begins = records.iter().position(|(_, record)| record.kind() == "checkpoint").unwrap();
+    let part = (records.last().unwrap().0.next(), records[0].1.clone());
+    let torn: Vec<_> = records.iter().cloned().chain([part]).collect();
+    for end in begins + 1..=torn.len() {
+        let replica = recover_from(0, &cluster.config, torn[..end].to_vec()).unwrap();
+        assert_eq!((replica.epoch(), replica.handovers().len()), (Epoch::new(changes), 70), "{end} records");
+    }
+    // Without the way there, an epoch says nothing.
+    let orphan = vec![records[begins].clone()];
+    let refused = recover_from(0, &cluster.config, orphan).map(|replica| replica.epoch());
+    assert!(matches!(refused, Err(RecoverError::Contradiction { .. })), "{refused:?}");
     let longest = |checkpoint| {
         let of_kind = records.iter().filter(|(_, record)| (record.kind() == "checkpoint") == checkpoint);
         of_kind.map(|(_, record)| wire::encode(record).unwrap().len()).max().unwrap()

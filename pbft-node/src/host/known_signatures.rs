@@ -12,7 +12,7 @@ use std::{
 };
 
 use pbft_core::crypto::{Crypto, SignatureCheck};
-use pbft_crypto::{Digest, Domain, Hasher, Signature};
+use pbft_crypto::{Digest, Domain, Hasher, PublicKey, Signature};
 
 const DOMAIN: Domain = Domain::new("pbft/known-signature/v1");
 
@@ -52,6 +52,10 @@ impl KnownSignatures {
 }
 
 impl Crypto for KnownSignatures {
+    fn public_key(&self) -> PublicKey {
+        self.crypto.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.crypto.sign(digest)
     }
@@ -103,6 +107,10 @@ mod tests {
     struct Counting(P256Crypto, AtomicUsize);
 
     impl Crypto for Counting {
+        fn public_key(&self) -> pbft_crypto::PublicKey {
+            self.0.public_key()
+        }
+
         fn sign(&self, digest: &Digest) -> Signature {
             self.0.sign(digest)
         }

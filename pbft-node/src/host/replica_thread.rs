@@ -1,28 +1,22 @@
 //! The thread that owns the replica: inputs in, effects out, nothing that waits.
 
 use std::{
-    sync::{Arc, Mutex},
+    sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use pbft_core::{
-    Effect, Input, Now, Replica, UnixMillis,
-    effect::TransferEvent,
-    evidence::Evidence,
-    message::Handover,
-    network::Network,
+    Effect, Input, Now, Replica, UnixMillis, effect::TransferEvent, evidence::Evidence, network::Network,
     recording::RecordedInput,
-    replica::{Progress, WaitsFor},
-    roster::Roster,
 };
 use pbft_crypto::Digest;
-use tokio::sync::watch;
 
 use super::{
     events::{External, Failure, Internal, ToLog, ToService},
     evidence::is_news,
     waiters::Waiters,
+    windows::Shown,
 };
 use crate::{
     metrics::ReplicaMetrics,
@@ -45,14 +39,9 @@ pub(crate) struct ReplicaThread {
     pub(crate) to_service: Sender<ToService>,
     pub(crate) transport: Transport,
     pub(crate) waiters: Arc<Waiters>,
-    pub(crate) progress: watch::Sender<Progress>,
-    pub(crate) waits_for: watch::Sender<WaitsFor>,
+    pub(crate) shown: Shown,
     /// When it last looked what it waits for.
     pub(crate) diagnosed: Duration,
-    pub(crate) failure: watch::Sender<Option<Failure>>,
-    pub(crate) evidence: Arc<Mutex<Vec<Evidence>>>,
-    pub(crate) roster: watch::Sender<Arc<Roster>>,
-    pub(crate) handovers: watch::Sender<Arc<[Handover]>>,
     pub(crate) metrics: ReplicaMetrics,
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
@@ -111,7 +100,7 @@ impl ReplicaThread {
     pub(crate) fn run(mut self) {
         if let Err(End::Failed(failure)) = self.serve() {
             tracing::error!(%failure, "this replica stops");
-            self.failure.send_replace(Some(failure));
+            self.shown.failure.send_replace(Some(failure));
         }
     }
 
@@ -206,8 +195,8 @@ impl ReplicaThread {
             Effect::Evidence(evidence) => self.keep(evidence),
             Effect::Reconfigured(roster) => {
                 // First, so that whoever sees the epoch finds its proof.
-                self.handovers.send_replace(self.replica.handovers().into());
-                self.roster.send_replace(roster);
+                self.shown.handovers.send_replace(self.replica.handovers().into());
+                self.shown.roster.send_replace(roster);
             }
             Effect::CheckpointTooLarge { seq, bytes, limit } => {
                 return Err(End::Failed(Failure::CheckpointTooLarge { seq, bytes, limit }));
@@ -245,7 +234,7 @@ impl ReplicaThread {
     }
 
     fn keep(&self, evidence: Evidence) {
-        let mut kept = self.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut kept = self.shown.evidence.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if is_news(&kept, &evidence) {
             let (kind, about) = (evidence.kind(), evidence.about());
             self.metrics.evidence(kind);
@@ -262,14 +251,14 @@ impl ReplicaThread {
         let elapsed = self.clock.started.elapsed();
         if elapsed.saturating_sub(self.diagnosed) >= BETWEEN_DIAGNOSES {
             self.diagnosed = elapsed;
-            let diagnosis = self.replica.diagnose();
-            self.metrics.waits_for(diagnosis.kind());
-            self.metrics.gives_up_in(diagnosis.gives_up_in());
-            self.waits_for.send_replace(diagnosis);
+            self.shown.diagnosis.send_modify(|diagnosis| {
+                diagnosis.look(&self.replica);
+                self.metrics.diagnosed(diagnosis);
+            });
         }
         let progress = self.replica.progress();
         self.metrics.progress(&progress);
-        self.progress.send_if_modified(|before| {
+        self.shown.progress.send_if_modified(|before| {
             let changed = *before != progress;
             *before = progress;
             changed

@@ -3,10 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use crossbeam_channel::Sender;
-use pbft_core::{Asker, Input, Message, ReplicaId, Request, message::Read, roster::Roster, verify::Verifier};
-use tokio::sync::watch;
+use pbft_core::{Asker, Input, Message, ReplicaId, Request, message::Read, verify::Verifier};
 
-use super::{events::External, fair_source::FairSource, waiters::Waiters};
+use super::{events::External, fair_source::FairSource, waiters::Waiters, windows::Seen};
 use crate::{
     metrics::ReplicaMetrics,
     transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
@@ -20,13 +19,11 @@ const MAX_EVENTS_AT_ONCE: usize = 256;
 pub(crate) struct VerifyThread {
     pub(crate) source: Arc<Mutex<FairSource>>,
     pub(crate) verifier: Verifier,
-    /// Who may vote; the verifier follows it.
-    pub(crate) roster: watch::Receiver<Arc<Roster>>,
     pub(crate) inputs: Sender<External>,
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) transport: Transport,
-    pub(crate) progress: watch::Receiver<pbft_core::replica::Progress>,
-    pub(crate) waits_for: watch::Receiver<pbft_core::replica::WaitsFor>,
+    /// How the replica is. The verifier follows who may vote.
+    pub(crate) seen: Seen,
     pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub(crate) metrics: ReplicaMetrics,
 }
@@ -53,8 +50,8 @@ impl VerifyThread {
             if events.is_empty() {
                 return;
             }
-            if self.roster.has_changed().unwrap_or(false) {
-                let roster = self.roster.borrow_and_update().clone();
+            if self.seen.roster.has_changed().unwrap_or(false) {
+                let roster = self.seen.roster.borrow_and_update().clone();
                 self.verifier.update(roster);
             }
             if self.handle(&mut events).is_err() {
@@ -158,9 +155,11 @@ impl VerifyThread {
     }
 
     fn report(&self, connection: ConnectionId) {
+        let diagnosis = self.seen.diagnosis.borrow().clone();
         let report = ReplicaReport {
-            progress: *self.progress.borrow(),
-            waits_for: self.waits_for.borrow().clone(),
+            progress: *self.seen.progress.borrow(),
+            waited: u64::try_from(diagnosis.waited().as_millis()).unwrap_or(u64::MAX),
+            waits_for: diagnosis.waits_for,
             application: (self.report)(),
         };
         self.transport.answer(connection, ClientAnswer::Report(report));

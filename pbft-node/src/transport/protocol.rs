@@ -102,6 +102,8 @@ pub struct ReplicaReport {
     pub progress: Progress,
     /// What it waited for when it last looked, less than a second ago.
     pub waits_for: WaitsFor,
+    /// For how many milliseconds it has, and executed nothing.
+    pub waited: u64,
     /// What its service says, in the service's own bytes.
     #[serde(with = "byte_string")]
     pub application: Vec<u8>,
@@ -248,9 +250,10 @@ mod tests {
         let report = ClientAnswer::Report(ReplicaReport {
             progress,
             waits_for: WaitsFor::Execution { seq },
+            waited: 6,
             application: vec![8],
         });
-        assert_eq!(hex(&report), "01020102010203030303030405030005030108");
+        assert_eq!(hex(&report), "0102010201020303030303040503000503060108");
 
         let number = ReadNumber::new(300);
         let read = Read { number, query: Operation::new(vec![1, 2]) };

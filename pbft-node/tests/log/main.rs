@@ -1,5 +1,6 @@
 //! The durable log against crashes, rot, full disks and other people's files.
 
+mod conformance;
 mod crash;
 mod faults;
 mod files;

@@ -1,8 +1,12 @@
 //! One loses its disk, takes over the state of the others, and votes again.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
 use pbft_core::{
@@ -10,7 +14,10 @@ use pbft_core::{
     replica::WaitsFor,
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
 };
-use pbft_node::Node;
+use pbft_node::{
+    Node, StartError,
+    log::{Damage, LogError},
+};
 
 use crate::support::{Cluster, session, until};
 
@@ -65,6 +72,46 @@ fn start(cluster: &mut Cluster, index: u16) -> (Node, Arc<AtomicU64>) {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_node_whose_folder_was_deleted_comes_back_and_votes_again() {
+    loses_its_log(|_| {}).await;
+}
+
+/// The host refuses such a log, and leaves it as it is. An operator then does what is done for a lost disk.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_whose_log_has_rotted_starts_without_it_and_votes_again() {
+    loses_its_log(|cluster| {
+        let folder = cluster.log_folder(3);
+        turn_a_bit(&folder);
+        let bytes = || files(&folder).iter().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+        let before = bytes();
+        for _ in 0..2 {
+            let service = Sum { value: 0, seen: Arc::default() };
+            let Err(refused) = cluster.try_start(cluster.config(3), service) else { panic!("it starts") };
+            let StartError::Log(LogError::Damaged { damage, .. }) = &refused else { panic!("{refused}") };
+            assert_eq!(*damage, Damage::Payload, "{refused}");
+        }
+        assert!(bytes() == before, "it is still there for whoever wants to look");
+    })
+    .await;
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let mut segments: Vec<_> =
+        files.filter(|file| file.extension().is_some_and(|extension| extension == "segment")).collect();
+    segments.sort();
+    segments
+}
+
+/// In the first record of a log.
+fn turn_a_bit(log: &Path) {
+    let file = &files(log)[0];
+    let mut bytes = fs::read(file).unwrap();
+    bytes[120] ^= 4;
+    fs::write(file, bytes).unwrap();
+}
+
+/// Replica 3 stops, `spoil` does something to its log, the log is removed, and the replica is started again.
+async fn loses_its_log(spoil: impl FnOnce(&mut Cluster)) {
     let mut cluster = forgetful();
     let mut nodes: Vec<_> = (0..4).map(|index| Some(start(&mut cluster, index))).collect();
     let client = cluster.client();
@@ -80,15 +127,16 @@ async fn a_node_whose_folder_was_deleted_comes_back_and_votes_again() {
 
     let (lost, _) = nodes[3].take().unwrap();
     lost.shutdown().await;
-    std::fs::remove_dir_all(cluster.log_folder(3)).unwrap();
+    spoil(&mut cluster);
+    fs::remove_dir_all(cluster.log_folder(3)).unwrap();
     send(31..=80).await;
     nodes[3] = Some(start(&mut cluster, 3));
     send(81..=90).await;
 
     let (node, seen) = nodes[3].as_ref().unwrap();
-    let waits_for = node.diagnosis();
+    let diagnosis = node.diagnosis();
     until("the state comes back", || seen.load(Ordering::Relaxed) == 90 * 91 / 2).await;
-    until("it may vote again", || matches!(*waits_for.borrow(), WaitsFor::LaterView { .. })).await;
+    until("it may vote again", || matches!(diagnosis.borrow().waits_for, WaitsFor::LaterView { .. })).await;
     assert!(cluster.metric("pbft_state_transfers_total") >= 1);
     assert_eq!(cluster.metric("pbft_bad_state_parts_total"), 0);
 

@@ -14,13 +14,19 @@ use pbft_node::{NodeConfig, client::Session, node::Node};
 use crate::support::{Cluster, PATIENCE, session, shut_down};
 
 /// The first byte of an operation that asks for other replicas; their ids follow.
-const CHANGE: u8 = 0xee;
+pub(crate) const CHANGE: u8 = 0xee;
 
-/// Counts requests, and asks for the replicas that it was told last.
-struct Count {
+/// Counts requests, says how many there were if it is asked, and asks for the replicas that it was told last.
+pub(crate) struct Count {
     requests: u64,
     members: Option<Vec<u8>>,
     everyone: ReplicaSet,
+}
+
+impl Count {
+    pub(crate) fn new(cluster: &Cluster) -> Self {
+        Self { requests: 0, members: None, everyone: cluster.everyone() }
+    }
 }
 
 impl Service for Count {
@@ -51,6 +57,10 @@ impl Service for Count {
         (self.requests, self.members) = state.ok_or(StateLost { seq, why: "no snapshot".into() })?;
         Ok(())
     }
+
+    fn query(&mut self, _query: &[u8]) -> Option<Vec<u8>> {
+        Some(self.requests.to_le_bytes().to_vec())
+    }
 }
 
 fn cluster(members: usize) -> Cluster {
@@ -65,12 +75,12 @@ fn start(cluster: &mut Cluster, index: u16) -> Node {
 
 /// Starts one that was told about later replicas.
 fn start_told(cluster: &mut Cluster, index: u16, handovers: Vec<Handover>) -> Node {
-    let service = Count { requests: 0, members: None, everyone: cluster.everyone() };
+    let service = Count::new(cluster);
     cluster.start_with(NodeConfig { handovers, ..cluster.config(index) }, service)
 }
 
 /// Waits until a node has executed `seq` in an epoch of its own.
-async fn reach(node: &Node, epoch: u64, seq: Seq) {
+pub(crate) async fn reach(node: &Node, epoch: u64, seq: Seq) {
     let roster = async {
         let mut roster = node.roster();
         roster.wait_for(|roster| roster.newest().epoch() >= Epoch::new(epoch)).await.unwrap();
@@ -81,7 +91,7 @@ async fn reach(node: &Node, epoch: u64, seq: Seq) {
     };
     let both = async { tokio::join!(roster, executed) };
     if tokio::time::timeout(PATIENCE, both).await.is_err() {
-        panic!("{:?}, {}", *node.progress().borrow(), *node.diagnosis().borrow());
+        panic!("{:?}, {}", *node.progress().borrow(), node.diagnosis().borrow().waits_for);
     }
 }
 

@@ -1,14 +1,30 @@
 //! A recorded replica's life, lived again.
 
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
 use pbft_core::{
-    Seq,
-    recording::{Moment, RecordedInput, ReplayError, Replayed, frame, replay},
+    Epoch, Seq,
+    recording::{Beginning, Moment, RecordedInput, ReplayError, Replayed, frame, replay},
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
+    storage::{LogPosition, Record},
     wire::decode,
 };
-use pbft_node::{NodeConfig, recorder::RecordOptions};
+use pbft_node::{Node, NodeConfig, StartError, recorder::RecordOptions};
+use tokio::task::JoinHandle;
 
-use crate::support::{Cluster, PATIENCE, session, shut_down};
+use crate::{
+    reconfiguration::{CHANGE, Count, reach},
+    support::{Cluster, PATIENCE, session, shut_down, until},
+};
 
 const REQUESTS: u8 = 40;
 
@@ -74,47 +90,71 @@ fn any_change_is_noticed(recording: &[u8], steps: u64) {
         assert!(!same, "byte {at}: {replayed:?}");
     }
     // Whole frames that say something else.
-    let frames = frames(recording);
+    let parts = Parts::of(recording);
     let executed = |moment: &Moment| matches!(moment.input, RecordedInput::Executed { .. });
-    let without = edited(&frames, |moment| (!executed(moment)).then_some(()));
+    let without = parts.edited(|moment| (!executed(moment)).then_some(()));
     assert!(matches!(replay(&without), Err(ReplayError::Differs { .. })), "a step that is left out");
-    let other = edited(&frames, |moment| {
+    let other = parts.edited(|moment| {
         if let RecordedInput::Executed { executed, .. } = &mut moment.input {
             executed.outcomes.iter_mut().for_each(|outcome| *outcome = Outcome::Applied(b"other".to_vec()));
         }
         Some(())
     });
     assert!(matches!(replay(&other), Err(ReplayError::Differs { .. })), "an outcome that was another one");
-    let unsigned = edited(&frames, |moment| {
+    let unsigned = parts.edited(|moment| {
         moment.signatures.clear();
         Some(())
     });
     assert!(matches!(replay(&unsigned), Err(ReplayError::Differs { .. })), "signatures that are not there");
 }
 
-/// The bodies of all frames.
-fn frames(mut recording: &[u8]) -> Vec<Vec<u8>> {
-    let mut frames = Vec::new();
-    while let Some((length, rest)) = recording.split_first_chunk::<4>() {
-        let (body, rest) = rest[8..].split_at(usize::try_from(u32::from_le_bytes(*length)).unwrap());
-        frames.push(body.to_vec());
-        recording = rest;
-    }
-    frames
+/// A recording, taken apart.
+struct Parts {
+    beginning: Beginning,
+    /// What the log held.
+    records: Vec<(LogPosition, Record)>,
+    moments: Vec<Moment>,
 }
 
-/// The recording with its moments changed, or left out. The first frame is the beginning; the log was empty.
-fn edited(frames: &[Vec<u8>], mut edit: impl FnMut(&mut Moment) -> Option<()>) -> Vec<u8> {
-    let beginning: pbft_core::recording::Beginning = decode(&frames[0]).unwrap();
-    assert_eq!(beginning.records, 0);
-    let mut bytes = frame(&beginning).unwrap();
-    for body in &frames[1..] {
-        let mut moment: Moment = decode(body).unwrap();
-        if edit(&mut moment).is_some() {
-            bytes.extend(frame(&moment).unwrap());
+impl Parts {
+    fn of(mut recording: &[u8]) -> Self {
+        let mut bodies = Vec::new();
+        while let Some((length, rest)) = recording.split_first_chunk::<4>() {
+            let (body, rest) = rest[8..].split_at(usize::try_from(u32::from_le_bytes(*length)).unwrap());
+            bodies.push(body);
+            recording = rest;
+        }
+        let beginning: Beginning = decode(bodies[0]).unwrap();
+        let (records, moments) = bodies[1..].split_at(usize::try_from(beginning.records).unwrap());
+        Self {
+            beginning,
+            records: records.iter().map(|body| decode(body).unwrap()).collect(),
+            moments: moments.iter().map(|body| decode(body).unwrap()).collect(),
         }
     }
-    bytes
+
+    /// The recording with its moments changed, or left out.
+    fn edited(&self, mut edit: impl FnMut(&mut Moment) -> Option<()>) -> Vec<u8> {
+        let mut bytes = frame(&self.beginning).unwrap();
+        self.records.iter().for_each(|record| bytes.extend(frame(record).unwrap()));
+        for moment in &self.moments {
+            let mut moment = moment.clone();
+            if edit(&mut moment).is_some() {
+                bytes.extend(frame(&moment).unwrap());
+            }
+        }
+        bytes
+    }
+
+    /// What the replica was told.
+    fn told(&self) -> BTreeSet<&'static str> {
+        let told = |moment: &Moment| match &moment.input {
+            RecordedInput::Message { message, .. } => Some(message.kind()),
+            RecordedInput::Read { .. } => Some("read"),
+            _ => None,
+        };
+        self.moments.iter().filter_map(told).collect()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -123,5 +163,106 @@ async fn a_recording_ends_at_its_bound_and_the_replica_goes_on() {
     for recording in live(BOUND).await {
         assert!(recording.len() as u64 <= BOUND && recording.len() > 10_000, "{}", recording.len());
         assert!(replay(&recording).unwrap().steps > 0);
+    }
+}
+
+// --- A life with everything in it -------------------------------------------------------------------------------------
+
+/// Somebody who asks for one thing after the other, and how many there are by now, until it is told to stop.
+struct Load {
+    served: Arc<AtomicU64>,
+    stop: Arc<AtomicBool>,
+    task: JoinHandle<()>,
+}
+
+impl Load {
+    fn start(cluster: &Cluster) -> Self {
+        let (served, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (client, counter, stopped) = (cluster.client(), served.clone(), stop.clone());
+        let task = tokio::spawn(async move {
+            let session = session(&client, 1);
+            while !stopped.load(Ordering::Relaxed) {
+                session.submit(vec![1]).await.unwrap();
+                session.read(vec![1], vec![1]).await.unwrap();
+                counter.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        Self { served, stop, task }
+    }
+
+    /// Waits until so many requests more are answered.
+    async fn goes_on(&self, requests: u64) {
+        let enough = self.served.load(Ordering::Relaxed) + requests;
+        until("the load goes on", || self.served.load(Ordering::Relaxed) >= enough).await;
+    }
+
+    async fn stop(self) {
+        self.stop.store(true, Ordering::Relaxed);
+        self.task.await.unwrap();
+    }
+}
+
+fn start(cluster: &mut Cluster, index: u16, record: Option<&Path>) -> Result<Node, StartError> {
+    let record = record.map(|file| RecordOptions::new(file.to_owned()));
+    let service = Count::new(cluster);
+    cluster.try_start(NodeConfig { record, ..cluster.config(index) }, service)
+}
+
+/// Two lives of replica 3, under load. In the first one the primary dies. The second one begins with the log of the first,
+/// and with less than the others keep batches for; a fifth replica joins. Returns both recordings.
+async fn two_lives() -> [Vec<u8>; 2] {
+    let mut cluster = Cluster::with(4, 5, |config| {
+        (config.checkpoint_period, config.window, config.max_in_flight) = (4, 16, 8);
+        config.archive_bytes = 0;
+    });
+    let files: [PathBuf; 2] = ["first", "second"].map(|name| cluster.folder.path().join(name));
+    let mut others: Vec<_> = (0..3).map(|index| start(&mut cluster, index, None).unwrap()).collect();
+    let recorded = start(&mut cluster, 3, Some(&files[0])).unwrap();
+    let load = Load::start(&cluster);
+    load.goes_on(10).await;
+    others.remove(0).shutdown().await;
+    load.goes_on(10).await;
+    others.push(start(&mut cluster, 0, None).unwrap());
+    recorded.shutdown().await;
+    load.goes_on(60).await;
+
+    let again = start(&mut cluster, 3, Some(&files[0])).map(drop);
+    let Err(StartError::Recording(error)) = again else { panic!("{again:?}") };
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists, "what was recorded is not written over");
+    let recorded = start(&mut cluster, 3, Some(&files[1])).unwrap();
+    load.goes_on(20).await;
+    others.push(start(&mut cluster, 4, None).unwrap());
+    let client = cluster.client();
+    session(&client, 2).submit(vec![CHANGE, 0, 1, 2, 3, 4]).await.unwrap();
+    let now = others[0].progress().borrow().executed;
+    reach(&recorded, 1, now).await;
+    load.goes_on(10).await;
+    load.stop().await;
+    recorded.shutdown().await;
+    shut_down(others).await;
+    files.map(|file| fs::read(file).unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn lives_with_a_dead_primary_a_restart_and_a_newcomer_come_out_the_same() {
+    let lives = two_lives().await;
+    let [first, second] = lives.each_ref().map(|life| Parts::of(life));
+    assert_eq!(first.beginning.records, 0);
+    assert!(second.beginning.records > 0, "it begins with what it knew");
+    for (parts, expected) in
+        [(&first, &["view-change", "new-view", "read"][..]), (&second, &["state", "read"][..])]
+    {
+        let told = parts.told();
+        assert!(expected.iter().all(|kind| told.contains(kind)), "{expected:?} are not all in {told:?}");
+    }
+    let is_later = |moment: &Moment| matches!(&moment.input, RecordedInput::Message { known, .. } if *known > Epoch::ZERO);
+    assert!(
+        !first.moments.iter().any(is_later) && second.moments.iter().any(is_later),
+        "the replicas changed"
+    );
+    for life in &lives {
+        let Replayed { steps, torn } = replay(life).unwrap();
+        assert!(steps > 100 && !torn, "{steps} steps");
+        any_change_is_noticed(life, steps);
     }
 }

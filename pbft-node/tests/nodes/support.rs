@@ -10,7 +10,7 @@ use std::{
 use pbft_core::{ClientId, Config, ReplicaId, ValidConfig, config::ReplicaSet, service::Service};
 use pbft_crypto::{Digest, KeyPair};
 use pbft_node::{
-    Application, Client, Founder, Node, NodeConfig,
+    Application, Client, Founder, Node, NodeConfig, StartError,
     client::{ClientOptions, Session},
     metrics::Metrics,
     node::AddressBook,
@@ -81,13 +81,21 @@ impl Cluster {
 
     /// Starts one, at its address of before if it ran already.
     pub(crate) fn start_with(&mut self, config: NodeConfig, service: impl Service + 'static) -> Node {
+        self.try_start(config, service).unwrap()
+    }
+
+    pub(crate) fn try_start(
+        &mut self,
+        config: NodeConfig,
+        service: impl Service + 'static,
+    ) -> Result<Node, StartError> {
         let index = config.id.index();
         let again = || TcpListener::bind(self.addresses[index]).unwrap();
         let listener = self.listeners[index].take().unwrap_or_else(again);
         let application = Application::open(service);
-        let node = Node::start(config, &self.keys[index], listener, application, &self.metrics).unwrap();
+        let node = Node::start(config, &self.keys[index], listener, application, &self.metrics)?;
         node.set_addresses(self.book());
-        node
+        Ok(node)
     }
 
     /// Where everyone is, also those who may join.

@@ -126,7 +126,7 @@ fn report(index: u16) -> ReplicaReport {
         first_archived: None,
     };
     let waits_for = WaitsFor::Nothing;
-    ReplicaReport { progress, waits_for, application: vec![u8::try_from(index).unwrap()] }
+    ReplicaReport { progress, waits_for, waited: 0, application: vec![u8::try_from(index).unwrap()] }
 }
 
 impl Played {

@@ -9,7 +9,7 @@ use pbft_core::{
 };
 
 use super::{Behaviour, Kit};
-use crate::{rng::Rng, service::SimulatedService};
+use crate::{key_ring::KeyRing, rng::Rng, service::SimulatedService};
 
 pub(super) struct Twin {
     /// Bit `i`: replica `i` knows the second instance.
@@ -66,7 +66,7 @@ fn instance(kit: &Kit<'_>) -> Option<(Replica, SimulatedService)> {
     let buffer = Box::new(FairBuffer::new(kit.config.buffer.clone()));
     let new =
         Replica::recover(kit.id, kit.config.clone(), kit.crypto.clone(), buffer, Vec::new(), EmptyLog::New);
-    let everyone = Arc::new(kit.config.replicas.clone());
+    let everyone = Arc::new(KeyRing::of(&kit.config.replicas));
     Some((new.ok()?.replica, SimulatedService::new(kit.service, false, everyone)))
 }
 

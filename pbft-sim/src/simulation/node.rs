@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use pbft_core::{
     Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
-    config::ReplicaSet,
     crypto::{Crypto, SignatureCheck},
     replica::{EmptyLog, Recovered},
     request_buffer::{FairBuffer, Lane},
@@ -13,13 +12,14 @@ use pbft_core::{
     storage::{LogPosition, Record},
     verify::Verifier,
 };
-use pbft_crypto::{Digest, Signature};
+use pbft_crypto::{Digest, PublicKey, Signature};
 
 use super::bounds::Kept;
 use crate::{
     byzantine::Behaviour,
     checks::Violation,
     disk::Disk,
+    key_ring::{KeyRing, SeatKeys},
     oracle::Gullible,
     plan::Plan,
     rng::Rng,
@@ -33,8 +33,10 @@ pub(super) struct Node {
     pub(super) config: Arc<ValidConfig>,
     /// Of the newest epoch that it knows of.
     pub(super) newest: Arc<ValidConfig>,
-    everyone: Arc<ReplicaSet>,
+    everyone: Arc<KeyRing>,
     pub(super) crypto: Arc<dyn Crypto>,
+    /// With the key that it may get.
+    next_crypto: Arc<dyn Crypto>,
     pub(super) disk: Disk,
     /// What bounds the number of records on it.
     pub(super) kept: Kept,
@@ -87,20 +89,23 @@ impl Node {
         id: ReplicaId,
         plan: &Plan,
         config: &Arc<ValidConfig>,
-        everyone: &Arc<ReplicaSet>,
-        crypto: &Arc<dyn Crypto>,
+        everyone: &Arc<KeyRing>,
+        keys: SeatKeys,
         seats: &mut Rng,
     ) -> Self {
         let mut rng = Rng::new(seats.next());
         let kind = plan.byzantine.iter().find(|(liar, _)| *liar == id).map(|(_, kind)| *kind);
         let gullible = matches!(plan.sabotage, Some(Sabotage::TrustAnySignature | Sabotage::TrustAnyProof));
-        let crypto = if gullible { Arc::new(Gullible(Shared(crypto.clone()))) } else { crypto.clone() };
+        let wrapped = |crypto: Arc<dyn Crypto>| -> Arc<dyn Crypto> {
+            if gullible { Arc::new(Gullible(Shared(crypto))) } else { crypto }
+        };
         Self {
             id,
             config: config.clone(),
             newest: config.clone(),
             everyone: everyone.clone(),
-            crypto,
+            crypto: wrapped(keys.crypto),
+            next_crypto: wrapped(keys.next),
             disk: Disk::default(),
             kept: Kept::default(),
             left: None,
@@ -204,6 +209,18 @@ impl Node {
         }
     }
 
+    /// Whether the replicas of the epoch that it has reached know it by its other key, so that its operator has to start it
+    /// with that.
+    pub(super) fn needs_other_key(&self) -> bool {
+        let known = self.life.as_ref().and_then(|life| life.replica.config().replicas.key(self.id));
+        known.is_some_and(|key| *key != self.crypto.public_key() && *key == self.next_crypto.public_key())
+    }
+
+    /// Its operator puts the other key in place.
+    pub(super) fn change_key(&mut self) {
+        self.crypto = self.next_crypto.clone();
+    }
+
     /// Its disk is gone, with what a service of its own had there.
     pub(super) fn lose_disk(&mut self) {
         self.disk.wipe();
@@ -271,6 +288,10 @@ impl Admission for AdmitAll {
 struct Shared(Arc<dyn Crypto>);
 
 impl Crypto for Shared {
+    fn public_key(&self) -> PublicKey {
+        self.0.public_key()
+    }
+
     fn sign(&self, digest: &Digest) -> Signature {
         self.0.sign(digest)
     }

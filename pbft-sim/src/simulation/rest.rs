@@ -1,7 +1,10 @@
 //! An idle cluster rests: once all is done and nothing goes wrong any more, no view changes for long. A faulty primary may
-//! be given up, and who was left behind may be met; after that there is no reason to.
+//! be given up, and who was left behind may be met; after that there is no reason to. Nor do numbers pass for long: a liar
+//! may have some of them pass, and a faulty primary what it likes.
 
-use pbft_core::{ReplicaId, View};
+use core::time::Duration;
+
+use pbft_core::{ReplicaId, Seq, View};
 
 use super::{Event, Simulation};
 use crate::{checks::Violation, counters::Sometimes, rng::Rng};
@@ -17,6 +20,8 @@ pub(super) struct Rest {
     stretches: usize,
     /// Where the correct replicas were when the present one began.
     views: Option<Vec<(ReplicaId, View)>>,
+    /// What they had executed.
+    executed: Vec<(ReplicaId, Seq)>,
     done: bool,
 }
 
@@ -36,10 +41,15 @@ impl Simulation {
     }
 
     /// Longer than any replica waits for anything.
-    fn begin_rest(&mut self) {
+    fn stretch(&self) -> Duration {
         let tuning = &self.plan.tuning;
-        let end = self.now + tuning.request_timeout * 8 + tuning.status_period * 24;
+        tuning.request_timeout * 8 + tuning.status_period * 24
+    }
+
+    fn begin_rest(&mut self) {
+        let end = self.now + self.stretch();
         self.rest.views = Some(self.views_of_correct());
+        self.rest.executed = self.executed_by_correct();
         self.rest.stretches += 1;
         self.deadline = end + self.plan.patience;
         self.agenda.at(end, Event::Rested);
@@ -52,6 +62,7 @@ impl Simulation {
             "an idle stretch is over".to_owned()
         });
         if before.as_ref() == Some(&now) {
+            self.check_idle(&now)?;
             self.counters.saw(Sometimes::Rested);
             self.rest.done = true;
         } else if self.rest.stretches > self.checks.roster().newest().sizes().f() + OTHER_STRETCHES {
@@ -59,6 +70,36 @@ impl Simulation {
         }
         self.try_finish();
         Ok(())
+    }
+
+    /// SX-11: each liar can name another number to each replica once in `max_timeout`, three windows away at most.
+    fn check_idle(&self, views: &[(ReplicaId, View)]) -> Result<(), Violation> {
+        let newest = self.checks.roster().newest();
+        let primary = views.first().map(|(_, view)| newest.replicas.primary(*view));
+        if views.iter().any(|(_, view)| Some(newest.replicas.primary(*view)) != primary)
+            || primary.is_none_or(|primary| self.nodes[primary.index()].behaviour.is_some())
+        {
+            return Ok(());
+        }
+        let sizes = newest.sizes();
+        let told = (sizes.f() * sizes.n()) as u64;
+        let times = self.stretch().as_millis().div_ceil(newest.max_timeout.as_millis().max(1));
+        let times = u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1);
+        let limit = (told * newest.window * 3).saturating_mul(times).saturating_add(newest.window);
+        for (replica, after) in self.executed_by_correct() {
+            let before = self.rest.executed.iter().find(|(other, _)| *other == replica);
+            let count = before.map_or(0, |(_, before)| after.value().saturating_sub(before.value()));
+            if count > limit {
+                return Err(Violation::Idling { replica, count, limit });
+            }
+        }
+        Ok(())
+    }
+
+    fn executed_by_correct(&self) -> Vec<(ReplicaId, Seq)> {
+        let members = self.checks.roster().newest().replicas.clone();
+        let at = |node: &super::Node| Some((node.id, node.life.as_ref()?.replica.progress().executed));
+        self.nodes.iter().filter(|node| self.must_finish(node, &members)).filter_map(at).collect()
     }
 
     fn views_of_correct(&self) -> Vec<(ReplicaId, View)> {

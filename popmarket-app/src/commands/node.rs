@@ -85,6 +85,7 @@ pub(super) fn start_replica(
         genesis: &loaded.genesis,
         handovers,
         data: loaded.data.clone(),
+        checks: loaded.check_invariants,
         verify_threads: None,
         record,
     };

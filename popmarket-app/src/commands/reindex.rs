@@ -162,6 +162,12 @@ fn report(blocks: &Blocks, place: &DatabasePlace, digest: Digest, took: Duration
 async fn check(blocks: &Blocks, place: &DatabasePlace, as_json: bool) -> Result<(), CommandError> {
     let folder = TemporaryFolder::new("popmarket-reindex");
     let folder = folder.map_err(|error| CommandError::failed("no folder", error))?;
+    // Opening it would begin one.
+    if let DatabasePlace::Sqlite(file) = place
+        && !file.exists()
+    {
+        return Err(CommandError::Failed(format!("there is no database {place}: nothing to check")));
+    }
     let started = Instant::now();
     let here = ReadModel::open_at(place).await?;
     let fresh = ReadModel::open(&folder.path().join("read-model.db")).await?;

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use ledger::{Params, TradeParams};
+use ledger::{AccountParams, Params, TradeParams};
 use pbft_node::metrics::Metrics;
 use prometheus_client::registry::Registry;
 
@@ -43,7 +43,8 @@ pub(super) struct RunArgs {
     /// Begin with an empty market
     #[arg(long)]
     no_demo: bool,
-    /// In a new market the deadlines of trades have a second for each day, to see what happens when time runs out
+    /// In a new market trades, recoveries and higher limits have a second for each day, to see what happens when time runs
+    /// out
     #[arg(long)]
     short_deadlines: bool,
     #[command(flatten)]
@@ -61,8 +62,10 @@ impl RunArgs {
 
     /// The rules of a new market.
     const fn params(&self) -> Params {
-        let trade = if self.short_deadlines { TradeParams::SHORT } else { TradeParams::STANDARD };
-        Params { trade, ..Params::STANDARD }
+        match self.short_deadlines {
+            true => Params { trade: TradeParams::SHORT, accounts: AccountParams::SHORT, ..Params::STANDARD },
+            false => Params::STANDARD,
+        }
     }
 }
 

@@ -61,7 +61,7 @@ pub enum GatewayError {
 
 impl GatewayError {
     /// A name that never changes.
-    pub const fn code(&self) -> &'static str {
+    pub fn code(&self) -> &'static str {
         match self {
             Self::Refused(refusal) => refusal.code(),
             Self::Rejected { rejection, .. } => rejection.code(),
@@ -70,14 +70,16 @@ impl GatewayError {
             Self::Custody(CustodyError::UnknownAccount(_)) => "NO_CUSTODY",
             Self::Full => "CHAIN_FULL",
             Self::Stopping | Self::CatchingUp => "UNAVAILABLE",
+            _ if self.is_database_trouble() => "DATABASE_UNAVAILABLE",
             Self::Custody(_) | Self::Store(_) | Self::Accounts(_) | Self::Model(_) => "INTERNAL",
         }
     }
 
     /// Whether the same request may succeed later. After [`TimedOut`](Self::TimedOut) only the same *transaction* may be
     /// sent again, else it may be carried out twice.
-    pub const fn is_retryable(&self) -> bool {
+    pub fn is_retryable(&self) -> bool {
         match self {
+            _ if self.is_database_trouble() => true,
             Self::Busy | Self::Nonces(_) | Self::TimedOut { .. } | Self::CatchingUp | Self::Stopping => true,
             Self::Refused(refusal) => matches!(refusal, Refusal::NonceTooFar { .. }),
             Self::Rejected { .. }
@@ -86,6 +88,15 @@ impl GatewayError {
             | Self::Store(_)
             | Self::Accounts(_)
             | Self::Model(_) => false,
+        }
+    }
+
+    /// A database did not answer, and may do so later.
+    fn is_database_trouble(&self) -> bool {
+        match self {
+            Self::Accounts(error) => error.may_pass(),
+            Self::Model(error) => error.may_pass(),
+            _ => false,
         }
     }
 

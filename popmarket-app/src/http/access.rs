@@ -27,7 +27,7 @@ pub struct Rule {
     pub path: &'static str,
     /// Who may use it.
     pub access: Access,
-    /// What it costs.
+    /// What it costs. Some requests cost more by what they ask for: see `heavy`.
     pub kind: Kind,
 }
 
@@ -160,7 +160,7 @@ rules! {
     Member Read     GET    "/v1/webhooks/{id}";
     Member Write    DELETE "/v1/webhooks/{id}";
     Member Read     GET    "/v1/webhooks/{id}/attempts";
-    Member Write    POST   "/v1/webhooks/{id}/replay";
+    Member Heavy    POST   "/v1/webhooks/{id}/replay";
     Member Password POST   "/v1/webhooks/{id}/test";
     Member Write    POST   "/v1/webhooks/{id}/secret";
     Member Write    POST   "/v1/webhooks/{id}/enable";
@@ -169,9 +169,9 @@ rules! {
     Anyone Read     GET    "/v1/transactions";
     Anyone Write    POST   "/v1/transactions";
     Anyone Read     GET    "/v1/transactions/{tx_id}";
-    Anyone Read     GET    "/v1/transactions/{tx_id}/receipt";
-    Anyone Read     GET    "/v1/search";
-    Anyone Read     POST   "/v1/transactions/{tx_id}/receipt";
+    Anyone Heavy    GET    "/v1/transactions/{tx_id}/receipt";
+    Anyone Heavy    GET    "/v1/search";
+    Anyone Heavy    POST   "/v1/transactions/{tx_id}/receipt";
     Anyone Read     GET    "/v1/network";
     Anyone Read     GET    "/v1/network/genesis";
     Anyone Read     GET    "/v1/network/handovers";
@@ -241,7 +241,7 @@ rules! {
     Anyone Read     GET    "/blocks";
     Anyone Read     GET    "/blocks/{id}";
     Anyone Read     GET    "/transactions/{id}";
-    Anyone Read     GET    "/search";
+    Anyone Heavy    GET    "/search";
     Anyone Read     GET    "/network";
     Admin  Write    POST   "/network/replicas";
     Admin  Write    POST   "/network/replicas/changes/{id}/approve";

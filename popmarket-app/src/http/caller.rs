@@ -11,6 +11,7 @@ use pbft_crypto::Address;
 
 use super::code::Code;
 use super::cookie;
+use super::once::accounts_problem;
 use super::problem::{Failed, Failure, Problem};
 use super::state::AppState;
 use crate::accounts_db::{Member, SessionToken};
@@ -104,7 +105,7 @@ pub(super) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
             None => return Ok(Caller::default()),
         },
     };
-    let session = state.accounts.session(&token).await.map_err(|error| Problem::internal(&error))?;
+    let session = state.accounts.session(&token).await.map_err(accounts_problem)?;
     let Some(session) = session else {
         return if by_cookie { Ok(Caller::default()) } else { Err(unauthenticated()) };
     };

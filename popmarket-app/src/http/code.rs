@@ -109,6 +109,7 @@ codes! {
     CHARGE_ALREADY_APPROVED = CONFLICT: "You have approved this charge; it takes another admin as well.";
     UNKNOWN_POLICY_PROPOSAL = NOT_FOUND: "Nobody asks for such terms of automatic approval.";
     OWN_POLICY_PROPOSAL = FORBIDDEN: "Another admin decides on these terms.";
+    PROPOSER_NOT_ADMIN = CONFLICT: "Who asked for it is no admin any more: another admin has to ask anew.";
     UNKNOWN_WITHDRAWAL = NOT_FOUND: "There is no such withdrawal.";
     OWN_WITHDRAWAL = FORBIDDEN: "Another admin settles this withdrawal.";
     NOT_WITHDRAWAL_OWNER = FORBIDDEN: "Only its owner or an admin may do this.";
@@ -232,6 +233,8 @@ codes! {
     // Ours.
     NO_QUORUM = SERVICE_UNAVAILABLE, retryable: "No quorum of replicas shows the same state now.";
     UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The ledger cannot be reached.";
+    DATABASE_UNAVAILABLE = SERVICE_UNAVAILABLE, retryable: "The database cannot be reached, or is busy.";
+    OVERLOADED = SERVICE_UNAVAILABLE, retryable: "Too many requests that cost much are being worked on.";
     INTERNAL = INTERNAL_SERVER_ERROR: "Something went wrong here.";
 }
 
@@ -249,11 +252,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_only_three_are_our_fault() {
+    fn names_are_unique_and_only_five_are_our_fault() {
         let names: BTreeSet<_> = Code::ALL.iter().map(|code| code.name).collect();
         assert_eq!(names.len(), Code::ALL.len());
         let ours: Vec<_> = Code::ALL.iter().filter(|c| c.status.is_server_error()).map(|c| c.name).collect();
-        assert_eq!(ours, ["NO_QUORUM", "UNAVAILABLE", "INTERNAL"]);
+        assert_eq!(ours, ["NO_QUORUM", "UNAVAILABLE", "DATABASE_UNAVAILABLE", "OVERLOADED", "INTERNAL"]);
         assert!(Code::ALL.iter().all(|code| code.status.is_client_error() || code.status.is_server_error()));
     }
 

@@ -78,6 +78,17 @@ impl Wanted {
     }
 }
 
+/// Whether a request is for a table, if its route has one.
+pub(super) fn is_wanted(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default().as_bytes();
+    let said = form_urlencoded::parse(query).find(|(name, _)| name == "format");
+    let accepts = || parts.headers.get(ACCEPT).and_then(|value| value.to_str().ok()).map(accepted);
+    match said {
+        Some((_, format)) => format == "csv",
+        None => accepts() == Some(Format::Csv),
+    }
+}
+
 /// Which of the two an `Accept` header prefers. JSON unless CSV is wanted more.
 fn accepted(header: &str) -> Format {
     let ranges = || header.split(',').filter_map(range);

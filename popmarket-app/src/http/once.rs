@@ -147,6 +147,11 @@ impl RequestKey {
         Ok(Self { key: Some(checked(key)?), ..self })
     }
 
+    /// The same request at another path: for aliases, so that a key that was used at one of them is used at the other.
+    pub(crate) fn at(self, path: &str) -> Self {
+        Self { route: format!("POST {path}"), ..self }
+    }
+
     /// What stands for those who ask from where this request comes from and are not signed in. So nobody's keys are in
     /// the way of others'.
     pub(crate) fn stranger(&self) -> Address {
@@ -233,6 +238,6 @@ pub(crate) fn accounts_problem(error: AccountsError) -> Failure {
         AccountsError::Database(_)
         | AccountsError::Migrate(_)
         | AccountsError::Damaged(_)
-        | AccountsError::Hash(_) => Problem::internal(&error),
+        | AccountsError::Hash(_) => Problem::of_database(&error, error.may_pass()),
     }
 }

@@ -33,6 +33,10 @@ Every answer says in `Ledger-Height` and `Ledger-Time` how much of the ledger it
 answered once that much is known. Lists go on with `starting_after`, or back with `ending_before`. Some can be had as \
 tables (RFC 4180): with `Accept: text/csv` or `format=csv`. Their header `Link` leads to the parts before and after.
 
+Requests are counted for each client by what they cost: reads, writes, passwords, and heavy ones, of which there may be few: \
+searches, receipts, tables, `consistency=quorum`, replays, and streams of events of long ago. Only some heavy ones are worked on at \
+once; the others wait for a moment, and are answered with 503 `OVERLOADED` if that is not enough.
+
 What a transaction did is said in plain words, too (`summary`): in Korean, or in English with `Accept-Language: en`.
 
 Errors are RFC 9457 problems: `code` never changes its meaning, `retryable` says whether the same request may succeed \
@@ -135,6 +139,7 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
     }
     let mut problems = vec![
         ("429", "Too many requests."),
+        ("503", "Not now: see `code`, and `Retry-After` if it is there."),
         ("4XX", "Something else is wrong with the request: see `code`."),
         ("5XX", "Something is wrong here: see `code`."),
     ];
@@ -144,8 +149,10 @@ fn complete(operation: &mut Map<String, Value>, rule: &Rule) {
     if rule.access == Access::Admin {
         problems.push(("403", "Not an admin."));
     }
-    for (status, meaning) in problems {
-        operation["responses"][status] = problem_response(meaning);
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        for (status, meaning) in problems {
+            responses.entry(status).or_insert_with(|| problem_response(meaning));
+        }
     }
 }
 
@@ -232,7 +239,7 @@ mod tests {
             assert!(ids.insert(operation["operationId"].as_str().unwrap()), "{name}");
             let responses = operation["responses"].as_object().unwrap();
             assert!(responses.keys().any(|status| status.starts_with('2')), "{name}");
-            for status in ["429", "4XX", "5XX"] {
+            for status in ["429", "503", "4XX", "5XX"] {
                 assert!(responses[status]["content"][PROBLEM_JSON].is_object(), "{name} {status}");
             }
             let anyone = operation["x-access"] == "anyone";

@@ -19,7 +19,7 @@ use super::rate_limit::{Client, Kind};
 use super::serve::Peer;
 use super::state::AppState;
 use super::timestamp::rfc3339;
-use super::{cookie, csrf};
+use super::{cookie, csrf, heavy};
 use crate::pages::{self, Lang};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -94,11 +94,14 @@ pub(super) async fn gate(State(state): State<AppState>, request: Request, next: 
         return nowhere(&state, &parts, route.as_ref());
     };
     let client = Client::at(peer(&state, &parts));
-    parts.extensions.insert(client.clone());
-    match admit(&state, &parts, rule, client).await {
+    let (kind, lane) = heavy::weigh(&state, &parts, rule);
+    match admit(&state, &parts, (rule, kind), client.clone()).await {
         Ok(caller) => {
             parts.extensions.insert(caller.clone());
-            parts.extensions.insert(Client::at(peer(&state, &parts)));
+            parts.extensions.insert(client);
+            if let Some(lane) = lane {
+                parts.extensions.insert(lane);
+            }
             let mut response = next.run(Request::from_parts(parts, body)).await;
             // For the page that says what went wrong.
             response.extensions_mut().insert(caller);
@@ -136,15 +139,20 @@ fn peer(state: &AppState, parts: &Parts) -> IpAddr {
     forwarded.unwrap_or_else(peer)
 }
 
-async fn admit(state: &AppState, parts: &Parts, rule: &Rule, client: Client) -> Result<Caller, Failure> {
-    limit(state, client, rule.kind)?;
+async fn admit(
+    state: &AppState,
+    parts: &Parts,
+    (rule, kind): (&Rule, Kind),
+    client: Client,
+) -> Result<Caller, Failure> {
+    limit(state, client, kind)?;
     let caller = authenticate(state, &parts.headers).await?;
     let by_browser = caller.identity().map_or_else(|| csrf::by_browser(&parts.headers), |who| who.by_cookie);
     if by_browser && !csrf::is_own_site(&parts.method, &parts.headers) {
         return Err(Problem::new(Code::CROSS_SITE));
     }
     if let Some(identity) = caller.identity() {
-        limit(state, Client::Member(identity.address()), rule.kind)?;
+        limit(state, Client::Member(identity.address()), kind)?;
     }
     match rule.access {
         Access::Anyone => {}

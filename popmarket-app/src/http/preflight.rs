@@ -51,6 +51,9 @@ fn replica(ledger: &Ledger, sender: &Address, op: &ReplicaOp) -> Result<(), Repl
         return Err(ReplicaRejection::OwnChange);
     }
     match change.status {
+        ReplicaChangeStatus::Proposed if approves && !ledger.is_admin(&change.proposer) => {
+            Err(ReplicaRejection::ProposerNotAdmin)
+        }
         ReplicaChangeStatus::Proposed if approves => ledger.check_replica_edit(&change.edit),
         ReplicaChangeStatus::Proposed => Ok(()),
         status => Err(ReplicaRejection::AlreadyDecided { status }),
@@ -71,9 +74,8 @@ fn token(ledger: &Ledger, sender: &Address, op: &TokenOp) -> Result<(), Rejectio
 /// Whether so much may leave the account, and is there.
 fn has(ledger: &Ledger, sender: &Address, asset: AssetId, needed: Amount) -> Result<(), Rejection> {
     ledger.check_spending(sender, asset, needed, ledger.tip().time)?;
-    let available = ledger.balance(sender, asset).available;
-    if available < needed {
-        return Err(MoneyRejection::InsufficientFunds { asset, needed, available }.into());
+    if ledger.balance(sender, asset).available < needed {
+        return Err(MoneyRejection::InsufficientFunds { asset }.into());
     }
     Ok(())
 }

@@ -12,6 +12,8 @@ use super::code::Code;
 
 /// The content type of problems.
 pub const PROBLEM_JSON: &str = "application/problem+json";
+/// After how many seconds to ask again when a database does not answer.
+const DATABASE_RETRY: u32 = 2;
 
 /// Why a request was not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,6 +69,15 @@ impl Problem {
     pub fn internal(error: &(dyn std::error::Error + 'static)) -> Failure {
         tracing::error!(error, "a request failed");
         Self::new(Code::INTERNAL)
+    }
+
+    /// A database does not do what it should: to be tried again if that passes, or else a fault of ours.
+    pub fn of_database(error: &(dyn std::error::Error + 'static), may_pass: bool) -> Failure {
+        if !may_pass {
+            return Self::internal(error);
+        }
+        tracing::warn!(error, "a database does not answer");
+        Self::later(Code::DATABASE_UNAVAILABLE, DATABASE_RETRY)
     }
 
     /// The JSON that clients get.

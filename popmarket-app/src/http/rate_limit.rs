@@ -16,6 +16,8 @@ pub enum Kind {
     Write,
     /// Makes the server hash a password.
     Password,
+    /// Reads much more than it answers, computes for long, or asks all replicas.
+    Heavy,
 }
 
 /// Who is counted.
@@ -57,6 +59,8 @@ pub struct Rates {
     pub write: Rate,
     /// Of `Kind::Password`.
     pub password: Rate,
+    /// Of `Kind::Heavy`.
+    pub heavy: Rate,
 }
 
 impl Default for Rates {
@@ -65,6 +69,7 @@ impl Default for Rates {
             read: Rate { burst: 2_000.0, per_second: 1_000.0 },
             write: Rate { burst: 400.0, per_second: 200.0 },
             password: Rate { burst: 60.0, per_second: 1.0 },
+            heavy: Rate { burst: 100.0, per_second: 20.0 },
         }
     }
 }
@@ -96,6 +101,7 @@ impl RateLimiter {
             Kind::Read => self.rates.read,
             Kind::Write => self.rates.write,
             Kind::Password => self.rates.password,
+            Kind::Heavy => self.rates.heavy,
         }
     }
 
@@ -149,7 +155,7 @@ mod tests {
 
     fn limiter() -> RateLimiter {
         let rate = Rate { burst: 2.0, per_second: 0.5 };
-        RateLimiter::new(Rates { read: rate, write: rate, password: rate })
+        RateLimiter::new(Rates { read: rate, write: rate, password: rate, heavy: rate })
     }
 
     #[test]

@@ -182,6 +182,6 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
 pub(crate) fn read_problem(error: ReadError) -> Failure {
     match error {
         ReadError::UnknownCursor => Problem::because(super::code::Code::INVALID_QUERY, error),
-        other => Problem::internal(&other),
+        other => Problem::of_database(&other, other.may_pass()),
     }
 }

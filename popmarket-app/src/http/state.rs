@@ -8,6 +8,7 @@ use ledger::{BasisPoints, Genesis, UnixMillis};
 use pbft_crypto::Digest;
 use tokio::sync::{Semaphore, watch};
 
+use super::heavy::Lanes;
 use super::model::NetworkReport;
 use super::pictures::Darkroom;
 use super::quota::Quota;
@@ -71,6 +72,15 @@ pub struct HttpOptions {
     pub max_streams: usize,
     /// How many of them each client may have.
     pub max_streams_each: usize,
+    /// How often it is looked whether who opened a stream is still signed in.
+    pub recheck_streams: Duration,
+    /// How many requests that weigh on the tables are worked on at once. Fewer than the tables have readers, so that others
+    /// need not wait for them.
+    pub max_heavy: usize,
+    /// How many heavy requests of each client are worked on or wait.
+    pub max_heavy_each: usize,
+    /// How long a heavy request waits for its turn.
+    pub heavy_patience: Duration,
     /// How many connections an address may have. Behind a proxy all come from one: then it is for the proxy to count.
     pub max_connections_each: usize,
     /// Whether webhooks may go to private addresses, and over plain HTTP.
@@ -85,6 +95,10 @@ impl Default for HttpOptions {
             rates: Rates::default(),
             max_streams: 1_000,
             max_streams_each: 50,
+            recheck_streams: Duration::from_secs(10),
+            max_heavy: 2,
+            max_heavy_each: 8,
+            heavy_patience: Duration::from_secs(2),
             max_connections_each: 256,
             allow_private_webhooks: false,
         }
@@ -114,6 +128,7 @@ impl<F: Fn() -> String + Send + Sync> MetricsText for F {
 
 pub(crate) struct Shared {
     pub(crate) limiter: RateLimiter,
+    pub(crate) lanes: Lanes,
     pub(crate) darkroom: Darkroom,
     pub(crate) streams: Arc<Semaphore>,
     pub(crate) streams_of_each: Quota,
@@ -126,6 +141,7 @@ impl Shared {
     pub(crate) fn new(options: &HttpOptions) -> Arc<Self> {
         Arc::new(Self {
             limiter: RateLimiter::new(options.rates),
+            lanes: Lanes::new(options),
             darkroom: Darkroom::default(),
             streams: Arc::new(Semaphore::new(options.max_streams)),
             streams_of_each: Quota::new(options.max_streams_each),

@@ -67,6 +67,11 @@ impl Intent {
         Ok(Self { key: self.key.of_form(key)?, wait: Some(wait), ..self })
     }
 
+    /// The same wish at another path, for aliases.
+    pub(crate) fn at(self, path: &str) -> Self {
+        Self { key: self.key.at(path), ..self }
+    }
+
     /// Does it, once. `fingerprint` is the digest of what the client sent.
     pub(crate) async fn carry_out(
         self,
@@ -165,9 +170,8 @@ pub(crate) fn problem(error: &GatewayError) -> Failure {
         GatewayError::Full => Problem::new(Code::CHAIN_FULL),
         GatewayError::CatchingUp | GatewayError::Stopping => Problem::later(Code::UNAVAILABLE, BUSY_RETRY),
         GatewayError::Accounts(AccountsError::Busy) => Problem::later(Code::BUSY, BUSY_RETRY),
-        GatewayError::Custody(_)
-        | GatewayError::Store(_)
-        | GatewayError::Accounts(_)
-        | GatewayError::Model(_) => Problem::internal(error),
+        GatewayError::Accounts(inner) => Problem::of_database(error, inner.may_pass()),
+        GatewayError::Model(inner) => Problem::of_database(error, inner.may_pass()),
+        GatewayError::Custody(_) | GatewayError::Store(_) => Problem::internal(error),
     }
 }

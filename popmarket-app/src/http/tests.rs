@@ -1,6 +1,7 @@
 //! The routes as clients use them, on a real ledger in this process.
 
 mod access;
+mod audience;
 mod bad_input;
 mod escrow;
 mod escrow_pages;
@@ -10,6 +11,7 @@ mod exchange;
 mod explorer;
 mod findable;
 mod headers;
+mod heavy;
 mod idempotency;
 mod keys;
 mod lists;
@@ -28,6 +30,7 @@ mod roles;
 mod server;
 mod sessions;
 mod signed;
+mod storage;
 mod tables;
 mod treasury;
 mod webhooks;

@@ -23,6 +23,8 @@ use crate::{
 
 /// A replica may lag by so many blocks and still count as up: they are on their way.
 const SLACK: u64 = 2;
+/// Who waits so long for one thing is held up.
+const HELD_UP: Duration = Duration::from_secs(10);
 /// So old may be what someone is told, so that many who ask cost the replicas no more than one.
 const FRESH_FOR: Duration = Duration::from_millis(200);
 
@@ -83,7 +85,11 @@ impl ClusterStatus {
             match report.and_then(|report| Some((report, state_of(report)?))) {
                 Some((report, state)) => {
                     let lag = tallest.unwrap_or_default().value().saturating_sub(state.state.height.value());
-                    let status = if lag > SLACK { ReplicaStatus::Behind } else { ReplicaStatus::Up };
+                    let status = match report {
+                        _ if lag > SLACK => ReplicaStatus::Behind,
+                        report if is_held_up(report) => ReplicaStatus::Waiting,
+                        _ => ReplicaStatus::Up,
+                    };
                     last.insert(id, said(id, address, status, report, state));
                 }
                 None => {
@@ -122,6 +128,18 @@ impl NetworkStatus for ClusterStatus {
 
 fn state_of(report: &NodeReport) -> Option<Report> {
     Report::decode(&report.application)
+}
+
+/// Whether it has no say, or waits for longer than it takes to give up on a primary and go on under the next.
+fn is_held_up(report: &NodeReport) -> bool {
+    match report.waits_for {
+        WaitsFor::Nothing => false,
+        WaitsFor::Key { .. }
+        | WaitsFor::LaterView { .. }
+        | WaitsFor::Membership { .. }
+        | WaitsFor::Return { .. } => true,
+        _ => Duration::from_millis(report.waited) >= HELD_UP,
+    }
 }
 
 fn waits_for(report: &NodeReport) -> Option<String> {
@@ -182,12 +200,18 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
     };
     let (up, away, behind) =
         (with(ReplicaStatus::Up), with(ReplicaStatus::Unreachable), with(ReplicaStatus::Behind));
-    if up.len() + behind.len() < sizes.quorum() {
+    let mut waiting = replicas.iter().filter(|replica| replica.status == ReplicaStatus::Waiting);
+    let held_up = waiting.clone().count();
+    if up.len() + behind.len() + held_up < sizes.quorum() {
         let needed = sizes.quorum();
         return format!(
             "replicas {} do not answer: {needed} are needed to agree on anything",
             away.join(", ")
         );
+    }
+    if let Some(replica) = waiting.next().filter(|_| held_up + away.len() > replicas.len() - sizes.quorum()) {
+        let waits_for = replica.waits_for.as_deref().unwrap_or("is held up");
+        return format!("nothing is decided: replica {} {waits_for}", replica.id);
     }
     match primary {
         None => return "the replicas are changing to another primary".into(),
@@ -196,7 +220,8 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
         }
         Some(_) => {}
     }
-    let mut tallest = replicas.iter().filter(|replica| replica.status == ReplicaStatus::Up);
+    let level = [ReplicaStatus::Up, ReplicaStatus::Waiting];
+    let mut tallest = replicas.iter().filter(|replica| level.contains(&replica.status));
     let first = tallest.next();
     let differs = |replica: &&ReplicaReport| {
         first.is_some_and(|first| first.height == replica.height && first.state_root != replica.state_root)
@@ -204,17 +229,84 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
     if let Some(other) = tallest.find(differs) {
         return format!("replica {} has another state at height {} than the others", other.id, other.height);
     }
-    match (away.is_empty(), behind.is_empty()) {
-        (true, true) => format!("all {} replicas agree", replicas.len()),
-        (false, true) => format!("replicas {} do not answer; the others agree", away.join(", ")),
-        (true, false) => format!("replicas {} are behind and catch up", behind.join(", ")),
-        (false, false) => {
-            format!("replicas {} do not answer, {} are behind", away.join(", "), behind.join(", "))
-        }
+    let waiting = with(ReplicaStatus::Waiting);
+    let groups = [(&away, "do not answer"), (&behind, "are behind and catch up"), (&waiting, "have no say, or are held up")];
+    let troubles = groups.iter().filter(|(ids, _)| !ids.is_empty());
+    let troubles: Vec<_> = troubles.map(|(ids, what)| format!("replicas {} {what}", ids.join(", "))).collect();
+    if troubles.is_empty() {
+        return format!("all {} replicas agree", replicas.len());
     }
+    format!("{}; the others agree", troubles.join(", "))
 }
 
 fn now() -> UnixMillis {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     UnixMillis::new(u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use pbft_core::{Seq, View, replica::Progress};
+
+    use super::*;
+
+    fn says(waits_for: WaitsFor, waited: Duration) -> NodeReport {
+        let (seq, replica) = (Seq::new(3), ReplicaId::new(0));
+        let progress = Progress {
+            replica,
+            view: View::ZERO,
+            view_active: true,
+            primary: replica,
+            executed: seq,
+            proposed: seq,
+            stable_checkpoint: seq,
+            low: seq,
+            high: seq,
+            waiting_requests: 0,
+            clients: 0,
+            farthest_claim: seq,
+            first_archived: None,
+        };
+        let waited = u64::try_from(waited.as_millis()).unwrap();
+        NodeReport { progress, waits_for, waited, application: Vec::new() }
+    }
+
+    fn replicas(statuses: [ReplicaStatus; 4]) -> Vec<ReplicaReport> {
+        let replica = |(id, status)| ReplicaReport {
+            status,
+            waits_for: Some("waits for 3 replicas to ask for view 1; silent: 2, 3".into()),
+            ..unknown(ReplicaId::new(id))
+        };
+        (0..).zip(statuses).map(replica).collect()
+    }
+
+    #[test]
+    fn who_waits_too_long_or_has_no_say_is_held_up() {
+        let view = View::new(1);
+        let asks = || WaitsFor::ViewChanges { view, quorum: 3, silent: Vec::new() };
+        assert!(!is_held_up(&says(asks(), Duration::from_secs(2))), "views change now and then");
+        assert!(is_held_up(&says(asks(), HELD_UP)));
+        assert!(is_held_up(&says(WaitsFor::LaterView { view }, Duration::ZERO)));
+        assert!(!is_held_up(&says(WaitsFor::Nothing, HELD_UP)));
+    }
+
+    /// All processes answer, and the cluster stands still: that is not well.
+    #[test]
+    fn a_standstill_of_replicas_that_answer_is_told() {
+        use ReplicaStatus::{Behind, Unreachable, Up, Waiting};
+
+        let sizes = QuorumSizes::of(4);
+        let say = |statuses, primary| diagnose(&replicas(statuses), primary, sizes);
+        let nothing = "nothing is decided: replica 0 waits for 3 replicas to ask for view 1; silent: 2, 3";
+        assert_eq!(say([Waiting; 4], None), nothing);
+        assert_eq!(say([Waiting, Up, Up, Unreachable], Some(1)), nothing);
+        assert_eq!(say([Up; 4], Some(0)), "all 4 replicas agree");
+        let returned = "replicas 3 have no say, or are held up; the others agree";
+        assert_eq!(say([Up, Up, Up, Waiting], Some(0)), returned);
+        let two = "replicas 2 are behind and catch up, replicas 3 have no say, or are held up; the others agree";
+        assert_eq!(say([Up, Up, Behind, Waiting], Some(0)), two);
+        assert_eq!(say([Up, Up, Up, Unreachable], Some(0)), "replicas 3 do not answer; the others agree");
+        let needed = "replicas 2, 3 do not answer: 3 are needed to agree on anything";
+        assert_eq!(say([Up, Up, Unreachable, Unreachable], Some(0)), needed);
+    }
 }

@@ -17,7 +17,7 @@ use crate::http::routes::{
 };
 use crate::http::timestamp::rfc3339;
 use crate::http::{Answer, AppState, Caller, Code, Id, Problem, Query};
-use crate::read_model::{BlockRecord, PageRequest, PageStart};
+use crate::read_model::{BlockRecord, PageLimit, PageRequest, PageStart};
 
 #[derive(Template)]
 #[template(path = "blocks.html")]
@@ -79,6 +79,7 @@ struct Block {
     older: Option<u64>,
     newer: Option<u64>,
     lines: Vec<Line>,
+    links: Links,
     signers: String,
 }
 
@@ -86,20 +87,26 @@ pub(super) async fn block(
     State(state): State<AppState>,
     visitor: Visitor,
     Id(id): Id<BlockId>,
+    Query(part): Query<Part>,
 ) -> Answer<Response> {
-    let (block, transactions) = find_block(&state, &id).await?;
+    let block = find_block(&state, &id).await?;
+    let start = PageRequest { limit: PageLimit::MAX, ..part.request::<TxId>()? };
+    let found = state.read.transactions_of_block(block.header.height, start).await.map_err(read_problem)?;
     let ui = visitor.ui(&state);
     let mut writer = Writer::new(&state.read, ui.lang);
-    let mut lines = Vec::with_capacity(transactions.len());
-    for transaction in &transactions {
+    let mut lines = Vec::with_capacity(found.items.len());
+    for transaction in &found.items {
         lines.push(writer.line(transaction).await.map_err(read_problem)?);
     }
+    let id = |line: Option<&Line>| line.map(|line| line.id.clone());
+    let links = part.links(found.has_more, id(lines.first()), id(lines.last()), &[]);
     let height = block.header.height.value();
     let older = height.checked_sub(1);
     let newer = Some(height.saturating_add(1)).filter(|newer| *newer <= ui.height);
     let signers = signers(&state, block.header.seq)?;
     let block = BlockView::from(block);
-    Ok(page(StatusCode::OK, &Block { ui, height: height.to_string(), block, older, newer, lines, signers }))
+    let height = height.to_string();
+    Ok(page(StatusCode::OK, &Block { ui, height, block, older, newer, lines, links, signers }))
 }
 
 /// Who has signed for the block of a batch; empty if nobody has yet.
@@ -127,7 +134,7 @@ pub(super) async fn transaction(
 ) -> Answer<Response> {
     let record = state.read.transaction(&id).await.map_err(read_problem)?;
     let record = record.ok_or_else(|| Problem::new(Code::UNKNOWN_TRANSACTION))?;
-    let (block, _) = find_block(&state, &BlockId::Height(record.height)).await?;
+    let block = find_block(&state, &BlockId::Height(record.height)).await?;
     let ui = visitor.ui(&state);
     let line = Writer::new(&state.read, ui.lang).line(&record).await.map_err(read_problem)?;
     let signers = signers(&state, block.header.seq)?;

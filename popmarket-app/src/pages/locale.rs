@@ -212,6 +212,7 @@ mod tests {
             "ruling.return",
             "replica.up",
             "replica.behind",
+            "replica.waiting",
             "replica.unreachable",
         ];
         for name in names.iter().map(String::as_str).chain(others) {

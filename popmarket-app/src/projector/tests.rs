@@ -9,7 +9,7 @@ use pbft_core::service::Service;
 use tempfile::TempDir;
 
 use super::*;
-use crate::read_model::{EventStream, PageRequest, Position};
+use crate::read_model::{EventStream, PageLimit, PageRequest, PageStart, Position};
 use crate::service::LedgerService;
 use crate::testing::{Databases, Rng, busy_market, genesis, on_each_database, service};
 
@@ -63,7 +63,8 @@ async fn the_tables_say_what_the_ledger_says(databases: &Databases) {
         let record = model.block_at(stored.block.header.height).await.unwrap().unwrap();
         assert_eq!((record.hash, &record.header), (stored.block.hash(), &stored.block.header));
         assert_eq!(record.events as usize, stored.events.len());
-        let transactions = model.transactions_of_block(stored.block.header.height).await.unwrap();
+        let page = PageRequest { limit: PageLimit::MAX, start: PageStart::First };
+        let transactions = model.transactions_of_block(stored.block.header.height, page).await.unwrap().items;
         assert_eq!(transactions.len(), stored.block.transactions.len());
         for (record, transaction) in transactions.iter().zip(&stored.block.transactions) {
             assert_eq!(&record.transaction, transaction);
@@ -182,7 +183,10 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     for batch in &batches {
         live.execute(batch);
         let projector = Projector::new(live.view(), model.clone());
-        kills += u32::from(killed_at(rng.below(40), projector.catch_up()).await);
+        // How often it wakes up for one block depends on the database and on how busy the machine is.
+        let end = 1 << rng.below(10);
+        let wakeup = if rng.below(3) == 0 { u64::MAX } else { rng.below(end) };
+        kills += u32::from(killed_at(wakeup, projector.catch_up()).await);
         if rng.below(10) == 0 {
             // The whole process goes.
             drain(&mut stream, &mut events).await;
@@ -193,7 +197,7 @@ async fn a_projector_that_is_killed_anywhere_loses_and_doubles_nothing(databases
     }
     Projector::new(live.view(), model.clone()).catch_up().await.unwrap();
     drain(&mut stream, &mut events).await;
-    assert!((5..60).contains(&kills), "{kills} kills");
+    assert!(kills >= 5, "{kills} kills");
     assert_eq!(model.dump().await, expected);
     let all = expected["events"].len();
     assert!(events.is_sorted_by(|a, b| a < b), "in order, none twice");

@@ -11,7 +11,7 @@ use pbft_crypto::Digest;
 
 use super::exchange::{exchange, token};
 use super::rows::Rows;
-use crate::read_model::{EventRecord, Position, note_freeze, search_text, side_code};
+use crate::read_model::{EventRecord, Position, note_freeze, note_guardians, search_text, side_code};
 use crate::sql::{
     Col,
     either::{self, Transaction},
@@ -121,7 +121,7 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
         // Few and small: who asks for them asks the ledger.
         EventKind::Replica(_) => Ok(()),
         EventKind::Withdrawal(event) => withdrawal(to, *position, event).await,
-        EventKind::Account(event) => account(to, event).await,
+        EventKind::Account(event) => account(to, *position, event).await,
         EventKind::Charge(event) => charge(to, *position, event).await,
         EventKind::Listing(event) => listing(to, *position, event).await,
         EventKind::Trade(event) => trade(to, *position, event).await,
@@ -132,7 +132,7 @@ async fn write_objects(to: &mut To<'_>, record: &EventRecord) -> Done {
     }
 }
 
-async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
+async fn account(to: &mut To<'_>, position: Position, event: &AccountEvent) -> Done {
     let (address, name, public_key, role, at) = match event {
         AccountEvent::Registered { address, name, public_key, role, at } => {
             (address, name, public_key, role, at)
@@ -142,7 +142,9 @@ async fn account(to: &mut To<'_>, event: &AccountEvent) -> Done {
             either::query(sql).bind(Col(*role)).bind(Col(*account)).execute(to).await?;
             return Ok(());
         }
-        // Keys, guardians, limits, freezes and wishes for roles: whoever asks for them asks the ledger.
+        // Who they are is in the event.
+        AccountEvent::GuardiansSet { address, .. } => return note_guardians(to, position, address).await,
+        // Keys, limits, freezes and wishes for roles: whoever asks for them asks the ledger.
         _ => return Ok(()),
     };
     let sql = "INSERT INTO accounts (address, name, public_key, role, charge_count, registered_at) \

@@ -4,10 +4,10 @@ use ledger::{BlockHeader, Height, Transaction, TxId};
 use pbft_crypto::{Address, Digest};
 
 use super::list::List;
-use super::page::{PageRequest, Position};
+use super::page::{Page, PageRequest, Position};
 use super::query::TransactionQuery;
 use super::records::{BlockRecord, TransactionRecord};
-use super::{Found, Listed, ReadError, ReadModel};
+use super::{Found, Listed, ReadModel};
 use crate::sql::{
     Col,
     either::{self, QueryBuilder, Row},
@@ -34,6 +34,9 @@ const OF_ACCOUNT: List = List {
              JOIN transactions ON transactions.position = account_transactions.position WHERE 1 = 1",
     ..TRANSACTIONS
 };
+
+/// In the order in which they were carried out.
+const OF_BLOCK: List = List { descending: false, ..TRANSACTIONS };
 
 fn block(row: &Row) -> Result<BlockRecord, sqlx::Error> {
     let header: Vec<u8> = row.get("header")?;
@@ -66,7 +69,7 @@ impl ReadModel {
     /// A block by its height.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn block_at(&self, height: Height) -> Found<BlockRecord> {
         let sql = "SELECT hash, header, transactions, events FROM blocks WHERE height = $1";
         let row = either::query(sql).bind(Col(height)).fetch_optional(self.readers()).await?;
@@ -76,7 +79,7 @@ impl ReadModel {
     /// A block by its hash.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn block_by_hash(&self, hash: &Digest) -> Found<BlockRecord> {
         let sql = "SELECT hash, header, transactions, events FROM blocks WHERE hash = $1";
         let row = either::query(sql).bind(Col(*hash)).fetch_optional(self.readers()).await?;
@@ -86,7 +89,7 @@ impl ReadModel {
     /// Blocks, the newest first.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn blocks(&self, page: PageRequest<Height>) -> Listed<BlockRecord> {
         BLOCKS.page(self.readers(), page, |_| {}, block).await
     }
@@ -94,7 +97,7 @@ impl ReadModel {
     /// A transaction that is on the chain.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn transaction(&self, id: &TxId) -> Found<TransactionRecord> {
         let sql = "SELECT position, at, body, outcome FROM transactions WHERE id = $1";
         let row = either::query(sql).bind(Col(*id)).fetch_optional(self.readers()).await?;
@@ -104,7 +107,7 @@ impl ReadModel {
     /// The last transaction of a sender with a `client_ref` that is not all zero.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn transaction_by_ref(
         &self,
         sender: &Address,
@@ -120,21 +123,26 @@ impl ReadModel {
     /// The transactions of a block, in the order in which they were carried out.
     ///
     /// # Errors
-    /// [`ReadError`].
-    pub async fn transactions_of_block(&self, height: Height) -> Result<Vec<TransactionRecord>, ReadError> {
+    /// [`ReadError`](super::ReadError).
+    pub async fn transactions_of_block(
+        &self,
+        height: Height,
+        page: PageRequest<TxId>,
+    ) -> Listed<TransactionRecord> {
         let (Some(first), Some(end)) = (Position::new(height, 0), Position::new(height.next(), 0)) else {
-            return Ok(Vec::new());
+            return Ok(Page { items: Vec::new(), has_more: false });
         };
-        let sql = "SELECT position, at, body, outcome FROM transactions \
-                   WHERE position >= $1 AND position < $2 ORDER BY position";
-        let rows = either::query(sql).bind(Col(first)).bind(Col(end)).fetch_all(self.readers()).await?;
-        Ok(rows.iter().map(transaction).collect::<Result<_, _>>()?)
+        let filter = |sql: &mut QueryBuilder| {
+            sql.push(" AND transactions.position >= ").push_bind(Col(first));
+            sql.push(" AND transactions.position < ").push_bind(Col(end));
+        };
+        OF_BLOCK.page(self.readers(), page, filter, transaction).await
     }
 
     /// Transactions, the newest first.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn transactions(
         &self,
         query: TransactionQuery,

@@ -6,16 +6,7 @@ use ledger::{
 };
 use pbft_crypto::Address;
 
-use super::records::EventRecord;
-
-impl EventRecord {
-    /// Whether it is about this account.
-    pub fn concerns(&self, account: &Address) -> bool {
-        concerned(&self.event.kind).any(|other| other == *account)
-    }
-}
-
-/// Whom an event is about.
+/// Whom an event is about: it is in the history of their accounts. Whom it is told to: [`super::audience`].
 pub(crate) fn concerned(event: &EventKind) -> impl Iterator<Item = Address> + use<> {
     let (one, other) = match event {
         EventKind::Money(MoneyEvent::BalanceChanged { account, .. }) => (Some(*account), None),

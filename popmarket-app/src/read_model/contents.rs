@@ -31,7 +31,7 @@ const fn table(name: &'static str, key: &'static [&'static str]) -> Contents {
 }
 
 /// All tables of the read model that come from blocks.
-pub const CONTENTS: [Contents; 23] = [
+pub const CONTENTS: [Contents; 24] = [
     table("projection", &["id"]),
     table("blocks", &["height"]),
     table("transactions", &["position"]),
@@ -55,6 +55,7 @@ pub const CONTENTS: [Contents; 23] = [
     table("candles", &["market", "span", "start"]),
     table("polls", &["id"]),
     table("poll_options", &["poll", "choice"]),
+    table("guardians", &["position"]),
 ];
 
 /// Their names.

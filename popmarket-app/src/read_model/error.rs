@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use crate::sql::TablesError;
+use crate::sql::{self, TablesError};
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -30,6 +30,17 @@ pub enum ReadError {
     /// What is in it is not of this chain, or of another one with the same height.
     #[error("the read model is of another chain: rebuild it")]
     OtherChain,
+}
+
+impl ReadError {
+    /// Whether it passes by itself: the database is busy, or out of reach. The rest is a mistake, or damage.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::InUse(_) => true,
+            Self::Database(error) => sql::may_pass(error),
+            Self::UnknownCursor | Self::Migrate(_) | Self::OtherChain => false,
+        }
+    }
 }
 
 impl From<TablesError> for ReadError {

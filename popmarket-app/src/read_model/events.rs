@@ -58,6 +58,13 @@ impl ReadModel {
         Ok(rows.iter().map(event).collect::<Result<_, _>>()?)
     }
 
+    /// The same for whoever looks through many events for a few: only some do so at a time, and in turns, so that none is in
+    /// the way of those who look up one thing.
+    pub(crate) async fn scan_events(&self, after: i64) -> Result<Vec<EventRecord>, ReadError> {
+        let _turn = self.shared.scans.acquire().await.map_err(|_| sqlx::Error::PoolClosed)?;
+        self.events_after(after).await
+    }
+
     /// All that happens from now on, or after a position (`Last-Event-ID`).
     pub fn subscribe(&self, after: Option<Position>) -> EventStream {
         let live = self.published();
@@ -116,7 +123,7 @@ impl EventStream {
     /// What is committed after the look at the tables comes live, as the subscription is older than the look.
     async fn catch_up(&mut self) -> Result<(), ReadError> {
         let projected = self.model.projection().await?.map(|projection| projection.height);
-        let events = self.model.events_after(self.after).await?;
+        let events = self.model.scan_events(self.after).await?;
         if events.is_empty() {
             self.seen = projected;
             self.is_live = true;

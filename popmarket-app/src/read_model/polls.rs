@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ledger::{PollClosing, PollId, PollOption, UnixMillis};
+use ledger::{PollClosing, PollId, PollOption, Question, UnixMillis};
 
 use super::list::List;
 use super::page::{Page, PageRequest};
@@ -11,7 +11,7 @@ use super::records::PollRecord;
 use super::{Found, Listed, ReadError, ReadModel};
 use crate::sql::{
     Col,
-    either::{QueryBuilder, Row},
+    either::{self, QueryBuilder, Row},
 };
 
 const POLLS: List = List {
@@ -42,6 +42,11 @@ fn poll(row: &Row) -> Result<PollRecord, sqlx::Error> {
         created_at: row.col("created_at")?,
         closed: height.zip(closed_at).map(|(height, at)| PollClosing { height, at }),
     })
+}
+
+/// What a poll is found by. Databases make small letters of Latin ones only.
+pub(crate) fn search_text(question: &Question) -> String {
+    question.as_str().to_lowercase()
 }
 
 fn filter(query: PollQuery, sql: &mut QueryBuilder) {
@@ -81,6 +86,22 @@ impl ReadModel {
         Ok(Page { items: self.with_options(page.items).await?, has_more: page.has_more })
     }
 
+    /// Fills in what polls are found by, if a version that did not has written them.
+    pub(super) async fn fill_search_texts(&self) -> Result<(), ReadError> {
+        let sql = "SELECT id, question FROM polls WHERE search_text = ''";
+        let rows = either::query(sql).fetch_all(self.readers()).await?;
+        if rows.is_empty() {
+            return Ok(());
+        }
+        let mut to = self.begin_write().await?;
+        for row in &rows {
+            let (id, question): (PollId, Question) = (row.col("id")?, row.col("question")?);
+            let query = either::query("UPDATE polls SET search_text = $1 WHERE id = $2");
+            query.bind(search_text(&question)).bind(Col(id)).execute(&mut to).await?;
+        }
+        Ok(to.commit().await?)
+    }
+
     async fn with_options(&self, mut polls: Vec<PollRecord>) -> Result<Vec<PollRecord>, ReadError> {
         if polls.is_empty() {
             return Ok(polls);
@@ -99,5 +120,39 @@ impl ReadModel {
             poll.options = options.remove(&poll.id).unwrap_or_default();
         }
         Ok(polls)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pbft_crypto::{Address, Digest};
+
+    use super::*;
+    use crate::read_model::Hit;
+
+    #[tokio::test]
+    async fn polls_of_an_earlier_version_are_found_whatever_their_case() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("model.db");
+        let model = ReadModel::open(&file).await.unwrap();
+        let id = PollId::from(ledger::TxId::new(Digest::from_bytes([7; 32])));
+        let question = Question::new("ÄPFEL oder Öl?").unwrap();
+        let sql = "INSERT INTO polls (id, position, creator, question, changeable, opens_at, closes_at, ends_at, unrevealed, \
+                   created_at) VALUES ($1, 1, $2, $3, $4, 1, 2, 2, 0, 1)";
+        let mut to = model.begin_write().await.unwrap();
+        let query = either::query(sql).bind(Col(id)).bind(Col(Address::from_bytes([4; 32])));
+        query.bind(Col(question.clone())).bind(false).execute(&mut to).await.unwrap();
+        to.commit().await.unwrap();
+        assert_eq!(model.search("äpfel").await.unwrap(), []);
+        model.close().await;
+
+        let model = ReadModel::open(&file).await.unwrap();
+        for text in ["äpfel", "ÄPFEL öL"] {
+            assert_eq!(
+                model.search(text).await.unwrap(),
+                [Hit::Poll { id, question: question.clone() }],
+                "{text}"
+            );
+        }
     }
 }

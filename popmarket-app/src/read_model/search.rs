@@ -237,7 +237,7 @@ impl ReadModel {
     async fn search_polls(&self, text: &str) -> Hits {
         let mut sql = QueryBuilder::new("SELECT id, question FROM polls WHERE 1 = 1");
         for word in words(text) {
-            sql.push(" AND LOWER(question) LIKE ").push_bind(pattern(word)).push(" ESCAPE '\\'");
+            sql.push(" AND search_text LIKE ").push_bind(pattern(word)).push(" ESCAPE '\\'");
         }
         sql.push(" ORDER BY position DESC LIMIT ").push_bind(i64::from(MOST));
         let rows = sql.build().fetch_all(self.readers()).await?;

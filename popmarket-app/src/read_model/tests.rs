@@ -1,3 +1,5 @@
+mod audience;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
@@ -87,6 +89,11 @@ async fn pages_cover_each_list_once(databases: &Databases) {
     assert!(
         transactions.is_sorted_by_key(|t| std::cmp::Reverse((t.height, t.index))) && transactions.len() > 100
     );
+    let full = blocks.iter().max_by_key(|block| block.transactions).unwrap().header.height;
+    let of_block =
+        walk(|t: &TransactionRecord| t.transaction.id(), |page| model.transactions_of_block(full, page))
+            .await;
+    assert!(of_block.iter().eq(transactions.iter().rev().filter(|t| t.height == full)) && of_block.len() > 1);
     let events = walk(|e: &EventRecord| e.position, |page| model.events(page)).await;
     assert!(events.is_sorted_by(|a, b| a.position < b.position) && events.len() > 200);
     let payments = walk(|p: &PaymentRecord| p.tx, |page| model.payments(PaymentQuery::default(), page)).await;

@@ -177,8 +177,8 @@ fn order_side(code: &str) -> Option<OrderSide> {
 }
 
 fn cancel_reason(code: &str) -> Option<CancelReason> {
-    use CancelReason::{Expired, Requested, SelfTrade, TooManyMeetings, Unfilled};
-    let all = [Requested, Expired, SelfTrade, Unfilled, TooManyMeetings];
+    use CancelReason::{Expired, Frozen, Requested, SelfTrade, TooManyMeetings, Unfilled};
+    let all = [Requested, Expired, SelfTrade, Unfilled, TooManyMeetings, Frozen];
     all.into_iter().find(|reason| reason.code() == code)
 }
 

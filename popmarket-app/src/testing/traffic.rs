@@ -192,7 +192,7 @@ impl Traffic {
         }
     }
 
-    /// Something about keys, limits and freezes, of which the tables have nothing.
+    /// Something about keys, guardians, limits and freezes.
     fn guard(&mut self, person: usize) -> Operation {
         let account = address(&self.people[(person + 1) % 8]);
         let per_day = (self.rng.below(2) == 0).then(|| Amount::new(500_000));
@@ -201,7 +201,13 @@ impl Traffic {
             0 => AccountOp::SetLimit { asset: AssetId::Pop, per_day }.into(),
             1 => AccountOp::Freeze { account, reason: Reason::new("odd").unwrap() }.into(),
             2 | 3 => AccountOp::Unfreeze { account }.into(),
-            _ => AccountOp::LabelKey { public_key, label: Label::new("laptop").unwrap() }.into(),
+            _ if person % 2 == 0 => {
+                AccountOp::LabelKey { public_key, label: Label::new("laptop").unwrap() }.into()
+            }
+            _ => {
+                let (guardians, delay) = (vec![account], ledger::Millis::days(2));
+                AccountOp::SetGuardians { guardians, threshold: 1, delay }.into()
+            }
         }
     }
 

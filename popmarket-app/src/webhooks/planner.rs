@@ -1,8 +1,11 @@
 //! Deals out events: which of them goes to which hook.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::store::Hook;
+use pbft_crypto::Address;
+
+use super::store::{Hook, HookId};
 use super::{MAX_REPLAY, Shared, WebhookError};
 use crate::read_model::{EventRecord, Position, ReadModel};
 
@@ -41,63 +44,92 @@ pub(super) async fn run(shared: &Shared) {
 /// Deals out some events. Whether there may be more.
 async fn step(shared: &Shared, unsaved: &mut usize) -> Result<bool, WebhookError> {
     let mut planned = shared.planned.lock().await;
-    let hooks = shared.store.enabled().await?;
-    if hooks.is_empty() {
+    if !shared.store.has_enabled().await? {
         *planned = end(&shared.read).unwrap_or(*planned).max(*planned);
         return Ok(false);
     }
     let events = shared.read.events_after(planned.to_number()).await?;
     let Some(last) = events.last().map(|event| event.position) else { return Ok(false) };
-    let wanted = |(hook, since): &&(Hook, Position), event: &EventRecord| {
-        event.position > *since && is_for(hook, event)
-    };
-    let deliveries: Vec<_> = events
-        .iter()
-        .flat_map(|event| {
-            let hooks = hooks.iter().filter(move |hook| wanted(hook, event));
-            hooks.map(|(hook, _)| (hook.id, event.position))
-        })
-        .collect();
     *unsaved += events.len();
-    if !deliveries.is_empty() || *unsaved > UNSAVED {
-        shared.store.plan(&deliveries, last, (shared.options.clock)()).await?;
+    let wanted = deal(shared, events).await?;
+    if !wanted.is_empty() || *unsaved > UNSAVED {
+        let (now, max_open) = ((shared.options.clock)(), shared.options.max_open);
+        for (hook, why) in shared.store.plan(&wanted, last, now, max_open).await? {
+            tracing::warn!(%hook, why, "a webhook is disabled");
+        }
         *unsaved = 0;
     }
     *planned = last;
-    if !deliveries.is_empty() {
+    if !wanted.is_empty() {
         shared.due.notify_one();
     }
     Ok(true)
 }
 
-/// Whether a hook wants to hear of an event.
-fn is_for(hook: &Hook, event: &EventRecord) -> bool {
-    let subscription = &hook.subscription;
-    let name = event.event.name();
-    let is_named = |prefix: &String| name.starts_with(prefix.as_str());
-    let is_wanted = subscription.events.is_empty() || subscription.events.iter().any(is_named);
-    is_wanted && (subscription.everything || event.concerns(&hook.owner))
+/// What of some events goes to which hooks.
+async fn deal(
+    shared: &Shared,
+    events: Vec<EventRecord>,
+) -> Result<BTreeMap<HookId, Vec<Position>>, WebhookError> {
+    let mut told = Vec::new();
+    for event in events {
+        let audience = shared.read.audience(&event).await?;
+        told.push((event, audience));
+    }
+    let owners: BTreeSet<Address> = told.iter().flat_map(|(_, audience)| audience.iter().copied()).collect();
+    let mut wanted = BTreeMap::new();
+    for (hook, since) in shared.store.listening(&owners).await? {
+        let is_for = |(event, audience): &&(EventRecord, BTreeSet<Address>)| {
+            let is_told = hook.subscription.everything || audience.contains(&hook.owner);
+            event.position > since && is_told && is_wanted(&hook, event)
+        };
+        let positions: Vec<_> = told.iter().filter(is_for).map(|(event, _)| event.position).collect();
+        if !positions.is_empty() {
+            wanted.insert(hook.id, positions);
+        }
+    }
+    Ok(wanted)
 }
 
-/// The places of those events of a range that are for a hook: the first ones, if there are too many.
+/// Whether it is one of those kinds of events that a hook is for.
+fn is_wanted(hook: &Hook, event: &EventRecord) -> bool {
+    let (events, name) = (&hook.subscription.events, event.event.name());
+    events.is_empty() || events.iter().any(|prefix| name.starts_with(prefix.as_str()))
+}
+
+/// Whether a hook is to hear of an event.
+async fn is_for(shared: &Shared, hook: &Hook, event: &EventRecord) -> Result<bool, WebhookError> {
+    let wanted = is_wanted(hook, event);
+    Ok(wanted && (hook.subscription.everything || shared.read.audience(event).await?.contains(&hook.owner)))
+}
+
+/// The places of those events of a range that are for a hook, and where the rest of the range begins if that is not all:
+/// one replay sends so much, and looks at so much.
 pub(super) async fn matching(
     shared: &Shared,
     hook: &Hook,
     from: Position,
     to: Position,
-) -> Result<Vec<Position>, WebhookError> {
+) -> Result<(Vec<Position>, Option<Position>), WebhookError> {
     let mut positions = Vec::new();
-    let mut after = from.to_number() - 1;
-    while positions.len() < MAX_REPLAY {
-        let events = shared.read.events_after(after).await?;
-        let Some(last) = events.last() else { break };
-        after = last.position.to_number();
-        let wanted = events.iter().filter(|event| event.position <= to && is_for(hook, event));
-        positions.extend(wanted.map(|event| event.position));
-        if after >= to.to_number() {
-            break;
+    let (mut after, mut seen) = (from.to_number() - 1, 0);
+    loop {
+        let events = shared.read.scan_events(after).await?;
+        for event in events.iter().take_while(|event| event.position <= to) {
+            if !is_for(shared, hook, event).await? {
+                continue;
+            }
+            if positions.len() == MAX_REPLAY {
+                return Ok((positions, Some(event.position)));
+            }
+            positions.push(event.position);
+        }
+        let last = events.last().map(|event| event.position).filter(|last| *last < to);
+        let Some(last) = last else { return Ok((positions, None)) };
+        after = last.to_number();
+        seen += events.len();
+        if seen >= shared.options.max_replay_scan {
+            return Ok((positions, Position::from_number(after + 1)));
         }
     }
-    positions.truncate(MAX_REPLAY);
-    Ok(positions)
 }

@@ -1,31 +1,35 @@
 //! Sends what is due, many at a time, and writes down what came of it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use ledger::{Millis, Role};
 use pbft_crypto::Address;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
 use reqwest::{Response, StatusCode, redirect};
 use serde_json::json;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
 use super::address::CheckedNames;
 use super::schedule::{self, GIVE_UP_AFTER};
 use super::secret::Secret;
-use super::store::{AttemptRecord, Delivery, Hook, HookId, Next};
+use super::store::{AttemptRecord, Delivery, Hook, HookId, LookAhead, Next, Outcome};
 use super::{Shared, WebhookError, WebhookOptions};
 use crate::http::model::{EventView, Viewer};
 use crate::http::timestamp::rfc3339;
 use crate::read_model::{EventRecord, Position};
 
 /// How many are sent at the same time.
-const AT_ONCE: usize = 128;
+const AT_ONCE: u32 = 128;
 /// How many of them of one member, so that slow receivers are in the way of nobody else's.
-const AT_ONCE_OF_ONE: usize = 4;
-/// How many of each member's are looked at in search of some that can be sent, and how many in all.
-const LOOK_AHEAD: (u32, u32) = (8, 512);
+const AT_ONCE_OF_ONE: u32 = 4;
+/// Where it is looked for what can be sent. Whatever is on its way is still due: looking at as many hooks as are sent at once, and
+/// at as much of each as is sent of one, there is always something else among it, if there is anything.
+const LOOK_AHEAD: LookAhead = LookAhead { hooks: AT_ONCE, of_each: AT_ONCE_OF_ONE };
 /// What cannot be read yet is tried again after this time.
 const NOT_YET: Millis = Millis::new(5_000);
 /// The name of an event that means nothing.
@@ -48,102 +52,155 @@ pub(super) fn client(options: &WebhookOptions) -> reqwest::Result<reqwest::Clien
 /// What is on its way.
 #[derive(Default)]
 struct OnTheWay {
+    tasks: HashMap<Id, What>,
     all: BTreeSet<(HookId, Position)>,
-    of_each: BTreeMap<Address, usize>,
+    of_each: BTreeMap<Address, u32>,
 }
 
 /// What of whom.
 type What = (Address, HookId, Position);
 
 impl OnTheWay {
-    fn begin(&mut self, delivery: &Delivery) -> bool {
-        let of_this = self.of_each.entry(delivery.hook.owner).or_default();
-        if *of_this >= AT_ONCE_OF_ONE || !self.all.insert((delivery.hook.id, delivery.position)) {
-            return false;
-        }
-        *of_this += 1;
-        true
+    /// Whether there is room for it, and it is not on its way already.
+    fn has_room_for(&self, (owner, hook, position): What) -> bool {
+        let of_this = self.of_each.get(&owner).copied().unwrap_or_default();
+        of_this < AT_ONCE_OF_ONE && !self.all.contains(&(hook, position))
     }
 
-    fn end(&mut self, (owner, hook, position): What) {
+    fn begin(&mut self, task: Id, what: What) {
+        let (owner, hook, position) = what;
+        self.tasks.insert(task, what);
+        self.all.insert((hook, position));
+        *self.of_each.entry(owner).or_default() += 1;
+    }
+
+    fn end(&mut self, ended: Result<(Id, ()), JoinError>) {
+        // It is still due: nothing was written down.
+        let task = ended.map_or_else(
+            |error| {
+                tracing::error!(%error, "what came of a webhook was not written down");
+                error.id()
+            },
+            |(task, ())| task,
+        );
+        let Some((owner, hook, position)) = self.tasks.remove(&task) else { return };
         self.all.remove(&(hook, position));
         if let Some(of_this) = self.of_each.get_mut(&owner) {
             *of_this = of_this.saturating_sub(1);
         }
         self.of_each.retain(|_, count| *count > 0);
     }
+
+    /// Members for whom nothing more can be sent now.
+    fn busy(&self) -> Vec<Address> {
+        let busy = self.of_each.iter().filter(|(_, count)| **count >= AT_ONCE_OF_ONE);
+        busy.map(|(owner, _)| *owner).collect()
+    }
+
+    fn is_full(&self) -> bool {
+        self.tasks.len() >= usize::try_from(AT_ONCE).unwrap_or(usize::MAX)
+    }
 }
 
 pub(super) async fn run(shared: &Arc<Shared>) {
-    let mut sending: JoinSet<What> = JoinSet::new();
+    let mut sending = JoinSet::new();
     let mut on_the_way = OnTheWay::default();
     loop {
         if let Err(error) = launch(shared, &mut sending, &mut on_the_way).await {
             tracing::warn!(%error, "webhooks wait to be sent");
         }
         tokio::select! {
-            Some(ended) = sending.join_next() => match ended {
-                Ok(what) => on_the_way.end(what),
-                // It is still due: nothing was written down.
-                Err(error) => {
-                    tracing::error!(%error, "a webhook was not sent");
-                    sending.abort_all();
-                    while sending.join_next().await.is_some() {}
-                    on_the_way = OnTheWay::default();
-                }
-            },
+            Some(ended) = sending.join_next_with_id() => on_the_way.end(ended),
             () = shared.due.notified() => {}
             () = tokio::time::sleep(shared.options.tick) => {}
+        }
+        while let Some(ended) = sending.try_join_next_with_id() {
+            on_the_way.end(ended);
         }
     }
 }
 
 async fn launch(
     shared: &Arc<Shared>,
-    sending: &mut JoinSet<What>,
+    sending: &mut JoinSet<()>,
     on_the_way: &mut OnTheWay,
 ) -> Result<(), WebhookError> {
-    if sending.len() >= AT_ONCE {
+    if on_the_way.is_full() {
         return Ok(());
     }
-    for delivery in shared.store.due((shared.options.clock)(), LOOK_AHEAD.0, LOOK_AHEAD.1).await? {
-        if sending.len() >= AT_ONCE {
+    let now = (shared.options.clock)();
+    for delivery in shared.store.due(now, &on_the_way.busy(), LOOK_AHEAD).await? {
+        if on_the_way.is_full() {
             break;
         }
-        if on_the_way.begin(&delivery) {
-            let shared = Arc::clone(shared);
-            sending.spawn(async move {
-                let what = (delivery.hook.owner, delivery.hook.id, delivery.position);
-                if let Err(error) = deliver(&shared, &delivery).await {
-                    tracing::warn!(%error, "a webhook is sent again later");
-                }
-                what
-            });
+        let what = (delivery.hook.owner, delivery.hook.id, delivery.position);
+        if on_the_way.has_room_for(what) {
+            let task = sending.spawn(deliver(Arc::clone(shared), delivery));
+            on_the_way.begin(task.id(), what);
         }
     }
     Ok(())
 }
 
-async fn deliver(shared: &Shared, delivery: &Delivery) -> Result<(), WebhookError> {
+/// Sends something, and writes down what came of it. An error in this program counts as a failed attempt: others go on, and it is
+/// not tried for good.
+async fn deliver(shared: Arc<Shared>, delivery: Delivery) {
+    let done = match AssertUnwindSafe(send(&shared, &delivery)).catch_unwind().await {
+        Ok(done) => done,
+        Err(panic) => {
+            let (hook, event) = (delivery.hook.id, delivery.position);
+            tracing::error!(%hook, %event, panic = words(&*panic), "a webhook cannot be sent");
+            let at = (shared.options.clock)();
+            let (message, number) = name(&delivery);
+            let error = Some("an error in the program that sends webhooks".to_owned());
+            let attempt = AttemptRecord { id: 0, message, number, at, millis: 0, status: None, error };
+            settle(&shared, &delivery, attempt, None).await
+        }
+    };
+    if let Err(error) = done {
+        tracing::warn!(%error, "a webhook is sent again later");
+    }
+}
+
+/// What a panic says.
+fn words(panic: &(dyn Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&'static str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("nothing")
+}
+
+/// Its `webhook-id`, and the number of the attempt.
+fn name(delivery: &Delivery) -> (String, u32) {
+    (format!("evt_{}", delivery.position), delivery.attempts.saturating_add(1))
+}
+
+async fn send(shared: &Shared, delivery: &Delivery) -> Result<(), WebhookError> {
     let Some(record) = shared.read.event(delivery.position).await? else {
         // The read model is being made anew.
-        let until = (shared.options.clock)().plus(NOT_YET);
-        return Ok(shared.store.put_off(delivery, until).await?);
+        let now = (shared.options.clock)();
+        return Ok(shared.store.put_off(delivery, (now, now.plus(NOT_YET))).await?);
     };
-    let message = format!("evt_{}", delivery.position);
     let body = payload(shared, &delivery.hook, &record);
-    let number = delivery.attempts.saturating_add(1);
-    let (attempt, wish) = attempt(shared, &delivery.hook, &delivery.secrets, (message, number), body).await;
-    let now = (shared.options.clock)();
+    let (attempt, wish) = attempt(shared, &delivery.hook, &delivery.secrets, name(delivery), body).await;
+    settle(shared, delivery, attempt, wish).await
+}
+
+/// Writes down an attempt, and what follows from it.
+async fn settle(
+    shared: &Shared,
+    delivery: &Delivery,
+    attempt: AttemptRecord,
+    wish: Option<Duration>,
+) -> Result<(), WebhookError> {
+    let at = (shared.options.clock)();
     let next = match &attempt.error {
         None => Next::Delivered,
-        Some(_) => schedule::next(now, number, wish, chance()).map_or(Next::GivenUp, Next::Again),
+        Some(_) => schedule::next(at, attempt.number, wish, chance()).map_or(Next::GivenUp, Next::Again),
     };
     let disable = reason_to_disable(&delivery.hook, &attempt);
     if let Some(why) = disable {
         tracing::warn!(hook = %delivery.hook.id, why, "a webhook is disabled");
     }
-    Ok(shared.store.record(delivery, &attempt, next, disable).await?)
+    Ok(shared.store.record(delivery, &Outcome { attempt, next, disable, at }).await?)
 }
 
 fn reason_to_disable(hook: &Hook, attempt: &AttemptRecord) -> Option<&'static str> {

@@ -1,5 +1,8 @@
 //! What is kept about hooks, and about what is sent to them.
 
+mod queue;
+
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
@@ -12,8 +15,12 @@ use super::secret::Secret;
 use super::{Subscription, WebhookError};
 use crate::read_model::Position;
 use crate::sql::{Col, Database, Db, Durability, Row, RowExt, Step};
+pub(super) use queue::LookAhead;
 
-const STEPS: &[Step] = &[(1, "initial", include_str!("../../migrations/webhooks/0001_initial.sql"))];
+const STEPS: &[Step] = &[
+    (1, "initial", include_str!("../../migrations/webhooks/0001_initial.sql")),
+    (2, "bounds", include_str!("../../migrations/webhooks/0002_bounds.sql")),
+];
 
 /// Rows in one statement.
 const ROWS: usize = 1_000;
@@ -84,6 +91,8 @@ pub struct Hook {
     pub status: Status,
     /// Since when nothing got through.
     pub failing_since: Option<UnixMillis>,
+    /// From where on something was missed when it was disabled the last time.
+    pub replay_from: Option<Position>,
 }
 
 /// An attempt to send something.
@@ -125,6 +134,17 @@ pub(super) enum Next {
     GivenUp,
 }
 
+/// What came of an attempt to send it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) attempt: AttemptRecord,
+    pub(super) next: Next,
+    /// Why its hook gets nothing more.
+    pub(super) disable: Option<&'static str>,
+    /// When it was over.
+    pub(super) at: UnixMillis,
+}
+
 pub(super) struct Store {
     database: Database,
 }
@@ -146,6 +166,7 @@ fn hook(row: &Row) -> Result<Hook> {
         created_at: row.col("created_at")?,
         status: disabled.map_or(Status::Enabled, |why| Status::Disabled { why }),
         failing_since: row.optional("failing_since")?,
+        replay_from: row.optional("replay_from")?,
     })
 }
 
@@ -211,10 +232,24 @@ impl Store {
         rows.iter().map(hook).collect()
     }
 
-    /// All that anything is sent to, with the place after which events are for them.
-    pub(super) async fn enabled(&self) -> Result<Vec<(Hook, Position)>> {
-        let query = sqlx::query("SELECT * FROM hooks WHERE disabled IS NULL");
-        let rows = query.fetch_all(&self.database.readers).await?;
+    /// Whether anything is sent to anyone.
+    pub(super) async fn has_enabled(&self) -> Result<bool> {
+        let query = sqlx::query("SELECT 1 FROM hooks WHERE disabled IS NULL LIMIT 1");
+        Ok(query.fetch_optional(&self.database.readers).await?.is_some())
+    }
+
+    /// Of all that anything is sent to, what is for everything and what is of these people; with the place after which events
+    /// are for it.
+    pub(super) async fn listening(&self, owners: &BTreeSet<Address>) -> Result<Vec<(Hook, Position)>> {
+        let query = sqlx::query("SELECT * FROM hooks WHERE disabled IS NULL AND everything = TRUE");
+        let mut rows = query.fetch_all(&self.database.readers).await?;
+        let owners: Vec<Address> = owners.iter().copied().collect();
+        for some in owners.chunks(ROWS) {
+            let sql = "SELECT * FROM hooks WHERE disabled IS NULL AND everything = FALSE AND owner IN (";
+            let mut query = QueryBuilder::<Db>::new(sql);
+            push_list(&mut query, some);
+            rows.extend(query.build().fetch_all(&self.database.readers).await?);
+        }
         rows.iter().map(|row| Ok((hook(row)?, row.col("since")?))).collect()
     }
 
@@ -244,100 +279,11 @@ impl Store {
         Ok(())
     }
 
-    /// Settles what goes where, up to a place. All of it, or nothing.
-    pub(super) async fn plan(
-        &self,
-        deliveries: &[(HookId, Position)],
-        planned: Position,
-        now: UnixMillis,
-    ) -> Result<()> {
-        let mut to = self.database.writer.begin().await?;
-        for some in deliveries.chunks(ROWS) {
-            let table = "INSERT INTO deliveries (hook, position, attempts, due_at, delivered, updated_at) ";
-            let mut query = QueryBuilder::<Db>::new(table);
-            query.push_values(some, |mut row, (hook, position)| {
-                row.push_bind(hook.to_vec()).push_bind(Col(*position)).push_bind(0_i64);
-                row.push_bind(Col(now)).push_bind(false).push_bind(Col(now));
-            });
-            // What is there was settled before.
-            query.push(" ON CONFLICT (hook, position) DO NOTHING").build().execute(&mut *to).await?;
-        }
-        set_planned(&mut to, planned).await?;
-        to.commit().await
-    }
-
-    /// Sends these again, as if for the first time.
-    pub(super) async fn replay(&self, id: HookId, positions: &[Position], now: UnixMillis) -> Result<()> {
-        let mut to = self.database.writer.begin().await?;
-        for some in positions.chunks(ROWS) {
-            let table = "INSERT INTO deliveries (hook, position, attempts, due_at, delivered, updated_at) ";
-            let mut query = QueryBuilder::<Db>::new(table);
-            query.push_values(some, |mut row, position| {
-                row.push_bind(id.to_vec()).push_bind(Col(*position)).push_bind(0_i64);
-                row.push_bind(Col(now)).push_bind(false).push_bind(Col(now));
-            });
-            query.push(
-                " ON CONFLICT (hook, position) DO UPDATE SET attempts = 0, due_at = excluded.due_at, \
-                 delivered = excluded.delivered, updated_at = excluded.updated_at",
-            );
-            query.build().execute(&mut *to).await?;
-        }
-        to.commit().await
-    }
-
-    /// What is due: of each member so much, and the first of each before the second of any.
-    pub(super) async fn due(&self, now: UnixMillis, of_each: u32, limit: u32) -> Result<Vec<Delivery>> {
-        let sql = "SELECT * FROM (SELECT hooks.*, deliveries.position, deliveries.attempts, deliveries.due_at, \
-                   ROW_NUMBER() OVER (PARTITION BY hooks.owner ORDER BY deliveries.due_at, deliveries.position) \
-                   AS turn FROM deliveries JOIN hooks ON hooks.id = deliveries.hook \
-                   WHERE deliveries.due_at <= $1 AND hooks.disabled IS NULL) \
-                   WHERE turn <= $2 ORDER BY turn, due_at, position LIMIT $3";
-        let query = sqlx::query(sql).bind(Col(now)).bind(of_each).bind(limit);
-        let rows = query.fetch_all(&self.database.readers).await?;
-        rows.iter()
-            .map(|row| {
-                let (position, attempts) = (row.col("position")?, row.col("attempts")?);
-                Ok(Delivery { hook: hook(row)?, secrets: secrets(row, now)?, position, attempts })
-            })
-            .collect()
-    }
-
     /// The secrets that sign for a hook now.
     pub(super) async fn secrets(&self, id: HookId, now: UnixMillis) -> Result<Vec<Secret>> {
         let query = sqlx::query("SELECT * FROM hooks WHERE id = $1").bind(id.to_vec());
         let row = query.fetch_optional(&self.database.readers).await?;
         row.as_ref().map_or(Ok(Vec::new()), |row| secrets(row, now))
-    }
-
-    /// Writes down an attempt to deliver something, and what is to become of it and of its hook.
-    pub(super) async fn record(
-        &self,
-        delivery: &Delivery,
-        attempt: &AttemptRecord,
-        next: Next,
-        disable: Option<&str>,
-    ) -> Result<()> {
-        let mut to = self.database.writer.begin().await?;
-        let id = delivery.hook.id;
-        insert_attempt(&mut to, id, attempt).await?;
-        let due = match next {
-            Next::Again(at) => Some(Col(at)),
-            Next::Delivered | Next::GivenUp => None,
-        };
-        let sql = "UPDATE deliveries SET attempts = $1, due_at = $2, delivered = $3, updated_at = $4 \
-                   WHERE hook = $5 AND position = $6";
-        let query = sqlx::query(sql).bind(Col(attempt.number)).bind(due).bind(next == Next::Delivered);
-        let query = query.bind(Col(attempt.at)).bind(id.to_vec()).bind(Col(delivery.position));
-        query.execute(&mut *to).await?;
-        let health = if next == Next::Delivered {
-            sqlx::query("UPDATE hooks SET failing_since = NULL WHERE id = $1").bind(id.to_vec())
-        } else {
-            let sql = "UPDATE hooks SET failing_since = COALESCE(failing_since, $1), \
-                       disabled = COALESCE(disabled, $2) WHERE id = $3";
-            sqlx::query(sql).bind(Col(attempt.at)).bind(disable.map(str::to_owned)).bind(id.to_vec())
-        };
-        health.execute(&mut *to).await?;
-        to.commit().await
     }
 
     /// Writes down an attempt that was a test.
@@ -346,14 +292,6 @@ impl Store {
         let id = insert_attempt(&mut to, id, attempt).await?;
         to.commit().await?;
         Ok(id)
-    }
-
-    /// Puts something off that cannot be read yet.
-    pub(super) async fn put_off(&self, delivery: &Delivery, until: UnixMillis) -> Result<()> {
-        let sql = "UPDATE deliveries SET due_at = $1 WHERE hook = $2 AND position = $3";
-        let query = sqlx::query(sql).bind(Col(until)).bind(delivery.hook.id.to_vec());
-        query.bind(Col(delivery.position)).execute(&self.database.writer).await?;
-        Ok(())
     }
 
     pub(super) async fn attempts(&self, id: HookId, before: i64, limit: u32) -> Result<Vec<AttemptRecord>> {
@@ -382,6 +320,15 @@ fn secrets(row: &Row, now: UnixMillis) -> Result<Vec<Secret>> {
     let until: Option<UnixMillis> = row.optional("old_secret_until")?;
     let old = old.filter(|_| until.is_some_and(|until| now < until));
     std::iter::once(present).chain(old).map(|bytes| secret(&bytes)).collect()
+}
+
+/// The rest of a list in brackets.
+fn push_list(query: &mut QueryBuilder<Db>, owners: &[Address]) {
+    let mut list = query.separated(", ");
+    for owner in owners {
+        list.push_bind(Col(*owner));
+    }
+    list.push_unseparated(")");
 }
 
 async fn set_planned(to: &mut sqlx::Transaction<'_, Db>, planned: Position) -> Result<()> {

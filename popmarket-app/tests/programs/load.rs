@@ -56,10 +56,13 @@ fn check(report: &Report, payments: u32) {
     assert_eq!(report.audit.payments, u64::from(payments) + 5, "nothing but what was sent, each once");
 }
 
-/// It was the primary that fell silent, and the others did not wait for it. How long exactly depends on the machine.
-fn check_outage(report: &Report) {
+/// It was the primary that fell silent, and the others did not wait for it for longer than they have to. The goal is one
+/// timeout more than there are silent ones in a row; a machine that builds and tests at once gets three times that.
+fn check_outage(report: &Report, in_a_row: u32) {
+    const REQUEST_TIMEOUT: f64 = 2.0;
     let [seconds] = report.outages_seconds.as_slice() else { panic!("{:?}", report.outages_seconds) };
-    assert!((0.5..30.0).contains(seconds), "{seconds} s without an answer");
+    let limit = f64::from(in_a_row + 1) * REQUEST_TIMEOUT * 3.0;
+    assert!((0.5..limit).contains(seconds), "{seconds} s without an answer");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -79,7 +82,7 @@ async fn all_replicas_killed_under_load_go_on_and_nothing_acknowledged_is_lost()
 async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_lost() {
     let report = run(Scenario::KillPrimary, 6_000).await;
     check(&report, 6_000);
-    check_outage(&report);
+    check_outage(&report, 1);
 }
 
 /// Two of seven may be faulty, also when the one would take over from the other. What they sent before and what they say
@@ -88,7 +91,7 @@ async fn a_primary_killed_under_load_is_replaced_and_nothing_acknowledged_is_los
 async fn two_primaries_in_a_row_that_stop_and_go_on_are_replaced() {
     let report = run_with(7, 2, Scenario::PausePrimary, 4_000).await;
     check(&report, 4_000);
-    check_outage(&report);
+    check_outage(&report, 2);
 }
 
 /// The ledger that a replica left behind.

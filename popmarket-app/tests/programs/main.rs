@@ -3,4 +3,5 @@
 mod commands;
 mod load;
 mod members;
+mod recording;
 mod self_custody;

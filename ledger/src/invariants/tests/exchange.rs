@@ -23,6 +23,7 @@ fn with_orders() -> State {
         let context = Context {
             now,
             height: crate::ids::Height::new(2),
+            parent: Digest::ZERO,
             chain_id: Digest::ZERO,
             tx,
             sender: address(sender),

@@ -1,5 +1,10 @@
 //! Requests with good signatures for what the sender may not have. They are put on record as failed.
 
+mod dealing;
+mod identity;
+mod office;
+mod trading;
+
 use ledger::{
     AccountOp, AssetId, ChargeOp, ExchangeOp, Label, ListingOp, Memo, Operation, OrderSide, PaymentOp,
     PollOp, Reason, Reference, ReplicaOp, Role, RoleOp, Split, TokenId, TokenOp, TradeOp, WithdrawalOp,
@@ -56,7 +61,12 @@ fn raise_oneself(_: &Scene) -> Operation {
     AccountOp::Role(RoleOp::Propose { account: address("eve"), role: Role::Admin }).into()
 }
 
-pub(super) const ATTACKS: &[Attack] = &[
+/// All of them: those below, and those of what takes more to explain.
+pub(super) fn attacks() -> Vec<Attack> {
+    [ATTACKS, trading::ATTACKS, dealing::ATTACKS, identity::ATTACKS, office::ATTACKS].concat()
+}
+
+const ATTACKS: &[Attack] = &[
     // Money.
     ("eve", |_| paying("kit", 2 * COINS).into(), "INSUFFICIENT_FUNDS"),
     ("eve", |_| paying("kit", u64::MAX).into(), "INSUFFICIENT_FUNDS"),

@@ -1,14 +1,21 @@
 //! Something of every kind that others could want.
 
+pub(super) mod people;
+pub(super) mod polls;
+mod trades;
+
 use std::collections::BTreeSet;
 
 use ledger::{
     AccountOp, AssetId, Ballot, Census, ChargeId, ChargeOp, ExchangeOp, Label, Lifetime, ListingId, MarketId,
-    Memo, NewOrder, OrderId, OrderSide, PaymentId, PaymentOp, PollContent, PollId, PollOp, PollTimes, Rating,
+    Memo, NewOrder, OrderId, OrderSide, PaymentId, PaymentOp, PollId, PollOp, PollTimes, Rating, Reason,
     Reference, ReplicaChangeId, ReplicaEdit, ReplicaOp, ReviewOp, ReviewText, Role, RoleChangeId, RoleOp,
     SelfTrade, StateKey, TokenOp, TradeId, TradeOp, Transaction, UnixMillis, WithdrawalId, WithdrawalOp,
 };
 
+use self::people::People;
+use self::polls::{Polls, ask};
+use self::trades::Trades;
 use crate::keys::proof;
 use crate::stage::action;
 use crate::tokens::{create, mint, token};
@@ -16,6 +23,9 @@ use crate::world::{DAY, World, address, amount, key};
 
 /// Who has an account here.
 pub(super) const PEOPLE: [&str; 9] = ["ann", "ben", "fees", "bea", "sam", "eve", "art", "abe", "kit"];
+
+/// Who has none, and may only ask for one.
+pub(super) const STRANGER: &str = "a stranger";
 
 /// A key that eve's account had once.
 pub(super) const LOST_KEY: &str = "eve's lost phone";
@@ -42,15 +52,21 @@ pub(super) struct Scene {
     /// By bea for sam: held, and paid.
     pub(super) held: PaymentId,
     pub(super) paid: PaymentId,
-    /// Sam's shares against coins, and an order of sam's.
+    /// Sam's shares against coins, an order of sam's, and one that is over.
     pub(super) market: MarketId,
     pub(super) order: OrderId,
+    pub(super) old_order: OrderId,
+    /// Of a token of eve's, of which there is as much as there can be. Ann has halted it.
+    pub(super) halted: MarketId,
     /// Sam's; bea has voted.
     pub(super) poll: PollId,
     pub(super) later_poll: PollId,
     /// Proposed by ann.
     pub(super) replica_change: ReplicaChangeId,
     pub(super) role_change: RoleChangeId,
+    pub(super) trades: Trades,
+    pub(super) people: People,
+    pub(super) polls: Polls,
     /// What is on the chain already.
     pub(super) recorded: Vec<Transaction>,
 }
@@ -78,12 +94,9 @@ fn payment(world: &World, held: bool, reference: &str) -> PaymentOp {
 }
 
 fn poll(world: &mut World, opens_in: u64) -> PollId {
-    let options = ["left", "right"].map(|text| text.parse().unwrap()).to_vec();
-    let content = PollContent { question: "Where?".parse().unwrap(), options: options.try_into().unwrap() };
     let times =
         PollTimes { opens_at: UnixMillis::new(world.now.value() + opens_in), closes_at: later(world, 20) };
-    let (ballot, census) = (Ballot::Open, Census::Everyone);
-    PollId::from(world.ok("sam", PollOp::Create { content, ballot, census, changeable: false, times }).id)
+    PollId::from(world.ok("sam", ask(Ballot::Open, Census::Everyone, times)).id)
 }
 
 pub(super) fn order(market: MarketId, side: OrderSide, price: u64, quantity: u64) -> ExchangeOp {
@@ -107,7 +120,25 @@ fn lose_a_key(world: &mut World) {
     world.ok("eve", AccountOp::RevokeKey { public_key });
 }
 
-fn shares(world: &mut World) -> (MarketId, OrderId) {
+/// Carries out many of one person.
+fn all(world: &mut World, transactions: &[Transaction]) {
+    for some in transactions.chunks(200) {
+        let receipts = world.apply(some).block.unwrap().receipts;
+        assert!(receipts.len() == some.len() && receipts.iter().all(|receipt| receipt.outcome.is_applied()));
+    }
+}
+
+fn halted(world: &mut World) -> MarketId {
+    world.ok("eve", create("BIG", None));
+    world.ok("eve", mint("BIG", "eve", u64::MAX));
+    let (base, quote, tick, lot) = (token("BIG"), AssetId::Pop, amount(1), amount(1));
+    world.ok("eve", ExchangeOp::OpenMarket { base, quote, tick, lot });
+    let market = MarketId { base, quote };
+    world.ok("ann", ExchangeOp::Halt { market });
+    market
+}
+
+fn shares(world: &mut World) -> (MarketId, [OrderId; 2]) {
     world.ok("sam", create("SHOP", Some(1_000)));
     world.ok("sam", mint("SHOP", "sam", 900));
     world.ok("sam", mint("SHOP", "bea", 100));
@@ -116,8 +147,10 @@ fn shares(world: &mut World) -> (MarketId, OrderId) {
     let (tick, lot, quote) = (amount(5), amount(10), AssetId::Pop);
     world.ok("sam", ExchangeOp::OpenMarket { base, quote, tick, lot });
     let market = MarketId { base, quote };
-    let order = OrderId::from(world.ok("sam", order(market, OrderSide::Sell, 100, 30)).id);
-    (market, order)
+    let orders: [OrderId; 2] =
+        [100, 200].map(|price| world.ok("sam", order(market, OrderSide::Sell, price, 30)).id.into());
+    world.ok("sam", ExchangeOp::Cancel { order: orders[1] });
+    (market, orders)
 }
 
 impl Scene {
@@ -127,7 +160,11 @@ impl Scene {
         lose_a_key(world);
         let listing = world.list("sam", 500);
         let shipped = trade(world, &[("sam", "ship")]);
-        let (market, order) = shares(world);
+        let (market, [order, old_order]) = shares(world);
+        let (trades, people, polls) = (Trades::set(world), People::set(world), Polls::set(world));
+        // Only now, since nobody who is frozen is drawn.
+        let (account, reason) = (address("abe"), Reason::new("looks stolen").unwrap());
+        world.ok("ann", AccountOp::Freeze { account, reason });
         let poll = poll_with_a_vote(world);
         let funded = trade(world, &[]);
         let op = payment(world, true, "ORDER-1");
@@ -138,8 +175,9 @@ impl Scene {
         world.ok("ann", ChargeOp::Approve { charge: decided_charge });
         let grown = ReplicaEdit::Add { replica: crate::world::replica("r4") };
         let raised = RoleOp::Propose { account: address("eve"), role: Role::Admin };
+        let senders = PEOPLE.into_iter().chain([STRANGER]);
         let scene = Self {
-            nonces: PEOPLE.iter().map(|name| StateKey::Nonces(address(name)).to_bytes()).collect(),
+            nonces: senders.map(|name| StateKey::Nonces(address(name)).to_bytes()).collect(),
             listing,
             offer: world.buying(listing),
             sold: world.ledger.trade(&funded).unwrap().listing,
@@ -157,10 +195,15 @@ impl Scene {
             paid,
             market,
             order,
+            old_order,
+            halted: halted(world),
             poll,
             later_poll: self::poll(world, 3 * DAY),
             replica_change: ReplicaChangeId::from(world.ok("ann", ReplicaOp::Propose { edit: grown }).id),
             role_change: RoleChangeId::from(world.ok("ann", AccountOp::Role(raised)).id),
+            trades,
+            people,
+            polls,
             recorded: recorded(world),
         };
         (set, scene)

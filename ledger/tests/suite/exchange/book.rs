@@ -99,12 +99,8 @@ fn prices_and_quantities_are_whole_steps_and_can_be_counted() {
     for order in [buy(top, 20), sell(top, 20)] {
         assert_eq!(world.not_placed("sam", order), ExchangeRejection::OrderTooLarge.into());
     }
-    let needed = MoneyRejection::InsufficientFunds {
-        asset: AssetId::Pop,
-        needed: amount(top),
-        available: amount(COINS),
-    };
-    assert_eq!(world.not_placed("bea", buy(top, 10)), needed.into());
+    let too_little = MoneyRejection::InsufficientFunds { asset: AssetId::Pop };
+    assert_eq!(world.not_placed("bea", buy(top, 10)), too_little.into());
     world.resting("sam", sell(top, 10));
 }
 
@@ -114,11 +110,7 @@ fn one_order_needs_what_it_takes_and_what_waits() {
     world.resting("sam", sell(50_000, 100));
     // 10 lots at 50,000 and 10 more that wait at 60,000.
     let rejection = world.not_placed("bea", buy(60_000, 200));
-    let (needed, available) = (amount(1_100_000), amount(COINS));
-    assert_eq!(
-        rejection,
-        MoneyRejection::InsufficientFunds { asset: AssetId::Pop, needed, available }.into()
-    );
+    assert_eq!(rejection, MoneyRejection::InsufficientFunds { asset: AssetId::Pop }.into());
     let (_, sent) = world.place("bea", buy(50_000, 200));
     assert_eq!(fills(&sent), [(1, 50_000, 100)]);
     assert_eq!(world.funds("bea"), (0, 500_000));

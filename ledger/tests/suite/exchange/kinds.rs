@@ -1,9 +1,11 @@
 //! How long orders wait, and whom they do not meet.
 
-use ledger::{ExchangeOp, ExchangeRejection, MAX_MEETINGS, Transaction, UnixMillis};
+use ledger::{
+    AccountOp, AccountRejection, ExchangeOp, ExchangeRejection, MAX_MEETINGS, Transaction, UnixMillis,
+};
 
 use super::*;
-use crate::world::{COINS, DAY};
+use crate::world::{COINS, DAY, address};
 
 #[test]
 fn an_immediate_order_takes_what_is_there() {
@@ -132,6 +134,44 @@ fn an_order_whose_time_is_over_is_taken_away_on_the_way() {
     assert_eq!(world.status(lasting), OrderStatus::Filled);
     assert_eq!(world.book(), [vec![bid], vec![]]);
     assert_eq!(world.ledger.next_deadline(), None);
+}
+
+/// Whoever stole the keys would be paid by whoever comes next.
+#[test]
+fn an_order_of_a_frozen_account_does_not_trade() {
+    let mut world = world();
+    let first = world.resting("eve", sell(95, 10));
+    let frozen = world.resting("sam", sell(100, 20));
+    let last = world.resting("eve", sell(100, 10));
+    let reason = || "looks stolen".parse().unwrap();
+    world.ok("ann", AccountOp::Freeze { account: address("sam"), reason: reason() });
+    assert_eq!((world.book(), world.shares("sam")), ([vec![], vec![first, frozen, last]], (980, 20)));
+    let (_, sent) = world.place("bea", buy(100, 20));
+    assert_eq!(fills(&sent), [(1, 95, 10), (2, 100, 10)]);
+    assert_eq!(cancelled(&sent), [(frozen, 20, CancelReason::Frozen)]);
+    assert_eq!(
+        (world.status(frozen), world.status(last)),
+        (because(CancelReason::Frozen), OrderStatus::Filled)
+    );
+    assert_eq!((world.shares("sam"), world.funds("sam")), ((1_000, 0), (COINS, 0)));
+    let nothing: Rejection = AccountRejection::Frozen.into();
+    assert_eq!(world.not_placed("sam", sell(100, 20)), nothing);
+
+    // What no other order met is in the book when the freeze is over.
+    world.ok("ben", AccountOp::Unfreeze { account: address("sam") });
+    let ask = world.resting("sam", sell(100, 10));
+    world.ok("ben", AccountOp::Freeze { account: address("sam"), reason: reason() });
+    let killed = with(Lifetime::FillOrKill, buy(100, 10));
+    assert_eq!(world.not_placed("bea", killed), ExchangeRejection::NotFillable.into());
+    world.ok("ann", AccountOp::Unfreeze { account: address("sam") });
+    let (_, sent) = world.place("bea", buy(100, 10));
+    assert_eq!((fills(&sent), world.status(ask)), (vec![(3, 100, 10)], OrderStatus::Filled));
+
+    // It is in nobody's way.
+    let ask = world.resting("sam", sell(100, 10));
+    world.ok("ben", AccountOp::Freeze { account: address("sam"), reason: reason() });
+    let bid = world.resting("bea", with(Lifetime::PostOnly, buy(105, 10)));
+    assert_eq!((world.status(ask), world.book()), (because(CancelReason::Frozen), [vec![bid], vec![]]));
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 
 use ledger::{
-    Amount, AssetId, BatchInput, Ledger, ListingId, PaymentId, PaymentStatus, PollId, Record, Reference,
-    ReplicaChangeId, ReplicaStatus, ReviewSide, ReviewText, RoleChangeId, TradeId, UnixMillis, Vote,
-    review_hash,
+    Amount, AssetId, BatchInput, Ledger, ListingId, Party, PaymentId, PaymentStatus, PollId, Record,
+    Reference, ReplicaChangeId, ReplicaStatus, ReviewSide, ReviewText, RoleChangeId, Trade, TradeId,
+    UnixMillis, Vote, review_hash,
 };
 
 use super::Run;
 use crate::polls_model::Act;
+use crate::trade_model::MTrade;
 use crate::world::DECIDERS;
 
 impl Run {
@@ -60,8 +61,28 @@ impl Run {
             let arbiter = row.dispute.and_then(|dispute| dispute.arbiter);
             assert_eq!((row.dispute.is_some(), arbiter), (trade.was_disputed, trade.arbiter), "{at:?}");
             assert_eq!(row.delivered_at.map(UnixMillis::value), trade.delivered, "{at:?}");
-            assert_eq!(row.split_offer.map(|offer| offer.split), trade.offer.map(|offer| offer.1), "{at:?}");
+            self.compare_details(row, trade);
         }
+    }
+
+    /// What is only noted of a trade, and decides what may come next.
+    fn compare_details(&self, row: &Trade, trade: &MTrade) {
+        let at = (self.seed, self.seq);
+        let deadline = row.deadline.map(|deadline| (deadline.at.value(), format!("{:?}", deadline.kind)));
+        let expected = trade.deadline(&self.model.times).map(|(at, _, kind)| (at, kind.to_owned()));
+        assert_eq!(deadline, expected, "{at:?}");
+        let is_asked = trade.live() && trade.shipped == 0 && trade.asked_to_cancel.is_some();
+        let got = (row.cancel_requested, row.is_extended, row.handover);
+        assert_eq!(got, (is_asked, trade.extended.is_some(), trade.code_hash), "{at:?}");
+        let address = |party| if party == Party::Buyer { row.buyer } else { row.seller };
+        let offer = row.split_offer.map(|offer| (address(offer.by), offer.split));
+        assert_eq!(offer, trade.offer, "{at:?}");
+        let evidence = row.dispute.map_or([0; 3], |d| [d.from_buyer, d.from_seller, d.from_arbiter]);
+        let of = |who| trade.evidence.get(who).copied().unwrap_or_default();
+        assert_eq!(evidence.map(usize::from), ["BUYER", "SELLER", "ARBITER"].map(of), "{at:?}");
+        let back = row.returning.map(|back| (back.is_shipped, back.delivered_at.map(UnixMillis::value)));
+        let is_shipped = trade.sent_back.is_some() || trade.came_back.is_some();
+        assert_eq!(back, trade.returning.map(|_| (is_shipped, trade.came_back)), "{at:?}");
     }
 
     fn compare_opinions(&self) {

@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 131] = [
+pub(super) const REJECTIONS: [&str; 132] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -61,6 +61,7 @@ pub(super) const REJECTIONS: [&str; 131] = [
     "UNKNOWN_ROLE_CHANGE",
     "OWN_ROLE_CHANGE",
     "ROLE_CHANGE_ALREADY_DECIDED",
+    "PROPOSER_NOT_ADMIN",
     "NOT_REVIEWABLE",
     "ALREADY_REVIEWED",
     "UNKNOWN_ACCOUNT",
@@ -138,7 +139,7 @@ pub(super) const REJECTIONS: [&str; 131] = [
 ];
 
 /// Why orders are taken away, but for those that meet a hundred others.
-pub(super) const REASONS: [&str; 4] = ["EXPIRED", "REQUESTED", "SELF_TRADE", "UNFILLED"];
+pub(super) const REASONS: [&str; 5] = ["EXPIRED", "FROZEN", "REQUESTED", "SELF_TRADE", "UNFILLED"];
 
 /// Every line of the state table that leads out of a state.
 pub(super) const MOVES: [(&str, &str, &str); 30] = [

@@ -1,8 +1,8 @@
 //! Charges, their policy, and withdrawals.
 
 use ledger::{
-    AssetId, ChargeId, ChargeOp, ChargePolicy, Memo, Operation, PolicyProposalId, Reason, WithdrawalId,
-    WithdrawalOp,
+    AssetId, ChargeId, ChargeOp, ChargePolicy, Memo, Operation, PolicyProposalId, Reason, UnixMillis,
+    WithdrawalId, WithdrawalOp,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -52,8 +52,10 @@ impl Run {
     fn policy(&mut self) -> Option<ChargePolicy> {
         let per_charge = amount(self.units());
         let per_day = amount(self.dice.below(20_000));
+        let all_per_day = amount(self.dice.below(60_000));
         let min_charges = self.dice.below(4);
-        self.dice.percent(80).then_some(ChargePolicy { per_charge, per_day, min_charges })
+        let terms = ChargePolicy { per_charge, per_day, all_per_day, min_charges };
+        self.dice.percent(80).then_some(terms)
     }
 
     pub(super) fn withdrawal(&mut self, who: Address) -> (Address, Operation) {
@@ -88,6 +90,15 @@ impl Run {
         let rules = ledger.charge_rules();
         let proposal = rules.proposal.map(|open| (*open.id.digest(), open.proposer, open.policy));
         assert_eq!((rules.policy, proposal), (treasury.policy, treasury.proposal), "{at:?}");
+        let now = UnixMillis::new(self.now);
+        let got = u128::from(rules.automatic.on(now).value());
+        assert_eq!(got, treasury.automatic(self.now), "{at:?}");
+        for who in self.model.accounts.keys() {
+            let row = ledger.sole_approvals(who);
+            let got = [row.given, row.received].map(|total| u128::from(total.on(now).value()));
+            let expected = [treasury.gave_alone(self.now, who), treasury.got_alone(self.now, who)];
+            assert_eq!(got, expected, "{at:?}");
+        }
         for (id, withdrawal) in &treasury.withdrawals {
             let row = ledger.withdrawal(&WithdrawalId::new(*id)).unwrap();
             let got = (row.owner, row.amount.value(), row.status.code());

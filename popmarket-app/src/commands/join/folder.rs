@@ -22,6 +22,7 @@ use crate::{
     },
     introduction::Introduction,
     replica::log_folder,
+    service::InvariantChecks,
 };
 
 const KEY: &str = "replica.key";
@@ -98,6 +99,7 @@ impl Folder {
             introduction: Some(INTRODUCTION.into()),
             key: KEY.into(),
             data: DATA.into(),
+            check_invariants: InvariantChecks::default(),
             http,
             behind_tls: false,
             allow_private_webhooks: false,

@@ -10,6 +10,7 @@ use pbft_core::{
     replica::{Progress, WaitsFor},
     roster::Roster,
 };
+use pbft_node::Diagnosis;
 use tokio::{sync::watch, time::interval};
 
 use crate::{load::JOINED, replica::Replica};
@@ -24,7 +25,7 @@ pub(super) struct Watch {
     started: Instant,
     roster: watch::Receiver<Arc<Roster>>,
     progress: watch::Receiver<Progress>,
-    waits_for: watch::Receiver<WaitsFor>,
+    diagnosis: watch::Receiver<Diagnosis>,
 }
 
 /// How far it is.
@@ -39,8 +40,8 @@ enum Stage {
 impl Watch {
     pub(super) fn new(replica: &Replica, id: ReplicaId, started: Instant) -> Self {
         let node = &replica.node;
-        let (roster, progress, waits_for) = (node.roster(), node.progress(), node.diagnosis());
-        Self { id, started, roster, progress, waits_for }
+        let (roster, progress, diagnosis) = (node.roster(), node.progress(), node.diagnosis());
+        Self { id, started, roster, progress, diagnosis }
     }
 
     fn stage(&self) -> Stage {
@@ -54,9 +55,10 @@ impl Watch {
         let level =
             progress.executed >= newest.after() && progress.farthest_claim >= newest.after() && !behind;
         let votes = !matches!(
-            *self.waits_for.borrow(),
+            self.diagnosis.borrow().waits_for,
             WaitsFor::CatchUp { .. }
                 | WaitsFor::Membership { .. }
+                | WaitsFor::Key { .. }
                 | WaitsFor::State { .. }
                 | WaitsFor::Return { .. }
                 | WaitsFor::LaterView { .. }
@@ -93,7 +95,7 @@ impl Watch {
                 self.started.elapsed()
             ),
             Stage::CatchingUp => {
-                println!("catching up: batch {executed} of {farthest_claim}; {}", *self.waits_for.borrow());
+                println!("catching up: batch {executed} of {farthest_claim}; {}", self.diagnosis.borrow().waits_for);
             }
             Stage::Member => println!(
                 "{JOINED}: {} votes, {:.1?} after its start; let in after {let_in:.1?}",

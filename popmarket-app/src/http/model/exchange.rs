@@ -193,7 +193,8 @@ pub struct OrderView {
     /// `OPEN`, `FILLED` or `CANCELLED`.
     #[schema(example = "OPEN")]
     pub status: String,
-    /// Why what was left was taken away: `REQUESTED`, `EXPIRED`, `SELF_TRADE`, `UNFILLED` or `TOO_MANY_MEETINGS`.
+    /// Why what was left was taken away: `REQUESTED`, `EXPIRED`, `SELF_TRADE`, `UNFILLED`, `TOO_MANY_MEETINGS` or
+    /// `FROZEN`.
     #[schema(value_type = Option<String>)]
     pub reason: Option<CancelReason>,
     /// When it was placed.

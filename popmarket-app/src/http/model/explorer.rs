@@ -123,6 +123,8 @@ pub struct BlockDetails {
     pub certificate: Option<CertificateView>,
     /// Its transactions, in the order in which they were carried out.
     pub transactions: Vec<TransactionView>,
+    /// Whether it has more of them in the direction in which they were asked for.
+    pub has_more: bool,
 }
 
 /// What came of a transaction.

@@ -16,6 +16,8 @@ pub enum ReplicaStatus {
     Up,
     /// It answers but is behind.
     Behind,
+    /// It answers and keeps up, but has no say, or has waited for one thing for ten seconds.
+    Waiting,
     /// It does not answer.
     Unreachable,
 }
@@ -26,6 +28,7 @@ impl ReplicaStatus {
         match self {
             Self::Up => "up",
             Self::Behind => "behind",
+            Self::Waiting => "waiting",
             Self::Unreachable => "unreachable",
         }
     }

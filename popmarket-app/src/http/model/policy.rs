@@ -15,6 +15,9 @@ pub struct PolicyTerms {
     /// The most that an account may get in this way in a day, UTC.
     #[schema(value_type = String, example = "20000")]
     pub per_day: Amount,
+    /// The most that all accounts together may get in this way in a day, UTC.
+    #[schema(value_type = String, example = "1000000")]
+    pub all_per_day: Amount,
     /// How many charges of the account were approved before, at least.
     #[schema(example = 3)]
     pub min_charges: u64,
@@ -22,15 +25,15 @@ pub struct PolicyTerms {
 
 impl From<ChargePolicy> for PolicyTerms {
     fn from(policy: ChargePolicy) -> Self {
-        let ChargePolicy { per_charge, per_day, min_charges } = policy;
-        Self { per_charge, per_day, min_charges }
+        let ChargePolicy { per_charge, per_day, all_per_day, min_charges } = policy;
+        Self { per_charge, per_day, all_per_day, min_charges }
     }
 }
 
 impl From<PolicyTerms> for ChargePolicy {
     fn from(terms: PolicyTerms) -> Self {
-        let PolicyTerms { per_charge, per_day, min_charges } = terms;
-        Self { per_charge, per_day, min_charges }
+        let PolicyTerms { per_charge, per_day, all_per_day, min_charges } = terms;
+        Self { per_charge, per_day, all_per_day, min_charges }
     }
 }
 
@@ -74,16 +77,24 @@ pub struct PolicyView {
     pub policy: Option<PolicyTerms>,
     /// What an admin asks for instead.
     pub proposal: Option<PolicyProposalView>,
-    /// A charge of more than this takes two admins.
+    /// A charge of more than this takes two admins, and so does what an account would get beyond it in a day, UTC, with the approval
+    /// of one.
     #[schema(value_type = String, example = "1000000")]
     pub two_admins_above: Amount,
+    /// The most that one admin approves alone in a day, UTC, for all accounts together.
+    #[schema(value_type = String, example = "10000000")]
+    pub one_admin_per_day: Amount,
 }
 
 impl PolicyView {
     /// What the chain says now.
     pub fn new(rules: ChargeRules, params: &Params) -> Self {
-        let ChargeRules { policy, proposal } = rules;
-        let two_admins_above = params.charges.two_admins_above;
-        Self { policy: policy.map(PolicyTerms::from), proposal: proposal.map(Into::into), two_admins_above }
+        let ChargeRules { policy, proposal, .. } = rules;
+        Self {
+            policy: policy.map(PolicyTerms::from),
+            proposal: proposal.map(Into::into),
+            two_admins_above: params.charges.two_admins_above,
+            one_admin_per_day: params.charges.one_admin_per_day,
+        }
     }
 }

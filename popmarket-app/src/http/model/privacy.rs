@@ -122,7 +122,7 @@ pub fn sees_all(record: &TransactionRecord, viewer: &Viewer) -> bool {
     let body = record.transaction.body();
     let (other, private) = of_operation(&body.operation);
     let operation = private.is_empty() || viewer.may_see(&[&body.sender, other.unwrap_or(&body.sender)]);
-    // Why it failed may say how much money the sender has.
+    // Why something failed is its sender's own business.
     operation && (record.outcome.is_applied() || viewer.may_see(&[&body.sender]))
 }
 

@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::http::timestamp::rfc3339;
-use crate::webhooks::{AttemptRecord, Hook, Secret, Status};
+use crate::webhooks::{AttemptRecord, Hook, Replay, Secret, Status};
 
 /// Where to tell what happens.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -38,6 +38,9 @@ pub struct WebhookView {
     pub status: &'static str,
     /// Why it is disabled.
     pub disabled_because: Option<String>,
+    /// From which event on something was missed when it was disabled the last time: where a replay begins.
+    #[schema(example = "12-0")]
+    pub replay_from: Option<String>,
     /// Since when nothing got through.
     #[schema(format = DateTime)]
     pub failing_since: Option<String>,
@@ -59,6 +62,7 @@ impl From<Hook> for WebhookView {
             everything: hook.subscription.everything,
             status,
             disabled_because,
+            replay_from: hook.replay_from.map(|from| from.to_string()),
             failing_since: hook.failing_since.map(rfc3339),
             created_at: rfc3339(hook.created_at),
         }
@@ -106,8 +110,17 @@ pub struct Replaying {
 /// How many events are sent again.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Replayed {
-    /// So many: at most 1,000, the first ones of the range.
+    /// So many: at most 1,000, the first ones of the range, and fewer while much waits to be sent.
     pub events: usize,
+    /// `from` of the next request for the rest of the range; null if that was all of it.
+    #[schema(example = "14-0")]
+    pub next: Option<String>,
+}
+
+impl From<Replay> for Replayed {
+    fn from(replay: Replay) -> Self {
+        Self { events: replay.events, next: replay.next.map(|next| next.to_string()) }
+    }
 }
 
 /// An attempt to send something.

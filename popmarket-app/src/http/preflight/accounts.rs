@@ -1,7 +1,7 @@
 //! Keys, guardians, limits, freezes and roles.
 
 use ledger::{
-    AccountKey, AccountOp, AccountRejection, Ledger, MAX_GUARDIANS, RecoveryId, RecoveryStatus, Role,
+    AccountKey, AccountOp, AccountRejection, Ledger, MAX_GUARDIANS, RecoveryId, RecoveryStatus,
     RoleChangeStatus, RoleOp, RoleRejection, key_binding,
 };
 use pbft_crypto::{Address, PublicKey, Signature, verify};
@@ -33,11 +33,10 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
         AccountOp::CancelRecovery { recovery } => cancel(ledger, sender, recovery),
         AccountOp::Freeze { account, .. } => {
             exists(ledger, account)?;
-            match ledger.account(account) {
-                Some(row) if row.role == Role::Admin => Err(AccountRejection::AdminAccount),
-                _ if ledger.freeze(account).is_some() => Err(AccountRejection::AlreadyFrozen),
-                _ => Ok(()),
+            if ledger.is_admin(account) {
+                return Err(AccountRejection::AdminAccount);
             }
+            if ledger.freeze(account).is_some() { Err(AccountRejection::AlreadyFrozen) } else { Ok(()) }
         }
         AccountOp::Unfreeze { account } => {
             exists(ledger, account)?;
@@ -115,6 +114,9 @@ fn role(ledger: &Ledger, sender: &Address, op: &RoleOp) -> Result<(), RoleReject
         return Err(RoleRejection::OwnChange);
     }
     match change.status {
+        RoleChangeStatus::Proposed if approves && !ledger.is_admin(&change.proposer) => {
+            Err(RoleRejection::ProposerNotAdmin)
+        }
         RoleChangeStatus::Proposed if approves => ledger.check_role(&change.account, change.role).map(drop),
         RoleChangeStatus::Proposed => Ok(()),
         status => Err(RoleRejection::AlreadyDecided { status }),

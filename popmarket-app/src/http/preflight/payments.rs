@@ -44,10 +44,8 @@ fn begin(
     }
     ledger.account(to).ok_or(PaymentRejection::UnknownPayee)?;
     let earlier = reference.and_then(|reference| ledger.payment_by_reference(to, reference));
-    let is_voided = |tx: &_| {
-        ledger.payment(&PaymentId::from(*tx)).is_some_and(|payment| payment.status == PaymentStatus::Voided)
-    };
-    if let Some(tx) = earlier.filter(|tx| !is_voided(tx)) {
+    let uses_it = |tx: &_| ledger.payment(&PaymentId::from(*tx)).is_some_and(Payment::is_worth_something);
+    if let Some(tx) = earlier.filter(uses_it) {
         return Err(PaymentRejection::ReferenceUsed { tx }.into());
     }
     has(ledger, sender, asset, amount)

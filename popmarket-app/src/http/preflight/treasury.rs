@@ -13,8 +13,12 @@ pub(super) fn charge(ledger: &Ledger, sender: &Address, op: &ChargeOp) -> Result
         ChargeOp::ApprovePolicy { proposal } | ChargeOp::RejectPolicy { proposal, .. } => {
             let open = ledger.charge_rules().proposal.filter(|open| open.id == *proposal);
             let open = open.ok_or(ChargeRejection::UnknownPolicyProposal)?;
-            let is_own = open.proposer == *sender;
-            return if is_own { Err(ChargeRejection::OwnPolicyProposal) } else { Ok(()) };
+            if open.proposer == *sender {
+                return Err(ChargeRejection::OwnPolicyProposal);
+            }
+            let approves = matches!(op, ChargeOp::ApprovePolicy { .. });
+            let counts = !approves || ledger.is_admin(&open.proposer);
+            return if counts { Ok(()) } else { Err(ChargeRejection::ProposerNotAdmin) };
         }
         ChargeOp::Approve { charge } => (charge, true),
         ChargeOp::Reject { charge, .. } => (charge, false),
@@ -43,11 +47,10 @@ pub(super) fn withdrawal(ledger: &Ledger, sender: &Address, op: &WithdrawalOp) -
     };
     let row = ledger.withdrawal(id).ok_or(WithdrawalRejection::UnknownWithdrawal)?;
     let is_own = row.owner == *sender;
-    let is_admin = ledger.account(sender).is_some_and(|account| account.role == ledger::Role::Admin);
     if settles && is_own {
         return Err(WithdrawalRejection::OwnWithdrawal.into());
     }
-    if !settles && !is_own && !is_admin {
+    if !settles && !is_own && !ledger.is_admin(sender) {
         return Err(WithdrawalRejection::NotOwner.into());
     }
     if row.status != WithdrawalStatus::Requested {

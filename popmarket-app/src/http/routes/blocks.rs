@@ -4,8 +4,10 @@ use std::str::FromStr;
 
 use axum::Json;
 use axum::extract::State;
-use ledger::Height;
+use ledger::{Height, TxId};
 use pbft_crypto::Digest;
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::transactions::views;
 use super::{certificate_of, read_problem};
@@ -17,7 +19,7 @@ use crate::http::model::{BlockDetails, BlockList, BlockView, CertificateView, Li
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::pages::Lang;
-use crate::read_model::{BlockRecord, TransactionRecord};
+use crate::read_model::{BlockRecord, PageLimit};
 
 /// What names a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +55,22 @@ pub(super) async fn list(
     Ok(Json(List::of(page, BlockView::from)))
 }
 
-/// A block with its transactions, by height or hash.
-#[utoipa::path(get, path = "/v1/blocks/{id}", tag = "explorer", params(("id" = String, Path, description = "Height or hash.")), responses(
+/// Which transactions of a block. One may have 2,048, and each takes some steps to be put into words.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct BlockQuery {
+    /// How many transactions, 1 to 100.
+    #[param(minimum = 1, maximum = 100, default = 100)]
+    limit: Option<u32>,
+    /// The id of the transaction before the first one wanted.
+    starting_after: Option<String>,
+    /// The id of the transaction after the last one wanted.
+    ending_before: Option<String>,
+}
+
+/// A block with its transactions, by height or hash: all of them, or the first hundred.
+#[utoipa::path(get, path = "/v1/blocks/{id}", tag = "explorer", params(("id" = String, Path, description = "Height or hash."), BlockQuery), responses(
     (status = 200, description = "The block.", body = BlockDetails),
 ))]
 pub(super) async fn show(
@@ -62,25 +78,27 @@ pub(super) async fn show(
     caller: Caller,
     lang: Lang,
     Id(id): Id<BlockId>,
+    Query(query): Query<BlockQuery>,
 ) -> Answer<Json<BlockDetails>> {
-    let (block, transactions) = find(&state, &id).await?;
-    let transactions = views(&state, &transactions, &Viewer::from(&caller), lang).await?;
+    let start = page::<TxId>(
+        query.limit.or(Some(PageLimit::MAX.value())),
+        parsed("starting_after", query.starting_after)?,
+        parsed("ending_before", query.ending_before)?,
+    )?;
+    let block = find(&state, &id).await?;
+    let found = state.read.transactions_of_block(block.header.height, start).await.map_err(read_problem)?;
+    let transactions = views(&state, &found.items, &Viewer::from(&caller), lang).await?;
     let certificate = certificate_of(&state, block.header.seq)?.map(CertificateView::from);
-    Ok(Json(BlockDetails { block: block.into(), certificate, transactions }))
+    Ok(Json(BlockDetails { block: block.into(), certificate, transactions, has_more: found.has_more }))
 }
 
-/// A block and its transactions.
-pub(crate) async fn find(
-    state: &AppState,
-    id: &BlockId,
-) -> Result<(BlockRecord, Vec<TransactionRecord>), Failure> {
+/// A block.
+pub(crate) async fn find(state: &AppState, id: &BlockId) -> Result<BlockRecord, Failure> {
     let block = match id {
         BlockId::Height(height) => state.read.block_at(*height).await,
         BlockId::Hash(hash) => state.read.block_by_hash(hash).await,
     };
-    let block = block.map_err(read_problem)?.ok_or_else(|| Problem::new(Code::UNKNOWN_BLOCK))?;
-    let transactions = state.read.transactions_of_block(block.header.height).await.map_err(read_problem)?;
-    Ok((block, transactions))
+    block.map_err(read_problem)?.ok_or_else(|| Problem::new(Code::UNKNOWN_BLOCK))
 }
 
 #[cfg(test)]

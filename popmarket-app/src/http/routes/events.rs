@@ -12,12 +12,14 @@ use futures_util::Stream;
 use futures_util::stream;
 use serde::Deserialize;
 use tokio::sync::{OwnedSemaphorePermit, watch};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
 use utoipa::IntoParams;
 
-use crate::http::caller::Caller;
+use crate::http::caller::{Caller, role_of};
 use crate::http::code::Code;
 use crate::http::extract::Query;
 use crate::http::model::{EventView, Viewer};
+use crate::http::once::accounts_problem;
 use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::quota::Held;
 use crate::http::rate_limit::Client;
@@ -48,6 +50,9 @@ pub(super) struct EventsQuery {
 ///
 /// Each event has an id. Who connects again with the header `Last-Event-ID` gets all that came after it, nothing twice
 /// and nothing left out, from any server of the same chain.
+///
+/// A stream shows what its caller may see, and ends when that changes: with an event of the kind `problem`, without an id,
+/// whose data is a `Problem`: UNAUTHENTICATED if the session is over, FORBIDDEN if the account's role is another one.
 #[utoipa::path(get, path = "/v1/events", tag = "explorer", params(EventsQuery), responses(
     (status = 200, description = "A stream of server-sent events; `data` of each is an `EventView`.", body = EventView, content_type = "text/event-stream"),
 ))]
@@ -66,7 +71,8 @@ pub(super) async fn stream(
     let events = state.read.subscribe(after);
     let closing = state.shared.closing.subscribe();
     let viewer = Viewer::from(&caller);
-    let source = Source { events, types, viewer, closing, _held: (share, permit) };
+    let standing = Standing::of(state, caller);
+    let source = Source { events, types, viewer, standing, is_over: false, closing, _held: (share, permit) };
     let stream = stream::unfold(source, |mut source| async move {
         let event = source.next().await?;
         Some((Ok(event), source))
@@ -109,6 +115,8 @@ struct Source {
     events: EventStream,
     types: Vec<String>,
     viewer: Viewer,
+    standing: Standing,
+    is_over: bool,
     closing: watch::Receiver<bool>,
     _held: (Held, OwnedSemaphorePermit),
 }
@@ -116,13 +124,26 @@ struct Source {
 impl Source {
     /// The next event that the client wants. None when the server goes down or cannot read: the client connects again.
     async fn next(&mut self) -> Option<Event> {
-        loop {
+        while !self.is_over {
             let record = tokio::select! {
-                record = self.events.next() => record,
+                biased;
                 _ = self.closing.wait_for(|closing| *closing) => return None,
+                () = self.standing.is_due() => None,
+                record = self.events.next() => Some(record),
+            };
+            let Some(record) = record else {
+                match self.standing.is_lost().await {
+                    Some(why) => return self.end(&why),
+                    None => continue,
+                }
             };
             match record {
-                Ok(record) if self.is_wanted(&record) => return to_event(&record, &self.viewer),
+                Ok(record) if self.is_wanted(&record) => {
+                    return match self.standing.has_lost_role() {
+                        Some(why) => self.end(&why),
+                        None => to_event(&record, &self.viewer),
+                    };
+                }
                 Ok(_) => {}
                 Err(error) => {
                     tracing::warn!(%error, "a stream of events ended");
@@ -130,11 +151,56 @@ impl Source {
                 }
             }
         }
+        None
+    }
+
+    /// The last event: why there are no more.
+    fn end(&mut self, why: &Problem) -> Option<Event> {
+        self.is_over = true;
+        Event::default().event("problem").retry(RETRY).json_data(why.details()).ok()
     }
 
     fn is_wanted(&self, record: &EventRecord) -> bool {
         let name = record.event.name();
         self.types.is_empty() || self.types.iter().any(|prefix| name.starts_with(prefix.as_str()))
+    }
+}
+
+/// Who opened a stream, and whether what they opened it with still stands.
+struct Standing {
+    state: AppState,
+    caller: Caller,
+    checks: Interval,
+}
+
+impl Standing {
+    fn of(state: AppState, caller: Caller) -> Self {
+        let every = state.options.recheck_streams.max(Duration::from_millis(1));
+        let mut checks = interval_at(Instant::now() + every, every);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Self { state, caller, checks }
+    }
+
+    /// Waits until it is time to look.
+    async fn is_due(&mut self) {
+        self.checks.tick().await;
+    }
+
+    /// Why it does not stand any more, if it does not.
+    async fn is_lost(&self) -> Option<Failure> {
+        let identity = self.caller.identity()?;
+        match self.state.accounts.session(&identity.token).await {
+            Ok(Some(_)) => self.has_lost_role(),
+            Ok(None) => Some(Problem::because(Code::UNAUTHENTICATED, "the session is over")),
+            Err(error) => Some(accounts_problem(error)),
+        }
+    }
+
+    /// This costs so little that it is looked at for each event: nobody sees with a role what happens after its loss.
+    fn has_lost_role(&self) -> Option<Failure> {
+        let identity = self.caller.identity()?;
+        let is_same = role_of(&self.state, &identity.address()) == identity.role;
+        (!is_same).then(|| Problem::because(Code::FORBIDDEN, "the account has another role now"))
     }
 }
 

@@ -142,8 +142,7 @@ pub(super) async fn vote(
     Id(poll): Id<PollId>,
     body: JsonBody<Voting>,
 ) -> Answer<Settled> {
-    let operation = PollOp::Vote { poll, choice: body.value.choice };
-    carry_out(&state, intent, body.fingerprint, poll, operation).await
+    cast(&state, intent, poll, body.value.choice).await
 }
 
 /// Vote in an open poll: the same as `POST /v1/polls/{id}/votes`.
@@ -157,7 +156,14 @@ pub(super) async fn vote_by_alias(
     body: JsonBody<VotingIn>,
 ) -> Answer<Settled> {
     let VotingIn { poll, choice } = body.value;
-    carry_out(&state, intent, body.fingerprint, poll, PollOp::Vote { poll, choice }).await
+    cast(&state, intent, poll, choice).await
+}
+
+/// The alias is the same request as the route, so that a key which was used at one of them is used at the other.
+async fn cast(state: &AppState, intent: Intent, poll: PollId, choice: u8) -> Answer<Settled> {
+    let intent = intent.at(&format!("/v1/polls/{poll}/votes"));
+    let fingerprint = pbft_crypto::sha256(format!("{poll} {choice}").as_bytes());
+    carry_out(state, intent, fingerprint, poll, PollOp::Vote { poll, choice }).await
 }
 
 /// Vote in a sealed poll.

@@ -106,7 +106,7 @@ pub(super) async fn show(
 async fn shown_wallet(state: &AppState, address: Address) -> Answer<WalletView> {
     let answer = state.network.query(LedgerQuery::Holdings(address)).await;
     let holdings = answer.and_then(|bytes| Holdings::decode(&bytes).ok());
-    let holdings = holdings.ok_or_else(|| Problem::new(Code::NO_QUORUM))?;
+    let holdings = holdings.ok_or_else(|| Problem::later(Code::NO_QUORUM, 1))?;
     Ok(WalletView::shown(address, holdings))
 }
 

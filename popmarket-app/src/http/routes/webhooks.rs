@@ -114,6 +114,8 @@ pub(super) async fn attempts(
 }
 
 /// Send events of the past again, under the same ids.
+///
+/// One request sends 1,000 events at most and looks at 65,536. If the range has more, `next` says where to go on.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/replay", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), request_body = Replaying, responses(
     (status = 202, description = "They are on their way.", body = Replayed),
 ))]
@@ -127,8 +129,8 @@ pub(super) async fn replay(
         text.parse::<Position>().map_err(|error| Problem::in_field(Code::INVALID_BODY, field, error))
     };
     let range = (position("from", &body.value.from)?, position("to", &body.value.to)?);
-    let events = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
-    Ok((StatusCode::ACCEPTED, Json(Replayed { events })))
+    let replay = state.webhooks.replay(&member.address(), id, range).await.map_err(problem)?;
+    Ok((StatusCode::ACCEPTED, Json(replay.into())))
 }
 
 /// Send an event `webhook.test`, which means nothing, at once and once, and say what comes of it.
@@ -158,7 +160,7 @@ pub(super) async fn rotate(
     Ok(Json(WebhookSecret { secret: secret.expose() }))
 }
 
-/// Send to a webhook again that was disabled. What happened meanwhile can be replayed.
+/// Send to a webhook again that was disabled. What happened meanwhile can be replayed, beginning with `replay_from`.
 #[utoipa::path(post, path = "/v1/webhooks/{id}/enable", tag = "webhooks", params(("id" = String, Path, description = "The webhook.")), responses(
     (status = 200, description = "The webhook.", body = WebhookView),
 ))]
@@ -178,7 +180,7 @@ fn problem(error: WebhookError) -> Failure {
         WebhookError::TooMany => Problem::new(Code::TOO_MANY_WEBHOOKS),
         WebhookError::Read(error) => read_problem(error),
         WebhookError::Database(_) | WebhookError::Migrate(_) | WebhookError::Client(_) => {
-            Problem::internal(&error)
+            Problem::of_database(&error, error.may_pass())
         }
     }
 }

@@ -8,7 +8,7 @@ use axum::http::Method;
 use futures_util::StreamExt;
 use serde_json::{Value, json};
 
-use super::world::{ALICE, BOB, Client, World, account};
+use super::world::{ADMIN, ALICE, BOB, Client, JUDGES, OTHER_ADMIN, World, account};
 use crate::http::HttpOptions;
 
 /// How long a test waits for what has to come.
@@ -47,6 +47,24 @@ impl Listener {
             let chunk = tokio::time::timeout(LONG, self.stream.next()).await.expect("an event in time");
             self.text.push_str(std::str::from_utf8(&chunk.unwrap().unwrap()).unwrap());
         }
+    }
+
+    /// All that comes until the stream ends: the names of events, and why it ends.
+    async fn rest(mut self) -> (Vec<String>, Value) {
+        let end = async {
+            while let Some(chunk) = self.stream.next().await {
+                self.text.push_str(std::str::from_utf8(&chunk.unwrap()).unwrap());
+            }
+        };
+        tokio::time::timeout(LONG, end).await.expect("it ends in time");
+        let (events, why) = self.text.split_once("event: problem\n").expect("it says why it ends");
+        assert!(!why.contains("\nid:"), "who connects again goes on after the last event");
+        let data = |text: &str| -> Vec<Value> {
+            let lines = text.lines().filter_map(|line| line.strip_prefix("data: "));
+            lines.map(|line| serde_json::from_str(line).unwrap()).collect()
+        };
+        let names = data(events).iter().map(|event| event["name"].as_str().unwrap().to_owned()).collect();
+        (names, data(why).remove(0))
     }
 }
 
@@ -155,4 +173,40 @@ async fn one_client_cannot_take_all_streams() {
     assert_eq!(world.stream(request("192.0.2.2")).await.status().as_u16(), 200);
     drop(one);
     assert_eq!(world.stream(request("192.0.2.1")).await.status().as_u16(), 200);
+}
+
+/// Mistake: who has signed out, or was signed out, goes on to see what only members may see.
+#[tokio::test]
+async fn a_stream_ends_with_its_session() {
+    let recheck_streams = Duration::from_millis(10);
+    let world = World::with_options(HttpOptions { recheck_streams, ..HttpOptions::default() }).await;
+    let (alice, stranger) = (world.client(ALICE).await, world.stranger());
+    let of_alice = Listener::connect(&alice, "/v1/events", None).await;
+    let mut of_stranger = Listener::connect(&stranger, "/v1/events?types=payment.", None).await;
+    let expired = Listener::connect(&world.client(BOB).await, "/v1/events", None).await;
+    let reply = alice.send(Method::DELETE, "/v1/sessions", &[], &Value::Null).await;
+    assert_eq!(reply.status.as_u16(), 204, "{reply:?}");
+    let (_, why) = of_alice.rest().await;
+    assert_eq!((&why["code"], &why["detail"]), (&json!("UNAUTHENTICATED"), &json!("the session is over")));
+    world.advance_clock(Duration::from_secs(31 * 24 * 3_600));
+    assert_eq!(expired.rest().await.1["code"], "UNAUTHENTICATED");
+    // Who never was signed in has nothing to lose.
+    pay(&world, 1).await;
+    assert_eq!(of_stranger.next().await.1["name"], "payment.paid");
+}
+
+/// Mistake: a stream shows with a role what happens after its loss, until it is looked at again.
+#[tokio::test]
+async fn a_stream_ends_with_the_role_that_it_was_opened_with() {
+    let recheck_streams = Duration::from_secs(3_600);
+    let world = World::with_options(HttpOptions { recheck_streams, ..HttpOptions::default() }).await;
+    let (admin, other) = (world.client(ADMIN).await, world.client(OTHER_ADMIN).await);
+    let of_judge = Listener::connect(&world.client(JUDGES[0]).await, "/v1/events", None).await;
+    let path = format!("/v1/accounts/{}/role", account(JUDGES[0]));
+    let change = admin.must(&path, &json!({"role": "member"})).await;
+    other.must(&format!("/v1/roles/changes/{change}/approve"), &Value::Null).await;
+    pay(&world, 1).await;
+    let (names, why) = of_judge.rest().await;
+    assert_eq!(why["code"], "FORBIDDEN");
+    assert!(!names.iter().any(|name| name.starts_with("payment.")), "{names:?}");
 }

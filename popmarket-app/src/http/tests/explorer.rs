@@ -67,6 +67,14 @@ async fn a_poll_is_found_by_its_question() {
     let poll = reply.json()["id"].as_str().unwrap().to_owned();
     assert_eq!(found(&alice, "DAY which").await, hits([("poll", &poll)]));
     assert_eq!(found(&alice, &poll).await, hits([("poll", &poll), ("transaction", &poll)]));
+
+    // Letters of other alphabets have a case, too, as in listings.
+    let other =
+        json!({"question": "ÄPFEL или Груши?", "options": ["a", "b"], "closes_at": "2023-12-01T00:00:00Z"});
+    let other = alice.must("/v1/polls", &other).await;
+    let listing = alice.lists("ÄPFEL", 3).await;
+    assert_eq!(found(&alice, "äpfel ГРУШИ").await, hits([("poll", &other)]));
+    assert_eq!(found(&alice, "äpfel").await, hits([("listing", &listing), ("poll", &other)]));
 }
 
 #[tokio::test]
@@ -214,7 +222,11 @@ async fn a_block_says_all_that_it_is_made_of() {
     for digest in ["hash", "parent", "tx_root", "receipts_root", "state_root", "replica_set_hash"] {
         assert_eq!(block[digest].as_str().unwrap().len(), 64, "{digest}");
     }
-    assert_eq!(block["transactions"][0]["tx_id"], json!(listing));
+    assert_eq!((&block["transactions"][0]["tx_id"], &block["has_more"]), (&json!(listing), &json!(false)));
+    let rest = stranger.get(&format!("/v1/blocks/1?limit=1&starting_after={listing}")).await.json();
+    assert_eq!((&rest["hash"], &rest["transactions"]), (&block["hash"], &json!([])));
+    let page = Browser::stranger(&world).page(&format!("/blocks/1?before={listing}&lang=en")).await;
+    assert!(!page.contains("tx-"), "{page}");
     let certificate = &block["certificate"];
     assert_eq!((&certificate["hash"], &certificate["seq"]), (&block["hash"], &block["seq"]));
     assert_eq!(certificate["signatures"].as_array().unwrap().len(), 2);

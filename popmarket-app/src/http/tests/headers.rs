@@ -73,7 +73,7 @@ async fn a_height_that_does_not_come_is_a_problem() {
 async fn who_asks_too_much_is_told_when_to_come_back() {
     let few = Rate { burst: 2.0, per_second: 0.01 };
     let many = Rate { burst: 1_000.0, per_second: 1_000.0 };
-    let rates = Rates { read: many, write: many, password: few };
+    let rates = Rates { read: many, write: many, password: few, heavy: many };
     let world = World::with_options(HttpOptions { rates, ..HttpOptions::default() }).await;
     let stranger = world.stranger();
     let wrong = json!({"name": "alice", "password": "wrong horse"});
@@ -89,7 +89,7 @@ async fn who_asks_too_much_is_told_when_to_come_back() {
 #[tokio::test]
 async fn behind_a_proxy_each_client_is_counted_by_itself() {
     let one = Rate { burst: 1.0, per_second: 0.01 };
-    let rates = Rates { read: one, write: one, password: one };
+    let rates = Rates { read: one, write: one, password: one, heavy: one };
     for (behind_tls, counted) in [(true, [200, 429, 200]), (false, [200, 429, 429])] {
         let world = World::with_options(HttpOptions { behind_tls, rates, ..HttpOptions::default() }).await;
         let stranger = world.stranger();

@@ -72,7 +72,7 @@ impl Case {
 
 async fn world() -> World {
     let endless = Rate { burst: 1e9, per_second: 1e9 };
-    let rates = Rates { read: endless, write: endless, password: endless };
+    let rates = Rates { read: endless, write: endless, password: endless, heavy: endless };
     World::with_options(HttpOptions { rates, ..HttpOptions::default() }).await
 }
 

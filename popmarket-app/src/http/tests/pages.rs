@@ -19,7 +19,7 @@ impl<'a> Browser<'a> {
         Self { world, cookie: format!("session={}", world.token(who).await) }
     }
 
-    const fn stranger(world: &'a World) -> Self {
+    pub(super) const fn stranger(world: &'a World) -> Self {
         Self { world, cookie: String::new() }
     }
 

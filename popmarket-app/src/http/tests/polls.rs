@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use axum::http::Method;
 use ledger::{Salt, vote_commitment};
 use pbft_crypto::Digest;
 use serde_json::{Value, json};
@@ -64,6 +65,30 @@ async fn members_vote_and_the_result_is_final() {
     assert_eq!(poll["closed_height"], world.height());
     let block = world.stranger().get(&format!("/v1/blocks/{}", world.height())).await.json();
     assert_eq!(poll["closed_at"], block["time"]);
+}
+
+/// Mistake: the alias remembers keys of its own, so that a vote that is sent again by the other path is another request.
+#[tokio::test]
+async fn a_key_counts_at_the_alias_and_at_the_route() {
+    let world = World::new().await;
+    let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
+    let id = alice.must("/v1/polls", &with(question(), &json!({"changeable": true}))).await;
+    let headers = [("idempotency-key", "ballot-1"), ("prefer", "wait=10")];
+    let route = format!("/v1/polls/{id}/votes");
+    let vote = async |choice: u8| bob.send(Method::POST, &route, &headers, &json!({"choice": choice})).await;
+    let alias = async |choice: u8| {
+        bob.send(Method::POST, "/vote", &headers, &json!({"poll": id, "choice": choice})).await
+    };
+    let first = alias(1).await;
+    assert_eq!((first.status.as_u16(), first.header("idempotency-replayed")), (201, ""), "{first:?}");
+    let height = world.height();
+    for again in [vote(1).await, alias(1).await] {
+        assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body));
+    }
+    for other in [vote(2).await, alias(2).await] {
+        assert_eq!(other.code(), "IDEMPOTENCY_KEY_REUSED");
+    }
+    assert_eq!((world.height(), votes(&shown(&bob, &id).await)), (height, vec![0, 1, 0]));
 }
 
 #[tokio::test]

@@ -37,8 +37,11 @@ async fn two_admins_set_a_policy_that_approves_at_once() {
         (world.client(ADMIN).await, world.client(OTHER_ADMIN).await, world.client(BOB).await);
     let stranger = world.stranger();
     let none = stranger.get("/v1/charges/policy").await.json();
-    assert_eq!(none, json!({"policy": null, "proposal": null, "two_admins_above": "1000000"}));
-    let terms = json!({"per_charge": "500", "per_day": "800", "min_charges": 0});
+    assert_eq!(
+        none,
+        json!({"policy": null, "proposal": null, "two_admins_above": "1000000", "one_admin_per_day": "10000000"})
+    );
+    let terms = json!({"per_charge": "500", "per_day": "800", "all_per_day": "5000", "min_charges": 0});
     let proposal = admin.must("/v1/charges/policy", &json!({"policy": terms})).await;
     let open = stranger.get("/v1/charges/policy").await.json();
     assert_eq!((&open["proposal"]["id"], &open["proposal"]["policy"]), (&json!(proposal), &terms));

@@ -19,7 +19,7 @@ const LONG: Duration = Duration::from_secs(30);
 
 /// What came to a receiver.
 #[derive(Clone, Debug)]
-struct Message {
+pub(super) struct Message {
     id: String,
     timestamp: u64,
     signatures: Vec<String>,
@@ -27,7 +27,7 @@ struct Message {
 }
 
 impl Message {
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
@@ -46,7 +46,7 @@ struct Inbox {
 }
 
 /// A member's own program.
-struct Receiver {
+pub(super) struct Receiver {
     inbox: Arc<Inbox>,
     url: String,
     server: tokio::task::JoinHandle<()>,
@@ -80,7 +80,7 @@ async fn take(
 }
 
 impl Receiver {
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let inbox = Arc::new(Inbox::default());
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hook", listener.local_addr().unwrap());
@@ -98,7 +98,7 @@ impl Receiver {
     }
 
     /// Waits until so many messages have come.
-    async fn wait_for(&self, count: usize) -> Vec<Message> {
+    pub(super) async fn wait_for(&self, count: usize) -> Vec<Message> {
         let wait = async {
             loop {
                 let came = self.inbox.came.notified();
@@ -116,12 +116,12 @@ impl Receiver {
     }
 }
 
-async fn world() -> World {
+pub(super) async fn world() -> World {
     World::with_options(HttpOptions { allow_private_webhooks: true, ..HttpOptions::default() }).await
 }
 
 /// A new webhook: its id and its secret.
-async fn subscribe(client: &Client<'_>, receiver: &Receiver, more: &Value) -> (String, String) {
+pub(super) async fn subscribe(client: &Client<'_>, receiver: &Receiver, more: &Value) -> (String, String) {
     let mut body = json!({"url": receiver.url});
     for (name, value) in more.as_object().unwrap() {
         body[name] = value.clone();
@@ -241,7 +241,7 @@ async fn after_five_days_of_failure_nothing_more_is_sent() {
     let disabled = bob.get(&path).await.json();
     assert_eq!(disabled["status"], "DISABLED");
     assert!(disabled["disabled_because"].as_str().unwrap().contains("five days"));
-    pay(&alice, BOB, 2).await;
+    let missed = pay(&alice, BOB, 2).await;
 
     // Enabled again, it gets what is open and what comes from now on.
     let enabled = bob.post(&format!("{path}/enable"), &Value::Null).await.json();
@@ -252,6 +252,16 @@ async fn after_five_days_of_failure_nothing_more_is_sent() {
     let last: Vec<Value> = messages[3..].iter().map(Message::json).collect();
     assert!(last.iter().any(|body| body["data"]["amount"] == "1"), "{last:?}");
     assert!(last.iter().any(|body| body["data"]["tx"] == third), "{last:?}");
+
+    // What happened meanwhile is where it says.
+    attempts(&bob, &hook, 5).await;
+    let from = disabled["replay_from"].as_str().unwrap();
+    let to =
+        messages.iter().map(Message::json).find(|body| body["data"]["tx"] == third).unwrap()["id"].clone();
+    let replayed = bob.post(&format!("{path}/replay"), &json!({"from": from, "to": to})).await.json();
+    assert_eq!(replayed, json!({"events": 2, "next": null}));
+    let messages = receiver.wait_for(7).await;
+    assert!(messages[5..].iter().any(|message| message.json()["data"]["tx"] == missed));
 }
 
 #[tokio::test]
@@ -330,14 +340,14 @@ async fn a_range_is_sent_again_under_the_same_ids() {
         bob.post(&format!("/v1/webhooks/{hook}/replay"), &body).await
     };
     let reply = replay("2-0", "3-99").await;
-    assert_eq!((reply.status, reply.json()), (StatusCode::ACCEPTED, json!({"events": 2})));
+    assert_eq!((reply.status, reply.json()), (StatusCode::ACCEPTED, json!({"events": 2, "next": null})));
     let again = receiver.wait_for(5).await.split_off(3);
     for message in &again {
         assert_eq!(first.get(&message.id), Some(&message.body));
     }
     assert_ne!(again[0].id, again[1].id);
     // What was before the hook can be had as well.
-    assert_eq!(replay("0-0", "1-99").await.json(), json!({"events": 1}));
+    assert_eq!(replay("0-0", "1-99").await.json(), json!({"events": 1, "next": null}));
     let oldest = receiver.wait_for(6).await.remove(5).json();
     assert_eq!(oldest["data"]["tx"], before);
     assert_eq!(replay("now", "2-0").await.code(), "INVALID_BODY");
@@ -433,4 +443,28 @@ async fn private_addresses_are_refused_unless_the_operator_allows_them() {
     }
     let many = json!({"url": "https://shop.example/", "events": vec!["trade."; 17]});
     assert_eq!(bob.post("/v1/webhooks", &many).await.code(), "INVALID_BODY");
+}
+
+/// Mistake: a replay whose filter hardly lets anything pass looks through all that ever happened in one go.
+#[tokio::test]
+async fn a_replay_looks_at_so_much_and_says_where_to_go_on() {
+    let world = world().await;
+    let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
+    // Three events each.
+    for _ in 0..200 {
+        pay(&alice, BOB, 1).await;
+    }
+    bob.lists("Lamp", 300).await;
+    let receiver = Receiver::start().await;
+    let (hook, _) = subscribe(&bob, &receiver, &json!({"events": ["listing."]})).await;
+    let (mut from, mut sent) = ("0-0".to_owned(), Vec::new());
+    loop {
+        let body = json!({"from": from, "to": "999-0"});
+        let reply = bob.post(&format!("/v1/webhooks/{hook}/replay"), &body).await.json();
+        sent.push(reply["events"].as_u64().unwrap());
+        let Some(next) = reply["next"].as_str() else { break };
+        from = next.to_owned();
+    }
+    assert_eq!(sent, [0, 1]);
+    assert_eq!(receiver.wait_for(1).await[0].json()["type"], "listing.created");
 }

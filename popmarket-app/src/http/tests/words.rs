@@ -69,11 +69,7 @@ async fn every_kind_of_transaction_has_words_in_both_languages() {
 async fn what_failed_is_said_to_have_failed_and_why() {
     let world = World::new().await;
     let pay = samples().remove("pay").unwrap();
-    let why = MoneyRejection::InsufficientFunds {
-        asset: ledger::AssetId::Pop,
-        available: ledger::Amount::new(7_777_777),
-        needed: ledger::Amount::new(300),
-    };
+    let why = MoneyRejection::InsufficientFunds { asset: ledger::AssetId::Pop };
     let failed = record(pay.clone(), Outcome::Rejected(why.into()));
     let done = record(pay, Outcome::Applied);
     for (lang, begins, ends) in
@@ -82,7 +78,6 @@ async fn what_failed_is_said_to_have_failed_and_why() {
         let mut writer = Writer::new(&world.state.read, lang);
         let (done, failed) = (writer.summary(&done).await.unwrap(), writer.summary(&failed).await.unwrap());
         assert!(failed.starts_with(begins) && failed.ends_with(ends) && failed.contains(&done), "{failed}");
-        assert!(!failed.contains("7777"), "how much someone has is nobody's business: {failed}");
         assert!(!done.starts_with(begins));
     }
 }

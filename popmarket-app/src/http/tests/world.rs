@@ -155,7 +155,7 @@ impl World {
     pub(super) async fn new() -> Self {
         // Tests ask faster than people.
         let many = Rate { burst: 1e6, per_second: 1e6 };
-        let rates = Rates { read: many, write: many, ..Rates::default() };
+        let rates = Rates { read: many, write: many, heavy: many, ..Rates::default() };
         Self::with_options(HttpOptions { rates, ..HttpOptions::default() }).await
     }
 
@@ -193,6 +193,7 @@ impl World {
         let webhook_options = WebhookOptions {
             clock: Arc::clone(&clock),
             tick: Duration::from_millis(20),
+            max_replay_scan: 512,
             ..WebhookOptions::new(targets)
         };
         let file = folder.path().join("webhooks.db");
@@ -422,6 +423,11 @@ impl Reply {
     /// Its code, if it is a problem as they are promised: with a status of 4xx, and a code that is documented.
     pub(super) fn code(&self) -> &'static str {
         assert!(self.status.is_client_error(), "{self:?}");
+        self.trouble()
+    }
+
+    /// The same, also if it is a fault or a lack of ours.
+    pub(super) fn trouble(&self) -> &'static str {
         assert_eq!(self.header("content-type"), PROBLEM_JSON, "{self:?}");
         let problem = self.json();
         let name = problem["code"].as_str().unwrap();

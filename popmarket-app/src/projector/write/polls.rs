@@ -4,7 +4,7 @@ use ledger::{Ballot, Census, PollContent, PollEvent, PollId, PollTimes, UnixMill
 use pbft_crypto::Address;
 
 use super::{Done, To};
-use crate::read_model::Position;
+use crate::read_model::{Position, poll_search_text};
 use crate::sql::{Col, either, insert};
 
 pub(super) async fn write(to: &mut To<'_>, position: Position, event: &PollEvent) -> Done {
@@ -58,11 +58,13 @@ async fn create(
         Census::Listed { voters } => Some(i64::from(voters.len())),
     };
     let sql = "INSERT INTO polls (id, position, creator, question, reveal_by, changeable, listed, opens_at, closes_at, \
-               ends_at, unrevealed, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11)";
+               ends_at, unrevealed, created_at, search_text) \
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 0, $11, $12)";
     let query = either::query(sql).bind(Col(poll)).bind(Col(position)).bind(Col(creator));
     let query = query.bind(Col(content.question.clone())).bind(reveal_by.map(Col)).bind(rules.changeable);
     let query = query.bind(listed).bind(Col(opens_at)).bind(Col(closes_at));
     let query = query.bind(Col(reveal_by.unwrap_or(closes_at))).bind(Col(at));
+    let query = query.bind(poll_search_text(&content.question));
     query.execute(to).await?;
     let options: Vec<_> = content.options.as_slice().iter().zip(0_u8..).collect();
     insert(to, "poll_options (poll, choice, text, votes)", 4, "", options, |mut row, (text, choice)| {

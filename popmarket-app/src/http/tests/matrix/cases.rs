@@ -84,7 +84,7 @@ fn some_hash() -> String {
 fn money(scene: &Scene) -> Vec<Case> {
     let (to, owners) = (account(CAROL), [BOB, ADMIN, OTHER_ADMIN]);
     let own = "OWN_POLICY_PROPOSAL";
-    let terms = json!({"policy": {"per_charge": "5", "per_day": "8", "min_charges": 0}});
+    let terms = json!({"policy": {"per_charge": "5", "per_day": "8", "all_per_day": "9", "min_charges": 0}});
     vec![
         post("/v1/charges", "", json!({"amount": "9"})),
         press("/v1/charges/{id}/approve", &scene.charge).not(&[ADMIN], "OWN_CHARGE"),
