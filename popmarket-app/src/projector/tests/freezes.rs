@@ -82,7 +82,7 @@ async fn freezes_of_before_the_table_are_in_it(databases: &Databases) {
         "DROP INDEX events_of_freezes",
         "DROP INDEX payments_held_by_payer",
         "DROP INDEX payments_held_by_payee",
-        "DELETE FROM _sqlx_migrations WHERE version = 96",
+        "DELETE FROM _sqlx_migrations WHERE version = 112",
     ] {
         either::query(sql).execute(&mut change).await.unwrap();
     }
