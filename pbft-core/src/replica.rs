@@ -65,7 +65,6 @@ use outbox::Vote;
 use reading::Reading;
 use reconfiguration::Reconfiguration;
 pub use recovery::{EmptyLog, Recovered, RecoveredCheckpoint};
-pub use waits_for::{Need, OldestRequest, WaitsFor};
 use retransmission::CatchUp;
 use returning::Returning;
 use state_serving::StateServing;
@@ -73,6 +72,7 @@ use state_transfer::StateTransfer;
 use suspicion::Suspicion;
 use timers::Timers;
 use view_change::Views;
+pub use waits_for::{Need, OldestRequest, WaitsFor};
 
 use crate::{
     client_table::ClientTable,

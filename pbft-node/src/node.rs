@@ -35,8 +35,8 @@ use self::{
 };
 pub use crate::host::Failure;
 use crate::{
-    diagnosis::Diagnosis,
     config::NodeConfig,
+    diagnosis::Diagnosis,
     disk::OpenError,
     host::{
         Channels, External, Internal,

@@ -174,7 +174,11 @@ impl Sometimes {
     #[must_use]
     pub const fn at_least_in(self, runs: u64) -> u64 {
         match self {
-            Self::ViewChange | Self::TransferDone | Self::UnsyncedLoss | Self::Evidence | Self::Reconfigured => runs / 20,
+            Self::ViewChange
+            | Self::TransferDone
+            | Self::UnsyncedLoss
+            | Self::Evidence
+            | Self::Reconfigured => runs / 20,
             _ => 1,
         }
     }

@@ -423,7 +423,11 @@ mod tests {
     use super::*;
 
     fn durable() -> SimulatedService {
-        SimulatedService::new(ServiceKind::Recording, true, Arc::new(KeyRing::of(&pbft_core::config::ReplicaSet::of([]))))
+        SimulatedService::new(
+            ServiceKind::Recording,
+            true,
+            Arc::new(KeyRing::of(&pbft_core::config::ReplicaSet::of([]))),
+        )
     }
 
     /// Takes over the first state of another, as if it were the one after `seq`.

@@ -183,10 +183,10 @@ impl Simulation {
         let (first, second) = identities.split_at(identities.len() / 2);
         let honest = identities[0].1.clone();
         let mut seats = Rng::stream(plan.seed, "nodes");
-        let keys = first.iter().zip(second).map(|((_, crypto), (_, next))| SeatKeys {
-            crypto: crypto.clone(),
-            next: next.clone(),
-        });
+        let keys = first
+            .iter()
+            .zip(second)
+            .map(|((_, crypto), (_, next))| SeatKeys { crypto: crypto.clone(), next: next.clone() });
         let node = |(id, keys)| Node::new(id, &plan, &config, &everyone, keys, &mut seats);
         let nodes = plan.seats().zip(keys).map(node).collect();
         let customers = clients.iter().enumerate();

@@ -101,7 +101,11 @@ impl Replica {
         }
         let (primary, gives_up_in) = (self.primary(), self.gives_up_in());
         match self.buffer.waiting().requests as u64 {
-            0 => self.need().map_or(WaitsFor::Nothing, |need| WaitsFor::EmptyBatches { primary, need, gives_up_in }),
+            0 => self.need().map_or(WaitsFor::Nothing, |need| WaitsFor::EmptyBatches {
+                primary,
+                need,
+                gives_up_in,
+            }),
             requests => WaitsFor::Proposal { requests, primary, oldest: self.oldest_request(), gives_up_in },
         }
     }

@@ -247,11 +247,17 @@ impl fmt::Display for WaitsFor {
                 )
             }
             Self::Key { epoch } => {
-                write!(f, "has not the key that the replicas of epoch {epoch} know it by: waits to be started with that one")
+                write!(
+                    f,
+                    "has not the key that the replicas of epoch {epoch} know it by: waits to be started with that one"
+                )
             }
             Self::EmptyBatches { primary, need, gives_up_in } => {
                 let gives_up = GivesUp(*gives_up_in);
-                write!(f, "waits for replica {primary}, the primary, to go on without requests: {need}{gives_up}")
+                write!(
+                    f,
+                    "waits for replica {primary}, the primary, to go on without requests: {need}{gives_up}"
+                )
             }
         }
     }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
-use pbft_core::{Epoch, Message, View, replica::{Need, WaitsFor}};
+use pbft_core::{
+    Epoch, Message, View,
+    replica::{Need, WaitsFor},
+};
 
 use crate::{
     cluster::{Cluster, requests},

@@ -2,13 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use pbft_core::{
-    Replica,
-    evidence::Evidence,
-    message::Handover,
-    replica::Progress,
-    roster::Roster,
-};
+use pbft_core::{Replica, evidence::Evidence, message::Handover, replica::Progress, roster::Roster};
 use tokio::sync::watch;
 
 use super::Failure;

@@ -94,7 +94,9 @@ pub enum Violation {
     Stuck { waited: Duration, open: usize, replicas: String },
     #[error("views go on changing although nothing is asked for: {views:?}")]
     Restless { views: Vec<(ReplicaId, View)> },
-    #[error("replica {replica} executed {count} empty batches while nothing was asked for; {limit} may be needed")]
+    #[error(
+        "replica {replica} executed {count} empty batches while nothing was asked for; {limit} may be needed"
+    )]
     Idling { replica: ReplicaId, count: u64, limit: u64 },
     #[error("{events} events and no end: a livelock")]
     Endless { events: u64 },

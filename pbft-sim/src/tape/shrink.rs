@@ -196,7 +196,9 @@ fn keep_only(tape: &mut Tape, n: u16) {
     let is_in = |replica: pbft_core::ReplicaId| replica.value() < n;
     tape.plan.byzantine.retain(|(liar, _)| is_in(*liar));
     tape.plan.outside.retain(|gone| is_in(*gone));
-    tape.clients.iter_mut().for_each(|wishes| wishes.retain(|wish| !matches!(wish.verb, Verb::Change | Verb::Rekey)));
+    tape.clients
+        .iter_mut()
+        .for_each(|wishes| wishes.retain(|wish| !matches!(wish.verb, Verb::Change | Verb::Rekey)));
     tape.mishaps.retain(|mishap| match mishap {
         Mishap::Crash { replica, .. }
         | Mishap::DiskFails { replica, .. }

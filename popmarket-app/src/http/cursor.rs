@@ -46,7 +46,7 @@ pub(crate) fn start_of<K: Copy>(request: &PageRequest<K>) -> Option<K> {
 /// INVALID_QUERY, if the page starts from something that there never was.
 pub(crate) fn cut<K, T, P: Ord>(
     mut list: Vec<T>,
-    request: PageRequest<K>,
+    request: &PageRequest<K>,
     place: impl Fn(&T) -> P,
     start: Option<P>,
 ) -> Result<Page<T>, Failure> {

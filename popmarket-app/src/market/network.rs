@@ -230,9 +230,14 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
         return format!("replica {} has another state at height {} than the others", other.id, other.height);
     }
     let waiting = with(ReplicaStatus::Waiting);
-    let groups = [(&away, "do not answer"), (&behind, "are behind and catch up"), (&waiting, "have no say, or are held up")];
+    let groups = [
+        (&away, "do not answer"),
+        (&behind, "are behind and catch up"),
+        (&waiting, "have no say, or are held up"),
+    ];
     let troubles = groups.iter().filter(|(ids, _)| !ids.is_empty());
-    let troubles: Vec<_> = troubles.map(|(ids, what)| format!("replicas {} {what}", ids.join(", "))).collect();
+    let troubles: Vec<_> =
+        troubles.map(|(ids, what)| format!("replicas {} {what}", ids.join(", "))).collect();
     if troubles.is_empty() {
         return format!("all {} replicas agree", replicas.len());
     }
@@ -303,7 +308,8 @@ mod tests {
         assert_eq!(say([Up; 4], Some(0)), "all 4 replicas agree");
         let returned = "replicas 3 have no say, or are held up; the others agree";
         assert_eq!(say([Up, Up, Up, Waiting], Some(0)), returned);
-        let two = "replicas 2 are behind and catch up, replicas 3 have no say, or are held up; the others agree";
+        let two =
+            "replicas 2 are behind and catch up, replicas 3 have no say, or are held up; the others agree";
         assert_eq!(say([Up, Up, Behind, Waiting], Some(0)), two);
         assert_eq!(say([Up, Up, Up, Unreachable], Some(0)), "replicas 3 do not answer; the others agree");
         let needed = "replicas 2, 3 do not answer: 3 are needed to agree on anything";

@@ -201,7 +201,7 @@ impl Traffic {
             0 => AccountOp::SetLimit { asset: AssetId::Pop, per_day }.into(),
             1 => AccountOp::Freeze { account, reason: Reason::new("odd").unwrap() }.into(),
             2 | 3 => AccountOp::Unfreeze { account }.into(),
-            _ if person % 2 == 0 => {
+            _ if person.is_multiple_of(2) => {
                 AccountOp::LabelKey { public_key, label: Label::new("laptop").unwrap() }.into()
             }
             _ => {

@@ -10,7 +10,10 @@ use super::door::TRICKS;
 /// What nobody tries here, and why.
 const NOT_TRIED: &[(&str, &str)] = &[
     ("NO_REPLICA_ID_LEFT", "it takes 65,536 replicas, one after the other"),
-    ("PROPOSER_NOT_ADMIN", "an admin has to lose the role in between, and the scene does not change: see `roles`"),
+    (
+        "PROPOSER_NOT_ADMIN",
+        "an admin has to lose the role in between, and the scene does not change: see `roles`",
+    ),
 ];
 
 /// The codes that are expected of some request.

@@ -95,7 +95,10 @@ impl Watch {
                 self.started.elapsed()
             ),
             Stage::CatchingUp => {
-                println!("catching up: batch {executed} of {farthest_claim}; {}", self.diagnosis.borrow().waits_for);
+                println!(
+                    "catching up: batch {executed} of {farthest_claim}; {}",
+                    self.diagnosis.borrow().waits_for
+                );
             }
             Stage::Member => println!(
                 "{JOINED}: {} votes, {:.1?} after its start; let in after {let_in:.1?}",

@@ -37,7 +37,8 @@ impl Nature {
     /// Whether it may have to wait for its turn: always, or by what is asked of it. Whoever wants a table has to, whether
     /// there is one or not.
     pub(super) fn may_be_heavy(&self) -> bool {
-        self.rule.kind == Kind::Heavy || (self.rule.method == Method::GET && self.rule.path.starts_with("/v1/"))
+        self.rule.kind == Kind::Heavy
+            || (self.rule.method == Method::GET && self.rule.path.starts_with("/v1/"))
     }
 
     /// Whether it reads what is sent along, also if nothing has to be.

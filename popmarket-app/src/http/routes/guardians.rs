@@ -105,7 +105,7 @@ pub(super) async fn recoveries(
         let all: Vec<_> = ledger.recoveries().filter(wanted).map(|(id, row)| (id, row.clone())).collect();
         (all, start_of(&start).and_then(|id| Some(place(id, ledger.recovery(&id)?))))
     });
-    let found = cut(all, start, |(id, row)| place(*id, row), anchor)?;
+    let found = cut(all, &start, |(id, row)| place(*id, row), anchor)?;
     Ok(Json(List::of(found, |(id, row)| RecoveryView::new(id, &row))))
 }
 

@@ -118,7 +118,7 @@ pub(crate) fn changes_from(
         let anchor = start_of(&start).and_then(|id| Some(place(id, ledger.replica_change(&id)?)));
         (all.collect::<Vec<_>>(), anchor)
     });
-    cut(all, start, |(id, change)| place(*id, change), anchor)
+    cut(all, &start, |(id, change)| place(*id, change), anchor)
 }
 
 /// Where a change stands in the list.

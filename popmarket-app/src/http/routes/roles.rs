@@ -72,7 +72,7 @@ pub(super) async fn changes(
         let anchor = start_of(&start).and_then(|id| Some(place(id, ledger.role_change(&id)?)));
         (all.collect::<Vec<_>>(), anchor)
     });
-    let found = cut(all, start, |(id, change)| place(*id, change), anchor)?;
+    let found = cut(all, &start, |(id, change)| place(*id, change), anchor)?;
     Ok(Json(List::of(found, |(id, change)| RoleChangeView::new(id, &change))))
 }
 

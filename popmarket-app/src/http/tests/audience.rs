@@ -15,7 +15,8 @@ const DAY: Duration = Duration::from_secs(24 * 3_600);
 
 /// What came, in the order in which it happened.
 async fn came(receiver: &Receiver, count: usize) -> Vec<Value> {
-    let mut came: Vec<Value> = receiver.wait_for(count).await.iter().map(|message| message.json()).collect();
+    let mut came: Vec<Value> =
+        receiver.wait_for(count).await.iter().map(super::webhooks::Message::json).collect();
     let place = |body: &Value| {
         let (height, index) = body["id"].as_str().unwrap().split_once('-').unwrap();
         (height.parse::<u64>().unwrap(), index.parse::<u64>().unwrap())
