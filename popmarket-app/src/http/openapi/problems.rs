@@ -74,14 +74,14 @@ const SPECIAL: [(&str, &[Code]); 20] = [
     ("GET /v1/trades/{id}", &[Code::NOT_A_PARTY]),
     ("GET /v1/payment-requests/qr", &[Code::INVALID_HEADER, Code::UNKNOWN_PAYEE, Code::ZERO_AMOUNT]),
     ("GET /v1/orders/{id}", &[Code::NOT_ORDER_OWNER]),
-    ("POST /v1/webhooks", &[Code::BAD_WEBHOOK_URL, Code::TOO_MANY_WEBHOOKS]),
+    ("POST /v1/webhooks", &[Code::BAD_WEBHOOK_URL, Code::TOO_MANY_WEBHOOKS, Code::UNKNOWN_EVENT_NAME]),
     ("GET /v1/transactions/{tx_id}/receipt", &[Code::FORBIDDEN, Code::UNKNOWN_BLOCK, Code::NOT_CERTIFIED]),
     (
         "POST /v1/transactions/{tx_id}/receipt",
         &[Code::FORBIDDEN, Code::UNKNOWN_BLOCK, Code::NOT_CERTIFIED, Code::MALFORMED],
     ),
     ("POST /v1/transactions", &[Code::MALFORMED]),
-    ("GET /v1/events", &[Code::INVALID_HEADER, Code::BUSY]),
+    ("GET /v1/events", &[Code::INVALID_HEADER, Code::BUSY, Code::UNKNOWN_EVENT_NAME]),
     ("GET /readyz", &[Code::UNAVAILABLE]),
 ];
 

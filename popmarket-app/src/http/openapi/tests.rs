@@ -71,13 +71,13 @@ fn codes(operation: &'static Value, status: &str) -> Vec<&'static str> {
 #[test]
 fn an_operation_has_those_statuses_and_codes_that_it_can_have() {
     let health = operation("get", "/healthz");
-    assert_eq!(statuses(health), [200, 400, 401, 412, 429, 500]);
+    assert_eq!(statuses(health), [200, 400, 401, 412, 429, 500, 503]);
     assert_eq!(statuses(operation("get", "/readyz")), [200, 400, 401, 412, 429, 500, 503]);
     let trade = operation("get", "/v1/trades/{id}");
-    assert_eq!(statuses(trade), [200, 400, 401, 403, 404, 412, 429, 500]);
+    assert_eq!(statuses(trade), [200, 400, 401, 403, 404, 412, 429, 500, 503]);
     assert_eq!((codes(trade, "403"), codes(trade, "404")), (vec!["NOT_A_PARTY"], vec!["UNKNOWN_TRADE"]));
     let sign_out = operation("delete", "/v1/sessions");
-    assert_eq!(statuses(sign_out), [204, 400, 401, 403, 412, 429, 500]);
+    assert_eq!(statuses(sign_out), [204, 400, 401, 403, 412, 429, 500, 503]);
     assert_eq!(codes(sign_out, "403"), ["CROSS_SITE"]);
     let buy = operation("post", "/v1/listings/{id}/buy");
     let all = [201, 202, 400, 401, 403, 404, 409, 412, 413, 415, 422, 429, 500, 503];
