@@ -162,7 +162,9 @@ fn harm(chance: &mut Rng, image: BTreeMap<String, Vec<u8>>, options: &LogOptions
     let (mark_file, mark, _) = frames.pop()?;
     let harm = if chance.chance(500_000) { Harm::Rotten } else { Harm::Misdirected };
     let mut harmed = image;
-    let (name, start, end) = frames.get(chance.index(frames.len()))?.clone();
+    // Nor is anything lost with the mark that ends a segment: the next one begins with the next record.
+    let records: Vec<_> = frames.iter().filter(|(_, start, end)| end - start > FRAME_BYTES).collect();
+    let (name, start, end) = (*records.get(chance.index(records.len()))?).clone();
     if harm == Harm::Rotten {
         let at = start + chance.index(end - start);
         harmed.get_mut(&name)?[at] ^= 1u8 << chance.below(8);
