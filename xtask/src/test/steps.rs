@@ -22,6 +22,8 @@ pub(super) enum Plan {
     Skip(String),
 }
 
+/// Says to tests that the programs of all packages are of one build.
+const WHOLE_BUILD: &str = "POPMARKET_TEST_WHOLE_BUILD";
 /// Every simulator seed is a whole cluster with faults.
 const SIMULATOR_SEEDS: &str = "2000";
 
@@ -81,10 +83,12 @@ fn after_build(programs: impl IntoIterator<Item = Invocation>) -> Vec<Invocation
 
 fn tests(_: &Path) -> Plan {
     if Invocation::cargo(&["nextest", "--version"]).works() {
-        return cargo(&["nextest", "run", "--workspace"]);
+        let tests = Invocation::cargo(&["nextest", "run", "--workspace"]);
+        return Plan::Run(vec![tests.with(WHOLE_BUILD, "1")]);
     }
     println!("cargo-nextest is not installed: `cargo test` does the same, more slowly");
-    cargo(&["test", "--workspace", "--lib", "--bins", "--tests"])
+    let tests = Invocation::cargo(&["test", "--workspace", "--lib", "--bins", "--tests"]);
+    Plan::Run(vec![tests.with(WHOLE_BUILD, "1")])
 }
 
 fn on_postgres(_: &Path) -> Plan {
