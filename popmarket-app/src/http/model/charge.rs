@@ -20,7 +20,7 @@ pub struct NewCharge {
     pub asset: AssetId,
     /// What an admin needs to find the deposit.
     #[serde(default = "no_memo")]
-    #[schema(value_type = Option<String>, max_length = 256)]
+    #[schema(value_type = String, max_length = 256)]
     pub memo: Memo,
 }
 

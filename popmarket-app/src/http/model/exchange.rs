@@ -118,9 +118,11 @@ pub struct NewOrderBody {
     /// How much of the base token, in minor units.
     #[schema(value_type = String, example = "10", pattern = "^[0-9]{1,20}$")]
     pub quantity: Amount,
-    /// How long it waits.
+    /// How long it waits: `GTC` until it is filled or cancelled; `GTT` until the time `until`; `IOC` not at all, what is not
+    /// filled at once is cancelled; `FOK` not at all, it is filled at once as a whole or fails; `POST_ONLY` like `GTC`, and it
+    /// fails if it would be filled at once.
     #[serde(default)]
-    #[schema(inline)]
+    #[schema(value_type = String, default = "GTC", pattern = "^(GTC|GTT|IOC|FOK|POST_ONLY)$")]
     pub kind: OrderKind,
     /// Of `GTT` alone: when it runs out.
     #[serde(default)]

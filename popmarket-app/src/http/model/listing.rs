@@ -15,7 +15,7 @@ use crate::read_model::ListingRecord;
 #[serde(deny_unknown_fields)]
 pub struct NewListing {
     /// What it is.
-    #[schema(value_type = String, max_length = 100, example = "Film camera")]
+    #[schema(value_type = String, min_length = 1, max_length = 100, example = "Film camera")]
     pub title: Title,
     /// More about it.
     #[serde(default = "no_description")]
@@ -39,7 +39,7 @@ pub struct NewListing {
 #[serde(deny_unknown_fields)]
 pub struct ListingChange {
     /// What it is.
-    #[schema(value_type = Option<String>, max_length = 100)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 100)]
     pub title: Option<Title>,
     /// More about it.
     #[schema(value_type = Option<String>, max_length = 3000)]

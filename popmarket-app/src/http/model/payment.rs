@@ -23,11 +23,11 @@ pub struct NewPayment {
     pub asset: AssetId,
     /// The payee's own number for it, which can be paid once only.
     #[serde(default)]
-    #[schema(value_type = Option<String>, max_length = 64)]
+    #[schema(value_type = Option<String>, min_length = 1, max_length = 64)]
     pub reference: Option<Reference>,
     /// A note to the payee.
     #[serde(default = "no_memo")]
-    #[schema(value_type = Option<String>, max_length = 256)]
+    #[schema(value_type = String, max_length = 256)]
     pub memo: Memo,
     /// Does not pay at once: the money is held until the payee captures it, and goes back at this time.
     #[serde(default)]

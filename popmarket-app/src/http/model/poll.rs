@@ -32,7 +32,7 @@ pub struct NewPoll {
     pub changeable: bool,
     /// Who may vote: `"everyone"`, `"admins"`, or `{"listed": [addresses]}`.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = serde_json::Value)]
     pub voters: NewCensus,
 }
 

@@ -20,7 +20,7 @@ pub struct NewWithdrawal {
     pub asset: AssetId,
     /// What an admin needs to pay it out.
     #[serde(default = "no_memo")]
-    #[schema(value_type = Option<String>, max_length = 256)]
+    #[schema(value_type = String, max_length = 256)]
     pub memo: Memo,
 }
 
