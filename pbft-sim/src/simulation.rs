@@ -37,6 +37,9 @@ use ending::Probe;
 use node::Node;
 use rest::Rest;
 
+/// A replica goes on with its old key for so long at most.
+const LATEST_KEY: Duration = Duration::from_millis(1_500);
+
 /// Something that will happen.
 #[derive(Clone, Debug)]
 enum Event {
@@ -64,6 +67,8 @@ enum Event {
     AskAgain { client: usize, request: Request },
     /// A crashed replica comes back.
     Restart { replica: ReplicaId },
+    /// Its operator puts another key in place.
+    NewKey { replica: ReplicaId },
     /// A replica crashes and stays away for long.
     Away { replica: ReplicaId, away: Duration },
     /// A replica crashes, and its disk is lost.
@@ -322,6 +327,10 @@ impl Simulation {
             Event::Ask { client } => self.ask(client),
             Event::AskAgain { client, request } => self.ask_again(client, request),
             Event::Restart { replica } => self.restart(replica),
+            Event::NewKey { replica } => {
+                self.change_key(replica);
+                Ok(())
+            }
             Event::Away { replica, away } => {
                 self.send_away(replica, away);
                 Ok(())
@@ -391,19 +400,29 @@ impl Simulation {
             Some(_) => self.crash(replica),
             None => {
                 self.check_node(replica)?;
-                self.change_key(replica);
+                self.notice_key(replica);
             }
         }
         Ok(())
     }
 
-    /// Once it is in the epoch for which it has another key, its operator starts it with that.
-    fn change_key(&mut self, replica: ReplicaId) {
-        if self.plan.changes > 0 && self.node(replica).needs_other_key() {
-            self.note(18, replica, 0, &[], || format!("replica {replica}: gets its other key"));
-            self.counters.saw(Sometimes::Rekeyed);
-            self.node(replica).change_key();
-            self.crash(replica);
+    /// Once it is in the epoch for which it has another key, its operator gets to know that, sooner or later.
+    fn notice_key(&mut self, replica: ReplicaId) {
+        if self.plan.changes == 0 || self.node(replica).key_is_due || !self.node(replica).needs_other_key() {
+            return;
         }
+        self.node(replica).key_is_due = true;
+        let mut chance = Rng::stream(self.plan.seed, &format!("key of {replica}"));
+        let late =
+            if chance.chance(500_000) { chance.span((Duration::ZERO, LATEST_KEY)) } else { Duration::ZERO };
+        self.agenda.at(self.now + late, Event::NewKey { replica });
+    }
+
+    /// It is started with the other key.
+    fn change_key(&mut self, replica: ReplicaId) {
+        self.note(18, replica, 0, &[], || format!("replica {replica}: gets its other key"));
+        self.counters.saw(Sometimes::Rekeyed);
+        self.node(replica).change_key();
+        self.crash(replica);
     }
 }

@@ -211,7 +211,7 @@ impl Replica {
     }
 
     pub(super) fn vote_prepare(&mut self, step: &mut Step<'_>, seq: Seq, digest: pbft_crypto::Digest) {
-        if self.is_returning() {
+        if self.is_returning() || !self.is_member() {
             return;
         }
         let prepare = self.sign(Prepare { view: self.view, seq, digest });

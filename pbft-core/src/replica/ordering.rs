@@ -75,6 +75,7 @@ impl Replica {
     pub(super) fn may_propose(&self) -> bool {
         let limit = self.log.low().plus(self.config.window / 2).min(self.log.high());
         self.is_primary()
+            && self.is_member()
             && !self.is_returning()
             && !self.transfer.is_running()
             && self.views.active

@@ -17,8 +17,8 @@ use crate::{
     ids::{Epoch, ReplicaId, Seq, View},
     log::MessageLog,
     message::{
-        Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView, ProvenViewChange, Signed,
-        StateSummary,
+        Checkpoint, Commit, CommittedBatch, Handover, Prepare, Proposal, ProvenNewView, ProvenViewChange,
+        Signed, StateSummary,
     },
     request_buffer::RequestBuffer,
     storage::{CheckpointRecord, LogPosition, Record, seq_of},
@@ -296,15 +296,27 @@ impl Replica {
         self.execution = Execution::after(statement.seq, record.summary.time, record.summary.wake_at);
         self.replay_epoch(&record.summary);
         self.checkpoints.own.insert(statement.seq, statement.digest);
+        let own = self.own_checkpoint(&record.checkpoint);
         if self.is_member_at(statement.seq) {
-            self.checkpoints.votes.entry(statement.seq).or_default().add(record.checkpoint.clone());
+            self.checkpoints.votes.entry(statement.seq).or_default().add(own.clone());
         }
-        self.checkpoints.own_vote = Some(record.checkpoint.clone());
+        self.checkpoints.own_vote = Some(own);
         self.checkpoints.own_position = self.reconfiguration.lineage.take().or(Some(position));
         self.attesting.replay(record.certified, &record.results, statement.seq);
         self.keep_recovered(&record.clients, record.snapshot.as_deref(), &record.summary);
         self.replay_stability(position)?;
         Ok(RecoveredCheckpoint { seq: statement.seq, snapshot: record.snapshot })
+    }
+
+    /// RE-5: what it signed with another key than the one that the others know it by counts for nothing. The state is the
+    /// same, so it says the same again.
+    fn own_checkpoint(&self, recorded: &Signed<Checkpoint>) -> Signed<Checkpoint> {
+        let at = self.roster().at(recorded.statement.seq);
+        let counts = recorded.signature_check(at).is_some_and(|check| self.crypto.verify(&check));
+        if counts || !self.is_member_at(recorded.statement.seq) {
+            return recorded.clone();
+        }
+        self.sign_checkpoint(recorded.statement)
     }
 
     /// The replicas that decide at a checkpoint, and those that will.

@@ -74,7 +74,7 @@ impl Replica {
     }
 
     /// In the name of the epoch that certified it.
-    fn sign_checkpoint(&self, checkpoint: Checkpoint) -> Signed<Checkpoint> {
+    pub(super) fn sign_checkpoint(&self, checkpoint: Checkpoint) -> Signed<Checkpoint> {
         Signed::sign(checkpoint, self.id, self.roster().at(checkpoint.seq), &*self.crypto)
     }
 

@@ -260,6 +260,28 @@ fn re_1_re_3_a_replica_gets_another_key() {
     assert_eq!(epochs(&cluster, &[0, 2, 3]), [1; 3]);
 }
 
+/// RE-5: a checkpoint that it made under the old key counts under the new one, which signs it again.
+#[test]
+fn re_5_a_checkpoint_from_before_the_new_key_is_signed_again() {
+    let mut cluster = cluster();
+    cluster.submit(&change_to(9, 0, &[0, 1, 2, 3 + NEW_KEY]));
+    reach(&mut cluster, &[0, 1, 2, 3], 1);
+    // Nobody hears of replica 0's checkpoints, so that the word of replica 3 is needed.
+    cluster.lie = |from, message| match message {
+        Message::Checkpoint(_) | Message::Stable(_) if from == 0 => None,
+        message => Some(message),
+    };
+    let before = cluster.replica(1).progress().stable_checkpoint;
+    cluster.complete_by(&[0, 1, 2], &[request(7, 0), request(7, 1)]);
+    cluster.pass(Duration::from_secs(5));
+    assert!(cluster.executed(3) > before.value() + 1, "it follows, and makes checkpoints");
+    assert_eq!(cluster.replica(1).progress().stable_checkpoint, before);
+    cluster.down = vec![0];
+    cluster.restart_with_new_key(3);
+    cluster.complete_by(&[1, 2, 3], &(2..12).map(|number| request(7, number)).collect::<Vec<_>>());
+    assert!(cluster.replica(1).progress().stable_checkpoint > before);
+}
+
 /// Crashes at every record of a change, one replica or all.
 #[test]
 fn re_3_rc_5_a_change_survives_a_restart_at_every_record() {

@@ -37,6 +37,8 @@ pub(super) struct Node {
     pub(super) crypto: Arc<dyn Crypto>,
     /// With the key that it may get.
     next_crypto: Arc<dyn Crypto>,
+    /// Whether it is going to get that.
+    pub(super) key_is_due: bool,
     pub(super) disk: Disk,
     /// What bounds the number of records on it.
     pub(super) kept: Kept,
@@ -106,6 +108,7 @@ impl Node {
             everyone: everyone.clone(),
             crypto: wrapped(keys.crypto),
             next_crypto: wrapped(keys.next),
+            key_is_due: false,
             disk: Disk::default(),
             kept: Kept::default(),
             left: None,
