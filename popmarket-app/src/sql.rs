@@ -35,7 +35,7 @@ pub(crate) type Db = sqlx::Sqlite;
 pub(crate) type Row = sqlx::sqlite::SqliteRow;
 
 /// Readers at a time, for each database.
-pub(crate) const READERS: u32 = 6;
+pub(crate) const READERS: u32 = 8;
 
 /// A database with its one writer.
 #[derive(Clone)]

@@ -324,7 +324,10 @@ impl Webhooks {
         let max_open = self.shared.options.max_open / 2;
         let events = self.shared.store.replay(id, &positions, self.now(), max_open).await?;
         self.shared.due.notify_one();
-        Ok(Replay { events, next: positions.get(events).copied().or(rest) })
+        let next = positions.get(events).copied().or(rest);
+        let up_to = next.map_or_else(|| to.to_number().saturating_add(1), Position::to_number);
+        self.shared.store.replayed(id, from, up_to).await?;
+        Ok(Replay { events, next })
     }
 
     /// Sends an event that means nothing, and says what came of it.

@@ -74,7 +74,7 @@ rules! {
     Member Write    PUT    "/v1/members/me/guardians";
     Anyone Read     GET    "/v1/accounts/{address}/keys";
     Member Write    POST   "/v1/accounts/{address}/recoveries";
-    Member Read     GET    "/v1/members/me/recoveries";
+    Member Heavy    GET    "/v1/members/me/recoveries";
     Anyone Read     GET    "/v1/recoveries/{id}";
     Member Write    POST   "/v1/recoveries/{id}/agree";
     Member Write    POST   "/v1/recoveries/{id}/cancel";

@@ -44,7 +44,13 @@ fn begin(
     }
     ledger.account(to).ok_or(PaymentRejection::UnknownPayee)?;
     let earlier = reference.and_then(|reference| ledger.payment_by_reference(to, reference));
-    let uses_it = |tx: &_| ledger.payment(&PaymentId::from(*tx)).is_some_and(Payment::is_worth_something);
+    // What is overdue goes back before the reference is used.
+    let now = ledger.tip().time;
+    let holds = |payment: &Payment| {
+        let is_overdue = matches!(payment.status, PaymentStatus::Authorized { until } if until <= now);
+        payment.is_worth_something() && !is_overdue
+    };
+    let uses_it = |tx: &_| ledger.payment(&PaymentId::from(*tx)).is_some_and(holds);
     if let Some(tx) = earlier.filter(uses_it) {
         return Err(PaymentRejection::ReferenceUsed { tx }.into());
     }

@@ -199,5 +199,7 @@ async fn a_slow_body_is_in_nobodys_way() {
 #[test]
 fn a_reader_is_left_for_what_costs_little() {
     let readers = usize::try_from(READERS).unwrap();
-    assert!(HttpOptions::default().max_heavy + SCANS < readers);
+    let HttpOptions { max_heavy, max_heavy_each, .. } = HttpOptions::default();
+    assert!(max_heavy + SCANS < readers);
+    assert!(max_heavy_each < max_heavy, "nobody takes all places");
 }

@@ -95,6 +95,15 @@ impl Store {
         Ok(positions.len())
     }
 
+    /// All of a range up to here was sent again: what was missed begins there now, or nothing is missed any more.
+    pub(in crate::webhooks) async fn replayed(&self, id: HookId, from: Position, up_to: i64) -> Result<()> {
+        let sql = "UPDATE hooks SET replay_from = CASE WHEN $1 > (SELECT position FROM planned) THEN NULL ELSE $1 END \
+                   WHERE id = $2 AND replay_from BETWEEN $3 AND $1";
+        let query = sqlx::query(sql).bind(up_to).bind(id.to_vec()).bind(Col(from));
+        query.execute(&self.database.writer).await?;
+        Ok(())
+    }
+
     /// What is due, but for the busy: the first of each member before the second of any, and those first who have waited longest.
     pub(in crate::webhooks) async fn due(
         &self,
@@ -135,10 +144,13 @@ impl Store {
             let sql = "UPDATE hooks SET open = open - $1, failing_since = NULL WHERE id = $2";
             sqlx::query(sql).bind(Col(closed)).bind(id.to_vec())
         } else {
-            // What comes after that to which everything is dealt out is missed.
+            // What comes after that to which everything is dealt out is missed, and what was given up before.
             let sql = "UPDATE hooks SET open = open - $1, failing_since = COALESCE(failing_since, $2), \
                        disabled = COALESCE(disabled, $3), replay_from = CASE WHEN disabled IS NULL AND $3 IS NOT NULL \
-                       THEN (SELECT position + 1 FROM planned) ELSE replay_from END WHERE id = $4";
+                       THEN (SELECT MIN(position + 1, COALESCE(hooks.replay_from, position + 1), \
+                       COALESCE((SELECT MIN(missed.position) FROM deliveries AS missed WHERE missed.hook = $4 \
+                       AND NOT missed.delivered AND missed.due_at IS NULL), position + 1)) FROM planned) \
+                       ELSE replay_from END WHERE id = $4";
             let query = sqlx::query(sql).bind(Col(closed)).bind(Col(attempt.at));
             query.bind(disable.map(str::to_owned)).bind(id.to_vec())
         };
@@ -221,7 +233,9 @@ async fn add(
 
 /// Disables a hook for which too much is open, and forgets that. Returns why, with what its owner has to know.
 async fn set_aside(to: &mut To<'_>, id: HookId, max_open: u32) -> Result<String> {
-    let sql = "SELECT MIN(position) AS position FROM deliveries WHERE hook = $1 AND due_at IS NOT NULL";
+    // Also what was given up, or was missed before and not replayed.
+    let sql = "SELECT MIN(MIN(position), COALESCE((SELECT replay_from FROM hooks WHERE id = $1), MIN(position))) AS position \
+               FROM deliveries WHERE hook = $1 AND NOT delivered";
     let oldest: Position = sqlx::query(sql).bind(id.to_vec()).fetch_one(&mut **to).await?.col("position")?;
     let sql = "SELECT position FROM deliveries WHERE hook = $1 AND delivered AND position < $2 \
                ORDER BY position DESC LIMIT 1";
