@@ -213,6 +213,7 @@ impl Simulation {
         self.healed = true;
         self.network.heal();
         for replica in self.plan.seats() {
+            self.node(replica).mend_clock();
             self.restart(replica)?;
         }
         self.try_finish();

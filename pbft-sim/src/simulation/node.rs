@@ -48,6 +48,8 @@ pub(super) struct Node {
     pub(super) service: ServiceKind,
     /// What its wall clock says at the start: no two clocks agree.
     wall: UnixMillis,
+    /// What it said before anybody set it.
+    right_wall: UnixMillis,
     /// How it lies, if it does.
     pub(super) behaviour: Option<Box<dyn Behaviour>>,
     pub(super) rng: Rng,
@@ -96,6 +98,7 @@ impl Node {
         seats: &mut Rng,
     ) -> Self {
         let mut rng = Rng::new(seats.next());
+        let wall = START.plus(rng.span((Duration::ZERO, plan.skew * 2)));
         let kind = plan.byzantine.iter().find(|(liar, _)| *liar == id).map(|(_, kind)| *kind);
         let gullible = matches!(plan.sabotage, Some(Sabotage::TrustAnySignature | Sabotage::TrustAnyProof));
         let wrapped = |crypto: Arc<dyn Crypto>| -> Arc<dyn Crypto> {
@@ -114,7 +117,8 @@ impl Node {
             left: None,
             durable_service: plan.durable_service,
             service: plan.service,
-            wall: START.plus(rng.span((Duration::ZERO, plan.skew * 2))),
+            wall,
+            right_wall: wall,
             behaviour: kind.map(|kind| kind.behaviour(&mut rng)),
             rng,
             sabotage: plan.sabotage,
@@ -140,6 +144,11 @@ impl Node {
         let now = self.wall.value();
         self.wall =
             UnixMillis::new(if back { now.saturating_sub(millis) } else { now.saturating_add(millis) });
+    }
+
+    /// Sets it right again: under a primary that is seconds ahead each batch waits as long, which is slow, and no standstill.
+    pub(super) const fn mend_clock(&mut self) {
+        self.wall = self.right_wall;
     }
 
     /// Brings it back from what its disk holds. Says where execution goes on, and whether there were records.
