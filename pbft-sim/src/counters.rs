@@ -170,7 +170,7 @@ named! {
 }
 
 impl Sometimes {
-    /// In how many of so many runs it must be seen: once, and what the rest stands on in one of twenty.
+    /// In how many of so many runs it must be seen: once, and what the rest stands on in one of fifty.
     #[must_use]
     pub const fn at_least_in(self, runs: u64) -> u64 {
         match self {
@@ -178,7 +178,7 @@ impl Sometimes {
             | Self::TransferDone
             | Self::UnsyncedLoss
             | Self::Evidence
-            | Self::Reconfigured => runs / 20,
+            | Self::Reconfigured => runs / 50,
             _ => 1,
         }
     }

@@ -75,9 +75,11 @@ impl Simulation {
         let life = node.life.as_ref()?;
         let epoch = self.checks.roster().newest().epoch();
         let progress = life.replica.progress();
-        // What small archives have given up is no longer certified (AT-7).
-        let certified =
-            !self.plan.has_archive() || self.checks.has_all_certificates(node.id, progress.executed);
+        // What small archives have given up is no longer certified (AT-7). Nor does anybody sign with an old key again, so a
+        // newcomer may find too few who sign what was before.
+        let certified = !self.plan.has_archive()
+            || self.counters.sometimes.contains_key(&Sometimes::Rekeyed)
+            || self.checks.has_all_certificates(node.id, progress.executed);
         // What was proposed in a view that a replica left is in flight no more.
         let nothing_in_flight = !progress.view_active || progress.proposed == progress.executed;
         // A primary that is gone must be noticed, too, without any request.
