@@ -230,7 +230,7 @@ class Stage:
         roles = [self.admin.post(path, role)["id"]]
         roles += [self.second.post(path, role)["id"] for _ in range(2)]
         # There is one at a time.
-        policy = {"policy": {"per_charge": "100", "per_day": "200", "min_charges": 1}}
+        policy = {"policy": {"per_charge": "100", "per_day": "200", "all_per_day": "2000", "min_charges": 1}}
         policies = [who.post("/v1/charges/policy", policy)["id"] for who in (self.admin, self.second)]
         # Nobody listens there; as the replicas of this market are in one process, nobody has to.
         edits = [{"action": "move", "id": id, "address": f"127.0.0.1:{id + 5}"} for id in (1, 2, 3)]
