@@ -1,4 +1,5 @@
-//! What one seed means: everything that is decided before the run starts.
+//! What one seed means: everything that is decided before the run starts. Long, since it is one list of all that chance
+//! decides, with the reasons for its shares.
 
 use core::{fmt, time::Duration};
 

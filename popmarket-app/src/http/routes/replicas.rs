@@ -64,20 +64,20 @@ pub(super) async fn remove(
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::ReplicaChange)).await
 }
 
-/// Which changes.
+/// Which changes that one admin asks for and another one decides on.
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 pub(super) struct ChangesQuery {
     /// `PROPOSED`, `APPROVED` or `REJECTED`.
-    status: Option<String>,
+    pub(super) status: Option<String>,
     /// How many items, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<u32>,
+    pub(super) limit: Option<u32>,
     /// The id of the item before the first one wanted.
-    starting_after: Option<String>,
+    pub(super) starting_after: Option<String>,
     /// The id of the item after the last one wanted.
-    ending_before: Option<String>,
+    pub(super) ending_before: Option<String>,
 }
 
 /// Changes of the replicas that admins asked for, newest first. Those that are `PROPOSED` are open.

@@ -6,10 +6,8 @@ use axum::Json;
 use axum::extract::State;
 use ledger::{AccountOp, RoleChange, RoleChangeId, RoleOp, UnixMillis};
 use pbft_crypto::Address;
-use serde::Deserialize;
-use utoipa::IntoParams;
 
-use super::replicas::decision_code;
+use super::replicas::{ChangesQuery, decision_code};
 use crate::http::code::Code;
 use crate::http::cursor::{cut, page, parsed, start_of};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
@@ -32,22 +30,6 @@ pub(super) async fn propose(
 ) -> Answer<Settled> {
     let operation = AccountOp::Role(RoleOp::Propose { account, role: body.value.role });
     intent.carry_out(&state, body.fingerprint, operation, Subject::New(Kind::RoleChange)).await
-}
-
-/// Which changes.
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub(super) struct ChangesQuery {
-    /// `PROPOSED`, `APPROVED` or `REJECTED`.
-    status: Option<String>,
-    /// How many items, 1 to 100.
-    #[param(minimum = 1, maximum = 100, default = 20)]
-    limit: Option<u32>,
-    /// The id of the item before the first one wanted.
-    starting_after: Option<String>,
-    /// The id of the item after the last one wanted.
-    ending_before: Option<String>,
 }
 
 /// Changes of roles that admins asked for, newest first. Those that are `PROPOSED` are open.
