@@ -160,6 +160,8 @@ named! {
         Joined => "a new replica voted",
         /// A replica was started with another key.
         Rekeyed => "a replica got another key",
+        /// That replica had not reached the epoch in which it has that key.
+        RekeyedBehind => "a replica got another key before it knew of it",
         /// A few correct replicas were in a later view alone when all was done.
         Exile => "left behind in a later view",
         /// Nothing was asked for a while in the end.

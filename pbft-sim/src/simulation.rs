@@ -400,28 +400,52 @@ impl Simulation {
             Some(_) => self.crash(replica),
             None => {
                 self.check_node(replica)?;
-                self.notice_key(replica);
+                self.notice_keys(replica);
             }
         }
         Ok(())
     }
 
-    /// Once it is in the epoch for which it has another key, its operator gets to know that, sooner or later.
-    fn notice_key(&mut self, replica: ReplicaId) {
-        if self.plan.changes == 0 || self.node(replica).key_is_due || !self.node(replica).needs_other_key() {
+    /// Who has to be started with another key, as is known once `replica` got to where it is.
+    fn notice_keys(&mut self, replica: ReplicaId) {
+        if self.plan.changes == 0 {
             return;
         }
-        self.node(replica).key_is_due = true;
-        let mut chance = Rng::stream(self.plan.seed, &format!("key of {replica}"));
-        let late =
-            if chance.chance(500_000) { chance.span((Duration::ZERO, LATEST_KEY)) } else { Duration::ZERO };
-        self.agenda.at(self.now + late, Event::NewKey { replica });
+        for replica in self.who_needs_other_key(replica) {
+            self.node(replica).key_is_due = true;
+            let mut chance = Rng::stream(self.plan.seed, &format!("key of {replica}"));
+            let late = if chance.chance(500_000) {
+                chance.span((Duration::ZERO, LATEST_KEY))
+            } else {
+                Duration::ZERO
+            };
+            self.agenda.at(self.now + late, Event::NewKey { replica });
+        }
+    }
+
+    /// A replica's operator reads its own log. In half of the runs those of replicas that are behind read what the others
+    /// say, once a quorum of them is there: before, the others may need the old key's votes.
+    fn who_needs_other_key(&self, replica: ReplicaId) -> Vec<ReplicaId> {
+        let Some(life) = &self.nodes[replica.index()].life else { return Vec::new() };
+        let (epoch, config) = (life.replica.epoch(), life.replica.config());
+        let wants = |id: &ReplicaId| self.nodes[id.index()].needs_other_key(&config.replicas);
+        let mut wanting: Vec<_> = config.replicas.ids().filter(wants).collect();
+        if wanting.iter().any(|id| *id != replica) {
+            let is_there = |id: &ReplicaId| self.nodes[id.index()].is_in(epoch);
+            let known = config.replicas.ids().filter(is_there).count() >= config.sizes().quorum();
+            let told = known && Rng::stream(self.plan.seed, "keys of those behind").chance(500_000);
+            wanting.retain(|id| *id == replica || told && !self.nodes[id.index()].is_returning());
+        }
+        wanting
     }
 
     /// It is started with the other key.
     fn change_key(&mut self, replica: ReplicaId) {
         self.note(18, replica, 0, &[], || format!("replica {replica}: gets its other key"));
         self.counters.saw(Sometimes::Rekeyed);
+        if self.node(replica).is_behind_its_key() {
+            self.counters.saw(Sometimes::RekeyedBehind);
+        }
         self.node(replica).change_key();
         self.crash(replica);
     }

@@ -4,7 +4,8 @@ use core::time::Duration;
 use std::sync::Arc;
 
 use pbft_core::{
-    Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
+    Epoch, Now, Replica, ReplicaId, Request, Seq, UnixMillis, ValidConfig,
+    config::ReplicaSet,
     crypto::{Crypto, SignatureCheck},
     replica::{EmptyLog, Recovered},
     request_buffer::{FairBuffer, Lane},
@@ -221,11 +222,21 @@ impl Node {
         }
     }
 
-    /// Whether the replicas of the epoch that it has reached know it by its other key, so that its operator has to start it
-    /// with that.
-    pub(super) fn needs_other_key(&self) -> bool {
-        let known = self.life.as_ref().and_then(|life| life.replica.config().replicas.key(self.id));
-        known.is_some_and(|key| *key != self.crypto.public_key() && *key == self.next_crypto.public_key())
+    /// Whether these replicas know it by its other key, so that its operator has to start it with that.
+    pub(super) fn needs_other_key(&self, replicas: &ReplicaSet) -> bool {
+        let is_known_by =
+            |key: &PublicKey| *key == self.next_crypto.public_key() && *key != self.crypto.public_key();
+        !self.key_is_due && replicas.key(self.id).is_some_and(is_known_by)
+    }
+
+    /// Whether it runs, and has not reached the epoch in which it has its other key.
+    pub(super) fn is_behind_its_key(&self) -> bool {
+        let known = |life: &Life| life.replica.config().replicas.key(self.id).copied();
+        self.life.as_ref().is_some_and(|life| known(life) != Some(self.next_crypto.public_key()))
+    }
+
+    pub(super) fn is_in(&self, epoch: Epoch) -> bool {
+        self.life.as_ref().is_some_and(|life| life.replica.epoch() == epoch)
     }
 
     /// Its operator puts the other key in place.
