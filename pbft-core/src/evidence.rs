@@ -138,12 +138,15 @@ fn verify_pair<T: Single>(
     if first.signer != second.signer {
         return Err(WeakEvidence::TwoSigners);
     }
-    let same_question = first.statement.about() == second.statement.about();
-    if !same_question || first.statement == second.statement {
+    if first.statement.about() != second.statement.about() {
         return Err(WeakEvidence::NoContradiction);
     }
     let checks = [first.signature_check(config), second.signature_check(config)];
     let [Some(first), Some(second)] = checks else { return Err(WeakEvidence::UnknownSigner) };
+    // Not the statements: in a NEW-VIEW are signatures of others, which anybody can exchange for other valid ones.
+    if first.digest == second.digest {
+        return Err(WeakEvidence::NoContradiction);
+    }
     let good = crypto.verify(&first) && crypto.verify(&second);
     if good { Ok(()) } else { Err(WeakEvidence::BadSignature) }
 }

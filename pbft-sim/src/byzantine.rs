@@ -5,6 +5,7 @@
 mod censor;
 mod checkpoint_liar;
 mod clock_liar;
+mod empty_primary;
 mod equivocator;
 mod false_new_view;
 mod false_reader;
@@ -15,12 +16,14 @@ mod forger;
 mod forgetful;
 mod garbage_relay;
 mod garbler;
+mod hider;
 mod last_moment;
 mod liar;
 mod mutator;
 mod new_view_withholder;
 mod proof_forger;
 mod replayer;
+mod resealer;
 mod selective;
 mod selective_commit;
 mod sequence_flooder;
@@ -125,11 +128,17 @@ pub enum Kind {
     StaleReader,
     /// Answers questions with results that no state has.
     FalseReader,
+    /// Orders empty batches alone.
+    EmptyPrimary,
+    /// Shows one client's requests to one backup at a time, and has the rest agree on something else.
+    Hider,
+    /// Passes on NEW-VIEWs with other good signatures inside.
+    Resealer,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -165,6 +174,9 @@ impl Kind {
         Self::FalseReturner,
         Self::StaleReader,
         Self::FalseReader,
+        Self::EmptyPrimary,
+        Self::Hider,
+        Self::Resealer,
     ];
 
     /// Those about clients' questions: they are put into runs in which some are asked.
@@ -215,6 +227,9 @@ impl Kind {
             Self::FalseReturner => Box::new(false_returner::FalseReturner::new(rng)),
             Self::StaleReader => Box::new(stale_reader::StaleReader::default()),
             Self::FalseReader => Box::new(false_reader::FalseReader),
+            Self::EmptyPrimary => Box::new(empty_primary::EmptyPrimary::default()),
+            Self::Hider => Box::new(hider::Hider),
+            Self::Resealer => Box::new(resealer::Resealer::default()),
         }
     }
 

@@ -44,7 +44,9 @@ impl Crypto for IdealCrypto {
     }
 
     fn verify(&self, check: &SignatureCheck) -> bool {
-        ideal_signature(&check.key, &check.digest) == check.signature
+        // As with real ones, the hint decides nothing.
+        let hint = check.signature.hint();
+        ideal_signature(&check.key, &check.digest).with_hint(hint) == check.signature
     }
 }
 
@@ -108,6 +110,8 @@ mod tests {
             let signature = crypto.sign(&digest);
             let check = |key: &PublicKey, digest| SignatureCheck { key: *key, digest, signature };
             assert!(crypto.verify(&check(key, digest)));
+            let signature = signature.with_hint(!signature.hint());
+            assert!(crypto.verify(&SignatureCheck { key: *key, digest, signature }), "{kind:?}");
             assert!(!crypto.verify(&check(other, digest)), "{kind:?}");
             assert!(!crypto.verify(&check(key, Digest::from_bytes([8; 32]))), "{kind:?}");
         }

@@ -107,6 +107,7 @@ impl Replica {
         self.execution.wake_at = executed.wake_at;
         self.reconfiguration.wanted = executed.replicas;
         self.consider_change(seq);
+        let done_now = done.due.len() as u64;
         for ((id, request), outcome) in done.due.into_iter().zip(executed.outcomes) {
             step.push(Effect::Reply(Reply { view: self.view, seq, id, request, outcome: outcome.clone() }));
             self.clients.record(id, request, seq, outcome);
@@ -114,7 +115,10 @@ impl Replica {
         self.buffer.settle(&done.all);
         self.timers.progressed(step.now.elapsed);
         let in_view = self.views.active && seq > self.views.floor();
-        self.suspicion.progressed(done.all.len() as u64, in_view);
+        // VC-11: nothing got done if the batch was empty while there is something to do.
+        if done_now > 0 || !self.holds_requests() {
+            self.suspicion.progressed(done_now, in_view);
+        }
         self.attest(step, seq, executed.result);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);
@@ -122,5 +126,13 @@ impl Replica {
         self.try_execute(step);
         self.try_propose(step);
         self.go_on_catching_up(step);
+    }
+
+    /// Whether requests wait here, or lie in proposals whose turn is still to come.
+    fn holds_requests(&self) -> bool {
+        let to_come = self.execution.executed.next().value()..=self.proposed.value();
+        let proposed = |seq| self.log.slot(Seq::new(seq)).and_then(|slot| slot.proposal.as_ref());
+        self.buffer.waiting().requests > 0
+            || to_come.filter_map(proposed).any(|proposal| !proposal.batch.requests.is_empty())
     }
 }

@@ -123,7 +123,10 @@ impl Replica {
     fn compare_with_present(&self, step: &mut Step<'_>, other: &ProvenNewView) {
         let Some(present) = &self.views.new_view else { return };
         let (first, second) = (&present.announcement, &other.announcement);
-        if first.statement != second.statement {
+        let signed = |announcement: &Signed<NewView>| {
+            announcement.signature_check(&self.config).map(|check| check.digest)
+        };
+        if signed(first) != signed(second) {
             let pair = Box::new([first.clone(), second.clone()]);
             step.push(Effect::Evidence(Evidence::NewViews(pair)));
         }
@@ -196,7 +199,7 @@ impl Replica {
         slot.pre_prepared = !is_primary || self.views.announced;
         // What was executed is settled: a refused request may wait again under the same name.
         if seq > self.execution.executed {
-            self.note_proposed(&proposal.batch);
+            self.note_proposed(seq, &proposal.batch);
         }
         if !is_primary {
             self.vote_prepare(step, seq, proposal.pre_prepare.statement.digest);
@@ -205,7 +208,11 @@ impl Replica {
         self.try_commit_quorum(step, seq);
     }
 
-    pub(super) fn note_proposed(&mut self, batch: &Batch) {
+    /// B-2: what is proposed farther ahead than a primary may goes on waiting here.
+    pub(super) fn note_proposed(&mut self, seq: Seq, batch: &Batch) {
+        if seq > self.execution.executed.plus(self.config.max_in_flight) {
+            return;
+        }
         let ids: Vec<_> = batch.requests.iter().map(Request::id).collect();
         self.buffer.proposed(&ids);
     }

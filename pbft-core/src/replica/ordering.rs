@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
+    certificate::Certificate,
     client_table::Standing,
     effect::Effect,
     evidence::Evidence,
@@ -144,7 +145,7 @@ impl Replica {
         if slot.is_committed() {
             return;
         }
-        self.note_proposed(&proposal.batch);
+        self.note_proposed(statement.seq, &proposal.batch);
         self.send_prepare(step, proposal);
         self.try_prepare_quorum(step, statement.seq);
         self.try_commit_quorum(step, statement.seq);
@@ -229,12 +230,24 @@ impl Replica {
         }
         let Some(certificate) = slot.commits.certificate(quorum) else { return };
         let Some(batch) = slot.batch_with(&certificate.statement.digest) else { return };
-        slot.finish(certificate.clone(), batch);
+        self.finish(seq, certificate.clone(), batch);
         let position = self.persist(step, Record::Committed(certificate));
         if let Some(slot) = self.log.slot_mut(seq) {
             slot.recorded_at(position);
         }
         self.try_execute(step);
+    }
+
+    /// what the primary proposed here, if that is not what became final, waits again. It could hide a request for good
+    /// by proposing it to one backup after the other.
+    pub(super) fn finish(&mut self, seq: Seq, certificate: Certificate<Commit>, batch: Arc<Batch>) {
+        let Some(slot) = self.log.slot_mut(seq) else { return };
+        let accepted = slot.proposal.as_ref().map(|proposal| proposal.pre_prepare.statement.digest);
+        let is_other = accepted.is_some_and(|digest| digest != certificate.statement.digest);
+        slot.finish(certificate, batch);
+        if is_other {
+            self.buffer.release();
+        }
     }
 
     fn is_current(&self, view: View) -> bool {

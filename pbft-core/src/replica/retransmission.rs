@@ -306,7 +306,7 @@ impl Replica {
         if slot.is_committed() {
             return;
         }
-        slot.finish(committed.certificate.clone(), committed.batch.clone());
+        self.finish(seq, committed.certificate.clone(), committed.batch.clone());
         self.proposed = self.proposed.max(seq);
         let position = self.persist(step, Record::CaughtUp(committed));
         if let Some(slot) = self.log.slot_mut(seq) {

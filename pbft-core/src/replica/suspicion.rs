@@ -35,8 +35,17 @@ struct PassedOver {
     id: RequestId,
     /// What had been proposed when it was noticed: that could not hold it any more.
     proposed: Seq,
-    /// Once this many are executed, a fair primary would have come to it. Known when those have executed.
-    turn_by: Option<u64>,
+    /// Known when that has executed.
+    turn: Option<Turn>,
+}
+
+/// When a fair primary would have come to a request: once either is reached.
+#[derive(Clone, Copy, Debug)]
+struct Turn {
+    /// So many requests are executed.
+    requests: u64,
+    /// So far execution has come: a primary could fill its batches with next to nothing.
+    seq: Seq,
 }
 
 /// Requests executed in a thousand seconds, over stretches in which work never ran out.
@@ -225,19 +234,38 @@ impl Replica {
         let since = now.saturating_sub(self.config.request_timeout);
         let one = BatchLimits { requests: 1, bytes: usize::MAX };
         let oldest = self.buffer.overdue(now, since, one).first().map(crate::Request::id);
-        let suspicion = &mut self.suspicion;
-        let known = oldest.and_then(|id| suspicion.passed_over.filter(|known| known.id == id));
-        let new = |id| PassedOver { id, proposed: self.proposed, turn_by: None };
-        suspicion.passed_over = known.or(oldest.map(new));
-        match &mut suspicion.passed_over {
-            Some(PassedOver { turn_by: Some(turn_by), .. }) => return suspicion.executed >= *turn_by,
-            Some(PassedOver { proposed, turn_by, .. }) if self.execution.executed >= *proposed => {
-                let ahead = (self.buffer.waiting().requests as u64).saturating_mul(2).saturating_add(1);
-                *turn_by = Some(suspicion.executed.saturating_add(ahead));
+        let executed = self.execution.executed;
+        let known = oldest.and_then(|id| self.suspicion.passed_over.filter(|known| known.id == id));
+        let new = |id| PassedOver { id, proposed: self.proposed, turn: None };
+        let mut passed_over = known.or(oldest.map(new));
+        let is_over = passed_over.as_mut().is_some_and(|request| match request.turn {
+            Some(turn) => self.suspicion.executed >= turn.requests || executed >= turn.seq,
+            None if executed >= request.proposed => {
+                request.turn = Some(self.turn());
+                false
             }
-            _ => {}
+            None => false,
+        });
+        self.suspicion.passed_over = passed_over;
+        is_over
+    }
+
+    /// By when a fair primary comes to what waits here: twice as long as that would take, one request after the other, or
+    /// with the tenth of each batch that is left to whatever is not urgent.
+    fn turn(&self) -> Turn {
+        let (waiting, config) = (self.buffer.waiting(), &self.config);
+        let tenths = |waiting: usize, room: usize| waiting.saturating_mul(10).div_ceil(room.max(1)) as u64;
+        let batches = tenths(waiting.requests, config.max_batch_requests);
+        let batches = batches.max(tenths(waiting.bytes, config.max_batch_bytes));
+        let twice = |count: u64| count.saturating_mul(2);
+        Turn {
+            requests: self
+                .suspicion
+                .executed
+                .saturating_add(twice(waiting.requests as u64))
+                .saturating_add(1),
+            seq: self.execution.executed.plus(twice(batches).saturating_add(2)),
         }
-        false
     }
 
     /// VC-14: work never runs out, requests wait long, and less than half gets done of what did under the primary

@@ -4,14 +4,15 @@ use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
     Effect, Epoch, Input, Message, Seq, View,
-    evidence::Evidence,
+    evidence::{Evidence, WeakEvidence},
     message::{Batch, PrePrepare, Prepare, Proposal, ProvenNewView, ProvenViewChange, SlotStatus, Status},
     service::{Executed, Outcome},
 };
 
 use crate::{
     stage::{
-        START, Stage, evidence, executions, id, messages, own_checkpoint, request, sent, seq, status, votes,
+        START, Stage, evidence, executions, id, key, messages, own_checkpoint, request, sent, seq, status,
+        votes,
     },
     view_messages::{OTHER, STATE, new_view, prepared, view_change},
 };
@@ -403,6 +404,29 @@ fn nv_4_a_view_begun_in_two_ways_is_evidence() {
     let [found @ Evidence::NewViews(pair)] = evidence(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!((found.culprit(), &**pair), (id(1), &[first.announcement, second.announcement]));
     assert_eq!(view(&stage), (1, true), "the first one stands");
+}
+
+/// NV-4: anybody can give another valid signature for one of those inside, and the primary is not to blame for that.
+#[test]
+fn nv_4_another_signature_inside_is_no_second_word() {
+    let mut stage = Stage::new(3);
+    let proof = prepared(&stage, 0, 1, OTHER);
+    let votes = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![proof.clone()]));
+    let first = new_view(&stage, &votes, 0, &[(1, OTHER)], vec![proof]);
+    stage.hear(1, &on_new_view(first.clone()));
+    let turned = |signature: pbft_crypto::Signature| signature.with_hint(!signature.hint());
+    let mut in_a_vote = first.clone();
+    let inside = &mut in_a_vote.announcement.statement.view_changes[0].signature;
+    *inside = turned(*inside);
+    let mut in_an_assignment = first.clone();
+    let inside = &mut in_an_assignment.announcement.statement.pre_prepares[0].signature;
+    *inside = turned(*inside);
+    for second in [in_a_vote, in_an_assignment] {
+        assert_ne!(first.announcement, second.announcement);
+        assert!(evidence(&stage.hear(2, &on_new_view(second.clone()))).is_empty());
+        let made_up = Evidence::NewViews(Box::new([first.announcement.clone(), second.announcement]));
+        assert_eq!(made_up.verify(&stage.config, &*key(0)), Err(WeakEvidence::NoContradiction));
+    }
 }
 
 /// E-4, NV-5: a batch that was executed is voted for again when a view assigns it; a request of it that was refused, and

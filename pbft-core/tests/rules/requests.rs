@@ -211,3 +211,19 @@ fn r_2_a_client_too_many_is_told_so() {
     assert_eq!(declines(&stage.ask(request(2, 0))), [DeclineReason::TooManyClients]);
     assert_eq!(replies(&stage.order(2, vec![request(1, 1)])), [(1, done())]);
 }
+
+/// a primary proposes a request to one backup after the other, and has the rest agree on something else each time. It
+/// would count as proposed everywhere, and be nowhere.
+#[test]
+fn r_6_what_was_proposed_in_vain_waits_again() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    let hidden = stage.proposal(1, vec![request(9, 0)]);
+    stage.hear_and_settle(0, &Message::PrePrepare(hidden));
+    assert_eq!(stage.replica.progress().waiting_requests, 0, "proposed");
+    let other = stage.proposal(1, vec![request(1, 0)]);
+    let committed = stage.committed(&other, &[0, 1, 2]);
+    stage.hear_and_settle(1, &Message::Committed(committed));
+    assert_eq!(stage.replica.progress().executed, seq(1));
+    assert_eq!(stage.replica.progress().waiting_requests, 1, "and not ordered");
+}

@@ -1,4 +1,4 @@
-//! VC-11, VC-13 and VC-14: a primary that is there, and still is not fair or not fast enough.
+//! VC-11, VC-13, VC-14 and B-2: a primary that is there, and still is not fair or not fast enough.
 
 use std::{ops::Range, sync::Arc, time::Duration};
 
@@ -115,6 +115,67 @@ fn vc_13_what_is_under_way_does_not_count() {
         assert!(!gives_up(&mut stage), "12 requests were under way: {number}");
     }
     assert!(serve(&mut stage, 0, 22..40, PACE));
+}
+
+/// A primary could have a client of its own ask for one thing in each batch.
+#[test]
+fn vc_13_nearly_empty_batches_put_nothing_off() {
+    let mut stage = Stage::with(3, 4, |config| config.max_batch_requests = 400);
+    for number in 0..40 {
+        stage.ask(request(9, number));
+    }
+    assert!(!serve(&mut stage, 0, 1..20, PACE), "nothing is overdue");
+    assert!(serve(&mut stage, 0, 20..30, PACE), "all that waits would have had room in one batch");
+}
+
+/// VC-11: an empty batch gets nothing done while there is something to do, and is what it should be otherwise.
+#[test]
+fn vc_11_a_primary_that_orders_nothing_but_empty_batches_is_given_up() {
+    for (requests, given_up) in [(1, true), (0, false)] {
+        let mut stage = Stage::new(3);
+        for number in 0..requests {
+            stage.ask(request(9, number));
+        }
+        assert_eq!(empty_batches(&mut stage, 1..4), given_up, "{requests} requests wait");
+    }
+}
+
+/// The same if it has put the request into a proposal that comes after many empty ones.
+#[test]
+fn vc_11_a_request_that_lies_ahead_is_not_done_either() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    propose(&mut stage, 0, 3, vec![request(9, 0)]);
+    assert_eq!(stage.replica.progress().waiting_requests, 0);
+    assert!(empty_batches(&mut stage, 1..3));
+}
+
+/// B-2: no fair primary proposes so far ahead, and what lies there could wait for long.
+#[test]
+fn b_2_what_is_proposed_too_far_ahead_goes_on_waiting() {
+    let mut stage = Stage::new(3);
+    let in_flight = stage.config.max_in_flight;
+    for (client, number, waiting) in [(9, in_flight, 0), (8, in_flight + 1, 1)] {
+        stage.ask(request(client, 0));
+        propose(&mut stage, 0, number, vec![request(client, 0)]);
+        assert_eq!(stage.replica.progress().waiting_requests, waiting, "as number {number}");
+    }
+}
+
+/// An empty batch each second and a half. Whether the primary is given up.
+fn empty_batches(stage: &mut Stage, numbers: Range<u64>) -> bool {
+    for number in numbers {
+        stage.advance(15 * PACE);
+        let digest = propose(stage, 0, number, vec![]);
+        let effects = decide(stage, 0, number, digest);
+        if let Some(own) = own_checkpoint(&effects) {
+            stage.stabilize(&own, &[0, 1, 2]);
+        }
+        if gives_up(stage) {
+            return true;
+        }
+    }
+    false
 }
 
 /// Many requests wait all the time; ten a second are executed in view 0. Whether the primary of view 1 is given up.

@@ -4,7 +4,7 @@ use pbft_core::{
     ReplicaId, ValidConfig,
     crypto::Crypto,
     evidence::Evidence,
-    message::{Signed, Statement},
+    message::{NewView, PrePrepare, Signed, Statement, ViewChange},
     roster::Roster,
 };
 
@@ -41,7 +41,9 @@ pub fn check(
         Evidence::Attestations(pair) => {
             contradict(roster, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
-        Evidence::NewViews(pair) => contradict(roster, crypto, pair, |a, b| a.view == b.view && a != b),
+        Evidence::NewViews(pair) => {
+            contradict(roster, crypto, pair, |a, b| a.view == b.view && said(a) != said(b))
+        }
     };
     if !sound || !convicted {
         return Err(Violation::WeakEvidence { accuser, culprit });
@@ -50,6 +52,12 @@ pub fn check(
         return Err(Violation::WronglyBlamed { accuser, culprit });
     }
     Ok(())
+}
+
+/// What the primary itself said: what others signed may be signed in more than one way.
+fn said(announced: &NewView) -> (Vec<(ReplicaId, &ViewChange)>, Vec<(ReplicaId, &PrePrepare)>) {
+    let votes = announced.view_changes.iter().map(|vote| (vote.signer, &vote.statement)).collect();
+    (votes, announced.pre_prepares.iter().map(|vote| (vote.signer, &vote.statement)).collect())
 }
 
 fn contradict<T: Statement>(
