@@ -11,7 +11,7 @@ use super::{
 use crate::{
     ids::{ReplicaId, Seq, View},
     log::Slot,
-    message::Prepare,
+    message::{Checkpoint, Prepare},
     request_buffer::Waiting,
 };
 
@@ -99,6 +99,9 @@ impl Replica {
         if let Some(found) = self.log.slot(seq).and_then(|slot| self.diagnose_slot(seq, slot)) {
             return found;
         }
+        if let Some(found) = self.diagnose_checkpoint() {
+            return found;
+        }
         let (primary, gives_up_in) = (self.primary(), self.gives_up_in());
         match self.buffer.waiting().requests as u64 {
             0 => self.need().map_or(WaitsFor::Nothing, |need| WaitsFor::EmptyBatches {
@@ -159,6 +162,20 @@ impl Replica {
         let backups = slot.prepares.matching(&expected).map(|vote| vote.signer);
         let voted: Vec<_> = backups.chain([self.primary()]).collect();
         Some(WaitsFor::Prepares { seq, quorum, silent: self.others_than(&voted), gives_up_in })
+    }
+
+    /// At the end of what may be proposed, and of an epoch, only a stable checkpoint helps.
+    fn diagnose_checkpoint(&self) -> Option<WaitsFor> {
+        let executed = self.execution.executed;
+        let is_last = executed >= self.proposal_limit() || self.last_of_epoch() == Some(executed);
+        let (seq, digest) = self.checkpoints.own.last_key_value().map(|(seq, digest)| (*seq, *digest))?;
+        if !is_last || seq <= self.stable_seq() {
+            return None;
+        }
+        let (votes, equal) = (self.checkpoints.votes.get(&seq)?, Checkpoint { seq, digest });
+        let voted: Vec<_> = votes.matching(&equal).map(|vote| vote.signer).collect();
+        let (quorum, gives_up_in) = (self.config.sizes().quorum(), self.gives_up_in());
+        Some(WaitsFor::Checkpoint { seq, quorum, silent: self.others_than(&voted), gives_up_in })
     }
 
     fn others_than(&self, these: &[ReplicaId]) -> Vec<ReplicaId> {

@@ -74,14 +74,18 @@ impl Replica {
 
     /// B-2: never past half the window, so that no backup's window is overrun. SX-7: nor while a state is taken over.
     pub(super) fn may_propose(&self) -> bool {
-        let limit = self.log.low().plus(self.config.window / 2).min(self.log.high());
         self.is_primary()
             && self.is_member()
             && !self.is_returning()
             && !self.transfer.is_running()
             && self.views.active
             && self.in_flight() < self.config.max_in_flight
-            && self.proposed < limit
+            && self.proposed < self.proposal_limit()
+    }
+
+    /// The last number that a fair primary proposes before another checkpoint is stable.
+    pub(super) fn proposal_limit(&self) -> Seq {
+        self.log.low().plus(self.config.window / 2).min(self.log.high())
     }
 
     pub(super) fn in_flight(&self) -> u64 {

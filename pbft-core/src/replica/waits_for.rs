@@ -125,6 +125,17 @@ pub enum WaitsFor {
         /// The epoch whose replicas have another key for it.
         epoch: Epoch,
     },
+    /// A quorum with the same state: before that nothing can be proposed any more (B-2, RE-1).
+    Checkpoint {
+        /// After this number.
+        seq: Seq,
+        /// How many make a quorum.
+        quorum: usize,
+        /// Whose votes for it are missing.
+        silent: Vec<ReplicaId>,
+        /// In so many milliseconds another primary is asked for, if nothing happens.
+        gives_up_in: Option<u64>,
+    },
 }
 
 /// Why numbers have to pass although nobody asks for anything.
@@ -157,6 +168,7 @@ impl WaitsFor {
             | Self::Prepares { gives_up_in, .. }
             | Self::Commits { gives_up_in, .. }
             | Self::EmptyBatches { gives_up_in, .. }
+            | Self::Checkpoint { gives_up_in, .. }
             | Self::NewView { gives_up_in, .. } => *gives_up_in,
             _ => None,
         }
@@ -181,6 +193,7 @@ impl WaitsFor {
             Self::LaterView { .. } => "later_view",
             Self::EmptyBatches { .. } => "empty_batches",
             Self::Key { .. } => "key",
+            Self::Checkpoint { .. } => "checkpoint",
         }
     }
 }
@@ -251,6 +264,10 @@ impl fmt::Display for WaitsFor {
                     f,
                     "has not the key that the replicas of epoch {epoch} know it by: waits to be started with that one"
                 )
+            }
+            Self::Checkpoint { seq, quorum, silent, gives_up_in } => {
+                let (silent, gives_up) = (List(silent), GivesUp(*gives_up_in));
+                write!(f, "waits for {quorum} equal checkpoints of number {seq}; silent: {silent}{gives_up}")
             }
             Self::EmptyBatches { primary, need, gives_up_in } => {
                 let gives_up = GivesUp(*gives_up_in);

@@ -9,7 +9,7 @@ use pbft_core::{
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, id, request, seq, status},
+    stage::{Stage, id, own_checkpoint, request, seq, status},
     view_messages::{OTHER, new_view, prepared, view_change},
 };
 
@@ -40,6 +40,31 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
     assert_eq!(say(&stage), "waits for the service to execute number 1");
     stage.executed(2, false);
     assert_eq!(say(&stage), "waits for nothing");
+}
+
+/// B-2: with window 8 nothing past 4 is proposed before a checkpoint is stable, and no primary can help that.
+#[test]
+fn a_checkpoint_that_is_not_stable_is_named() {
+    let mut stage = Stage::new(3);
+    let mut effects = Vec::new();
+    for number in 1..=4 {
+        effects = stage.order(number, vec![request(1, number)]);
+    }
+    let statement = own_checkpoint(&effects).unwrap().statement;
+    hear_all(&mut stage);
+    stage.ask(request(1, 9));
+    let say = |stage: &Stage| stage.replica.diagnose().to_string();
+    assert_eq!(say(&stage), "waits for 3 equal checkpoints of number 4; silent: 0, 1, 2; gives up in 2.0 s");
+    let vote = stage.sign(2, statement);
+    stage.hear(2, &Message::Checkpoint(vote));
+    assert_eq!(say(&stage), "waits for 3 equal checkpoints of number 4; silent: 0, 1; gives up in 2.0 s");
+    let vote = stage.sign(0, statement);
+    stage.hear_and_settle(0, &Message::Checkpoint(vote));
+    assert!(
+        say(&stage).starts_with("waits for replica 0, the primary, to propose 1 requests"),
+        "{}",
+        say(&stage)
+    );
 }
 
 #[test]
@@ -167,6 +192,7 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
         WaitsFor::LaterView { view },
         WaitsFor::Key { epoch: Epoch::new(1) },
         WaitsFor::EmptyBatches { primary: id(1), need: Need::Time, gives_up_in: None },
+        WaitsFor::Checkpoint { seq: seq(8), quorum: 3, silent: vec![id(2)], gives_up_in: None },
     ];
     let words: BTreeSet<_> = all.iter().map(WaitsFor::kind).collect();
     let sentences: BTreeSet<_> = all.iter().map(WaitsFor::to_string).collect();
