@@ -16,7 +16,7 @@ mod verify_receipt;
 mod wallet;
 mod web;
 
-use std::process::ExitCode;
+use std::{io::IsTerminal, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 use futures_util::{FutureExt, future::select_all};
@@ -47,7 +47,7 @@ enum Command {
     ///
     /// Exits with 0 if enough replicas answer for it to go on, and with 1 if not.
     Status(status::StatusArgs),
-    /// Say in a sentence what is wrong with a market, if anything is, and what to do
+    /// Say in a sentence what is wrong with a market, if anything is
     ///
     /// Exits with 0 if all is well, and with 1 if not.
     Diagnose(diagnose::DiagnoseArgs),
@@ -118,7 +118,9 @@ fn start_logging(filter: &str) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
     // A second call in one process changes nothing.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // Colours in a file are in the way of whoever searches it.
+    let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
 /// Serves until it is asked to stop, or until something has to stop by itself. Stops everything then.

@@ -117,6 +117,9 @@ pub enum MarketError {
     /// The file of the master key.
     #[error(transparent)]
     Files(#[from] ConfigFileError),
+    /// Keys are kept here, and what they are encrypted with is not.
+    #[error("{} is missing, and members' keys cannot be read without it: put it back, or say where it is with --custody-key", .0.display())]
+    MasterKeyMissing(std::path::PathBuf),
     /// The webhooks.
     #[error(transparent)]
     Webhooks(#[from] WebhookError),
@@ -259,11 +262,14 @@ async fn tidy(accounts: AccountsDb) {
     }
 }
 
-/// The key that members' keys are encrypted with. One that the operator keeps elsewhere has to be there: a new one would
-/// open nothing.
-fn master_key(data: &Path, elsewhere: Option<&Path>) -> Result<MasterKey, ConfigFileError> {
+/// The key that members' keys are encrypted with. Where keys are kept already it has to be there: a new one would open
+/// nothing.
+fn master_key(data: &Path, elsewhere: Option<&Path>) -> Result<MasterKey, MarketError> {
     let beside = data.join("custody-master.key");
     if elsewhere.is_none() && !beside.exists() {
+        if data.join("custody").exists() {
+            return Err(MarketError::MasterKeyMissing(beside));
+        }
         write_key(&beside, &KeyPair::generate())?;
     }
     Ok(MasterKey::from_bytes(*read_key(elsewhere.unwrap_or(&beside))?.secret_bytes()))
@@ -305,8 +311,9 @@ mod tests {
             Custody::open(data.path().join("custody"), key, KEYS_AT_HAND)
         };
         open(Some(&file)).unwrap().create_key().unwrap();
+        let missing = matches!(master_key(data.path(), None), Err(MarketError::MasterKeyMissing(_)));
+        assert!(missing, "another key would open nothing");
         assert!(!data.path().join("custody-master.key").exists(), "none beside the keys");
-        assert!(open(None).is_err(), "another key opens nothing");
         open(Some(&file)).unwrap();
     }
 }

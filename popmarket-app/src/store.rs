@@ -76,12 +76,26 @@ impl Default for StoreOptions {
     }
 }
 
+impl From<fjall::Error> for StoreError {
+    fn from(error: fjall::Error) -> Self {
+        match error {
+            fjall::Error::Locked => Self::InUse,
+            error => Self::Database(error),
+        }
+    }
+}
+
 /// Why the store does not work.
 #[derive(Debug, Error)]
 pub enum StoreError {
+    /// Another process has it.
+    #[error(
+        "the ledger store is in use: another node runs on this folder; stop it first, or choose another folder"
+    )]
+    InUse,
     /// The database said no.
     #[error("the ledger store: {0}")]
-    Database(#[from] fjall::Error),
+    Database(fjall::Error),
     /// Written by another version of this program.
     #[error("the ledger store has the format {0}: this program knows {FORMAT}")]
     UnknownFormat(u32),

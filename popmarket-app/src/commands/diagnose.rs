@@ -53,8 +53,12 @@ fn sentence(replica: &Replica) -> Option<String> {
     let waits_for = replica.waits_for.as_deref();
     match (replica.status.as_str(), waits_for, &replica.last_seen) {
         ("up", ..) => None,
-        ("unreachable", _, Some(seen)) => Some(format!("replica {id} does not answer since {seen}")),
-        ("unreachable", _, None) => Some(format!("replica {id} has never answered")),
+        ("unreachable", _, Some(seen)) => {
+            Some(format!("replica {id} does not answer: it was last asked, and did, at {seen}"))
+        }
+        ("unreachable", _, None) => {
+            Some(format!("replica {id} does not answer, and has not since this node's web was started"))
+        }
         (status, None, _) => Some(format!("replica {id} is {status}")),
         (status, Some(waits_for), _) => Some(format!("replica {id} is {status}: it {waits_for}")),
     }

@@ -62,8 +62,15 @@ pub(super) fn say_ready(loaded: &LoadedNode, market: Option<&Market>) {
 
 /// Takes an address, or says in words why it cannot be had.
 pub(super) fn listen(address: SocketAddr) -> Result<TcpListener, CommandError> {
-    TcpListener::bind(address)
-        .map_err(|error| CommandError::Usage(format!("cannot listen on {address}: {error}")))
+    TcpListener::bind(address).map_err(|error| {
+        let in_use = error.kind() == std::io::ErrorKind::AddrInUse;
+        let hint = if in_use {
+            ": perhaps a market runs there already; another place is chosen with --listen"
+        } else {
+            ""
+        };
+        CommandError::Usage(format!("cannot listen on {address}: {error}{hint}"))
+    })
 }
 
 /// Starts the replica that a node's file describes; `here` are the addresses of all, if they share this process.

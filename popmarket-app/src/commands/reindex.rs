@@ -80,7 +80,7 @@ impl Blocks {
         }
         let service = LedgerService::open(&folder, &node.genesis, &StoreOptions::default());
         let service = service.map_err(|error| match error {
-            StoreError::Database(fjall::Error::Locked) => {
+            StoreError::InUse => {
                 CommandError::Usage(format!("a node uses {}: stop it first", folder.display()))
             }
             error => CommandError::failed("the blocks cannot be read", error),
@@ -178,6 +178,9 @@ async fn check(blocks: &Blocks, place: &DatabasePlace, as_json: bool) -> Result<
     fresh.close().await;
     let Some(difference) = difference else {
         report(blocks, place, digest, started.elapsed(), as_json);
+        if !as_json {
+            println!("         it is what the blocks say");
+        }
         return Ok(());
     };
     if as_json {

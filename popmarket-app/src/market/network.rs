@@ -204,10 +204,8 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
     let held_up = waiting.clone().count();
     if up.len() + behind.len() + held_up < sizes.quorum() {
         let needed = sizes.quorum();
-        return format!(
-            "replicas {} do not answer: {needed} are needed to agree on anything",
-            away.join(", ")
-        );
+        let away = named(&away, "does not answer", "do not answer");
+        return format!("{away}: {needed} are needed to agree on anything");
     }
     if let Some(replica) = waiting.next().filter(|_| held_up + away.len() > replicas.len() - sizes.quorum()) {
         let waits_for = replica.waits_for.as_deref().unwrap_or("is held up");
@@ -231,17 +229,23 @@ fn diagnose(replicas: &[ReplicaReport], primary: Option<u16>, sizes: QuorumSizes
     }
     let waiting = with(ReplicaStatus::Waiting);
     let groups = [
-        (&away, "do not answer"),
-        (&behind, "are behind and catch up"),
-        (&waiting, "have no say, or are held up"),
+        (&away, "does not answer", "do not answer"),
+        (&behind, "is behind and catches up", "are behind and catch up"),
+        (&waiting, "has no say, or is held up", "have no say, or are held up"),
     ];
-    let troubles = groups.iter().filter(|(ids, _)| !ids.is_empty());
-    let troubles: Vec<_> =
-        troubles.map(|(ids, what)| format!("replicas {} {what}", ids.join(", "))).collect();
+    let troubles = groups.iter().filter(|(ids, ..)| !ids.is_empty());
+    let troubles: Vec<_> = troubles.map(|(ids, one, many)| named(ids, one, many)).collect();
     if troubles.is_empty() {
         return format!("all {} replicas agree", replicas.len());
     }
     format!("{}; the others agree", troubles.join(", "))
+}
+
+fn named(ids: &[String], one: &str, many: &str) -> String {
+    match ids {
+        [id] => format!("replica {id} {one}"),
+        ids => format!("replicas {} {many}", ids.join(", ")),
+    }
 }
 
 fn now() -> UnixMillis {
@@ -306,12 +310,11 @@ mod tests {
         assert_eq!(say([Waiting; 4], None), nothing);
         assert_eq!(say([Waiting, Up, Up, Unreachable], Some(1)), nothing);
         assert_eq!(say([Up; 4], Some(0)), "all 4 replicas agree");
-        let returned = "replicas 3 have no say, or are held up; the others agree";
+        let returned = "replica 3 has no say, or is held up; the others agree";
         assert_eq!(say([Up, Up, Up, Waiting], Some(0)), returned);
-        let two =
-            "replicas 2 are behind and catch up, replicas 3 have no say, or are held up; the others agree";
+        let two = "replica 2 is behind and catches up, replica 3 has no say, or is held up; the others agree";
         assert_eq!(say([Up, Up, Behind, Waiting], Some(0)), two);
-        assert_eq!(say([Up, Up, Up, Unreachable], Some(0)), "replicas 3 do not answer; the others agree");
+        assert_eq!(say([Up, Up, Up, Unreachable], Some(0)), "replica 3 does not answer; the others agree");
         let needed = "replicas 2, 3 do not answer: 3 are needed to agree on anything";
         assert_eq!(say([Up, Up, Unreachable, Unreachable], Some(0)), needed);
     }

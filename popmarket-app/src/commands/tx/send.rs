@@ -44,11 +44,36 @@ pub(super) async fn make(mut how: How, api: &Api, what: What) -> Result<Answer, 
     let body = plan(&how, api, what, &facts).await?;
     match wallet {
         Some(wallet) if !how.dry_run => {
-            let transaction = Transaction::sign(body, &wallet.unlock(&how.passphrase)?);
-            send(&how, api, &genesis, &transaction).await
+            send_signed(&how, api, &genesis, body, &wallet.unlock(&how.passphrase)?).await
         }
         _ => Ok(planned(&body)),
     }
+}
+
+/// So many numbers are tried if those before are used.
+const NONCES: u64 = 8;
+
+/// The market may not know yet, or not say, which numbers are used: what it refuses for that leaves no trace.
+async fn send_signed(
+    how: &How,
+    api: &Api,
+    genesis: &ledger::Genesis,
+    mut body: Body,
+    key: &KeyPair,
+) -> Result<Answer, CommandError> {
+    let last = if how.nonce.is_some() { body.nonce } else { body.nonce.saturating_add(NONCES) };
+    loop {
+        let transaction = Transaction::sign(body.clone(), key);
+        let answer = send(how, api, genesis, &transaction).await?;
+        if body.nonce >= last || !is_refused_for_its_nonce(&answer) {
+            return Ok(answer);
+        }
+        body.nonce = body.nonce.saturating_add(1);
+    }
+}
+
+fn is_refused_for_its_nonce(answer: &Answer) -> bool {
+    answer.json["status"] == "REFUSED" && answer.json["code"] == "NONCE_USED"
 }
 
 /// Who does it, and who signs. What is only planned for a sender who is named takes no wallet.
@@ -79,7 +104,7 @@ fn read_operation(file: &Path) -> Result<Operation, CommandError> {
     operation.map_err(|error| CommandError::Usage(format!("{}: {error}", file.display())))
 }
 
-/// An account that does not exist has used no nonce.
+/// The market tells nothing of an account that does not exist; it has used numbers if its name was refused before.
 async fn next_nonce(api: &Api, sender: &Address, operation: &Operation) -> Result<u64, CommandError> {
     match api.get::<Account>(&format!("/v1/accounts/{sender}")).await {
         Ok(Account { next_nonce }) => Ok(next_nonce),
@@ -167,7 +192,10 @@ pub(super) fn told(transaction: &Transaction, sent: Result<Reply, ApiError>) -> 
 fn refused(transaction: &Transaction, problem: &ProblemDetails) -> Answer {
     let ProblemDetails { title, code, detail, tx_id, retryable, .. } = problem;
     // The ledger keeps what it rejects, and the nonce is used up; what it refuses leaves no trace.
-    let status = if tx_id.is_some() { "REJECTED" } else { "REFUSED" };
+    let (status, words) = match tx_id {
+        Some(_) => ("REJECTED", "recorded as failed"),
+        None => ("REFUSED", "nothing was done"),
+    };
     let why = detail.as_ref().unwrap_or(title);
     let json = json!({
         "status": status,
@@ -176,7 +204,7 @@ fn refused(transaction: &Transaction, problem: &ProblemDetails) -> Answer {
         "detail": why,
         "retryable": retryable,
     });
-    let failure = Some(CommandError::Failed(format!("nothing was done: {why} ({code})")));
+    let failure = Some(CommandError::Failed(format!("{words}: {why} ({code})")));
     Answer { json, words: String::new(), failure }
 }
 
@@ -239,6 +267,9 @@ mod tests {
         ] {
             let answer = told(&transaction, sent);
             assert_eq!((&answer.json["status"], &answer.json["tx_id"]), (&json!(status), &json!(tx_id)));
+            let said = answer.failure.as_ref().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(said.starts_with("nothing was done"), status == "REFUSED", "{said}");
+            assert_eq!(said.starts_with("recorded as failed"), status == "REJECTED", "{said}");
             assert_eq!(answer.failure.map(|failure| failure.exit_code()), code, "{status}");
         }
     }
