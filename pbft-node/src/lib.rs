@@ -18,6 +18,7 @@ pub mod log;
 pub mod metrics;
 pub mod node;
 pub mod recorder;
+mod sparing;
 pub mod tls;
 pub mod transport;
 

@@ -19,7 +19,7 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use crate::diagnosis::Diagnosis;
+use crate::{diagnosis::Diagnosis, transport::CutOffs};
 
 /// Which replica of the process.
 #[derive(Clone, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -55,6 +55,8 @@ pub struct Metrics {
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     invalid: Family<ReplicaLabel, Counter>,
+    unreachable: Family<ReplicaLabel, Counter>,
+    cut_off: Family<KindLabel, Counter>,
     transfers: Family<ReplicaLabel, Counter>,
     bad_parts: Family<ReplicaLabel, Counter>,
     sync_seconds: Histograms,
@@ -95,6 +97,8 @@ impl Metrics {
             evidence: Family::default(),
             messages: Family::default(),
             invalid: Family::default(),
+            unreachable: Family::default(),
+            cut_off: Family::default(),
             transfers: Family::default(),
             bad_parts: Family::default(),
             sync_seconds: histograms(seconds),
@@ -132,6 +136,12 @@ impl Metrics {
         );
         registry.register("messages", "Messages from replicas that passed verification", m.messages);
         registry.register("invalid_messages", "Messages from replicas that failed verification", m.invalid);
+        registry.register(
+            "unreachable_messages",
+            "Messages dropped since they were for replicas that are not dialed: long gone, or at no known address",
+            m.unreachable,
+        );
+        registry.register("cut_off_connections", "Connections refused or ended, by reason", m.cut_off);
         registry.register("state_transfers", "States taken over from other replicas", m.transfers);
         registry.register("bad_state_parts", "Wrong parts of a state that others sent", m.bad_parts);
         let unit = Unit::Seconds;
@@ -165,6 +175,9 @@ impl Metrics {
             evidence: self.evidence.clone(),
             messages: self.messages.clone(),
             invalid: self.invalid.get_or_create_owned(&label),
+            unreachable: self.unreachable.get_or_create_owned(&label),
+            unreachable_before: 0,
+            cut_off: self.cut_off.clone(),
             transfers: self.transfers.get_or_create_owned(&label),
             bad_parts: self.bad_parts.get_or_create_owned(&label),
             sync_seconds: self.sync_seconds.get_or_create_owned(&label),
@@ -196,6 +209,9 @@ pub(crate) struct ReplicaMetrics {
     evidence: Family<KindLabel, Counter>,
     messages: Family<KindLabel, Counter>,
     pub(crate) invalid: Counter,
+    unreachable: Counter,
+    unreachable_before: u64,
+    cut_off: Family<KindLabel, Counter>,
     transfers: Counter,
     bad_parts: Counter,
     sync_seconds: Histogram,
@@ -234,6 +250,21 @@ impl ReplicaMetrics {
                 let kind = refusal_kind(*refusal);
                 self.reads_refused.get_or_create(&KindLabel { replica: self.replica, kind }).inc();
             }
+        }
+    }
+
+    /// So many messages were for replicas that are not dialed, in all.
+    pub(crate) fn unreachable(&mut self, total: u64) {
+        let before = core::mem::replace(&mut self.unreachable_before, total);
+        self.unreachable.inc_by(total.saturating_sub(before));
+    }
+
+    /// So many connections were cut off, in all, and so many when this was told last.
+    pub(crate) fn cut_offs(&self, before: &CutOffs, now: &CutOffs) {
+        for (reason, total) in now {
+            let more = total.saturating_sub(before.get(reason).copied().unwrap_or(0));
+            let label = KindLabel { replica: self.replica, kind: reason.label() };
+            self.cut_off.get_or_create(&label).inc_by(more);
         }
     }
 

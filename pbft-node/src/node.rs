@@ -43,8 +43,8 @@ use crate::{
         windows::{Seen, windows},
     },
     log::LogError,
-    metrics::Metrics,
-    transport::{LinkState, Transport, TransportConfig, TransportError},
+    metrics::{Metrics, ReplicaMetrics},
+    transport::{CutOffs, LinkState, Transport, TransportConfig, TransportError},
 };
 
 /// So many events from the network may wait for verification.
@@ -81,6 +81,9 @@ pub enum StartError {
     /// The folder of the log cannot be used.
     #[error("the durable log cannot be used: {0}")]
     Disk(#[from] OpenError),
+    /// The mark of a founder outlived its first vote, and cannot be removed.
+    #[error("the mark beside the durable log cannot be removed: {0}")]
+    Founder(#[source] io::Error),
     /// The log is damaged, or another replica's.
     #[error("the durable log cannot be used: {0}")]
     Log(#[from] LogError),
@@ -137,6 +140,7 @@ impl Node {
         let (shown, seen) = windows(&recovered.replica);
         let mut metrics = metrics.of(config.id);
         metrics.diagnosed(&seen.diagnosis.borrow());
+        tokio::spawn(count_cut_offs(transport.cut_offs(), metrics.clone()));
 
         let channels = Channels::new();
         let (internal, inputs) = (channels.internal.0.clone(), channels.inputs.0.clone());
@@ -239,5 +243,15 @@ impl Node {
             }
         });
         let _ = joined.await;
+    }
+}
+
+/// Keeps the metrics in step with what the transport counts. Ends with the transport.
+async fn count_cut_offs(mut counts: watch::Receiver<CutOffs>, metrics: ReplicaMetrics) {
+    let mut before = CutOffs::new();
+    while counts.changed().await.is_ok() {
+        let now = counts.borrow_and_update().clone();
+        metrics.cut_offs(&before, &now);
+        before = now;
     }
 }

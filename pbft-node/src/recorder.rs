@@ -11,10 +11,13 @@ use std::{
 use pbft_core::{
     Effect, Now, ReplicaId, ValidConfig,
     crypto::Crypto,
+    message::{Checkpoint, Signed},
     recording::{Beginning, Moment, RecordedInput, TakesDown, digest_of, frame},
     replica::EmptyLog,
+    roster::Roster,
     storage::{LogPosition, Record},
 };
+use pbft_crypto::Signature;
 
 /// Where to record, and how much.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,25 +45,32 @@ pub(crate) struct Recorder {
 }
 
 impl Recorder {
-    /// Begins a recording. The replica must sign with [`Self::crypto`].
-    pub(crate) fn begin(
-        options: &RecordOptions,
-        id: ReplicaId,
-        config: &ValidConfig,
-        (records, empty_log): (&[(LogPosition, Record)], EmptyLog),
-        crypto: Arc<dyn Crypto>,
-    ) -> io::Result<Self> {
+    /// Makes the file. The replica must be recovered, and sign, with [`Self::crypto`].
+    pub(crate) fn create(options: &RecordOptions, crypto: Arc<dyn Crypto>) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&options.file)?;
         let crypto = Arc::new(TakesDown::new(crypto));
-        let mut recorder = Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto };
+        Ok(Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto })
+    }
+
+    /// Takes down what the replica was recovered from: who it is, in which first configuration, with which replica sets by
+    /// now, and the records of its log.
+    pub(crate) fn begin(
+        &mut self,
+        (id, config, roster): (ReplicaId, &ValidConfig, &Roster),
+        records: Vec<(LogPosition, Record)>,
+        empty_log: EmptyLog,
+    ) -> io::Result<()> {
+        // What it signed while it was recovered is no part of its first step.
+        let signed = self.crypto.signed();
         let config = pbft_core::Config::clone(config);
-        let (key, count) = (recorder.crypto.public_key(), records.len() as u64);
+        let (key, count) = (self.crypto.public_key(), records.len() as u64);
         let beginning = Beginning { id, key, config, empty_log, records: count };
-        recorder.write(&frame(&beginning).map_err(io::Error::other)?)?;
-        for record in records {
-            recorder.write(&frame(record).map_err(io::Error::other)?)?;
+        self.write(&frame(&beginning).map_err(io::Error::other)?)?;
+        for (position, record) in records {
+            let record = signed_again(record, &signed, roster, &*self.crypto);
+            self.write(&frame(&(position, record)).map_err(io::Error::other)?)?;
         }
-        Ok(recorder)
+        Ok(())
     }
 
     pub(crate) fn crypto(&self) -> Arc<dyn Crypto> {
@@ -100,4 +110,28 @@ impl Recorder {
             .ok_or_else(|| io::Error::new(io::ErrorKind::FileTooLarge, "it is as long as it may be"))?;
         file.write_all(bytes)
     }
+}
+
+/// A record as the replica takes it: with its own word for a checkpoint as it gave it again after it got another key (RE-5). A
+/// replay has no key to tell that what is in the log does not count, nor to sign.
+fn signed_again(
+    mut record: Record,
+    signatures: &[Signature],
+    roster: &Roster,
+    crypto: &dyn Crypto,
+) -> Record {
+    if let Record::Checkpoint(checkpoint) = &mut record {
+        let vote = &mut checkpoint.checkpoint;
+        let config = roster.at(vote.statement.seq);
+        let counts = |vote: &Signed<Checkpoint>| {
+            vote.signature_check(config).is_some_and(|check| crypto.verify(&check))
+        };
+        let again = |signature: &Signature| Signed { signature: *signature, ..vote.clone() };
+        if !counts(vote)
+            && let Some(given) = signatures.iter().map(again).find(counts)
+        {
+            *vote = given;
+        }
+    }
+    record
 }

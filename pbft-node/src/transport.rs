@@ -25,7 +25,10 @@ mod protocol;
 mod queue;
 mod receive;
 
-use core::net::SocketAddr;
+use core::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering},
+};
 use std::{
     collections::BTreeMap,
     net::TcpListener,
@@ -77,6 +80,8 @@ struct Inner {
     hello: Hello,
     limits: LinkLimits,
     links: RwLock<BTreeMap<ReplicaId, PeerLink>>,
+    /// How many messages were for replicas that it does not dial.
+    unreachable: AtomicU64,
     starts: mpsc::UnboundedSender<LinkFuture>,
     peers: Arc<Peers>,
     address: SocketAddr,
@@ -133,8 +138,20 @@ impl Transport {
             drop(running);
         });
         let (id, limits, links) = (config.id, limits.link, RwLock::default());
-        let inner =
-            Inner { id, identity, hello, limits, links, starts, peers, address, connected, stop, ended };
+        let inner = Inner {
+            id,
+            identity,
+            hello,
+            limits,
+            links,
+            unreachable: AtomicU64::new(0),
+            starts,
+            peers,
+            address,
+            connected,
+            stop,
+            ended,
+        };
         let transport = Self { inner: Arc::new(inner) };
         let addresses = config.replicas.ids().zip(config.addresses).collect();
         transport.connect(config.replicas.members(), &addresses)?;
@@ -199,6 +216,13 @@ impl Transport {
         self.inner.read().values().map(state).collect()
     }
 
+    /// How many messages were dropped since they were for replicas that it does not dial: former members, or such whose
+    /// address it does not know.
+    #[must_use]
+    pub fn unreachable(&self) -> u64 {
+        self.inner.unreachable.load(Ordering::Relaxed)
+    }
+
     /// How many links are connected, now and whenever a link changes or fails to connect.
     #[must_use]
     pub fn connected(&self) -> watch::Receiver<usize> {
@@ -222,7 +246,10 @@ impl Transport {
 impl Network for Transport {
     fn send(&mut self, to: ReplicaId, message: &Message) {
         let links = self.inner.read();
-        let Some(PeerLink { link, .. }) = links.get(&to) else { return };
+        let Some(PeerLink { link, .. }) = links.get(&to) else {
+            self.inner.unreachable.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
         if !link.takes_frames() {
             return link.count_dropped();
         }

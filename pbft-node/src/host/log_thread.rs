@@ -11,12 +11,11 @@ use crate::{founder::Founder, metrics::ReplicaMetrics};
 /// Runs until the replica's end of the channel is gone, or the log fails.
 pub(crate) fn run<L: Log>(
     mut log: L,
-    founder: Founder,
+    mut founder: Option<Founder>,
     orders: &Receiver<ToLog>,
     replica: &Sender<Internal>,
     metrics: &ReplicaMetrics,
 ) {
-    let mut founder = Some(founder);
     while let Ok(first) = orders.recv() {
         if let Err(error) = carry_out(&mut log, &mut founder, first, orders, replica, metrics) {
             tracing::error!(error, "the durable log failed: this replica stops");

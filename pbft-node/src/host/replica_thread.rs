@@ -7,8 +7,8 @@ use std::{
 
 use crossbeam_channel::{Receiver, Sender, never, select_biased};
 use pbft_core::{
-    Effect, Input, Now, Replica, UnixMillis, effect::TransferEvent, evidence::Evidence, network::Network,
-    recording::RecordedInput,
+    Effect, Input, Now, Replica, ReplicaId, UnixMillis, effect::TransferEvent, evidence::Evidence,
+    network::Network, recording::RecordedInput,
 };
 use pbft_crypto::Digest;
 
@@ -21,6 +21,7 @@ use super::{
 use crate::{
     metrics::ReplicaMetrics,
     recorder::Recorder,
+    sparing::Sparing,
     transport::{ClientAnswer, ConnectionId, Transport},
 };
 
@@ -46,6 +47,8 @@ pub(crate) struct ReplicaThread {
     pub(crate) clock: Clock,
     pub(crate) timer: Option<Duration>,
     pub(crate) recorder: Option<Recorder>,
+    /// Which replicas were said to send wrong parts of states.
+    pub(crate) bad_parts: Sparing<ReplicaId>,
 }
 
 /// The host's two clocks.
@@ -228,7 +231,9 @@ impl ReplicaThread {
             TransferEvent::Done { seq } => tracing::info!(%seq, "has taken over the state at a checkpoint"),
             TransferEvent::Abandoned { seq } => tracing::info!(%seq, "nobody has this checkpoint any more"),
             TransferEvent::BadPart { peer, seq, part } => {
-                tracing::warn!(%peer, %seq, ?part, "a replica sent a wrong part of its state");
+                if let Some(left_out) = self.bad_parts.may_say(peer) {
+                    tracing::warn!(%peer, %seq, ?part, left_out, "a replica sent a wrong part of its state");
+                }
             }
         }
     }
@@ -258,6 +263,7 @@ impl ReplicaThread {
         }
         let progress = self.replica.progress();
         self.metrics.progress(&progress);
+        self.metrics.unreachable(self.transport.unreachable());
         self.shown.progress.send_if_modified(|before| {
             let changed = *before != progress;
             *before = progress;

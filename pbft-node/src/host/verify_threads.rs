@@ -8,6 +8,7 @@ use pbft_core::{Asker, Input, Message, ReplicaId, Request, message::Read, verify
 use super::{events::External, fair_source::FairSource, waiters::Waiters, windows::Seen};
 use crate::{
     metrics::ReplicaMetrics,
+    sparing::Sparing,
     transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
 };
 
@@ -26,6 +27,8 @@ pub(crate) struct VerifyThread {
     pub(crate) seen: Seen,
     pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub(crate) metrics: ReplicaMetrics,
+    /// Which replicas were said to send what is refused, and why.
+    pub(crate) refused: Arc<Sparing<(ReplicaId, &'static str, String)>>,
 }
 
 /// The replica thread is gone.
@@ -107,7 +110,9 @@ impl VerifyThread {
                 }
                 Err(error) => {
                     self.metrics.invalid.inc();
-                    tracing::warn!(%from, kind, %error, "refused a message");
+                    if let Some(left_out) = self.refused.may_say((from, kind, error.to_string())) {
+                        tracing::warn!(%from, kind, %error, left_out, "refused a message");
+                    }
                 }
             }
         }

@@ -25,6 +25,7 @@ use crate::{
         windows::{Seen, Shown},
     },
     metrics::ReplicaMetrics,
+    sparing::Sparing,
     transport::{Inbound, Transport},
 };
 
@@ -64,6 +65,7 @@ impl<S: Service + 'static> Crew<S> {
             seen,
             report,
             metrics: metrics.clone(),
+            refused: Arc::default(),
         };
         for index in 0..config.verify_threads.max(1) {
             let thread = verify_thread.clone();
@@ -91,6 +93,7 @@ impl<S: Service + 'static> Crew<S> {
             clock: Clock::start(),
             timer: None,
             recorder,
+            bad_parts: Sparing::default(),
         };
         threads.spawn("replica", "pbft-replica".into(), move || replica_thread.run())?;
         Ok(threads.handles)

@@ -23,7 +23,8 @@ pub(super) async fn follow(
 ) {
     loop {
         let (known, addresses) = (roster.borrow_and_update().clone(), book.borrow_and_update().clone());
-        // Who was a member may have to be told that it is none any more. Of each, the last key counts.
+        // Who was a member may have to be told that it is none any more. Of each, the last key counts. All of them may
+        // connect and ask; but replicas answer on connections that they dialed, and who left longer ago is not dialed.
         let all = known.configs().flat_map(|config| config.replicas.members().iter().copied());
         let admitted: BTreeMap<_, _> = all.collect();
         let lately: BTreeMap<_, _> =

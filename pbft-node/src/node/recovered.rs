@@ -18,7 +18,8 @@ use crate::{config::NodeConfig, disk::RealDisk, founder::Founder, log::DurableLo
 pub(super) struct Recovered {
     pub(super) replica: Replica,
     pub(super) log: DurableLog<RealDisk>,
-    pub(super) founder: Founder,
+    /// Nothing if the log holds something: it cannot be new any more.
+    pub(super) founder: Option<Founder>,
     pub(super) recorder: Option<Recorder>,
 }
 
@@ -33,13 +34,22 @@ impl Recovered {
         let records = log.load()?;
         let founder = Founder::of(&config.log_folder);
         let empty = founder.empty_log();
-        let begin = |options| {
-            let log = (records.as_slice(), empty);
-            Recorder::begin(options, config.id, &config.protocol, log, crypto.clone())
+        let founder = if records.is_empty() {
+            Some(founder)
+        } else {
+            // A crash may have come between the first sync and this. The votes in the log are sent again without any sync.
+            founder.has_a_log().map_err(StartError::Founder)?;
+            None
         };
-        let recorder = config.record.as_ref().map(begin).transpose().map_err(StartError::Recording)?;
+        let create = |options| Recorder::create(options, crypto.clone());
+        let mut recorder = config.record.as_ref().map(create).transpose().map_err(StartError::Recording)?;
         let signer = recorder.as_ref().map_or_else(|| crypto.clone(), Recorder::crypto);
+        let recorded = recorder.as_ref().map(|_| records.clone());
         let replica = recover(config, signer, records, empty, service)?;
+        if let Some((recorder, records)) = recorder.as_mut().zip(recorded) {
+            let known = (config.id, &*config.protocol, &**replica.roster());
+            recorder.begin(known, records, empty).map_err(StartError::Recording)?;
+        }
         Ok(Self { replica, log, founder, recorder })
     }
 }

@@ -14,16 +14,19 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::{
-    cut_off::CutOff,
+    cut_off::{CutOff, Who},
     dial::{Connection, tune},
     door::{Door, Place},
     frame::FrameError,
     hello::{Hello, HelloError, Welcome},
-    peers::{Peers, Seated},
+    peers::{Peers, Seated, SeatedAs},
     protocol::Inbound,
     receive,
 };
-use crate::tls::{proved_key, tls_error};
+use crate::{
+    sparing::Sparing,
+    tls::{proved_key, tls_error},
+};
 
 /// When the system has no sockets left, others must end first.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
@@ -52,7 +55,7 @@ impl Acceptor {
         mut links: mpsc::UnboundedReceiver<LinkFuture>,
         mut stop: watch::Receiver<()>,
     ) {
-        let mut tasks = JoinSet::new();
+        let (mut tasks, lines) = (JoinSet::new(), Sparing::default());
         loop {
             tokio::select! {
                 _ = stop.changed() => break,
@@ -63,7 +66,9 @@ impl Acceptor {
                 accepted = listener.accept() => match accepted {
                     Ok((socket, address)) => self.receive(socket, address, &mut tasks),
                     Err(error) => {
-                        tracing::warn!(%error, "cannot accept a connection");
+                        if let Some(left_out) = lines.may_say(()) {
+                            tracing::warn!(%error, left_out, "cannot accept a connection");
+                        }
                         sleep(ACCEPT_RETRY).await;
                     }
                 },
@@ -79,7 +84,7 @@ impl Acceptor {
                 let acceptor = self.clone();
                 tasks.spawn(async move { acceptor.serve(socket, address, place).await });
             }
-            Err(reason) => self.cut_off(reason, address),
+            Err(reason) => self.cut_off(reason, Who::Stranger, address),
         }
     }
 
@@ -87,13 +92,17 @@ impl Acceptor {
         let greeting = timeout(self.handshake, self.greet(socket));
         let (connection, seated) = match greeting.await.unwrap_or(Err(CutOff::HandshakeTooSlow)) {
             Ok(greeted) => greeted,
-            Err(reason) => return self.cut_off(reason, address),
+            Err(reason) => return self.cut_off(reason, Who::Stranger, address),
         };
         place.authenticated();
+        let who = match seated.as_what {
+            SeatedAs::Replica(id) => Who::Replica(id),
+            SeatedAs::Client(..) => Who::Client,
+        };
         tracing::debug!(%address, as_what = ?seated.as_what, "accepted");
         let ended = receive::serve(connection, seated, &self.inbound, self.client_frame_bytes).await;
         match ended {
-            Some(reason) => self.cut_off(reason, address),
+            Some(reason) => self.cut_off(reason, who, address),
             None => tracing::debug!(%address, "closed"),
         }
         drop(place);
@@ -122,14 +131,14 @@ impl Acceptor {
         self.peers.seat(key, hello.role)
     }
 
-    fn cut_off(&self, reason: CutOff, address: SocketAddr) {
-        self.peers.cut_offs.count(reason);
+    fn cut_off(&self, reason: CutOff, who: Who, address: SocketAddr) {
+        let Some(left_out) = self.peers.cut_offs.count(reason, who) else { return };
         match reason {
             // Anyone can cause these as often as they like.
             CutOff::TooManyConnections | CutOff::TooManyFromAddress | CutOff::HandshakeAborted => {
-                tracing::debug!(%address, %reason, "cut off");
+                tracing::debug!(%address, %reason, left_out, "cut off");
             }
-            _ => tracing::warn!(%address, %reason, "cut off"),
+            _ => tracing::warn!(%address, %reason, left_out, "cut off"),
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use pbft_core::ReplicaId;
 use thiserror::Error;
 use tokio::sync::watch;
 
 use super::hello::Refusal;
+use crate::sparing::Sparing;
 
 /// Why this side refused a connection, or ended it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Error)]
@@ -79,19 +81,35 @@ impl CutOff {
 /// How often each reason has come up.
 pub type CutOffs = BTreeMap<CutOff, u64>;
 
+/// Who was cut off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Who {
+    /// Anyone who reaches the port.
+    Stranger,
+    /// Any client that is let in.
+    Client,
+    /// A replica that is let in.
+    Replica(ReplicaId),
+}
+
 /// Counts. Anyone may watch.
 #[derive(Debug, Default)]
-pub(crate) struct CutOffCounts(watch::Sender<CutOffs>);
+pub(crate) struct CutOffCounts {
+    counts: watch::Sender<CutOffs>,
+    lines: Sparing<(Who, &'static str)>,
+}
 
 impl CutOffCounts {
-    pub(crate) fn count(&self, reason: CutOff) {
-        self.0.send_modify(|counts| {
+    /// Counts it. If it is time for a line in the log: how many there were since the last one.
+    pub(crate) fn count(&self, reason: CutOff, who: Who) -> Option<u64> {
+        self.counts.send_modify(|counts| {
             let count = counts.entry(reason).or_default();
             *count = count.saturating_add(1);
         });
+        self.lines.may_say((who, reason.label()))
     }
 
     pub(crate) fn watch(&self) -> watch::Receiver<CutOffs> {
-        self.0.subscribe()
+        self.counts.subscribe()
     }
 }

@@ -94,12 +94,20 @@ impl Dialer {
     }
 }
 
+/// What is sent must be acknowledged within this. Without it the system sends again after ever longer pauses, up to two
+/// minutes: a link over a network that loses everything for a while would stay silent for long after that is over.
+#[cfg(target_os = "linux")]
+const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
+
 /// Small messages go at once, and hosts that vanish are noticed.
 pub(crate) fn tune(socket: &TcpStream) -> io::Result<()> {
     socket.set_nodelay(true)?;
     let seconds = Duration::from_secs;
     let keepalive = TcpKeepalive::new().with_time(seconds(15)).with_interval(seconds(5));
-    SockRef::from(socket).set_tcp_keepalive(&keepalive)
+    let socket = SockRef::from(socket);
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(UNACKNOWLEDGED))?;
+    socket.set_tcp_keepalive(&keepalive)
 }
 
 /// How long to wait between two tries: doubles each time, with jitter, so that replicas do not dial in step.
@@ -155,5 +163,20 @@ mod tests {
         assert!(backoff.wait() >= max / 2, "a connection that failed at once is no success");
         backoff.was_up(Duration::from_secs(60));
         assert!(backoff.wait() <= min);
+    }
+
+    /// The system gives a connection up that a partition has cut, and it is dialed anew, before its next try would be due.
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn a_connection_that_nobody_acknowledges_is_given_up_soon() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (dialed, accepted) =
+            tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());
+        for socket in [dialed.unwrap(), accepted.unwrap().0] {
+            assert_eq!(SockRef::from(&socket).tcp_user_timeout().unwrap(), None);
+            tune(&socket).unwrap();
+            let timeout = SockRef::from(&socket).tcp_user_timeout().unwrap();
+            assert!(timeout.is_some_and(|timeout| timeout <= LinkLimits::default().stall), "{timeout:?}");
+        }
     }
 }

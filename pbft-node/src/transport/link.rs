@@ -19,6 +19,7 @@ use super::{
     protocol::ClientAnswer,
     queue::{QueueSender, queue},
 };
+use crate::sparing::Sparing;
 
 /// What one replica answered.
 pub(crate) type FromReplica = (ReplicaId, Vec<ClientAnswer>);
@@ -74,6 +75,8 @@ struct LinkStatus {
     phase: Mutex<Phase>,
     /// How many links of this node are connected.
     connected: watch::Sender<usize>,
+    /// A peer can take a connection and end it as often as it likes.
+    lines: Sparing<bool>,
 }
 
 #[derive(Debug)]
@@ -103,6 +106,7 @@ impl Link {
             dropped_frames: AtomicU64::new(0),
             phase: Mutex::new(phase),
             connected,
+            lines: Sparing::default(),
         });
         let task = LinkTask { dialer, expect, limits, queue: receiver, status: status.clone(), seen };
         (Self { queue: sender, status }, task.run())
@@ -154,7 +158,9 @@ impl LinkStatus {
     }
 
     fn up(&self) {
-        tracing::info!(peer = %self.peer, "connected");
+        if let Some(left_out) = self.lines.may_say(true) {
+            tracing::info!(peer = %self.peer, left_out, "connected");
+        }
         self.takes_frames.store(true, Ordering::Relaxed);
         {
             let mut phase = self.lock();
@@ -168,8 +174,10 @@ impl LinkStatus {
         let was_connected = {
             let mut phase = self.lock();
             let said = phase.last_error.as_ref().is_some_and(|last| last.to_string() == error.to_string());
-            if phase.connected || !said {
-                tracing::info!(peer = %self.peer, %error, "not connected");
+            if (phase.connected || !said)
+                && let Some(left_out) = self.lines.may_say(false)
+            {
+                tracing::info!(peer = %self.peer, %error, left_out, "not connected");
             }
             phase.last_error = Some(Arc::new(error));
             if phase.connected {

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::{
     config::{REPLICA_FRAME_BYTES, TransportConfig, TransportLimits},
-    cut_off::{CutOff, CutOffCounts},
+    cut_off::{CutOff, CutOffCounts, Who},
     hello::{Refusal, Role},
     protocol::{ClientAnswer, ConnectionId, Share},
     queue::{NotQueued, QueueReceiver, QueueSender, queue},
@@ -153,7 +153,10 @@ impl Peers {
     /// Lets the owner of `key` in, in that role. A replica that is in already is replaced: the older connection is dead,
     /// or will be.
     pub(crate) fn seat(self: &Arc<Self>, key: PublicKey, role: Role) -> Result<Seated, CutOff> {
-        let known = self.owner(&key).ok_or(CutOff::UnknownKey)?;
+        // Held until it has its seat: else others could be let in meanwhile, and it would take the seat of the one who
+        // has come after it.
+        let all = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = all.get(&key).ok_or(CutOff::UnknownKey)?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let (stop, stopped) = oneshot::channel();
         let mut seats = self.lock();
@@ -188,8 +191,9 @@ impl Peers {
         if seat.answers.push(answer) == Err(NotQueued::Full) {
             seats.clients.remove(&connection);
             drop(seats);
-            self.cut_offs.count(CutOff::ClientTooSlow);
-            tracing::warn!(%connection, "a client does not read its answers: cut off");
+            if let Some(left_out) = self.cut_offs.count(CutOff::ClientTooSlow, Who::Client) {
+                tracing::warn!(%connection, left_out, "a client does not read its answers: cut off");
+            }
         }
     }
 
@@ -211,5 +215,80 @@ impl Drop for Seated {
                 seats.clients.remove(id);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        net::SocketAddr,
+        sync::TryLockError,
+        thread,
+        time::{Duration, Instant},
+    };
+
+    use pbft_core::config::ReplicaSet;
+    use pbft_crypto::{Digest, KeyPair};
+
+    use super::*;
+
+    const OTHER: ReplicaId = ReplicaId::new(1);
+
+    fn key() -> PublicKey {
+        KeyPair::generate().public_key()
+    }
+
+    fn peers(own: PublicKey, other: PublicKey) -> Arc<Peers> {
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 1));
+        let config = TransportConfig {
+            id: ReplicaId::new(0),
+            cluster: Digest::ZERO,
+            replicas: ReplicaSet::new(vec![own, other]),
+            addresses: vec![nowhere; 2],
+            clients: Vec::new(),
+            limits: TransportLimits::default(),
+        };
+        Peers::new(&config).unwrap()
+    }
+
+    fn replica_seat(peers: &Arc<Peers>, key: PublicKey) -> Result<Seated, CutOff> {
+        peers.seat(key, Role::Replica(OTHER))
+    }
+
+    /// Waits until something holds, and goes on holding.
+    fn is_lasting(holds: impl Fn() -> bool) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if (0..1_000).all(|_| {
+                thread::yield_now();
+                holds()
+            }) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Whoever is on the way to a seat has it before others are let in, and loses it then; or comes too late for it.
+    #[test]
+    fn an_old_key_is_not_seated_once_another_one_is_let_in() {
+        let (own, old, new) = (key(), key(), key());
+        let peers = peers(own, old);
+        let busy = peers.lock();
+        let on_its_way = {
+            let peers = peers.clone();
+            thread::spawn(move || replica_seat(&peers, old))
+        };
+        // It has been recognised, and waits for the seats.
+        let known_is_held = || matches!(peers.known.try_write(), Err(TryLockError::WouldBlock));
+        assert!(is_lasting(known_is_held), "who is known must not change meanwhile");
+        drop(busy);
+        let mut seated = on_its_way.join().unwrap().unwrap();
+        peers.let_in([(ReplicaId::new(0), own), (OTHER, new)]).unwrap();
+        assert_eq!(seated.stopped.try_recv(), Err(oneshot::error::TryRecvError::Closed), "it is cut off");
+        let mut real = replica_seat(&peers, new).unwrap();
+        assert_eq!(replica_seat(&peers, old).unwrap_err(), CutOff::UnknownKey);
+        drop(seated);
+        assert_eq!(real.stopped.try_recv(), Err(oneshot::error::TryRecvError::Empty), "the real one stays");
     }
 }

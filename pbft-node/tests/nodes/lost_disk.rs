@@ -15,11 +15,12 @@ use pbft_core::{
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
 };
 use pbft_node::{
-    Node, StartError,
+    Founder, Node, NodeConfig, StartError,
     log::{Damage, LogError},
+    recorder::RecordOptions,
 };
 
-use crate::support::{Cluster, session, until};
+use crate::support::{Cluster, session, shut_down, until};
 
 /// Adds up the numbers that it is sent, and shows the sum to the outside.
 struct Sum {
@@ -150,4 +151,27 @@ async fn loses_its_log(spoil: impl FnOnce(&mut Cluster)) {
         assert_eq!(*node.failure().borrow(), None);
         node.shutdown().await;
     }
+}
+
+/// A crash between the first sync and the removal of the mark leaves a log and the mark. Votes from the log are sent again
+/// without any sync, so the mark has to go before anything starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mark_beside_a_log_goes_before_anything_starts() {
+    let mut cluster = forgetful();
+    let nodes: Vec<_> = (0..4).map(|index| start(&mut cluster, index).0).collect();
+    let client = cluster.client();
+    session(&client, 1).submit(1u64.to_le_bytes().to_vec()).await.unwrap();
+    let marker = cluster.folder.path().join("replica-3/log.founder");
+    until("it has voted", || !marker.exists()).await;
+    shut_down(nodes).await;
+    Founder::of(&cluster.log_folder(3)).mark().unwrap();
+    assert!(marker.exists());
+
+    // One that cannot start: nothing runs that could remove the mark later.
+    let file = cluster.folder.path().join("recording");
+    fs::write(&file, b"").unwrap();
+    let config = NodeConfig { record: Some(RecordOptions::new(file)), ..cluster.config(3) };
+    let started = cluster.try_start(config, Sum { value: 0, seen: Arc::default() }).map(drop);
+    assert!(matches!(started, Err(StartError::Recording(_))), "{started:?}");
+    assert!(!marker.exists(), "a log that is lost from now on is a lost one");
 }

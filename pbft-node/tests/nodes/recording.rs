@@ -266,3 +266,31 @@ async fn lives_with_a_dead_primary_a_restart_and_a_newcomer_come_out_the_same() 
         any_change_is_noticed(life, steps);
     }
 }
+
+/// RE-5: a replica whose key was exchanged gives its word for its last checkpoint again, with the new key, when it is
+/// recovered: before its first step. Who lives that again has no key.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_life_that_begins_with_another_key_comes_out_the_same() {
+    let mut cluster = Cluster::with(4, 4, |config| {
+        (config.checkpoint_period, config.window, config.max_in_flight) = (4, 16, 8);
+    });
+    let nodes: Vec<_> = (0..4).map(|index| cluster.start(index, Echo)).collect();
+    let client = cluster.client();
+    let session = session(&client, 1);
+    for request in 0..REQUESTS {
+        session.submit(vec![request]).await.unwrap();
+    }
+    reach(&nodes[3], 0, Seq::new(8)).await;
+    shut_down(nodes).await;
+
+    cluster.change_key(3);
+    let file = cluster.folder.path().join("recording");
+    let record = Some(RecordOptions::new(file.clone()));
+    let node = cluster.start_with(NodeConfig { record, ..cluster.config(3) }, Echo);
+    node.shutdown().await;
+    let recording = fs::read(file).unwrap();
+    let is_checkpoint = |(_, record): &(LogPosition, Record)| matches!(record, Record::Checkpoint(_));
+    assert!(Parts::of(&recording).records.iter().any(is_checkpoint), "there is something to sign again");
+    let Replayed { steps, torn } = replay(&recording).unwrap();
+    assert!(steps > 0 && !torn, "{steps} steps");
+}

@@ -98,6 +98,16 @@ impl Cluster {
         Ok(node)
     }
 
+    /// Gives replica `index` another key, as if it had never had any other. What was signed in epoch 0 does not say whom
+    /// the keys belong to, so the others' signatures of before are still good.
+    pub(crate) fn change_key(&mut self, index: u16) {
+        self.keys[usize::from(index)] = Arc::new(KeyPair::generate());
+        let members = usize::from(self.protocol.replicas.count());
+        let keys = self.keys.iter().take(members).map(|key| key.public_key()).collect();
+        let config = Config { replicas: ReplicaSet::new(keys), ..Config::clone(&self.protocol) };
+        self.protocol = Arc::new(config.validate().unwrap());
+    }
+
     /// Where everyone is, also those who may join.
     pub(crate) fn book(&self) -> AddressBook {
         (0..).map(ReplicaId::new).zip(self.addresses.iter().copied()).collect()

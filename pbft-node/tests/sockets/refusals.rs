@@ -1,6 +1,13 @@
 //! Everyone who must not get in, or not stay.
 
-use std::{net::Ipv4Addr, sync::Arc, time::Duration};
+use std::{
+    net::Ipv4Addr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use pbft_core::{
     ClientId, ReplicaId, RequestId, RequestNumber, Seq, View, message::Reply, network::Network,
@@ -151,6 +158,51 @@ async fn plaintext_is_refused() {
     socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
     closed(&mut socket).await;
     node.counted(CutOff::NotTls, 1).await;
+}
+
+/// Counts what a node warns of.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicU64>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() <= tracing::Level::WARN && metadata.target().starts_with("pbft_node")
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn enter(&self, _: &tracing::span::Id) {}
+
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+/// Anyone who reaches the port can be refused as often as they like: each time counts, and some of them make a line.
+#[tokio::test]
+async fn strangers_do_not_fill_the_log() {
+    const STRANGERS: u64 = 100;
+    let warnings = Warnings::default();
+    let _here = tracing::subscriber::set_default(warnings.clone());
+    let mut cluster = Cluster::new(2);
+    let node = cluster.start(0);
+    let started = Instant::now();
+    for _ in 0..STRANGERS {
+        let mut socket = TcpStream::connect(cluster.addresses[0]).await.unwrap();
+        socket.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        closed(&mut socket).await;
+    }
+    node.counted(CutOff::NotTls, STRANGERS).await;
+    let (lines, most) = (warnings.0.load(Ordering::Relaxed), 1 + started.elapsed().as_secs());
+    assert!(lines >= 1 && lines <= most && most < STRANGERS, "{lines} lines, {most} would do");
 }
 
 #[tokio::test]

@@ -103,6 +103,19 @@ async fn a_dead_peer_costs_no_memory() {
     assert_eq!((link.dropped_frames, link.waiting_bytes, link.sent_frames), (10_000, 0, 0));
 }
 
+/// Who left long ago is not dialed, and may ask all the same.
+#[tokio::test]
+async fn what_is_for_somebody_who_is_not_dialed_is_counted() {
+    let mut cluster = Cluster::new(2);
+    let mut first = cluster.start(0);
+    for number in 1..=3 {
+        first.transport.send(ReplicaId::new(7), &message(number));
+        assert_eq!(first.transport.unreachable(), number);
+    }
+    first.transport.send(ReplicaId::new(1), &message(4));
+    assert_eq!(first.transport.unreachable(), 3);
+}
+
 #[tokio::test]
 async fn a_full_queue_drops_and_does_not_wait() {
     let mut cluster = Cluster::new(2);

@@ -226,6 +226,9 @@ fn genesis() -> &'static Genesis {
 }
 
 #[cfg(test)]
+mod minted;
+
+#[cfg(test)]
 mod tests {
     use core::time::Duration;
 

@@ -3,6 +3,7 @@
 mod determinism;
 mod mutants;
 mod planted;
+mod promises;
 mod seeds;
 mod tapes;
 mod twins;
