@@ -4,7 +4,7 @@ use pbft_core::{
     ReplicaId, ValidConfig,
     crypto::Crypto,
     evidence::Evidence,
-    message::{NewView, PrePrepare, Signed, Statement, ViewChange},
+    message::{NewView, Signed, Statement},
     roster::Roster,
 };
 
@@ -42,7 +42,7 @@ pub fn check(
             contradict(roster, crypto, pair, |a, b| a.seq == b.seq && a.digest != b.digest)
         }
         Evidence::NewViews(pair) => {
-            contradict(roster, crypto, pair, |a, b| a.view == b.view && said(a) != said(b))
+            contradict(roster, crypto, pair, |a, b| a.view == b.view && !say_the_same(a, b))
         }
     };
     if !sound || !convicted {
@@ -54,10 +54,15 @@ pub fn check(
     Ok(())
 }
 
-/// What the primary itself said: what others signed may be signed in more than one way.
-fn said(announced: &NewView) -> (Vec<(ReplicaId, &ViewChange)>, Vec<(ReplicaId, &PrePrepare)>) {
-    let votes = announced.view_changes.iter().map(|vote| (vote.signer, &vote.statement)).collect();
-    (votes, announced.pre_prepares.iter().map(|vote| (vote.signer, &vote.statement)).collect())
+/// Whether the primary itself said the same: what others signed may be signed in more than one way.
+fn say_the_same(a: &NewView, b: &NewView) -> bool {
+    let votes = |said: &NewView| -> Vec<_> {
+        said.view_changes.iter().map(|vote| (vote.signer, vote.statement.clone())).collect()
+    };
+    let assigned = |said: &NewView| -> Vec<_> {
+        said.pre_prepares.iter().map(|vote| (vote.signer, vote.statement)).collect()
+    };
+    votes(a) == votes(b) && assigned(a) == assigned(b)
 }
 
 fn contradict<T: Statement>(
