@@ -326,4 +326,17 @@ impl Tokens {
     pub(crate) fn allowance(&self, owner: Address, spender: Address, token: TokenId) -> Amount {
         self.allowances.find(&(owner, spender, token)).map_or(Amount::ZERO, |row| row.amount)
     }
+
+    /// What an owner has let others transfer, after one of them, in the order of their addresses and of the symbols.
+    pub(crate) fn allowances_of(
+        &self,
+        owner: Address,
+        after: Option<(Address, TokenId)>,
+    ) -> impl Iterator<Item = (Address, TokenId, Amount)> {
+        let (spender, token) = after.unwrap_or((Address::from_bytes([0; 32]), TokenId::BEFORE_ALL));
+        let of_owner =
+            self.allowances.range((owner, spender, token)).take_while(move |(key, _)| key.0 == owner);
+        let rows = of_owner.map(|((_, spender, token), row)| (*spender, *token, row.amount));
+        rows.filter(move |(spender, token, _)| after != Some((*spender, *token)))
+    }
 }

@@ -4,6 +4,7 @@ mod membership;
 mod network;
 
 use std::{
+    convert::Infallible,
     net::SocketAddr,
     num::NonZeroUsize,
     path::Path,
@@ -205,11 +206,12 @@ impl MarketPlan<'_> {
 }
 
 impl Market {
-    /// Waits until the read model or the web cannot go on, and says why. Troubles that pass do not count.
+    /// Waits until the read model, the web or the webhooks cannot go on, and says why. Troubles that pass do not count.
     pub async fn failed(&mut self) -> String {
         let why = tokio::select! {
             ended = &mut self.projector => why("the read model", ended),
             ended = &mut self.web => why("the web", ended),
+            ended = &mut self.teller => why("the teller of webhooks", ended.map(Ok::<(), Infallible>)),
         };
         tracing::error!(%why, "the market stops");
         why
@@ -297,6 +299,34 @@ async fn enrol(accounts: &AccountsDb, custody: &Custody, official: Official) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::{genesis, key, service};
+
+    /// Mistake: something that only webhooks need breaks, and nobody hears of it until nothing has been told for days.
+    #[tokio::test]
+    async fn a_market_whose_webhooks_have_ended_stops() {
+        let folder = tempfile::tempdir().unwrap();
+        let (genesis, service) = (genesis(), service(&folder.path().join("ledger")));
+        let read_model = DatabasePlace::Sqlite(folder.path().join("read.db"));
+        let plan = MarketPlan {
+            genesis: &genesis,
+            members: Membership::unchanged(&genesis),
+            // Nobody is there.
+            first_addresses: vec![SocketAddr::from(([127, 0, 0, 1], 1)); 4],
+            client_key: key(90),
+            ledger: service.view(),
+            data: &folder.path().join("web"),
+            read_model: &read_model,
+            custody_key: None,
+            officials: Vec::new(),
+            http: HttpOptions::default(),
+        };
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut market = plan.start(listener, Registry::default()).await.unwrap();
+        market.teller.abort();
+        let why = tokio::time::timeout(Duration::from_secs(30), market.failed()).await.expect("in time");
+        assert!(why.starts_with("the teller of webhooks failed"), "{why}");
+        market.shutdown().await;
+    }
 
     #[test]
     fn a_custody_key_that_is_kept_elsewhere_is_used_and_never_made() {

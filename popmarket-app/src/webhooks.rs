@@ -36,7 +36,7 @@ use crate::sql::{self, OpenError};
 
 pub use address::{BadTarget, Names, SystemNames, Targets};
 pub use secret::{NotASecret, Secret};
-use store::Store;
+use store::{Again, Store};
 pub use store::{AttemptRecord, Hook, HookId, Status};
 
 /// How many hooks a member may have.
@@ -226,7 +226,8 @@ impl Webhooks {
         subscription: Subscription,
     ) -> Result<(Hook, Secret), WebhookError> {
         self.shared.options.targets.check(&subscription.url)?;
-        let planned = self.shared.planned.lock().await;
+        let mut planned = self.shared.planned.lock().await;
+        planner::nobody_listens(&self.shared, &mut planned).await?;
         if self.shared.store.hooks_of(&owner).await?.len() >= MAX_HOOKS {
             return Err(WebhookError::TooMany);
         }
@@ -288,7 +289,11 @@ impl Webhooks {
     /// [`WebhookError`].
     pub async fn enable(&self, owner: &Address, id: HookId) -> Result<Hook, WebhookError> {
         self.hook(owner, id).await?;
-        self.shared.store.enable(id).await?;
+        let mut planned = self.shared.planned.lock().await;
+        planner::nobody_listens(&self.shared, &mut planned).await?;
+        // As for a new one: where the planner is counts from here on, also after a restart.
+        self.shared.store.enable(id, *planned, self.now()).await?;
+        drop(planned);
         self.shared.due.notify_one();
         self.hook(owner, id).await
     }
@@ -320,14 +325,17 @@ impl Webhooks {
         (from, to): (Position, Position),
     ) -> Result<Replay, WebhookError> {
         let hook = self.hook(owner, id).await?;
+        let known = planner::end(&self.shared.read).map_or(0, |end| end.to_number().saturating_add(1));
         let (positions, rest) = planner::matching(&self.shared, &hook, from, to).await?;
+        let up_to = match rest {
+            Some(rest) => rest.to_number().min(known),
+            None => planner::behind(&self.shared, to, known).await?,
+        };
+        let again = Again { from, positions: &positions, up_to };
         let max_open = self.shared.options.max_open / 2;
-        let events = self.shared.store.replay(id, &positions, self.now(), max_open).await?;
+        let events = self.shared.store.replay(id, again, self.now(), max_open).await?;
         self.shared.due.notify_one();
-        let next = positions.get(events).copied().or(rest);
-        let up_to = next.map_or_else(|| to.to_number().saturating_add(1), Position::to_number);
-        self.shared.store.replayed(id, from, up_to).await?;
-        Ok(Replay { events, next })
+        Ok(Replay { events, next: positions.get(events).copied().or(rest) })
     }
 
     /// Sends an event that means nothing, and says what came of it.

@@ -1,5 +1,6 @@
 //! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
-//! it together, and then the owner has some time to object: whoever still has a key stops it.
+//! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts as
+//! long as that account is not frozen: whoever stole its keys must not take other accounts with them.
 
 use std::collections::BTreeSet;
 
@@ -82,7 +83,7 @@ pub enum RecoveryStatus {
         /// When.
         at: UnixMillis,
     },
-    /// Its time came, but the guardians were others or the key was in use.
+    /// Its time came, but the guardians were others, too many of them were frozen, or the key was in use.
     Lapsed {
         /// When.
         at: UnixMillis,
@@ -249,7 +250,7 @@ pub(crate) fn expire(
     let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
     let Recovery { account: address, public_key, .. } = row;
     let is_outdated = row.generation != generation(state, &address);
-    if is_outdated || state.accounts.keys.find(&public_key).is_some() {
+    if is_outdated || !has_enough(state, &row) || state.accounts.keys.find(&public_key).is_some() {
         let lapsed = Recovery { status: RecoveryStatus::Lapsed { at: now }, ..row };
         state.accounts.recoveries.put(&mut state.deadlines, id, lapsed);
         events.push(AccountEvent::RecoveryLapsed { recovery: id, address, at: now }.into());
@@ -294,7 +295,7 @@ fn add_agreement(
     let (by, at) = (context.sender, context.now);
     row.agreed.push(by);
     if let Some(guardians) = state.accounts.guardians.find(&row.account)
-        && row.agreed.len() >= usize::from(guardians.threshold)
+        && has_enough(state, &row)
     {
         row.status = RecoveryStatus::Ready { due: at.plus(guardians.delay) };
     }
@@ -306,7 +307,15 @@ fn add_agreement(
 fn check_guardian(state: &State, account: &Address, who: &Address) -> Result<(), AccountRejection> {
     let guardians = state.accounts.guardians.find(account);
     let is_one = guardians.is_some_and(|row| row.guardians.contains(who));
-    if is_one { Ok(()) } else { Err(AccountRejection::NotGuardian) }
+    if is_one { state.accounts.freezes.check(who) } else { Err(AccountRejection::NotGuardian) }
+}
+
+/// Whether so many agree as it takes, those left out who are frozen now.
+fn has_enough(state: &State, recovery: &Recovery) -> bool {
+    let counts = |who: &&Address| !state.accounts.freezes.holds(who);
+    let agreed = recovery.agreed.iter().filter(counts).count();
+    let guardians = state.accounts.guardians.find(&recovery.account);
+    guardians.is_some_and(|row| agreed >= usize::from(row.threshold))
 }
 
 fn generation(state: &State, account: &Address) -> u64 {

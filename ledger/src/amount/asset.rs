@@ -33,6 +33,9 @@ pub enum SymbolError {
 const COIN: &str = "POP";
 
 impl TokenId {
+    /// Comes before all symbols, and is none.
+    pub(crate) const BEFORE_ALL: Self = Self { len: 0, bytes: [0; Self::MAX_CHARS] };
+
     /// How many characters it has at least.
     pub const MIN_CHARS: usize = 3;
     /// How many characters it may have.

@@ -28,7 +28,7 @@ pub(crate) fn check(
     match op {
         ExchangeOp::OpenMarket { base, quote, tick, lot } => {
             let market = MarketId { base: *base, quote: *quote };
-            Ok(check_market(state, sender, market, (*tick, *lot))?)
+            check_market(state, sender, market, (*tick, *lot))
         }
         ExchangeOp::Halt { market } => {
             changeable(state, sender, *market, MarketStatus::Halted)?;
@@ -77,22 +77,27 @@ fn check_market(
     by: Address,
     market: MarketId,
     (tick, lot): (Amount, Amount),
-) -> Result<(), ExchangeRejection> {
+) -> Result<(), Rejection> {
     let unknown = |token: &TokenId| state.tokens.find(token).is_none();
     if let Some(token) = [Some(market.base), market.quote.token()].into_iter().flatten().find(unknown) {
-        return Err(ExchangeRejection::UnknownToken { token });
+        return Err(ExchangeRejection::UnknownToken { token }.into());
     }
     let is_issuer = state.tokens.find(&market.base).is_some_and(|token| token.issuer == by);
     if !is_issuer && !state.accounts.is_admin(&by) {
-        return Err(ExchangeRejection::NotAdminOrIssuer);
+        return Err(ExchangeRejection::NotAdminOrIssuer.into());
     }
+    // An issuer whom nothing may be trusted to now; an admin who is frozen decides nothing anyway.
+    state.accounts.freezes.check(&by)?;
     if market.quote == AssetId::Token(market.base) {
-        return Err(ExchangeRejection::SameAsset);
+        return Err(ExchangeRejection::SameAsset.into());
     }
     if tick.is_zero() || lot.is_zero() {
-        return Err(ExchangeRejection::ZeroStep);
+        return Err(ExchangeRejection::ZeroStep.into());
     }
-    if state.exchange.markets.contains(&market) { Err(ExchangeRejection::MarketExists) } else { Ok(()) }
+    if state.exchange.markets.contains(&market) {
+        return Err(ExchangeRejection::MarketExists.into());
+    }
+    Ok(())
 }
 
 fn open_market(
@@ -101,7 +106,7 @@ fn open_market(
     market: MarketId,
     (tick, lot): (Amount, Amount),
     events: &mut Events,
-) -> Result<(), ExchangeRejection> {
+) -> Result<(), Rejection> {
     let (by, at) = (context.sender, context.now);
     check_market(state, by, market, (tick, lot))?;
     state.exchange.markets.put(market, Market::new(tick, lot, by, at));

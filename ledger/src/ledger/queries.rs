@@ -15,7 +15,7 @@ use crate::{
     OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
     ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
     ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit, Supply, Token,
-    TokenId, TokenOp, TokenRejection, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
+    TokenId, TokenOp, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 impl Ledger {
@@ -219,6 +219,16 @@ impl Ledger {
         self.state.tokens.allowance(*owner, *spender, token)
     }
 
+    /// Whom an owner lets transfer how much of what, and whom it once let: then it is zero. In the order of their addresses and of the
+    /// symbols, after one of them.
+    pub fn allowances_of(
+        &self,
+        owner: &Address,
+        after: Option<(Address, TokenId)>,
+    ) -> impl Iterator<Item = (Address, TokenId, Amount)> {
+        self.state.tokens.allowances_of(*owner, after)
+    }
+
     /// A market.
     pub fn market(&self, id: &MarketId) -> Option<&Market> {
         self.state.exchange.markets.find(id)
@@ -237,8 +247,8 @@ impl Ledger {
     /// Whether an account could do this with a token now, if it has enough of it.
     ///
     /// # Errors
-    /// [`TokenRejection`].
-    pub fn check_token(&self, sender: &Address, op: &TokenOp) -> Result<(), TokenRejection> {
+    /// [`Rejection`].
+    pub fn check_token(&self, sender: &Address, op: &TokenOp) -> Result<(), Rejection> {
         tokens::check(&self.state, *sender, op)
     }
 

@@ -13,7 +13,25 @@ use crate::state::{Context, State};
 type Events = Vec<EventKind>;
 
 /// Whether it could be done now, but for what is seen when money moves.
-pub(crate) fn check(state: &State, sender: Address, op: &TokenOp) -> Result<(), TokenRejection> {
+pub(crate) fn check(state: &State, sender: Address, op: &TokenOp) -> Result<(), Rejection> {
+    check_terms(state, sender, op)?;
+    if uses_trust(op) {
+        state.accounts.freezes.check(&sender)?;
+    }
+    Ok(())
+}
+
+/// What a frozen account does not do: issue, move what is another's, or let somebody move more of what it has. To take an allowance
+/// back takes nothing from anybody.
+fn uses_trust(op: &TokenOp) -> bool {
+    match op {
+        TokenOp::Mint { .. } | TokenOp::TransferFrom { .. } | TokenOp::HandOver { .. } => true,
+        TokenOp::Approve { from, to, .. } => to > from,
+        TokenOp::Create { .. } | TokenOp::Burn { .. } | TokenOp::Transfer { .. } => false,
+    }
+}
+
+fn check_terms(state: &State, sender: Address, op: &TokenOp) -> Result<(), TokenRejection> {
     match op {
         TokenOp::Create { token, .. } if state.tokens.rows.contains(token) => {
             Err(TokenRejection::SymbolTaken)
@@ -104,9 +122,6 @@ pub(crate) fn apply(
 ) -> Result<(), Rejection> {
     let sender = context.sender;
     check(state, sender, op)?;
-    if matches!(op, TokenOp::Mint { .. } | TokenOp::TransferFrom { .. } | TokenOp::HandOver { .. }) {
-        state.accounts.freezes.check(&sender)?;
-    }
     if let Some(posting) = posting(sender, op) {
         move_token(state, context, posting, events)?;
     }

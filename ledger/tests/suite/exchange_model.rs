@@ -158,6 +158,7 @@ impl Model {
             self.exchange.token(&token)?;
         }
         ensure(issuer == who || self.is_admin(&who), "NOT_ADMIN_OR_ISSUER")?;
+        self.is_not_frozen(&who)?;
         ensure(market.quote != market.base.into(), "SAME_ASSET")?;
         ensure(tick > 0 && lot > 0, "ZERO_TICK_OR_LOT")?;
         ensure(!self.exchange.markets.contains_key(&market), "MARKET_EXISTS")?;

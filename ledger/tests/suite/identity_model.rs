@@ -75,8 +75,10 @@ impl Identity {
     }
 
     pub(crate) fn expire(&mut self, id: Digest) {
-        let MRecovery { account, key, generation, .. } = self.recoveries[&id].clone();
-        let lapsed = self.generation(&account) != generation || self.keys.contains_key(&key);
+        let row = self.recoveries[&id].clone();
+        let outdated = self.generation(&row.account) != row.generation;
+        let (few, MRecovery { account, key, .. }) = (!self.enough_agree(&row), row);
+        let lapsed = outdated || few || self.keys.contains_key(&key);
         self.recoveries.get_mut(&id).unwrap().state = if lapsed { "LAPSED" } else { "DONE" };
         if !lapsed {
             for of in self.keys.values_mut().filter(|of| of.0 == account) {
@@ -99,16 +101,21 @@ impl Identity {
     }
 
     fn is_guardian(&self, who: &Address, of: &Address) -> Outcome {
-        ensure(self.guardians.get(of).is_some_and(|row| row.who.contains(who)), "NOT_GUARDIAN")
+        ensure(self.guardians.get(of).is_some_and(|row| row.who.contains(who)), "NOT_GUARDIAN")?;
+        ensure(!self.frozen.contains_key(who), "ACCOUNT_FROZEN")
+    }
+
+    fn enough_agree(&self, row: &MRecovery) -> bool {
+        let frozen = row.agreed.iter().filter(|who| self.frozen.contains_key(who)).count();
+        row.agreed.len() - frozen >= self.guardians[&row.account].threshold
     }
 
     fn agree(&mut self, who: Address, id: Digest, time: u64) {
-        let row = self.recoveries.get_mut(&id).unwrap();
-        row.agreed.push(who);
-        let guardians = &self.guardians[&row.account];
-        if row.agreed.len() >= guardians.threshold {
-            row.state = "READY";
-            row.due = time + guardians.delay;
+        self.recoveries.get_mut(&id).unwrap().agreed.push(who);
+        let row = self.recoveries[&id].clone();
+        if self.enough_agree(&row) {
+            let due = time + self.guardians[&row.account].delay;
+            self.recoveries.insert(id, MRecovery { state: "READY", due, ..row });
         }
     }
 }

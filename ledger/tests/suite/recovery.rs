@@ -1,6 +1,6 @@
 use ledger::{
     AccountEvent, AccountOp, AccountRejection, Cause, EventKind, Label, MAX_GUARDIANS, Millis, Name,
-    ObjectId, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
+    ObjectId, Reason, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
 };
 use pbft_crypto::Address;
 
@@ -187,6 +187,58 @@ fn a_key_that_came_into_use_meanwhile_is_not_taken() {
     assert_eq!(status(&world, id).code(), "LAPSED");
     world.ok("bea", paying("kim", 1));
     world.ok("kim", paying("bea", 1));
+}
+
+fn freeze(who: &str) -> AccountOp {
+    AccountOp::Freeze { account: address(who), reason: Reason::new("looks stolen").unwrap() }
+}
+
+fn unfreeze(who: &str) -> AccountOp {
+    AccountOp::Unfreeze { account: address(who) }
+}
+
+/// Whoever stole a guardian's keys must not take this account, too.
+#[test]
+fn a_frozen_guardian_neither_asks_nor_agrees() {
+    let mut world = guarded();
+    let early = start(&mut world, "sam", "bea new");
+    world.ok("ben", freeze("sam"));
+    world.ok("ben", freeze("eve"));
+    let asks = propose(&world, "bea", "bea new");
+    for (who, op) in [("sam", asks), ("eve", agree(early))] {
+        assert_eq!(world.rejected(who, op), AccountRejection::Frozen.into());
+    }
+    // What sam said before does not count: it takes another one.
+    world.ok("ann", agree(early));
+    assert_eq!((status(&world, early), world.ledger.next_deadline()), (RecoveryStatus::Proposed, None));
+    world.ok("ann", unfreeze("eve"));
+    let sent = world.ok("eve", agree(early));
+    let due = UnixMillis::new(world.now.value() + 2 * DAY);
+    assert_eq!(status(&world, early), RecoveryStatus::Ready { due });
+    let EventKind::Account(AccountEvent::RecoveryAgreed { due: told, .. }) = sent.events[0] else {
+        panic!("{:?}", sent.events)
+    };
+    assert_eq!(told, Some(due));
+    world.wait_until(due.value());
+    assert_eq!(status(&world, early).code(), "DONE", "ann and eve are two");
+}
+
+#[test]
+fn guardians_who_are_frozen_when_it_would_take_effect_do_not_count() {
+    for (lifted, code) in [(false, "LAPSED"), (true, "DONE")] {
+        let mut world = guarded();
+        let id = start(&mut world, "sam", "bea new");
+        world.ok("eve", agree(id));
+        let due = world.ledger.next_deadline().unwrap();
+        world.ok("ben", freeze("eve"));
+        if lifted {
+            world.ok("ann", unfreeze("eve"));
+        }
+        world.wait_until(due.value());
+        assert_eq!(status(&world, id).code(), code);
+        let has_old_key = world.ledger.key(&key("bea").public_key()).unwrap().is_live();
+        assert_eq!(has_old_key, !lifted);
+    }
 }
 
 #[test]

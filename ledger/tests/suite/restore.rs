@@ -64,13 +64,13 @@ fn guard(world: &mut World) {
     world.ok("kim", ChargeOp::Request { amount: amount(1), memo: Memo::default() });
     world.ok("eve", AccountOp::SetLimit { asset: AssetId::Pop, per_day: Some(amount(50)) });
     world.ok("eve", WithdrawalOp::Request { amount: amount(9), memo: Memo::default() });
-    let reason = Reason::new("odd").unwrap();
-    world.ok("ann", AccountOp::Freeze { account: address("eve"), reason });
     let (guardians, delay) = (vec![address("eve")], Millis::days(1));
     world.ok("kim", AccountOp::SetGuardians { guardians, threshold: 1, delay });
     let proof = key("kim phone").sign(&key_binding(world.ledger.chain_id(), &address("kim")));
     let (account, public_key) = (address("kim"), key("kim phone").public_key());
     world.ok("eve", AccountOp::ProposeRecovery { account, public_key, proof });
+    let reason = Reason::new("odd").unwrap();
+    world.ok("ann", AccountOp::Freeze { account: address("eve"), reason });
 }
 
 /// Each table has an entry, else the tests here say little.

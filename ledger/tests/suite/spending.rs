@@ -222,8 +222,12 @@ fn a_frozen_account_uses_no_trust_of_others() {
     assert_eq!(world.rejected("eve", take.clone()), frozen);
     assert_eq!(world.rejected("sam", crate::tokens::mint("SHOP", "eve", 1)), frozen);
     assert_eq!(world.rejected("sam", TokenOp::HandOver { token, to }), frozen);
+    let open = ExchangeOp::OpenMarket { base: token, quote: POP, tick: amount(1), lot: amount(1) };
+    assert_eq!(world.rejected("sam", open.clone()), frozen);
     world.ok("ben", unfreeze("eve"));
     world.ok("eve", take);
+    world.ok("ben", unfreeze("sam"));
+    world.ok("sam", open);
 
     let (mut world, trade) = trade_in("DISPUTED");
     let judge = arbiter(&world, trade);
@@ -233,6 +237,54 @@ fn a_frozen_account_uses_no_trust_of_others() {
     assert_eq!(world.rejected("kit", action("attest", trade)), frozen);
     world.ok("ben", unfreeze(judge));
     world.ok(judge, action("resolve", trade));
+}
+
+/// Otherwise a thief would have somebody else take it all as soon as the freeze is over, or the day after.
+#[test]
+fn a_frozen_account_lets_nobody_take_more() {
+    let mut world = World::new();
+    let (token, spender) = (TokenId::new("SHOP").unwrap(), address("eve"));
+    world.ok("sam", crate::tokens::create("SHOP", None));
+    let approve = |from, to| TokenOp::Approve { token, spender, from: amount(from), to: amount(to) };
+    world.ok("sam", approve(0, 10));
+    world.ok("ann", freeze("sam"));
+    let check = |world: &World, op: &TokenOp| world.ledger.check_token(&address("sam"), op);
+    assert_eq!(check(&world, &approve(10, 11)), Err(AccountRejection::Frozen.into()));
+    assert_eq!(world.rejected("sam", approve(10, 11)), AccountRejection::Frozen.into());
+    assert_eq!(world.rejected("sam", approve(9, 11)).code(), "ALLOWANCE_CHANGED");
+    // What takes it back stays allowed.
+    for (from, to) in [(10, 10), (10, 4), (4, 0)] {
+        assert_eq!(check(&world, &approve(from, to)), Ok(()));
+        world.ok("sam", approve(from, to));
+    }
+    assert_eq!(world.rejected("sam", approve(0, 1)), AccountRejection::Frozen.into());
+    world.ok("ben", unfreeze("sam"));
+    world.ok("sam", approve(0, 1));
+}
+
+#[test]
+fn an_owner_finds_all_allowances() {
+    let mut world = World::new();
+    let [one, other] = ["SHOP", "ABC"].map(|symbol| TokenId::new(symbol).unwrap());
+    world.ok("sam", crate::tokens::create("SHOP", None));
+    world.ok("sam", crate::tokens::create("ABC", None));
+    for (owner, spender, token, to) in
+        [("sam", "eve", one, 5), ("sam", "eve", other, 6), ("sam", "bea", one, 7), ("bea", "sam", one, 8)]
+    {
+        let (spender, from, to) = (address(spender), amount(0), amount(to));
+        world.ok(owner, TokenOp::Approve { token, spender, from, to });
+    }
+    world.ok("sam", TokenOp::Approve { token: one, spender: address("bea"), from: amount(7), to: amount(0) });
+    let mut all = [("bea", one, 0), ("eve", one, 5), ("eve", other, 6)]
+        .map(|(who, token, units)| (address(who), token, amount(units)));
+    all.sort_unstable();
+    let of = |who: &str, after| world.ledger.allowances_of(&address(who), after).collect::<Vec<_>>();
+    assert_eq!(of("sam", None), all);
+    for (index, (spender, token, _)) in all.into_iter().enumerate() {
+        assert_eq!(of("sam", Some((spender, token))), all[index + 1..]);
+    }
+    assert_eq!(of("bea", None), [(address("sam"), one, amount(8))]);
+    assert_eq!(of("eve", None), []);
 }
 
 #[test]

@@ -35,9 +35,12 @@ impl Model {
                 self.exchange.token(token)?;
                 ensure(self.accounts.contains_key(spender), "UNKNOWN_RECIPIENT")?;
                 ensure(who != *spender, "SAME_ACCOUNT")?;
-                let allowance = self.exchange.allowance(who, *spender, *token);
-                ensure(*allowance == from.value(), "ALLOWANCE_CHANGED")?;
-                *allowance = to.value();
+                let allowance = *self.exchange.allowance(who, *spender, *token);
+                ensure(allowance == from.value(), "ALLOWANCE_CHANGED")?;
+                if to.value() > allowance {
+                    self.is_not_frozen(&who)?;
+                }
+                *self.exchange.allowance(who, *spender, *token) = to.value();
                 Ok(())
             }
             TokenOp::HandOver { token, to } => {

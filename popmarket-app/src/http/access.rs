@@ -68,6 +68,7 @@ rules! {
     Member Write    POST   "/v1/members/me/keys";
     Member Write    PATCH  "/v1/members/me/keys/{public_key}";
     Member Write    DELETE "/v1/members/me/keys/{public_key}";
+    Member Read     GET    "/v1/members/me/allowances";
     Member Read     GET    "/v1/members/me/limit";
     Member Write    PUT    "/v1/members/me/limit";
     Member Read     GET    "/v1/members/me/guardians";

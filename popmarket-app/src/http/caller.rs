@@ -24,8 +24,10 @@ pub(crate) struct Caller(Option<Arc<Identity>>);
 pub(crate) struct Identity {
     /// Who.
     pub member: Member,
-    /// What the account may do.
+    /// The role of the account.
     pub role: Role,
+    /// Whether it counts as an admin's.
+    pub is_admin: bool,
     /// What they are signed in with.
     pub token: SessionToken,
     /// Whether a cookie did it, which browsers send along whoever makes them ask.
@@ -38,9 +40,9 @@ impl Identity {
         self.member.address
     }
 
-    /// Whether the account is an admin's.
-    pub(crate) fn is_admin(&self) -> bool {
-        self.role == Role::Admin
+    /// Whether the account counts as an admin's: a frozen one does not, whatever its role.
+    pub(crate) const fn is_admin(&self) -> bool {
+        self.is_admin
     }
 }
 
@@ -109,11 +111,14 @@ pub(super) async fn authenticate(state: &AppState, headers: &HeaderMap) -> Resul
     let Some(session) = session else {
         return if by_cookie { Ok(Caller::default()) } else { Err(unauthenticated()) };
     };
-    let role = role_of(state, &session.member.address);
-    Ok(Caller(Some(Arc::new(Identity { member: session.member, role, token, by_cookie }))))
+    let (role, is_admin) = role_of(state, &session.member.address);
+    Ok(Caller(Some(Arc::new(Identity { member: session.member, role, is_admin, token, by_cookie }))))
 }
 
-/// What an account may do, as the ledger has it.
-pub(super) fn role_of(state: &AppState, address: &Address) -> Role {
-    state.gateway.view().read(|ledger| ledger.account(address).map_or(Role::Member, |account| account.role))
+/// The role of an account, as the ledger has it, and whether it counts as an admin's.
+pub(super) fn role_of(state: &AppState, address: &Address) -> (Role, bool) {
+    state.gateway.view().read(|ledger| {
+        let role = ledger.account(address).map_or(Role::Member, |account| account.role);
+        (role, ledger.is_admin(address))
+    })
 }

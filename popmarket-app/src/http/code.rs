@@ -127,7 +127,7 @@ codes! {
     NOT_ACCOUNT_OWNER = FORBIDDEN: "Only the owner of the account may do this.";
     RECOVERY_OVER = CONFLICT: "The recovery is over, or the guardians have changed since.";
     ALREADY_AGREED = CONFLICT: "You have agreed to it already.";
-    ACCOUNT_FROZEN = FORBIDDEN: "An admin has stopped the account from spending.";
+    ACCOUNT_FROZEN = FORBIDDEN: "An admin has frozen the account.";
     SPENDING_LIMIT_EXCEEDED = CONFLICT: "More than the owner lets go out of the account in a day.";
     ALREADY_FROZEN = CONFLICT: "The account is frozen already.";
     NOT_FROZEN = CONFLICT: "The account is not frozen.";

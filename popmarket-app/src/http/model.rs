@@ -68,8 +68,8 @@ pub use sale::SaleView;
 pub use search::{HitView, SearchResults};
 pub use standing::{FreezeList, FreezeView, Freezing, LimitView, NewLimit, PastFreezeView, RaiseView};
 pub use token::{
-    AllowanceView, Allowing, Burning, Giving, HandingOver, HolderList, HolderView, Minting, NewToken,
-    TokenList, TokenView,
+    AllowanceView, Allowing, Burning, GivenAllowanceView, GivenAllowances, Giving, HandingOver, HolderList,
+    HolderView, Minting, NewToken, TokenList, TokenView,
 };
 pub use trade::{
     Action, Complaint, DeadlineView, DisputeView, Evidence, GivingBack, HandoverCodeBody, Judgement, Look,

@@ -1,5 +1,6 @@
 //! The routes of the API, by what they are about.
 
+mod allowances;
 mod blobs;
 mod blocks;
 mod charges;
@@ -126,6 +127,7 @@ pub(super) fn router() -> OpenApiRouter<AppState> {
         .routes(routes!(tokens::show))
         .routes(routes!(tokens::holders))
         .routes(routes!(tokens::allowance))
+        .routes(routes!(allowances::list))
         .routes(routes!(tokens::trades))
         .routes(routes!(tokens::mint))
         .routes(routes!(tokens::burn))

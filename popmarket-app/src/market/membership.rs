@@ -39,6 +39,18 @@ impl Membership {
         self.roster.borrow().first().replicas.clone()
     }
 
+    /// The replicas of a genesis, who never change.
+    #[cfg(test)]
+    pub(crate) fn unchanged(genesis: &ledger::Genesis) -> Self {
+        let replicas = crate::testing::replicas();
+        let config = pbft_core::Config::new(genesis.chain_id(), replicas).validate().unwrap();
+        Self {
+            roster: watch::channel(Arc::new(Roster::new(Arc::new(config)))).1,
+            handovers: watch::channel(Arc::default()).1,
+            addresses: watch::channel(AddressBook::new()).1,
+        }
+    }
+
     /// Lets a client follow them, until the node ends.
     pub(super) async fn lead(mut self, client: Client) {
         loop {

@@ -41,11 +41,19 @@ pub(super) async fn run(shared: &Shared) {
     }
 }
 
+/// Whether nothing is sent to anyone. Then what has happened is for nobody, whoever listens from now on.
+pub(super) async fn nobody_listens(shared: &Shared, planned: &mut Position) -> Result<bool, WebhookError> {
+    if shared.store.has_enabled().await? {
+        return Ok(false);
+    }
+    *planned = end(&shared.read).unwrap_or(*planned).max(*planned);
+    Ok(true)
+}
+
 /// Deals out some events. Whether there may be more.
 async fn step(shared: &Shared, unsaved: &mut usize) -> Result<bool, WebhookError> {
     let mut planned = shared.planned.lock().await;
-    if !shared.store.has_enabled().await? {
-        *planned = end(&shared.read).unwrap_or(*planned).max(*planned);
+    if nobody_listens(shared, &mut planned).await? {
         return Ok(false);
     }
     let events = shared.read.events_after(planned.to_number()).await?;
@@ -132,4 +140,11 @@ pub(super) async fn matching(
             return Ok((positions, Position::from_number(after + 1)));
         }
     }
+}
+
+/// The first place behind a range at which something happened. What `matching` did not find in the read model yet, from `known` on, was
+/// not looked at.
+pub(super) async fn behind(shared: &Shared, to: Position, known: i64) -> Result<i64, WebhookError> {
+    let next = shared.read.scan_events(to.to_number()).await?;
+    Ok(next.first().map_or(known, |next| next.position.to_number().min(known)))
 }

@@ -1,8 +1,11 @@
-//! When a delivery that failed is tried again.
+//! When a delivery that failed is tried again, and when there is no more use in it.
 
 use std::time::Duration;
 
 use ledger::{Millis, UnixMillis};
+use reqwest::StatusCode;
+
+use super::store::AttemptRecord;
 
 const MINUTE: u64 = 60;
 const HOUR: u64 = 60 * MINUTE;
@@ -12,7 +15,7 @@ const DELAYS: [u64; 9] =
     [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
 
 /// So long nothing may get through before a hook is disabled.
-pub(super) const GIVE_UP_AFTER: Millis = Millis::days(5);
+const GIVE_UP_AFTER: Millis = Millis::days(5);
 /// The longest time that a receiver may ask us to wait.
 const LONGEST_WISH: Duration = Duration::from_secs(24 * HOUR);
 
@@ -30,6 +33,18 @@ pub(super) fn next(
     let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
     let jitter = chance % (millis / 10).max(1);
     Some(now.plus(Millis::new(millis.saturating_add(jitter))))
+}
+
+/// Why a hook gets nothing more, if that is what a failed attempt comes to when nothing has got through since then.
+pub(super) fn reason_to_disable(
+    failing_since: Option<UnixMillis>,
+    attempt: &AttemptRecord,
+) -> Option<&'static str> {
+    if attempt.status == Some(StatusCode::GONE.as_u16()) {
+        return Some("the receiver says that it is gone");
+    }
+    let over = failing_since.is_some_and(|since| since.plus(GIVE_UP_AFTER) <= attempt.at);
+    over.then_some("nothing got through for five days")
 }
 
 #[cfg(test)]

@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
-use ledger::{Millis, Role};
+use ledger::Millis;
 use pbft_crypto::Address;
 use reqwest::header::{CONTENT_TYPE, RETRY_AFTER};
-use reqwest::{Response, StatusCode, redirect};
+use reqwest::{Response, redirect};
 use serde_json::json;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::address::CheckedNames;
-use super::schedule::{self, GIVE_UP_AFTER};
+use super::schedule;
 use super::secret::Secret;
 use super::store::{AttemptRecord, Delivery, Hook, HookId, LookAhead, Next, Outcome};
 use super::{Shared, WebhookError, WebhookOptions};
@@ -196,20 +196,10 @@ async fn settle(
         None => Next::Delivered,
         Some(_) => schedule::next(at, attempt.number, wish, chance()).map_or(Next::GivenUp, Next::Again),
     };
-    let disable = reason_to_disable(&delivery.hook, &attempt);
-    if let Some(why) = disable {
+    if let Some(why) = shared.store.record(delivery, &Outcome { attempt, next, at }).await? {
         tracing::warn!(hook = %delivery.hook.id, why, "a webhook is disabled");
     }
-    Ok(shared.store.record(delivery, &Outcome { attempt, next, disable, at }).await?)
-}
-
-fn reason_to_disable(hook: &Hook, attempt: &AttemptRecord) -> Option<&'static str> {
-    attempt.error.as_ref()?;
-    if attempt.status == Some(StatusCode::GONE.as_u16()) {
-        return Some("the receiver says that it is gone");
-    }
-    let over = hook.failing_since.is_some_and(|since| since.plus(GIVE_UP_AFTER) <= attempt.at);
-    over.then_some("nothing got through for five days")
+    Ok(())
 }
 
 /// Sends an event that means nothing, at once.
@@ -226,8 +216,8 @@ pub(super) async fn test(shared: &Shared, hook: &Hook) -> Result<AttemptRecord, 
 
 /// What the owner of a hook may see of an event.
 fn payload(shared: &Shared, hook: &Hook, record: &EventRecord) -> Vec<u8> {
-    let role = shared.view.read(|ledger| ledger.account(&hook.owner).map(|account| account.role));
-    let view = EventView::new(record, &Viewer::of(hook.owner, role == Some(Role::Admin)));
+    let is_admin = shared.view.read(|ledger| ledger.is_admin(&hook.owner));
+    let view = EventView::new(record, &Viewer::of(hook.owner, is_admin));
     to_bytes(&json!({
         "type": view.name,
         "timestamp": view.time,

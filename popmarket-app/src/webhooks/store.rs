@@ -1,5 +1,6 @@
 //! What is kept about hooks, and about what is sent to them.
 
+mod health;
 mod queue;
 
 use std::collections::BTreeSet;
@@ -15,11 +16,12 @@ use super::secret::Secret;
 use super::{Subscription, WebhookError};
 use crate::read_model::Position;
 use crate::sql::{Col, Database, Db, Durability, Row, RowExt, Step};
-pub(super) use queue::LookAhead;
+pub(super) use queue::{Again, LookAhead};
 
 const STEPS: &[Step] = &[
     (1, "initial", include_str!("../../migrations/webhooks/0001_initial.sql")),
     (2, "bounds", include_str!("../../migrations/webhooks/0002_bounds.sql")),
+    (3, "missed", include_str!("../../migrations/webhooks/0003_missed.sql")),
 ];
 
 /// Rows in one statement.
@@ -91,7 +93,7 @@ pub struct Hook {
     pub status: Status,
     /// Since when nothing got through.
     pub failing_since: Option<UnixMillis>,
-    /// From where on something was missed when it was disabled the last time.
+    /// The first event that it may have missed: what was given up, or what happened while it was disabled.
     pub replay_from: Option<Position>,
 }
 
@@ -139,8 +141,6 @@ pub(super) enum Next {
 pub(super) struct Outcome {
     pub(super) attempt: AttemptRecord,
     pub(super) next: Next,
-    /// Why its hook gets nothing more.
-    pub(super) disable: Option<&'static str>,
     /// When it was over.
     pub(super) at: UnixMillis,
 }
@@ -273,10 +273,14 @@ impl Store {
         Ok(())
     }
 
-    pub(super) async fn enable(&self, id: HookId) -> Result<()> {
-        let sql = "UPDATE hooks SET disabled = NULL, failing_since = NULL WHERE id = $1";
-        sqlx::query(sql).bind(id.to_vec()).execute(&self.database.writer).await?;
-        Ok(())
+    /// From now on something is sent to a hook. Where the planner is now is where that ends which the hook has missed.
+    pub(super) async fn enable(&self, id: HookId, planned: Position, now: UnixMillis) -> Result<()> {
+        let mut to = self.database.writer.begin().await?;
+        let sql = "UPDATE hooks SET missed_to = CASE WHEN disabled IS NULL THEN missed_to ELSE $1 END, \
+                   enabled_at = $2, disabled = NULL, failing_since = NULL WHERE id = $3";
+        sqlx::query(sql).bind(Col(planned)).bind(Col(now)).bind(id.to_vec()).execute(&mut *to).await?;
+        set_planned(&mut to, planned).await?;
+        to.commit().await
     }
 
     /// The secrets that sign for a hook now.

@@ -1,6 +1,7 @@
 //! Whatever ends the program, nothing is lost: what was to be told is told after the next start, under the same id.
 
 mod bounds;
+mod missed;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

@@ -138,6 +138,16 @@ fn halted(world: &mut World) -> MarketId {
     market
 }
 
+/// A token of abe's, of which kit may take 3, and for which there is no market. Abe may take some of sam's.
+fn of_abe(world: &mut World) {
+    world.ok("abe", create("ABE", None));
+    world.ok("abe", mint("ABE", "abe", 50));
+    for (owner, symbol, spender, to) in [("abe", "ABE", "kit", 3), ("sam", "SHOP", "abe", 5)] {
+        let (token, spender) = (token(symbol), address(spender));
+        world.ok(owner, TokenOp::Approve { token, spender, from: amount(0), to: amount(to) });
+    }
+}
+
 fn shares(world: &mut World) -> (MarketId, [OrderId; 2]) {
     world.ok("sam", create("SHOP", Some(1_000)));
     world.ok("sam", mint("SHOP", "sam", 900));
@@ -161,6 +171,7 @@ impl Scene {
         let listing = world.list("sam", 500);
         let shipped = trade(world, &[("sam", "ship")]);
         let (market, [order, old_order]) = shares(world);
+        of_abe(world);
         let (trades, people, polls) = (Trades::set(world), People::set(world), Polls::set(world));
         // Only now, since nobody who is frozen is drawn.
         let (account, reason) = (address("abe"), Reason::new("looks stolen").unwrap());

@@ -100,6 +100,32 @@ pub struct AllowanceView {
     pub amount: Amount,
 }
 
+/// How much of what you have someone else may transfer.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct GivenAllowanceView {
+    /// Names it in the list: who may, and of what.
+    pub id: String,
+    /// Of which token.
+    #[schema(value_type = String, example = "SHOP")]
+    pub token: TokenId,
+    /// Who may transfer it.
+    #[schema(value_type = String)]
+    pub spender: Address,
+    /// How much, in minor units.
+    #[schema(value_type = String, example = "500")]
+    pub amount: Amount,
+}
+
+impl GivenAllowanceView {
+    /// So much of a token, for someone.
+    pub fn new(spender: Address, token: TokenId, amount: Amount) -> Self {
+        Self { id: format!("{spender}-{token}"), token, spender, amount }
+    }
+}
+
+/// Allowances of one owner.
+pub type GivenAllowances = List<GivenAllowanceView>;
+
 /// The next issuer.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]

@@ -38,7 +38,8 @@ pub struct WebhookView {
     pub status: &'static str,
     /// Why it is disabled.
     pub disabled_because: Option<String>,
-    /// From which event on something was missed when it was disabled the last time: where a replay begins.
+    /// The first event that was missed, since it was given up or the webhook was disabled: where a replay begins. Null as soon as
+    /// replays have covered what was missed.
     #[schema(example = "12-0")]
     pub replay_from: Option<String>,
     /// Since when nothing got through.

@@ -76,7 +76,11 @@ fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], thres
 
 fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
     let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
-    if is_one { Ok(()) } else { Err(AccountRejection::NotGuardian) }
+    match ledger.freeze(who) {
+        _ if !is_one => Err(AccountRejection::NotGuardian),
+        Some(_) => Err(AccountRejection::Frozen),
+        None => Ok(()),
+    }
 }
 
 fn agree(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {

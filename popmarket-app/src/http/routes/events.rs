@@ -199,8 +199,9 @@ impl Standing {
     /// This costs so little that it is looked at for each event: nobody sees with a role what happens after its loss.
     fn has_lost_role(&self) -> Option<Failure> {
         let identity = self.caller.identity()?;
-        let is_same = role_of(&self.state, &identity.address()) == identity.role;
-        (!is_same).then(|| Problem::because(Code::FORBIDDEN, "the account has another role now"))
+        let is_same = role_of(&self.state, &identity.address()) == (identity.role, identity.is_admin());
+        (!is_same)
+            .then(|| Problem::because(Code::FORBIDDEN, "the account has another role now, or is frozen"))
     }
 }
 

@@ -28,7 +28,7 @@ pub(super) async fn create(
 ) -> Answer<(StatusCode, Json<SessionView>)> {
     let NewSession { name, password } = body.value;
     let (token, session) = sign_in(&state, &name, password.into_inner()).await?;
-    let role = role_of(&state, &session.member.address);
+    let (role, _) = role_of(&state, &session.member.address);
     Ok((StatusCode::CREATED, Json(SessionView::new(&token, &session, role))))
 }
 

@@ -97,7 +97,8 @@ pub(super) async fn holders(
     Ok(Json(List { data: holders.into_iter().take(limit).map(HolderView::from).collect(), has_more }))
 }
 
-/// What changed hands of a token, on all markets where it is bought and sold, newest first.
+/// What changed hands of a token, on all markets that are for it (their names begin with its symbol), newest first. All prices are prices
+/// of it; where it is what others are paid with, the history is that of the other token.
 #[utoipa::path(get, path = "/v1/tokens/{symbol}/trades", tag = "tokens", params(("symbol" = String, Path, description = "The token."), TableQuery), responses(
     (status = 200, description = "A part of the list. Each market has numbers of its own, without gaps.", content(
         (List<FillView> = "application/json"), (String = "text/csv"))),

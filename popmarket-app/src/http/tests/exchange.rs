@@ -53,6 +53,19 @@ async fn a_token_is_made_and_goes_from_hand_to_hand() {
     assert_eq!(carol.make("/v1/tokens/SHOP/transfer", &take).await.code(), "ALLOWANCE_TOO_SMALL");
     let path = format!("/v1/tokens/SHOP/allowance?owner={}&spender={}", account(BOB), account(CAROL));
     assert_eq!(world.stranger().get(&path).await.json()["amount"], "20");
+    let given = async |query: &str| bob.get(&format!("/v1/members/me/allowances{query}")).await;
+    let id = format!("{}-SHOP", account(CAROL));
+    let shown = json!({"id": id, "token": "SHOP", "spender": account(CAROL), "amount": "20"});
+    assert_eq!(given("").await.json(), json!({"data": [shown], "has_more": false}));
+    assert_eq!(given(&format!("?starting_after={id}")).await.json(), json!({"data": [], "has_more": false}));
+    assert_eq!(given("?starting_after=SHOP").await.code(), "INVALID_QUERY");
+    bob.must("/v1/tokens/SHOP/approve", &json!({"spender": account(ALICE), "from": "0", "to": "7"})).await;
+    let first = given("?limit=1").await.json();
+    let rest =
+        given(&format!("?limit=1&starting_after={}", first["data"][0]["id"].as_str().unwrap())).await.json();
+    assert_eq!((&first["has_more"], &rest["has_more"]), (&json!(true), &json!(false)));
+    let both = [&first, &rest].map(|page| page["data"][0]["amount"].as_str().unwrap().to_owned());
+    assert_eq!(std::collections::BTreeSet::from(both), ["20", "7"].map(str::to_owned).into());
     carol.must("/v1/tokens/SHOP/burn", &json!({"amount": "10"})).await;
     // A payment can be in tokens, too.
     carol.must("/v1/payments", &json!({"to": account(ALICE), "amount": "20", "asset": "SHOP"})).await;

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, Method, StatusCode};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
 
-use super::world::{ADMIN, ALICE, BOB, CAROL, Client, World, account};
+use super::world::{ADMIN, ALICE, BOB, CAROL, Client, OTHER_ADMIN, World, account};
 use crate::http::HttpOptions;
 use crate::webhooks::Secret;
 
@@ -262,6 +262,24 @@ async fn after_five_days_of_failure_nothing_more_is_sent() {
     assert_eq!(replayed, json!({"events": 2, "next": null}));
     let messages = receiver.wait_for(7).await;
     assert!(messages[5..].iter().any(|message| message.json()["data"]["tx"] == missed));
+}
+
+#[tokio::test]
+async fn a_frozen_admin_is_told_what_everyone_is() {
+    let world = world().await;
+    let (admin, other) = (world.client(ADMIN).await, world.client(OTHER_ADMIN).await);
+    let (alice, carol) = (world.client(ALICE).await, world.client(CAROL).await);
+    let of_carol = |verb: &str| format!("/v1/accounts/{}/{verb}", account(CAROL));
+    admin.must(&of_carol("freeze"), &json!({"reason": "stolen"})).await;
+    let change = admin.must(&of_carol("role"), &json!({"role": "admin"})).await;
+    other.must(&format!("/v1/roles/changes/{change}/approve"), &Value::Null).await;
+    let receiver = Receiver::start().await;
+    subscribe(&carol, &receiver, &json!({"events": ["payment.paid"], "everything": true})).await;
+    pay(&alice, BOB, 300).await;
+    assert_eq!(receiver.wait_for(1).await[0].json()["data"]["memo"], Value::Null);
+    other.must(&of_carol("unfreeze"), &Value::Null).await;
+    pay(&alice, BOB, 300).await;
+    assert_eq!(receiver.wait_for(2).await[1].json()["data"]["memo"], "for the lamp");
 }
 
 #[tokio::test]

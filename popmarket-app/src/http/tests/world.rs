@@ -16,10 +16,8 @@ use pbft_core::{
     certificate::Certificate,
     crypto::P256Crypto,
     message::{Attestation, Signed},
-    roster::Roster,
 };
 use pbft_crypto::{Address, Digest};
-use pbft_node::node::AddressBook;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -142,16 +140,6 @@ impl Drop for World {
     }
 }
 
-/// The replicas of the genesis, who have never changed.
-fn first_members(genesis: &ledger::Genesis) -> Membership {
-    let config = Config::new(genesis.chain_id(), replicas()).validate().unwrap();
-    Membership {
-        roster: watch::channel(Arc::new(Roster::new(Arc::new(config)))).1,
-        handovers: watch::channel(Arc::default()).1,
-        addresses: watch::channel(AddressBook::new()).1,
-    }
-}
-
 impl World {
     pub(super) async fn new() -> Self {
         // Tests ask faster than people.
@@ -210,7 +198,7 @@ impl World {
             metrics: Arc::new(|| "# EOF\n".to_owned()),
             chain: ChainInfo { id: genesis.chain_id(), fee: genesis.params.fee },
             genesis: Arc::new(genesis.clone()),
-            members: first_members(&genesis),
+            members: Membership::unchanged(&genesis),
             webhooks,
             options,
             shared: Shared::new(&options),

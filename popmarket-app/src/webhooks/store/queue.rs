@@ -13,7 +13,7 @@ use pbft_crypto::Address;
 use sqlx::{QueryBuilder, Transaction};
 
 use super::{
-    Delivery, HookId, Next, Outcome, ROWS, Result, Store, hook, insert_attempt, push_list, secrets,
+    Delivery, HookId, Next, Outcome, ROWS, Result, Store, health, hook, insert_attempt, push_list, secrets,
     set_planned,
 };
 use crate::read_model::Position;
@@ -26,6 +26,17 @@ type To<'a> = Transaction<'a, Db>;
 pub(in crate::webhooks) struct LookAhead {
     pub(in crate::webhooks) hooks: u32,
     pub(in crate::webhooks) of_each: u32,
+}
+
+/// What of a range is to be sent again.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::webhooks) struct Again<'a> {
+    /// Where the range begins.
+    pub(in crate::webhooks) from: Position,
+    /// What of it is for the hook.
+    pub(in crate::webhooks) positions: &'a [Position],
+    /// The first place that was not looked at.
+    pub(in crate::webhooks) up_to: i64,
 }
 
 /// What becomes of a delivery that is there already.
@@ -56,7 +67,7 @@ impl Store {
             let open: u64 = row.col("open")?;
             let added = add(&mut to, *id, positions, now, IfThere::Keep).await?;
             if open.saturating_add(added) > u64::from(max_open) {
-                behind.push((*id, set_aside(&mut to, *id, max_open).await?));
+                behind.push((*id, health::set_aside(&mut to, *id, max_open).await?));
             } else if added > 0 {
                 let sql = "UPDATE hooks SET open = open + $1, next_at = MIN(COALESCE(next_at, $2), $2) WHERE id = $3";
                 let query = sqlx::query(sql).bind(Col(added)).bind(Col(now)).bind(id.to_vec());
@@ -69,11 +80,11 @@ impl Store {
     }
 
     /// Sends these again, as if for the first time: as many, from the first one on, as there is room for if so much may be open
-    /// after it. Returns how many that are.
+    /// after it. Returns how many that are. In the same step it is noted what is missed no more.
     pub(in crate::webhooks) async fn replay(
         &self,
         id: HookId,
-        positions: &[Position],
+        again: Again<'_>,
         now: UnixMillis,
         max_open: u32,
     ) -> Result<usize> {
@@ -83,25 +94,18 @@ impl Store {
         let Some(row) = row.fetch_optional(&mut *to).await? else { return Ok(0) };
         let open: u32 = row.col("open")?;
         let room = usize::try_from(max_open.saturating_sub(open)).unwrap_or(usize::MAX);
-        let positions = positions.get(..room).unwrap_or(positions);
-        if positions.is_empty() {
-            return Ok(0);
+        let positions = again.positions.get(..room).unwrap_or(again.positions);
+        if !positions.is_empty() {
+            add(&mut to, id, positions, now, IfThere::Again).await?;
+            let sql = "UPDATE hooks SET next_at = MIN(COALESCE(next_at, $1), $1), \
+                       open = (SELECT COUNT(*) FROM deliveries WHERE hook = $2 AND due_at IS NOT NULL) WHERE id = $2";
+            sqlx::query(sql).bind(Col(now)).bind(id.to_vec()).execute(&mut *to).await?;
         }
-        add(&mut to, id, positions, now, IfThere::Again).await?;
-        let sql = "UPDATE hooks SET next_at = MIN(COALESCE(next_at, $1), $1), \
-                   open = (SELECT COUNT(*) FROM deliveries WHERE hook = $2 AND due_at IS NOT NULL) WHERE id = $2";
-        sqlx::query(sql).bind(Col(now)).bind(id.to_vec()).execute(&mut *to).await?;
+        let rest = again.positions.get(positions.len());
+        let up_to = rest.map_or(again.up_to, |position| position.to_number());
+        health::replayed(&mut to, id, (again.from, up_to)).await?;
         to.commit().await?;
         Ok(positions.len())
-    }
-
-    /// All of a range up to here was sent again: what was missed begins there now, or nothing is missed any more.
-    pub(in crate::webhooks) async fn replayed(&self, id: HookId, from: Position, up_to: i64) -> Result<()> {
-        let sql = "UPDATE hooks SET replay_from = CASE WHEN $1 > (SELECT position FROM planned) THEN NULL ELSE $1 END \
-                   WHERE id = $2 AND replay_from BETWEEN $3 AND $1";
-        let query = sqlx::query(sql).bind(up_to).bind(id.to_vec()).bind(Col(from));
-        query.execute(&self.database.writer).await?;
-        Ok(())
     }
 
     /// What is due, but for the busy: the first of each member before the second of any, and those first who have waited longest.
@@ -122,9 +126,14 @@ impl Store {
             .collect()
     }
 
-    /// Writes down an attempt to deliver something, and what is to become of it and of its hook.
-    pub(in crate::webhooks) async fn record(&self, delivery: &Delivery, outcome: &Outcome) -> Result<()> {
-        let Outcome { attempt, next, disable, at } = outcome;
+    /// Writes down an attempt to deliver something, and what is to become of it and of its hook. Returns why the hook gets nothing
+    /// more, if that is so from now on.
+    pub(in crate::webhooks) async fn record(
+        &self,
+        delivery: &Delivery,
+        outcome: &Outcome,
+    ) -> Result<Option<&'static str>> {
+        let Outcome { attempt, next, at } = outcome;
         let mut to = self.database.writer.begin().await?;
         let id = delivery.hook.id;
         insert_attempt(&mut to, id, attempt).await?;
@@ -140,23 +149,20 @@ impl Store {
         let query = query.bind(Col(attempt.at)).bind(id.to_vec()).bind(Col(delivery.position));
         let found = query.execute(&mut *to).await?.rows_affected();
         let closed = if closes { found } else { 0 };
-        let health = if *next == Next::Delivered {
-            let sql = "UPDATE hooks SET open = open - $1, failing_since = NULL WHERE id = $2";
-            sqlx::query(sql).bind(Col(closed)).bind(id.to_vec())
+        let sql = "UPDATE hooks SET open = open - $1 WHERE id = $2";
+        sqlx::query(sql).bind(Col(closed)).bind(id.to_vec()).execute(&mut *to).await?;
+        let disabled = if *next == Next::Delivered {
+            health::succeeds(&mut to, id).await?;
+            None
         } else {
-            // What comes after that to which everything is dealt out is missed, and what was given up before.
-            let sql = "UPDATE hooks SET open = open - $1, failing_since = COALESCE(failing_since, $2), \
-                       disabled = COALESCE(disabled, $3), replay_from = CASE WHEN disabled IS NULL AND $3 IS NOT NULL \
-                       THEN (SELECT MIN(position + 1, COALESCE(hooks.replay_from, position + 1), \
-                       COALESCE((SELECT MIN(missed.position) FROM deliveries AS missed WHERE missed.hook = $4 \
-                       AND NOT missed.delivered AND missed.due_at IS NULL), position + 1)) FROM planned) \
-                       ELSE replay_from END WHERE id = $4";
-            let query = sqlx::query(sql).bind(Col(closed)).bind(Col(attempt.at));
-            query.bind(disable.map(str::to_owned)).bind(id.to_vec())
+            health::fails(&mut to, id, attempt).await?
         };
-        health.execute(&mut *to).await?;
+        if *next == Next::GivenUp && closed > 0 {
+            health::misses(&mut to, id, delivery.position).await?;
+        }
         end_turn(&mut to, id, *at).await?;
-        to.commit().await
+        to.commit().await?;
+        Ok(disabled)
     }
 
     /// How much is open for a hook.
@@ -229,28 +235,6 @@ async fn add(
         added += query.build().execute(&mut **to).await?.rows_affected();
     }
     Ok(added)
-}
-
-/// Disables a hook for which too much is open, and forgets that. Returns why, with what its owner has to know.
-async fn set_aside(to: &mut To<'_>, id: HookId, max_open: u32) -> Result<String> {
-    // Also what was given up, or was missed before and not replayed.
-    let sql = "SELECT MIN(MIN(position), COALESCE((SELECT replay_from FROM hooks WHERE id = $1), MIN(position))) AS position \
-               FROM deliveries WHERE hook = $1 AND NOT delivered";
-    let oldest: Position = sqlx::query(sql).bind(id.to_vec()).fetch_one(&mut **to).await?.col("position")?;
-    let sql = "SELECT position FROM deliveries WHERE hook = $1 AND delivered AND position < $2 \
-               ORDER BY position DESC LIMIT 1";
-    let last = sqlx::query(sql).bind(id.to_vec()).bind(Col(oldest)).fetch_optional(&mut **to).await?;
-    let last: Option<Position> = last.map(|row| row.col("position")).transpose()?;
-    let last = last.map_or_else(String::new, |last| format!("; the last one that it got before is {last}"));
-    let why = format!(
-        "too far behind: more than {max_open} events waited. Enable it again and replay from event {oldest}{last}"
-    );
-    let sql = "DELETE FROM deliveries WHERE hook = $1 AND due_at IS NOT NULL";
-    sqlx::query(sql).bind(id.to_vec()).execute(&mut **to).await?;
-    let sql = "UPDATE hooks SET open = 0, next_at = NULL, disabled = $1, replay_from = $2 WHERE id = $3";
-    let query = sqlx::query(sql).bind(why.clone()).bind(Col(oldest)).bind(id.to_vec());
-    query.execute(&mut **to).await?;
-    Ok(why)
 }
 
 /// A hook was served: it comes after all who wait, when it has something due.

@@ -9,7 +9,7 @@ use crate::webhooks::{AttemptRecord, Hook, HookId, Names, Status};
 
 const CAROL: u8 = 6;
 
-struct World {
+pub(super) struct World {
     folder: tempfile::TempDir,
     service: LedgerService,
     read: ReadModel,
@@ -19,7 +19,7 @@ struct World {
 }
 
 impl World {
-    async fn new() -> Self {
+    pub(super) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let service = service(&folder.path().join("ledger"));
         let read = ReadModel::open(&folder.path().join("read.db")).await.unwrap();
@@ -28,7 +28,7 @@ impl World {
         Self { folder, service, read, projector, paid: 0 }
     }
 
-    async fn open(&self, change: impl FnOnce(&mut WebhookOptions)) -> Webhooks {
+    pub(super) async fn open(&self, change: impl FnOnce(&mut WebhookOptions)) -> Webhooks {
         let mut options =
             WebhookOptions { tick: Duration::from_millis(10), ..WebhookOptions::new(Targets::Any) };
         change(&mut options);
@@ -37,7 +37,7 @@ impl World {
     }
 
     /// A payment to bob, and its event.
-    async fn pay(&mut self) -> Position {
+    pub(super) async fn pay(&mut self) -> Position {
         self.paid += 1;
         pay(&mut self.service, self.paid, self.paid - 1);
         self.projector.catch_up().await.unwrap();
@@ -45,17 +45,17 @@ impl World {
     }
 }
 
-fn payments(url: String, everything: bool) -> Subscription {
+pub(super) fn payments(url: String, everything: bool) -> Subscription {
     Subscription { url, events: vec!["payment.paid".to_owned()], everything }
 }
 
-fn run(webhooks: &Webhooks) -> tokio::task::JoinHandle<()> {
+pub(super) fn run(webhooks: &Webhooks) -> tokio::task::JoinHandle<()> {
     let webhooks = webhooks.clone();
     tokio::spawn(async move { webhooks.run().await })
 }
 
 /// Asks until it is as wished.
-async fn ask<T>(mut what: impl AsyncFnMut() -> T, wish: impl Fn(&T) -> bool) -> T {
+pub(super) async fn ask<T>(mut what: impl AsyncFnMut() -> T, wish: impl Fn(&T) -> bool) -> T {
     let asking = async {
         loop {
             let found = what().await;
@@ -68,11 +68,11 @@ async fn ask<T>(mut what: impl AsyncFnMut() -> T, wish: impl Fn(&T) -> bool) -> 
     tokio::time::timeout(LONG, asking).await.expect("in time")
 }
 
-async fn open_for(webhooks: &Webhooks, id: HookId) -> u64 {
+pub(super) async fn open_for(webhooks: &Webhooks, id: HookId) -> u64 {
     webhooks.shared.store.open_for(id).await
 }
 
-fn names(positions: &[Position]) -> BTreeSet<String> {
+pub(super) fn names(positions: &[Position]) -> BTreeSet<String> {
     positions.iter().map(|position| format!("evt_{position}")).collect()
 }
 

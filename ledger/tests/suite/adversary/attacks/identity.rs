@@ -1,11 +1,12 @@
 //! Names, keys, guardians, limits and freezes: ways to act for somebody else, or in spite of what holds.
 
-use ledger::{AccountOp, Memo, Millis, Operation, Reason, RecoveryId, WithdrawalOp};
+use ledger::{AccountOp, Memo, Millis, Operation, Reason, RecoveryId, TokenOp, WithdrawalOp};
 use pbft_crypto::{Address, Digest};
 
-use super::Attack;
+use super::{Attack, open};
 use crate::adversary::scene::people::LIMIT;
 use crate::adversary::scene::{STRANGER, Scene};
+use crate::tokens::{mint, token};
 use crate::world::{address, amount, key, paying, unknown};
 
 /// Asks for another key for an account, with a proof that proves nothing.
@@ -38,6 +39,21 @@ fn withdraw(_: &Scene) -> Operation {
     WithdrawalOp::Request { amount: amount(1), memo: Memo::default() }.into()
 }
 
+/// Lets kit take so much of abe's tokens, after so much.
+fn approve(from: u64, to: u64) -> Operation {
+    let (token, spender) = (token("ABE"), address("kit"));
+    TokenOp::Approve { token, spender, from: amount(from), to: amount(to) }.into()
+}
+
+fn take(_: &Scene) -> Operation {
+    let (owner, to) = (address("sam"), address("kit"));
+    TokenOp::TransferFrom { token: token("SHOP"), owner, to, amount: amount(1) }.into()
+}
+
+fn hand_over(_: &Scene) -> Operation {
+    TokenOp::HandOver { token: token("ABE"), to: address("kit") }.into()
+}
+
 pub(super) const ATTACKS: &[Attack] = &[
     (STRANGER, |_| AccountOp::Register { name: "BEA".parse().unwrap() }.into(), "NAME_TAKEN"),
     ("kit", |s| s.people.one_key_more.clone().into(), "TOO_MANY_KEYS"),
@@ -66,6 +82,13 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("abe", |_| paying("kit", 1).into(), "ACCOUNT_FROZEN"),
     ("abe", withdraw, "ACCOUNT_FROZEN"),
     ("abe", |s| s.offer.clone().into(), "ACCOUNT_FROZEN"),
+    ("abe", |_| recover("bea", "abe's new phone"), "ACCOUNT_FROZEN"),
+    ("abe", |s| agree(s.people.recovery), "ACCOUNT_FROZEN"),
+    ("abe", |_| mint("ABE", "abe", 1).into(), "ACCOUNT_FROZEN"),
+    ("abe", |_| open(token("ABE")).into(), "ACCOUNT_FROZEN"),
+    ("abe", |_| approve(3, 4), "ACCOUNT_FROZEN"),
+    ("abe", take, "ACCOUNT_FROZEN"),
+    ("abe", hand_over, "ACCOUNT_FROZEN"),
     ("abe", |_| unfreeze("abe"), "NOT_ADMIN"),
     ("ann", |_| unfreeze("abe"), "OWN_FREEZE"),
     ("ben", |_| freeze("abe"), "ALREADY_FROZEN"),

@@ -16,7 +16,7 @@ pub(in crate::adversary) const LIMIT: u64 = 5;
 pub(in crate::adversary) struct People {
     /// Another key for kit, who has had as many as anyone can.
     pub(in crate::adversary) one_key_more: AccountOp,
-    /// For bea, whose guardians are sam and kit: sam has asked for it; and one that she has stopped.
+    /// For bea, whose guardians are sam, kit and abe: sam has asked for it; and one that she has stopped.
     pub(in crate::adversary) recovery: RecoveryId,
     pub(in crate::adversary) stopped: RecoveryId,
     /// Asked for by ann, and turned down by ben.
@@ -37,7 +37,7 @@ fn no() -> Reason {
 
 impl People {
     pub(super) fn set(world: &mut World) -> Self {
-        let guardians = vec![address("sam"), address("kit")];
+        let guardians = vec![address("sam"), address("kit"), address("abe")];
         let (threshold, delay) = (2, Millis::days(2));
         world.ok("bea", AccountOp::SetGuardians { guardians, threshold, delay });
         let stopped = recovery(world);

@@ -67,16 +67,20 @@ fn private() -> impl Iterator<Item = &'static Rule> {
 struct Bobs {
     charge: String,
     limit: &'static str,
+    allowance: &'static str,
 }
 
 impl Bobs {
     async fn set(world: &World) -> Self {
         let bob = world.client(BOB).await;
-        let limit = "777777";
+        let (limit, allowance) = ("777777", "888888");
+        let allow = json!({"spender": account(ALICE), "from": "0", "to": allowance});
+        bob.must("/v1/tokens/SHOP/approve", &allow).await;
         put(&bob, "/v1/members/me/limit", &json!({"per_day": limit})).await;
         Self {
             charge: bob.must("/v1/charges", &json!({"amount": "9", "memo": "for the eyes of bob"})).await,
             limit,
+            allowance,
         }
     }
 }
@@ -135,6 +139,7 @@ fn others(scene: &Scene, bobs: &Bobs) -> Vec<Look> {
         own("/v1/members/me", &account(BOB).to_string(), &[BOB]),
         own("/v1/members/me/keys", &scene.alices_key, &[ALICE]),
         own("/v1/members/me/limit", bobs.limit, &[BOB]),
+        own("/v1/members/me/allowances", bobs.allowance, &[BOB]),
         own("/v1/members/me/guardians", &scene.recovery, &[BOB]),
         own("/v1/members/me/recoveries", &scene.recovery, &guardians),
         own("/v1/webhooks", hook, &[BOB]),

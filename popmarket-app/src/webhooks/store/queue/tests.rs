@@ -58,12 +58,33 @@ impl World {
         self.store.due(at(now), &busy, most).await.unwrap()
     }
 
-    async fn ends(&self, delivery: &Delivery, now: u64, next: Next) {
+    async fn ends(&self, delivery: &Delivery, now: u64, next: Next) -> Option<&'static str> {
+        self.answers(delivery, now, next, None).await
+    }
+
+    async fn answers(
+        &self,
+        delivery: &Delivery,
+        now: u64,
+        next: Next,
+        status: Option<u16>,
+    ) -> Option<&'static str> {
         let error = (next != Next::Delivered).then(|| "no answer".to_owned());
         let (message, number) = (String::new(), delivery.attempts + 1);
-        let attempt = AttemptRecord { id: 0, message, number, at: at(now), millis: 0, status: None, error };
-        let outcome = Outcome { attempt, next, disable: None, at: at(now) };
-        self.store.record(delivery, &outcome).await.unwrap();
+        let attempt = AttemptRecord { id: 0, message, number, at: at(now), millis: 0, status, error };
+        self.store.record(delivery, &Outcome { attempt, next, at: at(now) }).await.unwrap()
+    }
+
+    /// Sends a range of events again, all of which are for the hook. Returns how many there was room for.
+    async fn replay(&self, hook: HookId, events: std::ops::RangeInclusive<u64>, max_open: u32) -> usize {
+        let (from, up_to) = (place(*events.start()), place(*events.end()).to_number() + 1);
+        let positions: Vec<Position> = events.map(place).collect();
+        let again = Again { from, positions: &positions, up_to };
+        self.store.replay(hook, again, at(13), max_open).await.unwrap()
+    }
+
+    async fn shown(&self, hook: HookId) -> Hook {
+        self.store.hook(hook).await.unwrap().unwrap()
     }
 
     /// What is open for a hook, as it is noted and as it is.
@@ -138,14 +159,103 @@ async fn what_is_open_is_counted_whatever_happens() {
     world.ends(&due[0], 11, Next::Delivered).await;
     world.plan(hook, 2..=4, 12).await;
     assert_eq!(world.open(hook).await, (3, 3));
-    let again: Vec<Position> = (1..=9).map(place).collect();
-    assert_eq!(world.store.replay(hook, &again, at(13), 5).await.unwrap(), 2);
+    assert_eq!(world.replay(hook, 1..=9, 5).await, 2);
     assert_eq!(world.open(hook).await, (4, 4));
-    assert_eq!(world.store.replay(hook, &again, at(13), 4).await.unwrap(), 0);
+    assert_eq!(world.replay(hook, 1..=9, 4).await, 0);
     world.store.remove(hook).await.unwrap();
-    assert_eq!(world.store.replay(hook, &again, at(13), 100).await.unwrap(), 0);
+    assert_eq!(world.replay(hook, 1..=9, 100).await, 0);
     world.plan(hook, 5..=6, 14).await;
     assert!(world.due(20, &[], MOST).await.is_empty());
+}
+
+/// What is given up is not lost, although the hook goes on.
+#[tokio::test]
+async fn what_was_given_up_can_be_replayed() {
+    let world = World::new().await;
+    let hook = world.hook(4, false).await;
+    world.plan(hook, 1..=5, 10).await;
+    let due = world.due(10, &[], LookAhead { hooks: 1, of_each: 5 }).await;
+    let ends = [Next::Delivered, Next::GivenUp, Next::Delivered, Next::GivenUp, Next::Delivered];
+    for (delivery, next) in due.iter().zip(ends) {
+        assert_eq!(world.ends(delivery, 10, next).await, None);
+    }
+    let shown = world.shown(hook).await;
+    assert_eq!((shown.status, shown.replay_from), (Status::Enabled, Some(place(2))));
+    // Only what covers both covers it all, and what begins later covers nothing.
+    for (events, left) in [(3..=9, Some(2)), (1..=1, Some(2)), (2..=3, None), (3..=4, None)] {
+        let (first, last) = (*events.start(), *events.end());
+        world.replay(hook, events, 100).await;
+        let left = left
+            .map(place)
+            .or((last < 4).then(|| Position::from_number(place(last).to_number() + 1).unwrap()));
+        assert_eq!(world.shown(hook).await.replay_from, left, "{first} to {last}");
+    }
+    // Told a second time, it is not missed again.
+    assert_eq!(world.ends(&due[1], 11, Next::Delivered).await, None);
+    assert_eq!(world.ends(&due[1], 12, Next::GivenUp).await, None);
+    assert_eq!(world.shown(hook).await.replay_from, None);
+}
+
+/// While a hook is disabled more is missed, so nothing that is replayed covers it all.
+#[tokio::test]
+async fn what_a_disabled_hook_misses_has_no_end_yet() {
+    const GONE: Option<u16> = Some(410);
+    let world = World::new().await;
+    let hook = world.hook(4, false).await;
+    world.plan(hook, 1..=2, 10).await;
+    let due = world.due(10, &[], MOST).await;
+    assert!(world.answers(&due[0], 10, Next::Again(at(90)), GONE).await.unwrap().contains("gone"));
+    let missed = Position::from_number(place(2).to_number() + 1).unwrap();
+    assert_eq!(world.shown(hook).await.replay_from, Some(missed));
+    // What was on its way when it was disabled, and fails for good, too.
+    assert_eq!(world.answers(&due[1], 11, Next::GivenUp, GONE).await, None);
+    assert_eq!(world.shown(hook).await.replay_from, Some(place(2)));
+    world.replay(hook, 2..=5_000, 10).await;
+    let left = world.shown(hook).await.replay_from.unwrap();
+    assert_eq!(left, place(11), "there was room for nine");
+    world.replay(hook, 11..=5_000, 6_000).await;
+    let left = world.shown(hook).await.replay_from.unwrap();
+    assert_eq!(left.to_number(), place(5_000).to_number() + 1);
+
+    world.store.enable(hook, place(6_000), at(20)).await.unwrap();
+    // A second time changes nothing of where it ends.
+    world.store.enable(hook, place(7_000), at(20)).await.unwrap();
+    assert_eq!(world.shown(hook).await.replay_from, Some(left));
+    world.replay(hook, 5_000..=5_999, 10_000).await;
+    assert!(world.shown(hook).await.replay_from.is_some());
+    world.replay(hook, 5_999..=6_000, 10_000).await;
+    assert_eq!(world.shown(hook).await.replay_from, None);
+    assert_eq!(world.store.planned().await.unwrap(), Some(place(7_000)));
+}
+
+/// What was found out about a hook before is no reason to disable it.
+#[tokio::test]
+async fn only_how_a_hook_is_now_can_disable_it() {
+    const DAY: u64 = 86_400_000;
+    let world = World::new().await;
+    let hook = world.hook(4, false).await;
+    world.plan(hook, 1..=4, 10).await;
+    let first = world.due(10, &[], MOST).await;
+    world.ends(&first[0], 10, Next::Again(at(20))).await;
+    // These know that it has been failing for five days.
+    let due = world.due(5 * DAY + 10, &[], MOST).await;
+    assert!(due.iter().all(|delivery| delivery.hook.failing_since == Some(at(10))));
+    world.ends(&due[0], 5 * DAY + 10, Next::Delivered).await;
+    assert_eq!(world.ends(&due[1], 5 * DAY + 10, Next::Again(at(6 * DAY))).await, None);
+    assert_eq!(world.shown(hook).await.status, Status::Enabled);
+
+    let late = 11 * DAY;
+    assert_eq!(
+        world.ends(&due[2], late, Next::Again(at(late))).await,
+        Some("nothing got through for five days")
+    );
+    world.store.enable(hook, place(4), at(late + 5)).await.unwrap();
+    for status in [None, Some(410)] {
+        assert_eq!(world.answers(&due[3], late + 4, Next::Again(at(late)), status).await, None);
+        let shown = world.shown(hook).await;
+        assert_eq!((shown.status, shown.failing_since), (Status::Enabled, None));
+    }
+    assert!(world.answers(&due[3], late + 5, Next::Again(at(late)), Some(410)).await.is_some());
 }
 
 #[tokio::test]
