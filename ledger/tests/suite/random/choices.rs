@@ -74,7 +74,8 @@ impl Run {
             self.model.listings.iter().filter(|(id, row)| row.versions[0].0 == u64::MAX && is_open(id));
         match open.max_by_key(|(_, row)| row.versions.len()) {
             Some((id, row)) => {
-                let from_version = u32::try_from(row.versions.len()).unwrap();
+                let from_version = u32::try_from(row.versions.len()).unwrap() + self.planned_versions;
+                self.planned_versions += 1;
                 let listing = ListingId::new(*id);
                 (row.seller, ListingOp::Update { listing, from_version, content }.into())
             }
