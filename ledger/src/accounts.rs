@@ -205,6 +205,8 @@ pub(crate) struct Accounts {
     names: BTreeMap<String, Address>,
     /// Those with that role. Follows from the rows.
     arbiters: BTreeSet<Address>,
+    /// The same.
+    admins: BTreeSet<Address>,
     pub(crate) role_changes: Table<RoleChange>,
 }
 
@@ -251,6 +253,11 @@ impl Accounts {
         self.arbiters.iter()
     }
 
+    /// Those with that role, frozen or not, in the order of their addresses.
+    pub(crate) fn admins(&self) -> impl Iterator<Item = &Address> {
+        self.admins.iter()
+    }
+
     pub(crate) fn open(
         &mut self,
         address: Address,
@@ -292,10 +299,12 @@ impl Accounts {
     }
 
     fn index_role(&mut self, address: Address, role: Role) {
-        if role == Role::Arbiter {
-            self.arbiters.insert(address);
-        } else {
-            self.arbiters.remove(&address);
+        for (of, index) in [(Role::Arbiter, &mut self.arbiters), (Role::Admin, &mut self.admins)] {
+            if role == of {
+                index.insert(address);
+            } else {
+                index.remove(&address);
+            }
         }
     }
 
@@ -307,10 +316,11 @@ impl Accounts {
         Ok(())
     }
 
-    /// The index is that of the accounts.
-    pub(crate) fn arbiters_are_sound(&self) -> bool {
-        let arbiters = self.rows.iter().filter(|(_, account)| account.role == Role::Arbiter);
-        arbiters.map(|(address, _)| address).eq(self.arbiters.iter())
+    /// The indexes are those of the accounts.
+    pub(crate) fn roles_are_sound(&self) -> bool {
+        let with =
+            |role| self.rows.iter().filter(move |(_, account)| account.role == role).map(|(who, _)| who);
+        with(Role::Arbiter).eq(self.arbiters.iter()) && with(Role::Admin).eq(self.admins.iter())
     }
 
     /// Each account has its own name, and the index is that of the accounts.

@@ -58,9 +58,9 @@ pub enum InvariantViolation {
     /// What a member has behind them is not what trades and reviews say.
     #[error("the record of {0} is not that of their trades")]
     Record(Address),
-    /// The arbiters are not those with the role.
-    #[error("the arbiters are not those with the role")]
-    Arbiters,
+    /// The arbiters or the admins are not those with the role.
+    #[error("the arbiters or the admins are not those with the role")]
+    Roles,
     /// A listing and a trade that do not agree on each other.
     #[error("listing {0} does not fit its trade")]
     Listing(ListingId),
@@ -140,8 +140,8 @@ pub(crate) fn check(state: &State, tree: &StateTree) -> Result<(), InvariantViol
     payments::check(state)?;
     polls(state)?;
     deadlines(state)?;
-    if !state.accounts.arbiters_are_sound() {
-        return Err(InvariantViolation::Arbiters);
+    if !state.accounts.roles_are_sound() {
+        return Err(InvariantViolation::Roles);
     }
     if !state.accounts.names_are_unique() {
         return Err(InvariantViolation::Names);

@@ -202,9 +202,9 @@ pub use text::{
 pub use time::{Millis, UnixMillis};
 pub use tokens::{Allowance, Decimals, Token, TokenEvent, TokenOp, TokenRejection, TooManyDecimals};
 pub use trades::{
-    DeadlineKind, Dispute, MAX_EVIDENCE, Mover, Party, Payout, PossibleMove, Return, Ruling, Split,
-    SplitOffer, Trade, TradeAction, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeParams,
-    TradeRejection, TradeState, handover_hash,
+    DeadlineKind, Dispute, MAX_EVIDENCE, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, Mover, Party, Payout,
+    PossibleMove, Repeats, Return, Ruling, Split, SplitOffer, Trade, TradeAction, TradeChange, TradeDeadline,
+    TradeEvent, TradeOp, TradeParams, TradeRejection, TradeState, handover_hash,
 };
 pub use transaction::{Auth, Body, EnvelopeError, MAX_TRANSACTION_BYTES, Operation, Transaction};
 pub use withdrawals::{Withdrawal, WithdrawalEvent, WithdrawalOp, WithdrawalRejection, WithdrawalStatus};

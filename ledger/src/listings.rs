@@ -36,6 +36,8 @@ pub enum ListingOp {
     Update {
         /// Which.
         listing: ListingId,
+        /// The version that this takes the place of, so that nothing said meanwhile is lost.
+        from_version: u32,
         /// What.
         content: ListingContent,
     },
@@ -169,7 +171,7 @@ pub enum ListingRejection {
     /// The seller has changed it since.
     #[error("the listing is at version {current}")]
     StaleVersion {
-        /// The version that can be bought.
+        /// The version of now.
         current: u32,
     },
     /// The version is another than the buyer saw.
@@ -263,7 +265,9 @@ pub(crate) fn apply(
     let listings = &mut state.listings;
     Ok(match op {
         ListingOp::Create { content } => create(listings, context, content, events),
-        ListingOp::Update { listing, content } => update(listings, context, *listing, content, events),
+        ListingOp::Update { listing, from_version, content } => {
+            update(listings, context, (*listing, *from_version), content, events)
+        }
         ListingOp::Close { listing } => close(listings, context, *listing, events),
     }?)
 }
@@ -297,11 +301,14 @@ fn create(
 fn update(
     listings: &mut Table<Listing>,
     context: &Context,
-    listing: ListingId,
+    (listing, from_version): (ListingId, u32),
     content: &ListingContent,
     events: &mut Vec<EventKind>,
 ) -> Result<(), ListingRejection> {
     let old = own_and_open(listings, context, listing)?;
+    if from_version != old.version {
+        return Err(ListingRejection::StaleVersion { current: old.version });
+    }
     if content.price.is_zero() {
         return Err(ListingRejection::ZeroPrice);
     }

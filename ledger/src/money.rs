@@ -19,6 +19,13 @@ pub struct Balance {
     pub held: Amount,
 }
 
+impl Balance {
+    /// Whether there is nothing.
+    pub const fn is_zero(&self) -> bool {
+        self.available.is_zero() && self.held.is_zero()
+    }
+}
+
 impl Row for Balance {
     type Key = (Address, AssetId);
     const TABLE: TableId = TableId::Balances;
@@ -130,9 +137,15 @@ impl Money {
         self.balances.find(&(account, asset)).copied().unwrap_or_default()
     }
 
-    pub(crate) fn balances_of(&self, account: Address) -> impl Iterator<Item = (AssetId, Balance)> {
+    /// By asset, from the one after `after` on.
+    pub(crate) fn balances_of(
+        &self,
+        account: Address,
+        after: Option<AssetId>,
+    ) -> impl Iterator<Item = (AssetId, Balance)> {
         self.balances
-            .range((account, AssetId::Pop))
+            .range((account, after.unwrap_or(AssetId::Pop)))
+            .skip_while(move |((_, asset), _)| Some(*asset) == after)
             .take_while(move |((owner, _), _)| *owner == account)
             .map(|((_, asset), balance)| (*asset, *balance))
     }

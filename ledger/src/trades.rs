@@ -53,12 +53,13 @@ use crate::table::{EntryError, Table};
 use crate::time::UnixMillis;
 
 pub use event::{Mover, TradeChange, TradeEvent};
-pub use moves::{MAX_EVIDENCE, Party, PossibleMove, TradeAction};
+pub use moves::{MAX_EVIDENCE, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, Party, PossibleMove, TradeAction};
 pub use op::{Ruling, Split, TradeOp};
 pub use params::TradeParams;
 pub use rejection::TradeRejection;
 pub use row::{
-    DeadlineKind, Dispute, Payout, Return, SplitOffer, Trade, TradeDeadline, TradeState, handover_hash,
+    DeadlineKind, Dispute, Payout, Repeats, Return, SplitOffer, Trade, TradeDeadline, TradeState,
+    handover_hash,
 };
 
 pub(crate) use expiry::expire;

@@ -53,9 +53,9 @@ pub use query::{
     PaymentSide, PollQuery, TradeQuery, TradeSide, TransactionQuery, WithdrawalPhase, WithdrawalQuery,
 };
 pub use records::{
-    AccountRecord, BalanceRecord, BlockRecord, ChargeRecord, EventRecord, ListingRecord, ListingVersion,
-    PaymentRecord, PollRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord, Watermark,
-    WithdrawalRecord,
+    AccountRecord, BalanceRecord, Balances, BlockRecord, ChargeRecord, EventRecord, ListingRecord,
+    ListingVersion, PaymentRecord, PollRecord, ReviewRecord, TradeRecord, TradeStep, TransactionRecord,
+    Watermark, WithdrawalRecord,
 };
 pub(crate) use reviews::side_code;
 pub use search::Hit;
@@ -72,6 +72,7 @@ const STEPS: &[Step] = &[
     (80, "audience", include_str!("../migrations/read_model/0080_audience.sql")),
     (96, "poll_search", include_str!("../migrations/read_model/0096_poll_search.sql")),
     (112, "findable", include_str!("../migrations/read_model/0112_findable.sql")),
+    (128, "bounded", include_str!("../migrations/read_model/0128_bounded.sql")),
 ];
 
 /// How many publications a slow stream may be behind before it reads from the tables again.

@@ -212,7 +212,7 @@ impl Accounts {
         if present == role {
             return Err(RoleRejection::SameRole);
         }
-        let admins = self.rows.iter().filter(|(who, _)| self.is_admin(who)).count();
+        let admins = self.admins().filter(|who| self.is_admin(who)).count();
         if self.is_admin(account) && admins <= MIN_ADMINS {
             return Err(RoleRejection::TooFewAdmins);
         }

@@ -367,12 +367,17 @@ fn reviews_and_records_that_do_not_fit_are_found() {
 }
 
 #[test]
-fn arbiters_without_the_role_are_found() {
-    let arbiters = found(|state| {
+fn arbiters_and_admins_who_are_not_listed_are_found() {
+    fn give(state: &mut State, role: Role) {
         let account = state.accounts.find(&address(SELLER)).unwrap().clone();
-        state.accounts.rows.put(address(SELLER), Account { role: Role::Arbiter, ..account });
-    });
-    assert_eq!(arbiters, InvariantViolation::Arbiters);
+        state.accounts.rows.put(address(SELLER), Account { role, ..account });
+    }
+    // They are listed as an admin.
+    let damages: [fn(&mut State); 2] =
+        [|state| give(state, Role::Arbiter), |state| give(state, Role::Member)];
+    for damage in damages {
+        assert_eq!(found(damage), InvariantViolation::Roles);
+    }
 }
 
 #[test]
@@ -392,7 +397,10 @@ fn listings_that_do_not_fit_are_found() {
 fn two_accounts_of_one_name_are_found() {
     let names = found(|state| {
         let account = state.accounts.find(&address(SELLER)).unwrap().clone();
-        state.accounts.rows.put(address(9), Account { name: "SELLER".parse().unwrap(), ..account });
+        state
+            .accounts
+            .rows
+            .put(address(9), Account { name: "SELLER".parse().unwrap(), role: Role::Member, ..account });
     });
     assert_eq!(names, InvariantViolation::Names);
 }

@@ -78,6 +78,11 @@ impl Ledger {
         self.state.accounts.rows.iter().map(|(address, account)| (*address, account))
     }
 
+    /// All with the role of an admin, frozen or not, in the order of their addresses.
+    pub fn admins(&self) -> impl Iterator<Item = &Address> {
+        self.state.accounts.admins()
+    }
+
     /// Whether an account decides as an admin: it has the role, and is not frozen.
     pub fn is_admin(&self, account: &Address) -> bool {
         self.state.accounts.is_admin(account)
@@ -94,9 +99,13 @@ impl Ledger {
         self.state.money.balance(*account, asset)
     }
 
-    /// What an account has, by asset, where it ever had something.
-    pub fn balances(&self, account: &Address) -> impl Iterator<Item = (AssetId, Balance)> {
-        self.state.money.balances_of(*account)
+    /// What an account has, by asset, where it ever had something; from the asset after `after` on.
+    pub fn balances(
+        &self,
+        account: &Address,
+        after: Option<AssetId>,
+    ) -> impl Iterator<Item = (AssetId, Balance)> {
+        self.state.money.balances_of(*account, after)
     }
 
     /// Which nonces a sender has used.

@@ -4,7 +4,8 @@ use pbft_crypto::Digest;
 
 use super::rules::{Events, Move, record, within};
 use super::{
-    DeadlineKind, Mover, Party, Return, Split, SplitOffer, Trade, TradeChange, TradeDeadline, TradeState,
+    DeadlineKind, Mover, Party, Repeats, Return, Split, SplitOffer, Trade, TradeChange, TradeDeadline,
+    TradeState,
 };
 use crate::state::State;
 use crate::time::Millis;
@@ -48,12 +49,18 @@ pub(super) fn extend(state: &mut State, step: Move, trade: Trade, events: &mut E
 }
 
 pub(super) fn propose_split(state: &mut State, step: Move, trade: Trade, split: Split, events: &mut Events) {
-    let by = if step.by == Mover::Buyer { Party::Buyer } else { Party::Seller };
-    let next = Trade { split_offer: Some(SplitOffer { by, split }), ..trade };
+    let mut repeats = trade.repeats;
+    let (by, count) = match step.by {
+        Mover::Buyer => (Party::Buyer, &mut repeats.offers_of_buyer),
+        _ => (Party::Seller, &mut repeats.offers_of_seller),
+    };
+    *count = count.saturating_add(1);
+    let next = Trade { split_offer: Some(SplitOffer { by, split }), repeats, ..trade };
     record(state, step, Some(trade.state), next, TradeChange::SplitProposed { split }, events);
 }
 
 pub(super) fn hand_over(state: &mut State, step: Move, trade: Trade, code_hash: Digest, events: &mut Events) {
-    let next = Trade { handover: Some(code_hash), ..trade };
+    let handovers = trade.repeats.handovers.saturating_add(1);
+    let next = Trade { handover: Some(code_hash), repeats: Repeats { handovers, ..trade.repeats }, ..trade };
     record(state, step, Some(trade.state), next, TradeChange::HandoverPrepared { code_hash }, events);
 }

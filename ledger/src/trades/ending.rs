@@ -1,7 +1,7 @@
 //! Where the money goes.
 
 use super::rules::{Events, Move, record};
-use super::{Payout, Split, Trade, TradeChange, TradeState};
+use super::{Payout, Repeats, Split, Trade, TradeChange, TradeState};
 use crate::accounts::spend;
 use crate::amount::{Amount, AssetId};
 use crate::listings::{ListingStatus, change_status};
@@ -106,7 +106,8 @@ pub(super) fn give_back(
     let total = trade.given_back.checked_add(amount).unwrap_or(trade.amount);
     let posting = Posting::new(amount, Side::Available(trade.seller), Side::Available(trade.buyer));
     spend(state, step.at, trade.seller, (AssetId::Pop, amount), &[posting], events)?;
-    let next = Trade { given_back: total, ..trade };
+    let give_backs = trade.repeats.give_backs.saturating_add(1);
+    let next = Trade { given_back: total, repeats: Repeats { give_backs, ..trade.repeats }, ..trade };
     record(state, step, Some(trade.state), next, TradeChange::GivenBack { amount, total }, events);
     Ok(())
 }

@@ -3,13 +3,22 @@
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 
-use super::{Dispute, Ruling, Split, Trade, TradeOp, TradeRejection, TradeState, handover_hash};
+use super::{Dispute, Repeats, Ruling, Split, Trade, TradeOp, TradeRejection, TradeState, handover_hash};
 use crate::amount::Amount;
 use crate::ids::TradeId;
 use crate::time::UnixMillis;
 
 /// How many pieces of evidence each of buyer, seller and arbiters may put on record in a dispute.
 pub const MAX_EVIDENCE: u8 = 8;
+
+/// How often each of buyer and seller may offer to share the money of a trade.
+pub const MAX_OFFERS: u8 = 50;
+
+/// How many codes for handing over the seller of a trade may prepare, one after the other.
+pub const MAX_HANDOVERS: u8 = 50;
+
+/// How often the seller of a trade may give something back.
+pub const MAX_GIVE_BACKS: u8 = 50;
 
 /// What someone is in a trade.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -251,6 +260,15 @@ impl Trade {
             TradeAction::GiveBack if self.left_to_give_back().is_zero() => {
                 Some(TradeRejection::TooMuch { left: Amount::ZERO })
             }
+            TradeAction::GiveBack if self.repeats.give_backs >= MAX_GIVE_BACKS => {
+                Some(TradeRejection::GiveBackLimit)
+            }
+            TradeAction::ProposeSplit if self.repeats.offers_of(who) >= MAX_OFFERS => {
+                Some(TradeRejection::OfferLimit)
+            }
+            TradeAction::HandOver if self.repeats.handovers >= MAX_HANDOVERS => {
+                Some(TradeRejection::HandoverLimit)
+            }
             _ => None,
         }
     }
@@ -258,6 +276,17 @@ impl Trade {
     /// Whether a courier has said already that the parcel that is on its way, or was last, has arrived.
     fn is_attested(&self) -> bool {
         self.returning.map_or(self.delivered_at, |returning| returning.delivered_at).is_some()
+    }
+}
+
+impl Repeats {
+    /// How many offers to share the money someone made.
+    pub const fn offers_of(&self, who: Party) -> u8 {
+        match who {
+            Party::Buyer => self.offers_of_buyer,
+            Party::Seller => self.offers_of_seller,
+            Party::Arbiter | Party::Courier => 0,
+        }
     }
 }
 

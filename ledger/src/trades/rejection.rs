@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::{MAX_EVIDENCE, Split, TradeState};
+use super::{MAX_EVIDENCE, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, Split, TradeState};
 use crate::amount::Amount;
 
 /// Why nothing happens to a trade.
@@ -91,6 +91,15 @@ pub enum TradeRejection {
     /// The code is another one.
     #[error("the code is another one")]
     WrongCode,
+    /// Enough was offered.
+    #[error("each side offers to share the money at most {MAX_OFFERS} times")]
+    OfferLimit,
+    /// There were enough codes.
+    #[error("there are at most {MAX_HANDOVERS} codes for handing over")]
+    HandoverLimit,
+    /// It was given back in enough parts.
+    #[error("something is given back at most {MAX_GIVE_BACKS} times")]
+    GiveBackLimit,
 }
 
 codes_of! {
@@ -118,5 +127,8 @@ codes_of! {
         TooMuch => "TOO_MUCH_GIVEN_BACK",
         NoHandover => "NO_HANDOVER",
         WrongCode => "WRONG_CODE",
+        OfferLimit => "OFFER_LIMIT",
+        HandoverLimit => "HANDOVER_LIMIT",
+        GiveBackLimit => "GIVE_BACK_LIMIT",
     }
 }

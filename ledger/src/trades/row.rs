@@ -133,6 +133,19 @@ pub struct Return {
     pub delivered_at: Option<UnixMillis>,
 }
 
+/// How often was done what can be done again and again: there is an end to it, so that the history of a trade has one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Repeats {
+    /// Offers to share the money that the buyer made.
+    pub offers_of_buyer: u8,
+    /// That the seller made.
+    pub offers_of_seller: u8,
+    /// Codes for handing over.
+    pub handovers: u8,
+    /// Times that the seller gave something back.
+    pub give_backs: u8,
+}
+
 /// Where the money went that was held. The three together are the price.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Payout {
@@ -192,6 +205,8 @@ pub struct Trade {
     pub payout: Option<Payout>,
     /// What the seller gave back afterwards.
     pub given_back: Amount,
+    /// How often some things were done.
+    pub repeats: Repeats,
     /// When it began.
     pub opened_at: UnixMillis,
     /// When something happened to it last.

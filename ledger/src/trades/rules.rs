@@ -3,8 +3,8 @@
 use pbft_crypto::Digest;
 
 use super::{
-    DeadlineKind, Mover, Party, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp, TradeRejection,
-    TradeState, agreements, disputes, ending,
+    DeadlineKind, Mover, Party, Repeats, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp,
+    TradeRejection, TradeState, agreements, disputes, ending,
 };
 use crate::accounts::spend;
 use crate::amount::{Amount, AssetId};
@@ -127,6 +127,7 @@ fn open(
         returning: None,
         payout: None,
         given_back: Amount::ZERO,
+        repeats: Repeats::default(),
         opened_at: now,
         updated_at: now,
     };

@@ -103,7 +103,7 @@ fn who_wants_a_listing_finds_the_deadline_of_its_trade_fired() {
     let buying = world.buying(listings[2].1);
     let sent = [
         world.tx("sam", ListingOp::Close { listing: listings[0].1 }),
-        world.tx("sam", ListingOp::Update { listing: listings[1].1, content: content(11) }),
+        world.tx("sam", ListingOp::Update { listing: listings[1].1, from_version: 1, content: content(11) }),
         world.tx("eve", buying),
     ];
     let block = world.apply_at(due, &sent).block.unwrap();

@@ -44,7 +44,9 @@ pub(crate) fn operations() -> impl Strategy<Value = Operation> {
         (charge(), texts("no")).prop_map(|(charge, reason)| ChargeOp::Reject { charge, reason }.into()),
         pay,
         contents.clone().prop_map(|content| ListingOp::Create { content }.into()),
-        (listing(), contents).prop_map(|(listing, content)| ListingOp::Update { listing, content }.into()),
+        (listing(), any::<u32>(), contents).prop_map(|(listing, from_version, content)| {
+            ListingOp::Update { listing, from_version, content }.into()
+        }),
         listing().prop_map(|listing| ListingOp::Close { listing }.into()),
         (listing(), any::<u32>(), digests()).prop_map(|(listing, version, content_hash)| {
             TradeOp::Open { listing, version, content_hash }.into()
@@ -145,7 +147,8 @@ fn the_largest_transaction_fits_and_nothing_larger_is_read() {
         price: amount(u64::MAX),
         photos: Photos::try_from(vec![Digest::ZERO; 16]).unwrap(),
     };
-    let body = world.body("bea", ListingOp::Update { listing: unknown(), content: largest }, u64::MAX);
+    let update = ListingOp::Update { listing: unknown(), from_version: u32::MAX, content: largest };
+    let body = world.body("bea", update, u64::MAX);
     let tx = Transaction::sign(body, &key("bea"));
     assert_eq!(Transaction::decode(&tx.encode()).unwrap(), tx);
     assert!(tx.encode().len() <= MAX_TRANSACTION_BYTES);

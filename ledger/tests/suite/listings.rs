@@ -10,7 +10,7 @@ fn each_update_is_a_new_version() {
     assert_eq!((first.version, first.price, first.status), (1, amount(100), ListingStatus::Open));
     assert_eq!(first.content_hash, content(100).hash());
 
-    let updated = world.ok("sam", ListingOp::Update { listing, content: content(80) });
+    let updated = world.ok("sam", ListingOp::Update { listing, from_version: 1, content: content(80) });
     let second = *world.ledger.listing(&listing).unwrap();
     assert_eq!((second.version, second.price, second.created_at), (2, amount(80), first.created_at));
     assert_ne!(second.content_hash, first.content_hash);
@@ -25,6 +25,11 @@ fn each_update_is_a_new_version() {
     };
     assert_eq!(updated.events, [EventKind::Listing(event)]);
 
+    let lost = ListingOp::Update { listing, from_version: 1, content: content(70) };
+    assert_eq!(world.rejected("sam", lost), ListingRejection::StaleVersion { current: 2 }.into());
+    let early = ListingOp::Update { listing, from_version: 3, content: content(70) };
+    assert_eq!(world.rejected("sam", early), ListingRejection::StaleVersion { current: 2 }.into());
+
     let stale = TradeOp::Open { listing, version: 1, content_hash: first.content_hash };
     assert_eq!(world.rejected("bea", stale), ListingRejection::StaleVersion { current: 2 }.into());
     let other = TradeOp::Open { listing, version: 2, content_hash: first.content_hash };
@@ -36,7 +41,7 @@ fn each_update_is_a_new_version() {
 fn only_the_seller_changes_it_and_only_while_it_is_open() {
     let mut world = World::new();
     let listing = world.list("sam", 100);
-    let update = |price| ListingOp::Update { listing, content: content(price) };
+    let update = |price| ListingOp::Update { listing, from_version: 1, content: content(price) };
     for who in ["bea", "ann"] {
         assert_eq!(world.rejected(who, update(1)), ListingRejection::NotOwner.into());
         assert_eq!(world.rejected(who, ListingOp::Close { listing }), ListingRejection::NotOwner.into());
@@ -85,10 +90,10 @@ fn listings_have_a_price_and_exist() {
         world.rejected("sam", ListingOp::Create { content: free.clone() }),
         ListingRejection::ZeroPrice.into()
     );
-    let update = ListingOp::Update { listing, content: free };
+    let update = ListingOp::Update { listing, from_version: 1, content: free };
     assert_eq!(world.rejected("sam", update), ListingRejection::ZeroPrice.into());
     for op in [
-        ListingOp::Update { listing: unknown(), content: content(1) },
+        ListingOp::Update { listing: unknown(), from_version: 1, content: content(1) },
         ListingOp::Close { listing: unknown() },
     ] {
         assert_eq!(world.rejected("sam", op), ListingRejection::UnknownListing.into());
@@ -101,10 +106,11 @@ fn listings_have_a_price_and_exist() {
 fn there_is_an_end_to_versions() {
     let mut world = World::new();
     let listing = world.list("sam", 100);
-    for _ in 1..MAX_VERSIONS {
-        world.ok("sam", ListingOp::Update { listing, content: content(99) });
+    let update = |from_version| ListingOp::Update { listing, from_version, content: content(99) };
+    for version in 1..MAX_VERSIONS {
+        world.ok("sam", update(version));
     }
-    let update = ListingOp::Update { listing, content: content(99) };
+    let update = update(MAX_VERSIONS);
     assert_eq!(world.rejected("sam", update), ListingRejection::VersionLimit.into());
     world.buy("bea", listing);
 }

@@ -297,7 +297,9 @@ impl Model {
                 self.listings.insert(id, MListing { seller: who, closed: false, versions });
                 return Ok(());
             }
-            ListingOp::Update { listing, content } => (listing.digest(), Some(content)),
+            ListingOp::Update { listing, from_version, content } => {
+                (listing.digest(), Some((*from_version, content)))
+            }
             ListingOp::Close { listing } => (listing.digest(), None),
         };
         let row = self.listings.get(listing).ok_or("UNKNOWN_LISTING")?;
@@ -305,7 +307,8 @@ impl Model {
         ensure(self.listing_state(listing) == "OPEN", "LISTING_NOT_OPEN")?;
         let row = self.listings.get_mut(listing).unwrap();
         match content {
-            Some(content) => {
+            Some((from, content)) => {
+                ensure(usize::try_from(from).unwrap() == row.versions.len(), "STALE_VERSION")?;
                 ensure(content.price.value() > 0, "ZERO_PRICE")?;
                 ensure(row.versions.len() < 1_000, "VERSION_LIMIT")?;
                 row.versions.push((content.price.value(), content.hash()));

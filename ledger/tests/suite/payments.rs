@@ -41,7 +41,7 @@ fn a_payment_moves_money_at_once() {
     };
     assert_eq!(sent.events.last(), Some(&EventKind::Payment(paid)));
     assert_eq!(sent.events.len(), 3);
-    let all: Vec<_> = world.ledger.balances(&address("sam")).collect();
+    let all: Vec<_> = world.ledger.balances(&address("sam"), None).collect();
     assert_eq!(all, [(AssetId::Pop, balance(COINS + 300))]);
 }
 

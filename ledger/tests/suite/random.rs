@@ -60,6 +60,8 @@ struct Run {
     serial: u64,
     /// The nonces of the batch in the making.
     planned: BTreeSet<(Address, u64)>,
+    /// How many versions more of one listing it has.
+    planned_versions: u32,
     /// What sealed votes hide: poll, voter, choice and salt.
     secrets: Vec<(Digest, Address, u8, Salt)>,
     verdicts: BTreeMap<Verdict, u64>,
@@ -85,6 +87,7 @@ impl Run {
             seq: 0,
             serial: 0,
             planned: BTreeSet::new(),
+            planned_versions: 0,
             secrets: Vec::new(),
             verdicts: BTreeMap::new(),
             fired: 0,
@@ -146,6 +149,7 @@ impl Run {
     fn step(&mut self) -> usize {
         self.pass_time();
         self.planned.clear();
+        self.planned_versions = 0;
         let n = self.dice.below(20);
         let mut batch = Vec::new();
         for _ in 0..n {

@@ -74,6 +74,9 @@ fn two_admins_are_always_left() {
     let mut world = World::new();
     assert_eq!(world.rejected("ann", propose("ben", Role::Member)), code(RoleRejection::TooFewAdmins));
     change_role(&mut world, "eve", Role::Admin);
+    let mut admins = ["ann", "ben", "eve"].map(address);
+    admins.sort_unstable();
+    assert_eq!(world.ledger.admins().copied().collect::<Vec<_>>(), admins);
     let first = RoleChangeId::from(world.ok("ann", propose("ben", Role::Member)).id);
     let second = RoleChangeId::from(world.ok("ann", propose("eve", Role::Member)).id);
     world.ok("eve", approve(first));

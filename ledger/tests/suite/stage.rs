@@ -1,6 +1,9 @@
 //! Trades in every state: bea buys from sam.
 
-use ledger::{HandoverCode, Memo, Reason, Ruling, Split, Tracking, TradeId, TradeOp, handover_hash};
+use ledger::{
+    HandoverCode, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, Memo, Reason, Ruling, Split, Tracking, TradeId,
+    TradeOp, handover_hash,
+};
 use pbft_crypto::Digest;
 
 use crate::world::{World, address, amount};
@@ -60,9 +63,13 @@ fn way(state: &str) -> Vec<(&'static str, &'static str)> {
     match state {
         "FUNDED" => vec![],
         "FUNDED code" => vec![("sam", "hand_over")],
+        "FUNDED codes" => vec![("sam", "hand_over"); usize::from(MAX_HANDOVERS)],
         "ACCEPTED" => vec![("sam", "accept")],
         "ACCEPTED asked" => vec![("sam", "accept"), ("bea", "cancel")],
         "ACCEPTED offer" => vec![("sam", "accept"), ("bea", "propose_split")],
+        "ACCEPTED offers" => {
+            [&[("sam", "accept")][..], &[("bea", "propose_split"); MAX_OFFERS as usize]].concat()
+        }
         "SHIPPED" => to_shipped.to_vec(),
         "SHIPPED extended" => [to_shipped, &[("bea", "extend")]].concat(),
         "SHIPPED delivered" => delivered,
@@ -82,6 +89,10 @@ fn way(state: &str) -> Vec<(&'static str, &'static str)> {
         "DISPUTED again second" => [&again[..], &[silence]].concat(),
         "RELEASED" => vec![("sam", "ship"), ("bea", "confirm")],
         "RELEASED given back" => vec![("sam", "ship"), ("bea", "confirm"), ("sam", "give_back_all")],
+        "RELEASED often" => {
+            let released = [("sam", "ship"), ("bea", "confirm")];
+            [&released[..], &[("sam", "give_back"); MAX_GIVE_BACKS as usize]].concat()
+        }
         "CANCELLED" => vec![("bea", "cancel")],
         "REFUNDED" => [&to_dispute[..], &[("arbiter", "refund")]].concat(),
         "SPLIT" => vec![("sam", "accept"), ("bea", "propose_split"), ("sam", "accept_split")],

@@ -201,6 +201,12 @@ fn payments_are_made_in_tokens_too() {
     world.ok("sam", pay(40));
     assert_eq!(world.tokens("bea", token("SHOP")), (40, 0));
     assert_eq!(world.rejected("sam", pay(61)).code(), "INSUFFICIENT_FUNDS");
-    let all: Vec<_> = world.ledger.balances(&address("sam")).map(|(asset, _)| asset).collect();
+    let of_sam = |after| -> Vec<AssetId> {
+        world.ledger.balances(&address("sam"), after).map(|(asset, _)| asset).collect()
+    };
+    let all = of_sam(None);
+    for (place, asset) in all.iter().enumerate() {
+        assert_eq!(of_sam(Some(*asset)), all[place + 1..], "after {asset}");
+    }
     assert_eq!(all, [AssetId::Pop, asset]);
 }

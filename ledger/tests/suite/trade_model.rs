@@ -35,6 +35,8 @@ pub(crate) struct MTrade {
     /// For the buyer, the seller and the fee account.
     pub(crate) paid: Option<[u64; 3]>,
     pub(crate) given_back: u64,
+    /// How often who did what can be done again and again.
+    pub(crate) repeats: BTreeMap<(&'static str, &'static str), usize>,
     /// The last deadline that there was a reminder of.
     reminded_of: u64,
 }
@@ -80,6 +82,10 @@ impl MTrade {
         let (at, since, _) = self.deadline(times)?;
         let reminder = at - times.remind_before.value();
         Some(if reminder > since && self.reminded_of != at { reminder } else { at })
+    }
+
+    pub(crate) fn times(&self, role: &'static str, what: &'static str) -> usize {
+        self.repeats.get(&(role, what)).copied().unwrap_or_default()
     }
 
     fn role_of(&self, who: &Address, is_courier: bool) -> &'static str {
@@ -210,8 +216,9 @@ impl Model {
             TradeOp::ProposeSplit { split, .. } => {
                 ensure(is_buyer || is_seller, "NOT_A_PARTY")?;
                 within(&["ACCEPTED", "SHIPPED", "DISPUTED"])?;
+                ensure(row.times(role, "offer") < 50, "OFFER_LIMIT")?;
                 adds_up(split, row.price)?;
-                self.trades.get_mut(&id).unwrap().offer = Some((who, *split));
+                self.once_more(id, role, "offer").offer = Some((who, *split));
                 Ok(())
             }
             TradeOp::AcceptSplit { split, .. } => {
@@ -226,7 +233,8 @@ impl Model {
             TradeOp::HandOver { code_hash, .. } => {
                 ensure(is_seller, "NOT_SELLER")?;
                 within(&["FUNDED", "ACCEPTED"])?;
-                self.trades.get_mut(&id).unwrap().code_hash = Some(*code_hash);
+                ensure(row.times(role, "code") < 50, "HANDOVER_LIMIT")?;
+                self.once_more(id, role, "code").code_hash = Some(*code_hash);
                 Ok(())
             }
             TradeOp::Collect { trade, code } => {
@@ -242,13 +250,14 @@ impl Model {
                 within(&["RELEASED"])?;
                 let left = row.price - row.given_back;
                 ensure(left > 0, "TOO_MUCH_GIVEN_BACK")?;
+                ensure(row.times(role, "give back") < 50, "GIVE_BACK_LIMIT")?;
                 ensure(amount.value() > 0, "ZERO_AMOUNT")?;
                 ensure(amount.value() <= left, "TOO_MUCH_GIVEN_BACK")?;
                 let (buyer, units) = (row.buyer, i128::from(amount.value()));
                 self.spend(who, AssetId::Pop, amount.value(), time)?;
                 *self.wealth.entry(who).or_default() -= units;
                 *self.wealth.entry(buyer).or_default() += units;
-                self.trades.get_mut(&id).unwrap().given_back += amount.value();
+                self.once_more(id, role, "give back").given_back += amount.value();
                 Ok(())
             }
             TradeOp::Dispute { .. } => {
@@ -346,10 +355,18 @@ impl Model {
             code_hash: None,
             paid: None,
             given_back: 0,
+            repeats: BTreeMap::new(),
             reminded_of: 0,
         };
         self.trades.insert(id, trade);
         Ok(())
+    }
+
+    /// The trade, in which somebody does something again.
+    fn once_more(&mut self, id: Digest, role: &'static str, what: &'static str) -> &mut MTrade {
+        let trade = self.trades.get_mut(&id).unwrap();
+        *trade.repeats.entry((role, what)).or_default() += 1;
+        trade
     }
 
     /// To another state, and the trade there.

@@ -33,11 +33,13 @@ const ACTIONS: [(&str, &str, &str); 16] = [
 /// Each state (see `stage::trade_in` for those with an addition), and what comes of the actions of those who do them at all:
 /// the next state or the code of the rejection. What is not said is WRONG_STATE.
 #[rustfmt::skip]
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 25] = [
     ("FUNDED", &["b confirm RELEASED", "b cancel CANCELLED", "b collect NO_HANDOVER",
         "s accept ACCEPTED", "s ship SHIPPED", "s cancel CANCELLED", "s hand_over FUNDED"]),
     ("FUNDED code", &["b confirm RELEASED", "b cancel CANCELLED", "b collect RELEASED",
         "s accept ACCEPTED", "s ship SHIPPED", "s cancel CANCELLED", "s hand_over FUNDED"]),
+    ("FUNDED codes", &["b confirm RELEASED", "b cancel CANCELLED", "b collect RELEASED",
+        "s accept ACCEPTED", "s ship SHIPPED", "s cancel CANCELLED", "s hand_over HANDOVER_LIMIT"]),
     ("ACCEPTED", &["b confirm RELEASED", "b cancel ACCEPTED", "b collect NO_HANDOVER",
         "b propose_split ACCEPTED", "b accept_split NO_SPLIT_OFFER",
         "s ship SHIPPED", "s cancel CANCELLED", "s hand_over ACCEPTED",
@@ -48,6 +50,10 @@ const TABLE: [(&str, &[&str]); 22] = [
         "s propose_split ACCEPTED", "s accept_split NO_SPLIT_OFFER"]),
     ("ACCEPTED offer", &["b confirm RELEASED", "b cancel ACCEPTED", "b collect NO_HANDOVER",
         "b propose_split ACCEPTED", "b accept_split OWN_SPLIT_OFFER",
+        "s ship SHIPPED", "s cancel CANCELLED", "s hand_over ACCEPTED",
+        "s propose_split ACCEPTED", "s accept_split SPLIT"]),
+    ("ACCEPTED offers", &["b confirm RELEASED", "b cancel ACCEPTED", "b collect NO_HANDOVER",
+        "b propose_split OFFER_LIMIT", "b accept_split OWN_SPLIT_OFFER",
         "s ship SHIPPED", "s cancel CANCELLED", "s hand_over ACCEPTED",
         "s propose_split ACCEPTED", "s accept_split SPLIT"]),
     ("SHIPPED", &["b confirm RELEASED", "b extend SHIPPED", "b dispute DISPUTED", "c attest SHIPPED",
@@ -85,6 +91,7 @@ const TABLE: [(&str, &[&str]); 22] = [
         "s propose_split DISPUTED", "s accept_split NO_SPLIT_OFFER"]),
     ("RELEASED", &["s give_back RELEASED"]),
     ("RELEASED given back", &["s give_back TOO_MUCH_GIVEN_BACK"]),
+    ("RELEASED often", &["s give_back GIVE_BACK_LIMIT"]),
     ("CANCELLED", &[]),
     ("REFUNDED", &[]),
     ("SPLIT", &[]),
@@ -180,7 +187,7 @@ fn every_state_actor_and_action() {
         let late = until.map(|at| world.ledger.trade(&trade).unwrap().possible(at));
         assert_eq!(late.unwrap_or_default(), [], "{state}");
     }
-    assert_eq!(tried, 22 * 16 * 7);
+    assert_eq!(tried, 25 * 16 * 7);
 }
 
 fn letter(party: Party) -> &'static str {

@@ -51,7 +51,7 @@ fn operations() -> Vec<(&'static str, Operation)> {
         ("charge_reject", ChargeOp::Reject { charge, reason: Reason::new("no").unwrap() }.into()),
         ("pay", pay.into()),
         ("listing_create", ListingOp::Create { content: content(1_000) }.into()),
-        ("listing_update", ListingOp::Update { listing, content: content(900) }.into()),
+        ("listing_update", ListingOp::Update { listing, from_version: 300, content: content(900) }.into()),
         ("listing_close", ListingOp::Close { listing }.into()),
         ("trade_open", TradeOp::Open { listing, version: 300, content_hash: digest(0xc4) }.into()),
         ("trade_accept", TradeOp::Accept { trade }.into()),
@@ -525,7 +525,7 @@ fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
     let order = ObjectId::Order(OrderId::new(digest(1)));
     assert!(postcard_hex(&order).starts_with("0201"));
-    let rejections: [(ledger::Rejection, &str); 18] = [
+    let rejections: [(ledger::Rejection, &str); 19] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -538,6 +538,7 @@ fn numbers_of_variants_are_frozen() {
         (ledger::AccountRejection::Role(ledger::RoleRejection::ProposerNotAdmin).into(), "011707"),
         (ledger::ChargeRejection::ProposerNotAdmin.into(), "0208"),
         (ledger::TradeRejection::WrongCode.into(), "0516"),
+        (ledger::TradeRejection::GiveBackLimit.into(), "0519"),
         (ledger::ReviewRejection::AlreadyReviewed.into(), "0703"),
         (ledger::WithdrawalRejection::NotOwner.into(), "0804"),
         (ledger::TokenRejection::AllowanceTooSmall { allowed: amount(1) }.into(), "090801"),

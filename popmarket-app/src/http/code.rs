@@ -165,6 +165,9 @@ codes! {
     TOO_MUCH_GIVEN_BACK = CONFLICT: "More than the price would be given back.";
     NO_HANDOVER = CONFLICT: "The seller hands nothing over in person.";
     WRONG_CODE = CONFLICT: "The code is another one.";
+    OFFER_LIMIT = CONFLICT: "There were enough offers to share the money.";
+    HANDOVER_LIMIT = CONFLICT: "There were enough codes for handing over.";
+    GIVE_BACK_LIMIT = CONFLICT: "It was given back in enough parts.";
     NOT_REVIEWABLE = CONFLICT: "The trade is not over, or was cancelled.";
     ALREADY_REVIEWED = CONFLICT: "Each side writes one review.";
     SAME_ROLE = CONFLICT: "The member has this role.";

@@ -93,7 +93,10 @@ fn listing(ledger: &Ledger, sender: &Address, op: &ListingOp) -> Result<(), Reje
         if ledger.listing(listing).is_some_and(|listing| listing.seller != *sender) {
             return Err(ListingRejection::NotOwner.into());
         }
-        open_listing(ledger, listing)?;
+        let now = open_listing(ledger, listing)?.version;
+        if matches!(op, ListingOp::Update { from_version, .. } if *from_version != now) {
+            return Err(ListingRejection::StaleVersion { current: now }.into());
+        }
     }
     match op {
         ListingOp::Create { content } | ListingOp::Update { content, .. } if content.price.is_zero() => {

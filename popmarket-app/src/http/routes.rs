@@ -48,7 +48,7 @@ pub(crate) use replicas::{address_book, changes_from};
 pub(crate) use search::{MAX_SEARCH_CHARS, find as search_ledger};
 pub(crate) use sessions::sign_in;
 pub(crate) use trades::{details as trade_details, look as trade_look};
-pub(crate) use wallets::wallet;
+pub(crate) use wallets::{balances, wallet};
 
 /// All of them, with their documentation.
 pub(super) fn router() -> OpenApiRouter<AppState> {

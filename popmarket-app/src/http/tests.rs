@@ -4,6 +4,7 @@ mod access;
 mod audience;
 mod bad_input;
 mod contract;
+mod dust;
 mod escrow;
 mod escrow_pages;
 mod events;

@@ -3,7 +3,7 @@
 use askama::Template;
 use axum::extract::State;
 use axum::response::Response;
-use ledger::{Amount, ChargeId, ChargeOp, Ledger, Memo, Operation};
+use ledger::{Amount, Balance, ChargeId, ChargeOp, Ledger, Memo, Operation};
 use pbft_crypto::{Address, Digest};
 use serde::Deserialize;
 
@@ -11,11 +11,12 @@ use super::form::{Form, Press, RejectForm, WAIT, done};
 use super::links::{Links, Part};
 use super::ui::{Ui, Visitor};
 use super::{form_key, page, status};
-use crate::http::model::{ChargeView, FreezeView, Kind, LimitView, Reply, WalletView, WithdrawalView};
+use crate::http::model::{ChargeView, FreezeView, Kind, LimitView, Reply, WithdrawalView};
 use crate::http::routes::{self, read_problem};
 use crate::http::{Answer, AppState, Code, Failure, Id, Intent, Problem, Query, SignedIn, Subject};
 use crate::read_model::{
-    ChargePhase, ChargeQuery, ChargeRecord, PageRequest, WithdrawalPhase, WithdrawalQuery,
+    BalanceRecord, ChargePhase, ChargeQuery, ChargeRecord, Page, PageRequest, WithdrawalPhase,
+    WithdrawalQuery,
 };
 
 #[derive(Template)]
@@ -28,8 +29,10 @@ struct Wallet {
     limit: Option<LimitView>,
     frozen: Option<FreezeView>,
     points: u64,
-    /// Available and held of each token.
+    /// Available and held of the first tokens.
     tokens: Vec<(String, String)>,
+    /// Where the others are.
+    more_tokens: Option<String>,
     charges: Vec<ChargeView>,
     withdrawals: Vec<WithdrawalView>,
     amount: String,
@@ -53,14 +56,15 @@ pub(super) async fn wallet_page(
     form: MoneyForm,
     problem: Option<Failure>,
 ) -> Answer<Response> {
-    let wallet = routes::wallet(state, address).await?;
-    let ((available, held), view) = (wallet.coins(), state.gateway.view());
+    let balances = routes::balances(state, &address, None).await?;
+    let (Balance { available, held }, view) = (balances.coin, state.gateway.view());
     let query = ChargeQuery { requester: Some(address), status: None };
     let charges = state.read.charges(query, PageRequest::default()).await.map_err(read_problem)?;
     let query = WithdrawalQuery { owner: Some(address), status: None };
     let withdrawals = state.read.withdrawals(query, PageRequest::default()).await.map_err(read_problem)?;
     let ui = visitor.ui(state);
-    let tokens = tokens(state, &ui, &wallet).await?;
+    let (tokens, more_tokens) = (tokens(&ui, &balances.tokens), more_tokens(&address, &balances.tokens));
+    let wallet = routes::wallet(state, address, balances);
     let (wallet, points) = view.read(|ledger| (wallet.guarded(ledger), points(ledger, &address)));
     let status = status(problem.as_deref());
     let page_of = Wallet {
@@ -72,6 +76,7 @@ pub(super) async fn wallet_page(
         frozen: wallet.frozen,
         points,
         tokens,
+        more_tokens,
         charges: charges.items.into_iter().map(ChargeView::from).collect(),
         withdrawals: withdrawals.items.into_iter().map(WithdrawalView::from).collect(),
         amount: form.amount,
@@ -83,16 +88,18 @@ pub(super) async fn wallet_page(
 }
 
 /// What there is of each token, available and held, with its decimals.
-async fn tokens(state: &AppState, ui: &Ui, wallet: &WalletView) -> Result<Vec<(String, String)>, Failure> {
-    let mut shown = Vec::new();
-    for balance in &wallet.balances {
-        let Some(symbol) = balance.asset.token() else { continue };
-        let token = state.read.token(symbol).await.map_err(read_problem)?;
-        let decimals = token.map_or(0, |token| token.decimals.value());
-        let units = |amount| ui.units(amount, decimals, symbol);
-        shown.push((units(balance.available), units(balance.held)));
-    }
-    Ok(shown)
+fn tokens(ui: &Ui, tokens: &Page<BalanceRecord>) -> Vec<(String, String)> {
+    let shown = |BalanceRecord { token, decimals, balance }: &BalanceRecord| {
+        let units = |amount| ui.units(amount, decimals.value(), *token);
+        (units(balance.available), units(balance.held))
+    };
+    tokens.items.iter().map(shown).collect()
+}
+
+/// Where those are that come after these.
+fn more_tokens(address: &Address, tokens: &Page<BalanceRecord>) -> Option<String> {
+    let last = tokens.items.last().filter(|_| tokens.has_more)?;
+    Some(format!("/v1/wallets/{address}?starting_after={}", last.token))
 }
 
 fn points(ledger: &Ledger, address: &Address) -> u64 {

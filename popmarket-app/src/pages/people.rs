@@ -35,7 +35,7 @@ pub(super) async fn show(
     let account = state.read.account(&address).await.map_err(read_problem)?;
     let name = account.ok_or_else(|| Problem::new(Code::UNKNOWN_ACCOUNT))?.name.to_string();
     let found = state.read.reviews_of(address, part.request::<Position>()?).await.map_err(read_problem)?;
-    let record = state.read.record(&address).await.map_err(read_problem)?;
+    let record = state.gateway.view().read(|ledger| ledger.record(&address));
     let id = |review: Option<&ReviewRecord>| review.map(|review| review.position.to_string());
     let links = part.links(found.has_more, id(found.items.first()), id(found.items.last()), &[]);
     let reviews = found.items.into_iter().map(ReviewView::from).collect();

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ledger::{
     Amount, AssetId, Balance, BlockHeader, Cause, Event, EventKind, ExchangeEvent, Height, MarketId,
-    MoneyEvent, OrderId, OrderSide, Outcome, PaymentEvent, TradeId, TxId, UnixMillis,
+    MoneyEvent, OrderId, OrderSide, Outcome, PaymentEvent, TokenId, TradeId, TxId, UnixMillis,
 };
 use pbft_crypto::{Address, Digest};
 
@@ -22,6 +22,8 @@ pub(super) struct Rows {
     pub(super) events: Vec<EventRow>,
     /// Only the last of each.
     pub(super) balances: BTreeMap<(Address, AssetId), Balance>,
+    /// How many holders more a token has; less, if it is negative.
+    pub(super) holders: BTreeMap<TokenId, i64>,
     pub(super) trade_steps: Vec<(TradeId, Position)>,
     pub(super) payments: Vec<(Position, PaymentEvent)>,
     pub(super) fills: Vec<(Position, Fill)>,
@@ -108,6 +110,7 @@ impl Rows {
             account_transactions: BTreeSet::new(),
             events: Vec::new(),
             balances: BTreeMap::new(),
+            holders: BTreeMap::new(),
             trade_steps: Vec::new(),
             payments: Vec::new(),
             fills: Vec::new(),
@@ -159,8 +162,12 @@ impl Rows {
             self.account_transactions.extend(concerned(&event.kind).map(|address| (address, transaction)));
         }
         match &event.kind {
-            EventKind::Money(MoneyEvent::BalanceChanged { account, asset, after, .. }) => {
+            EventKind::Money(MoneyEvent::BalanceChanged { account, asset, before, after }) => {
                 self.balances.insert((*account, *asset), *after);
+                if let Some(token) = asset.token() {
+                    let change = i64::from(!after.is_zero()) - i64::from(!before.is_zero());
+                    *self.holders.entry(token).or_default() += change;
+                }
             }
             EventKind::Payment(payment) => self.payments.push((position, payment.clone())),
             EventKind::Exchange(exchange) => self.add_fill(position, exchange),

@@ -4,18 +4,20 @@ mod freezes;
 use std::task::Poll;
 use std::time::Duration;
 
-use ledger::{ChargeId, Height, Ledger, ListingId, TradeId, WithdrawalId};
+use ledger::{AssetId, ChargeId, Height, Ledger, ListingId, TradeId, WithdrawalId};
 use pbft_core::service::Service;
 use tempfile::TempDir;
 
 use super::*;
 use crate::read_model::{EventStream, PageLimit, PageRequest, PageStart, Position};
 use crate::service::LedgerService;
+use crate::sql::either::QueryBuilder;
 use crate::testing::{Databases, Rng, busy_market, genesis, on_each_database, service};
 
 on_each_database!(
     the_tables_say_what_the_ledger_says,
     a_rebuilt_read_model_equals_one_that_grew,
+    tables_of_before_get_what_is_counted_now,
     a_projector_that_is_killed_anywhere_loses_and_doubles_nothing,
     a_running_projector_wakes_those_who_wait,
     another_chain_is_not_mixed_in,
@@ -54,9 +56,12 @@ async fn the_tables_say_what_the_ledger_says(databases: &Databases) {
         let found = found.map(|a| (a.name, a.public_key, a.role, a.charge_count, a.registered_at));
         assert_eq!(found, expected.map(|a| (a.name, a.key, a.role, a.charge_count, a.registered_at)));
         counts[0] += usize::from(found_some(&model.account(&address).await.unwrap()));
-        let balances: Vec<_> = view.read(|ledger| ledger.balances(&address).collect());
-        let found = model.balances(&address).await.unwrap();
-        assert_eq!(found.iter().map(|b| (b.asset, b.balance)).collect::<Vec<_>>(), balances);
+        let mut balances: Vec<_> = view.read(|ledger| ledger.balances(&address, None).collect());
+        balances.retain(|(asset, balance)| *asset != AssetId::Pop && !balance.is_zero());
+        let found = model.balances(&address, None, PageLimit::MAX).await.unwrap();
+        let tokens = found.tokens.items.iter().map(|row| (AssetId::from(row.token), row.balance));
+        assert_eq!(tokens.collect::<Vec<_>>(), balances);
+        assert_eq!(found.coin, view.read(|ledger| ledger.balance(&address, AssetId::Pop)));
     }
     let blocks = view.store().blocks_from(Height::GENESIS, usize::MAX, usize::MAX).unwrap();
     for stored in &blocks {
@@ -122,6 +127,8 @@ async fn same_objects(model: &ReadModel, view: &LedgerView, id: ledger::TxId, co
         let last = history.iter().rfind(|step| step.change != ledger::TradeChange::Reminder);
         assert_eq!(last.map(|step| (step.to, step.at)), Some((record.state, record.row.updated_at)));
         assert!(history.windows(2).all(|steps| steps[1].from == Some(steps[0].to)));
+        let end = history.iter().find(|step| step.to.is_final()).map(|step| step.at);
+        assert_eq!((record.closed_at, end.is_some()), (end, record.state.is_final()));
     }
     let found = found.map(|t| (t.listing, t.version, t.content_hash, t.buyer, t.seller, t.state, t.row));
     let expected = expected.map(|t| (t.listing, t.version, t.content_hash, t.buyer, t.seller, t.state, t));
@@ -151,6 +158,31 @@ async fn a_rebuilt_read_model_equals_one_that_grew(databases: &Databases) {
     assert_eq!(seen.last(), Some(&live.view().read(ledger::Ledger::height)));
     assert_eq!(model.dump().await, grown);
     assert_eq!(model.digest().await.unwrap(), digest);
+}
+
+/// What the step says that brings older tables up to date is what the projector writes.
+async fn tables_of_before_get_what_is_counted_now(databases: &Databases) {
+    let world = World::busy(12, 160);
+    let model = world.filled(databases, "model").await;
+    let expected = model.dump().await;
+    for (table, nothing) in [("trades", "closed_at = NULL"), ("tokens", "holders = 0")] {
+        let step = include_str!("../../migrations/read_model/0128_bounded.sql");
+        let update = step.split(';').find_map(|part| part.split_once(&format!("UPDATE {table} ")));
+        let (_, update) = update.unwrap();
+        let mut transaction = model.begin_write().await.unwrap();
+        for sql in [format!("UPDATE {table} SET {nothing}"), format!("UPDATE {table} {update}")] {
+            QueryBuilder::new(&sql).build().execute(&mut transaction).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+    assert_eq!(model.dump().await, expected);
+    let page = PageRequest { limit: PageLimit::MAX, start: PageStart::First };
+    let tokens = model.tokens(page).await.unwrap().items;
+    for token in &tokens {
+        let holders = model.holders(token.symbol, None, 100).await.unwrap();
+        assert_eq!(token.holders, holders.len() as u64, "{}", token.symbol);
+    }
+    assert!(tokens.iter().any(|token| token.holders > 0), "{tokens:?}");
 }
 
 /// Kills the projector when it wakes up for the nth time, wherever it is then.

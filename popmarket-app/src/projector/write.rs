@@ -34,6 +34,7 @@ impl Rows {
         self.write_fills(to).await?;
         self.tape.write(to).await?;
         self.write_balances(to).await?;
+        self.write_holders(to).await?;
         self.projection.write(to).await
     }
 
@@ -102,6 +103,14 @@ impl Rows {
             row.push_bind(Col(balance.available)).push_bind(Col(balance.held));
         })
         .await
+    }
+
+    async fn write_holders(&self, to: &mut To<'_>) -> Done {
+        for (token, change) in self.holders.iter().filter(|(_, change)| **change != 0) {
+            let sql = "UPDATE tokens SET holders = holders + $1 WHERE symbol = $2";
+            either::query(sql).bind(*change).bind(Col(*token)).execute(to).await?;
+        }
+        Ok(())
     }
 }
 
@@ -276,9 +285,12 @@ async fn trade(to: &mut To<'_>, position: Position, event: &TradeEvent) -> Done 
     };
     let arbiter = event.row.dispute.and_then(|dispute| dispute.arbiter);
     let sql = "UPDATE trades SET state = $1, arbiter = $2, disputed = $3, tracking = COALESCE($4, tracking), \
-               return_tracking = COALESCE($5, return_tracking), body = $6 WHERE id = $7";
+               return_tracking = COALESCE($5, return_tracking), closed_at = COALESCE(closed_at, $6), body = $7 \
+               WHERE id = $8";
     let query = either::query(sql).bind(Col(event.to)).bind(arbiter.map(Col));
     let query = query.bind(event.row.dispute.is_some()).bind(tracking).bind(return_tracking);
+    // Something can be given back after the end.
+    let query = query.bind(event.to.is_final().then_some(Col(event.at)));
     query.bind(Col(*event.row)).bind(Col(event.trade)).execute(to).await?;
     Ok(())
 }

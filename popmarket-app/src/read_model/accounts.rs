@@ -1,12 +1,13 @@
 //! Accounts, their balances, charges and payments.
 
-use ledger::{Approver, Balance, ChargeId, ChargeStatus, PaymentStatus, TxId};
+use ledger::{Approver, AssetId, Balance, ChargeId, ChargeStatus, PaymentStatus, TokenId, TxId};
 use pbft_crypto::Address;
 
 use super::list::List;
-use super::page::{PageRequest, Position};
+use super::page::{Page, PageLimit, PageRequest, Position};
 use super::query::{ChargePhase, ChargeQuery, PaymentQuery, PaymentSide};
-use super::records::{AccountRecord, BalanceRecord, ChargeRecord, PaymentRecord};
+use super::records::{AccountRecord, BalanceRecord, Balances, ChargeRecord, PaymentRecord};
+use super::tokens::decimals;
 use super::{Found, Listed, ReadError, ReadModel};
 use crate::sql::{
     Col,
@@ -21,6 +22,12 @@ const CHARGES: List = List {
     order: &["position"],
     descending: true,
 };
+
+/// The first condition is that of the index, to the letter.
+pub(super) const TOKENS_OF_ACCOUNT: &str = "SELECT balances.*, tokens.decimals FROM balances \
+    JOIN tokens ON tokens.symbol = balances.asset \
+    WHERE (balances.available > '00000000000000000000' OR balances.held > '00000000000000000000') \
+    AND balances.account = $1 AND balances.asset > $2 ORDER BY balances.asset LIMIT $3";
 
 const PAYMENTS: List = List {
     select: "SELECT * FROM payments WHERE 1 = 1",
@@ -41,9 +48,12 @@ fn account(row: &Row) -> Result<AccountRecord, sqlx::Error> {
     })
 }
 
-fn balance(row: &Row) -> Result<BalanceRecord, sqlx::Error> {
-    let balance = Balance { available: row.col("available")?, held: row.col("held")? };
-    Ok(BalanceRecord { asset: row.col("asset")?, balance })
+fn balance(row: &Row) -> Result<Balance, sqlx::Error> {
+    Ok(Balance { available: row.col("available")?, held: row.col("held")? })
+}
+
+fn token_balance(row: &Row) -> Result<BalanceRecord, sqlx::Error> {
+    Ok(BalanceRecord { token: row.col("asset")?, decimals: decimals(row)?, balance: balance(row)? })
 }
 
 fn charge(row: &Row) -> Result<ChargeRecord, sqlx::Error> {
@@ -97,19 +107,35 @@ fn payment_status(row: &Row) -> Result<PaymentStatus, sqlx::Error> {
 
 fn filter_payments(query: PaymentQuery, sql: &mut QueryBuilder) {
     if let Some(account) = query.account {
-        match query.side {
-            PaymentSide::Payer => sql.push(" AND payments.payer = ").push_bind(Col(account)),
-            PaymentSide::Payee => sql.push(" AND payments.payee = ").push_bind(Col(account)),
-            PaymentSide::Any => {
-                sql.push(" AND (payments.payer = ").push_bind(Col(account));
-                sql.push(" OR payments.payee = ").push_bind(Col(account)).push(")")
-            }
+        let is = match query.side {
+            PaymentSide::Payer => Some(" AND payments.payer = "),
+            PaymentSide::Payee => Some(" AND payments.payee = "),
+            // They are looked for one after the other: see below.
+            PaymentSide::Any => None,
         };
+        if let Some(is) = is {
+            sql.push(is).push_bind(Col(account));
+        }
     }
     if let Some(status) = query.status {
         // Said outright: the index of those that are held is for this value alone.
         sql.push(" AND payments.status = '").push(status.code()).push("'");
     }
+}
+
+/// Finds payments.
+pub(super) fn payments(query: PaymentQuery, page: PageRequest<TxId>) -> QueryBuilder {
+    let Some((account, PaymentSide::Any)) = query.account.map(|account| (account, query.side)) else {
+        return PAYMENTS.statement(page, |sql| filter_payments(query, sql));
+    };
+    let made = |sql: &mut QueryBuilder| {
+        filter_payments(PaymentQuery { side: PaymentSide::Payer, ..query }, sql);
+    };
+    let got = |sql: &mut QueryBuilder| {
+        filter_payments(PaymentQuery { side: PaymentSide::Payee, ..query }, sql);
+        sql.push(" AND payments.payer <> ").push_bind(Col(account));
+    };
+    PAYMENTS.statement_of_either(page, made, got)
 }
 
 impl ReadModel {
@@ -123,14 +149,28 @@ impl ReadModel {
         Ok(row.as_ref().map(account).transpose()?)
     }
 
-    /// What an account has, by asset, where it ever had something.
+    /// What an account has: of the coin, and of at most so many tokens, from the one after `after` on. Everybody can send
+    /// anybody some of a token of their own, so there may be any number.
     ///
     /// # Errors
     /// [`ReadError`].
-    pub async fn balances(&self, address: &Address) -> Result<Vec<BalanceRecord>, ReadError> {
-        let sql = "SELECT asset, available, held FROM balances WHERE account = $1 ORDER BY asset";
-        let rows = either::query(sql).bind(Col(*address)).fetch_all(self.readers()).await?;
-        Ok(rows.iter().map(balance).collect::<Result<_, _>>()?)
+    pub async fn balances(
+        &self,
+        address: &Address,
+        after: Option<TokenId>,
+        limit: PageLimit,
+    ) -> Result<Balances, ReadError> {
+        let sql = "SELECT available, held FROM balances WHERE account = $1 AND asset = $2";
+        let query = either::query(sql).bind(Col(*address)).bind(Col(AssetId::Pop));
+        let coin = query.fetch_optional(self.readers()).await?;
+        let coin = coin.as_ref().map(balance).transpose()?.unwrap_or_default();
+        let after = after.map(|token| token.to_string()).unwrap_or_default();
+        let query = either::query(TOKENS_OF_ACCOUNT).bind(Col(*address)).bind(after);
+        let query = query.bind(i64::from(limit.value()) + 1);
+        let rows = query.fetch_all(self.readers()).await?;
+        let most = usize::try_from(limit.value()).unwrap_or(usize::MAX);
+        let items = rows.iter().take(most).map(token_balance).collect::<Result<_, _>>()?;
+        Ok(Balances { coin, tokens: Page { items, has_more: rows.len() > most } })
     }
 
     /// A charge.
@@ -185,6 +225,6 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn payments(&self, query: PaymentQuery, page: PageRequest<TxId>) -> Listed<PaymentRecord> {
-        PAYMENTS.page(self.readers(), page, |sql| filter_payments(query, sql), payment).await
+        PAYMENTS.fetch(self.readers(), page, payments(query, page), payment).await
     }
 }

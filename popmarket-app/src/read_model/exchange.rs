@@ -232,6 +232,21 @@ fn fill(row: &Row) -> Result<FillRecord, sqlx::Error> {
     })
 }
 
+/// Finds orders.
+pub(super) fn orders(query: OrderQuery, page: PageRequest<OrderId>) -> QueryBuilder {
+    ORDERS.statement(page, |sql| {
+        if let Some(owner) = query.owner {
+            sql.push(" AND orders.owner = ").push_bind(Col(owner));
+        }
+        if let Some(market) = query.market {
+            sql.push(" AND orders.market = ").push_bind(Col(market));
+        }
+        if query.only_open {
+            sql.push(" AND orders.status = 'OPEN'");
+        }
+    })
+}
+
 impl ReadModel {
     /// A market.
     ///
@@ -266,18 +281,7 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn orders(&self, query: OrderQuery, page: PageRequest<OrderId>) -> Listed<OrderRecord> {
-        let filter = |sql: &mut QueryBuilder| {
-            if let Some(owner) = query.owner {
-                sql.push(" AND orders.owner = ").push_bind(Col(owner));
-            }
-            if let Some(market) = query.market {
-                sql.push(" AND orders.market = ").push_bind(Col(market));
-            }
-            if query.only_open {
-                sql.push(" AND orders.status = 'OPEN'");
-            }
-        };
-        ORDERS.page(self.readers(), page, filter, order).await
+        ORDERS.fetch(self.readers(), page, orders(query, page), order).await
     }
 
     /// The tape of a market, the newest first. What names a line is its position.

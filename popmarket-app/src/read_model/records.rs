@@ -1,14 +1,15 @@
 //! What the read model answers with.
 
 use ledger::{
-    AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Event, Height, ListingContent, ListingId,
-    ListingStatus, Memo, Mover, Name, Outcome, PaymentStatus, PollClosing, PollId, PollOption, PollPhase,
-    Question, Rating, Reason, Reference, ReviewSide, ReviewText, Role, Title, Tracking, Trade, TradeChange,
-    TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis, WithdrawalId, WithdrawalStatus,
+    AssetId, Balance, BlockHeader, Cause, ChargeId, ChargeStatus, Decimals, Event, Height, ListingContent,
+    ListingId, ListingStatus, Memo, Mover, Name, Outcome, PaymentStatus, PollClosing, PollId, PollOption,
+    PollPhase, Question, Rating, Reason, Reference, ReviewSide, ReviewText, Role, Title, TokenId, Tracking,
+    Trade, TradeChange, TradeDeadline, TradeId, TradeState, Transaction, TxId, UnixMillis, WithdrawalId,
+    WithdrawalStatus,
 };
 use pbft_crypto::{Address, Digest, PublicKey};
 
-use super::page::Position;
+use super::page::{Page, Position};
 
 /// How far the read model is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +65,22 @@ pub struct AccountRecord {
     pub registered_at: UnixMillis,
 }
 
-/// What an account has of one asset.
+/// What an account has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Balances {
+    /// Of the coin.
+    pub coin: Balance,
+    /// Of tokens, by symbol: a part of those of which it has some.
+    pub tokens: Page<BalanceRecord>,
+}
+
+/// What an account has of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BalanceRecord {
-    /// Of what.
-    pub asset: AssetId,
+    /// Which one.
+    pub token: TokenId,
+    /// How many digits of an amount are behind the point.
+    pub decimals: Decimals,
     /// How much.
     pub balance: Balance,
 }
@@ -182,6 +194,8 @@ pub struct TradeRecord {
     pub tracking: Option<Tracking>,
     /// How the parcel on its way back can be followed.
     pub return_tracking: Option<Tracking>,
+    /// When it came to its end. Nothing, as long as it goes on.
+    pub closed_at: Option<UnixMillis>,
     /// All that the ledger keeps of it.
     pub row: Trade,
 }

@@ -1,15 +1,15 @@
 //! Reviews, and what members have behind them.
 
-use ledger::{End, Record, ReviewSide, TradeState};
+use ledger::ReviewSide;
 use pbft_crypto::Address;
 
 use super::list::List;
 use super::page::{PageRequest, Position};
 use super::records::ReviewRecord;
-use super::{Listed, ReadError, ReadModel};
+use super::{Listed, ReadModel};
 use crate::sql::{
     Col,
-    either::{self, QueryBuilder, Row},
+    either::{QueryBuilder, Row},
 };
 
 const REVIEWS: List = List {
@@ -53,42 +53,11 @@ impl ReadModel {
     /// Reviews about an account, the newest first.
     ///
     /// # Errors
-    /// [`ReadError`].
+    /// [`ReadError`](super::ReadError).
     pub async fn reviews_of(&self, subject: Address, page: PageRequest<Position>) -> Listed<ReviewRecord> {
         let filter = |sql: &mut QueryBuilder| {
             sql.push(" AND reviews.subject = ").push_bind(Col(subject));
         };
         REVIEWS.page(self.readers(), page, filter, review).await
-    }
-
-    /// What a member has behind them, counted from all trades and reviews.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn record(&self, who: &Address) -> Result<Record, ReadError> {
-        let mut record = Record::default();
-        let sql = "SELECT buyer = $1 AS bought, state, disputed, COUNT(*) AS count FROM trades \
-                   WHERE buyer = $1 OR seller = $1 GROUP BY bought, state, disputed";
-        for row in either::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
-            let (state, count): (TradeState, u64) = (row.col("state")?, row.col("count")?);
-            let bought: bool = row.get("bought")?;
-            let tally = if bought { &mut record.as_buyer } else { &mut record.as_seller };
-            match End::of(state) {
-                Some(End::Completed) => tally.completed += count,
-                Some(End::Cancelled) => tally.cancelled += count,
-                None => {}
-            }
-            if row.get("disputed")? {
-                tally.disputed += count;
-            }
-        }
-        let sql = "SELECT side, COUNT(*) AS count, CAST(SUM(rating) AS BIGINT) AS stars FROM reviews WHERE subject = $1 GROUP BY side";
-        for row in either::query(sql).bind(Col(*who)).fetch_all(self.readers()).await? {
-            let side: String = row.get("side")?;
-            let is_buyers = side == side_code(ReviewSide::ByBuyer);
-            let tally = if is_buyers { &mut record.as_seller } else { &mut record.as_buyer };
-            (tally.reviews, tally.stars) = (row.col("count")?, row.col("stars")?);
-        }
-        Ok(record)
     }
 }

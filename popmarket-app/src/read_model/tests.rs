@@ -1,4 +1,5 @@
 mod audience;
+mod plans;
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

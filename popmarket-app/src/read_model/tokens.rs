@@ -48,9 +48,7 @@ pub struct HolderRecord {
 }
 
 const TOKENS: List = List {
-    select: "SELECT tokens.*, accounts.name AS issuer_name, (SELECT COUNT(*) FROM balances \
-             WHERE balances.asset = tokens.symbol AND (balances.available > '00000000000000000000' \
-             OR balances.held > '00000000000000000000')) AS holders FROM tokens \
+    select: "SELECT tokens.*, accounts.name AS issuer_name FROM tokens \
              JOIN accounts ON accounts.address = tokens.issuer WHERE 1 = 1",
     table: "tokens",
     key: "symbol",
@@ -58,15 +56,25 @@ const TOKENS: List = List {
     descending: true,
 };
 
-fn token(row: &Row) -> Result<TokenRecord, sqlx::Error> {
+/// The first condition is that of the index, to the letter.
+pub(super) const HOLDERS: &str = "SELECT balances.*, accounts.name FROM balances \
+    JOIN accounts ON accounts.address = balances.account \
+    WHERE (balances.available > '00000000000000000000' OR balances.held > '00000000000000000000') \
+    AND balances.asset = $1 AND balances.account > $2 ORDER BY balances.account LIMIT $3";
+
+pub(super) fn decimals(row: &Row) -> Result<Decimals, sqlx::Error> {
     let decimals: u32 = row.col("decimals")?;
     let decimals = u8::try_from(decimals).ok().and_then(Decimals::new);
+    decimals.ok_or_else(|| sqlx::Error::Decode("too many decimals".into()))
+}
+
+fn token(row: &Row) -> Result<TokenRecord, sqlx::Error> {
     Ok(TokenRecord {
         symbol: row.col("symbol")?,
         issuer: row.col("issuer")?,
         issuer_name: row.col("issuer_name")?,
         name: row.col("name")?,
-        decimals: decimals.ok_or_else(|| sqlx::Error::Decode("too many decimals".into()))?,
+        decimals: decimals(row)?,
         cap: row.optional("cap")?,
         supply: row.col("supply")?,
         holders: row.col("holders")?,
@@ -113,13 +121,9 @@ impl ReadModel {
         after: Option<Address>,
         limit: u32,
     ) -> Result<Vec<HolderRecord>, ReadError> {
-        let sql = "SELECT balances.*, accounts.name FROM balances \
-                   JOIN accounts ON accounts.address = balances.account WHERE balances.asset = $1 \
-                   AND (balances.available > $2 OR balances.held > $2) AND balances.account > $3 \
-                   ORDER BY balances.account LIMIT $4";
         let asset = Col(AssetId::from(token));
         let after = after.map(|address| address.as_bytes().to_vec()).unwrap_or_default();
-        let query = either::query(sql).bind(asset).bind(Col(Amount::ZERO)).bind(after).bind(i64::from(limit));
+        let query = either::query(HOLDERS).bind(asset).bind(after).bind(i64::from(limit));
         let rows = query.fetch_all(self.readers()).await?;
         Ok(rows.iter().map(holder).collect::<Result<_, _>>()?)
     }

@@ -1,6 +1,6 @@
 //! Trades and their history.
 
-use ledger::{EventKind, Photos, TradeId, TradeState, UnixMillis};
+use ledger::{EventKind, MAX_EVIDENCE, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, Photos, TradeId};
 
 use super::list::List;
 use super::page::PageRequest;
@@ -10,6 +10,14 @@ use super::{Found, Listed, ReadError, ReadModel, events};
 use crate::sql::{
     Col,
     either::{self, QueryBuilder, Row},
+};
+
+/// More than can happen to a trade: what can be done again and again is counted by the ledger, and the rest is some steps
+/// of two disputes.
+const LONGEST_HISTORY: i64 = 512;
+const _: () = {
+    let talks = 2 * MAX_OFFERS as i64 + MAX_HANDOVERS as i64 + MAX_GIVE_BACKS as i64;
+    assert!(talks + 2 * 3 * MAX_EVIDENCE as i64 + 64 < LONGEST_HISTORY);
 };
 
 const TRADES: List = List {
@@ -41,6 +49,7 @@ fn trade(row: &Row) -> Result<TradeRecord, sqlx::Error> {
         state: row.col("state")?,
         tracking: row.optional("tracking")?,
         return_tracking: row.optional("return_tracking")?,
+        closed_at: row.optional("closed_at")?,
         row: row.col("body")?,
     })
 }
@@ -64,15 +73,16 @@ fn step(row: &Row) -> Result<TradeStep, sqlx::Error> {
 
 fn filter(query: TradeQuery, sql: &mut QueryBuilder) {
     if let Some(member) = query.member {
-        match query.side {
-            TradeSide::Buyer => sql.push(" AND trades.buyer = ").push_bind(Col(member)),
-            TradeSide::Seller => sql.push(" AND trades.seller = ").push_bind(Col(member)),
-            TradeSide::Arbiter => sql.push(" AND trades.arbiter = ").push_bind(Col(member)),
-            TradeSide::Any => {
-                sql.push(" AND (trades.buyer = ").push_bind(Col(member));
-                sql.push(" OR trades.seller = ").push_bind(Col(member)).push(")")
-            }
+        let is = match query.side {
+            TradeSide::Buyer => Some(" AND trades.buyer = "),
+            TradeSide::Seller => Some(" AND trades.seller = "),
+            TradeSide::Arbiter => Some(" AND trades.arbiter = "),
+            // They are looked for one after the other: see below.
+            TradeSide::Any => None,
         };
+        if let Some(is) = is {
+            sql.push(is).push_bind(Col(member));
+        }
     }
     if let Some(state) = query.state {
         sql.push(" AND trades.state = ").push_bind(Col(state));
@@ -81,14 +91,21 @@ fn filter(query: TradeQuery, sql: &mut QueryBuilder) {
         sql.push(" AND trades.listing = ").push_bind(Col(listing));
     }
     if query.only_closed {
-        let closed = TradeState::ALL.into_iter().filter(|state| state.is_final());
-        for (state, before) in
-            closed.zip([" AND trades.state IN ("].into_iter().chain(std::iter::repeat(", ")))
-        {
-            sql.push(before).push_bind(Col(state));
-        }
-        sql.push(")");
+        sql.push(" AND trades.closed_at IS NOT NULL");
     }
+}
+
+/// Finds trades.
+pub(super) fn statement(query: TradeQuery, page: PageRequest<TradeId>) -> QueryBuilder {
+    let Some((member, TradeSide::Any)) = query.member.map(|member| (member, query.side)) else {
+        return TRADES.statement(page, |sql| filter(query, sql));
+    };
+    let bought = |sql: &mut QueryBuilder| filter(TradeQuery { side: TradeSide::Buyer, ..query }, sql);
+    let sold = |sql: &mut QueryBuilder| {
+        filter(TradeQuery { side: TradeSide::Seller, ..query }, sql);
+        sql.push(" AND trades.buyer <> ").push_bind(Col(member));
+    };
+    TRADES.statement_of_either(page, bought, sold)
 }
 
 impl ReadModel {
@@ -109,23 +126,10 @@ impl ReadModel {
     /// [`ReadError`].
     pub async fn trade_history(&self, id: &TradeId) -> Result<Vec<TradeStep>, ReadError> {
         let sql = "SELECT events.* FROM trade_steps JOIN events ON events.position = trade_steps.position \
-                   WHERE trade_steps.trade = $1 ORDER BY events.position";
-        let rows = either::query(sql).bind(Col(*id)).fetch_all(self.readers()).await?;
+                   WHERE trade_steps.trade = $1 ORDER BY trade_steps.position LIMIT $2";
+        let query = either::query(sql).bind(Col(*id)).bind(LONGEST_HISTORY);
+        let rows = query.fetch_all(self.readers()).await?;
         Ok(rows.iter().map(step).collect::<Result<_, _>>()?)
-    }
-
-    /// When a trade came to its end; for one that goes on, when something happened to it last.
-    ///
-    /// # Errors
-    /// [`ReadError`].
-    pub async fn closed_at(&self, trade: &TradeRecord) -> Result<UnixMillis, ReadError> {
-        // Nothing happens after the end, unless the seller gives something back.
-        if trade.row.given_back.is_zero() {
-            return Ok(trade.row.updated_at);
-        }
-        let history = self.trade_history(&trade.id).await?;
-        let end = history.iter().find(|step| step.to.is_final());
-        Ok(end.map_or(trade.row.updated_at, |step| step.at))
     }
 
     /// Trades, the newest first.
@@ -133,6 +137,6 @@ impl ReadModel {
     /// # Errors
     /// [`ReadError`].
     pub async fn trades(&self, query: TradeQuery, page: PageRequest<TradeId>) -> Listed<TradeRecord> {
-        TRADES.page(self.readers(), page, |sql| filter(query, sql), trade).await
+        TRADES.fetch(self.readers(), page, statement(query, page), trade).await
     }
 }

@@ -1,6 +1,6 @@
 //! Questions that a quorum of replicas answers without ordering anything, and their bytes.
 
-use ledger::{AssetId, Balance, Height, TxId};
+use ledger::{AssetId, Balance, Height, Ledger, TokenId, TxId};
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
 
@@ -12,18 +12,32 @@ use crate::store::{StoreError, TxPlace};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum LedgerQuery {
     /// What an account has: answered by [`Holdings`].
-    Holdings(Address),
+    Holdings {
+        /// Whose.
+        account: Address,
+        /// Only the tokens after this one.
+        after: Option<TokenId>,
+    },
     /// Where a transaction is on the chain: answered by an optional [`TxPlace`].
     Place(TxId),
 }
+
+/// How many tokens are in an answer: it has an end, and anybody can send anybody some of a token of their own.
+const MAX_HOLDINGS: usize = 100;
+/// How many balances of an account are looked at, also those that came to nothing.
+const MAX_SEEN: usize = 10_000;
 
 /// What an account has in one state.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holdings {
     /// The last block of that state.
     pub height: Height,
-    /// By asset. Nothing for who has never had anything.
-    pub balances: Vec<(AssetId, Balance)>,
+    /// Of the coin.
+    pub coin: Balance,
+    /// Of tokens, by symbol: of the first hundred after the one that was named, without those of which there is nothing.
+    pub tokens: Vec<(TokenId, Balance)>,
+    /// Whether there may be others after these.
+    pub has_more: bool,
     /// The lowest nonce above all that the account has used.
     pub next_nonce: u64,
 }
@@ -40,19 +54,27 @@ impl LedgerQuery {
             return None;
         }
         match postcard::from_bytes(bytes).ok()? {
-            Self::Holdings(address) => Some(encode(&Holdings::of(view, &address))),
+            Self::Holdings { account, after } => {
+                Some(encode(&view.read(|ledger| Holdings::of(ledger, &account, after))))
+            }
             Self::Place(id) => known_place(view, &id).ok()?.map(|place| encode(&place)),
         }
     }
 }
 
 impl Holdings {
-    fn of(view: &LedgerView, address: &Address) -> Self {
-        view.read(|ledger| Self {
-            height: ledger.height(),
-            balances: ledger.balances(address).collect(),
-            next_nonce: ledger.nonces(address).after_last_used(),
-        })
+    fn of(ledger: &Ledger, account: &Address, after: Option<TokenId>) -> Self {
+        let mut rows = ledger.balances(account, after.map(AssetId::from));
+        let seen = rows.by_ref().take(MAX_SEEN).filter(|(_, balance)| !balance.is_zero());
+        let mut tokens: Vec<_> = seen
+            .filter_map(|(asset, balance)| Some((asset.token()?, balance)))
+            .take(MAX_HOLDINGS + 1)
+            .collect();
+        let has_more = tokens.len() > MAX_HOLDINGS || rows.next().is_some();
+        tokens.truncate(MAX_HOLDINGS);
+        let (coin, next_nonce) =
+            (ledger.balance(account, AssetId::Pop), ledger.nonces(account).after_last_used());
+        Self { height: ledger.height(), coin, tokens, has_more, next_nonce }
     }
 
     /// Reads an answer.

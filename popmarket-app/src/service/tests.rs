@@ -261,7 +261,7 @@ fn questions_are_answered_from_the_last_state_and_change_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let mut service = service(folder.path());
     let holdings = |service: &mut LedgerService, who: u8| {
-        let query = LedgerQuery::Holdings(address(&key(who))).encode();
+        let query = LedgerQuery::Holdings { account: address(&key(who)), after: None }.encode();
         Holdings::decode(&service.query(&query).unwrap()).unwrap()
     };
     let before = holdings(&mut service, 5);
@@ -272,7 +272,7 @@ fn questions_are_answered_from_the_last_state_and_change_nothing() {
     let root = |service: &LedgerService| service.view().read(|ledger| ledger.tip().state_root);
     let state = root(&service);
     let after = holdings(&mut service, 5);
-    let coins = |holdings: &Holdings| holdings.balances[0].1.available.value();
+    let coins = |holdings: &Holdings| holdings.coin.available.value();
     assert_eq!((coins(&after), after.height.value()), (coins(&before) + 250, 1));
     assert_eq!(holdings(&mut service, 4).next_nonce, 1);
     let found: Option<crate::store::TxPlace> = postcard::from_bytes(&service.query(&place).unwrap()).unwrap();

@@ -287,6 +287,13 @@ impl QueryBuilder {
         self
     }
 
+    /// What SQLite says that it will do, instead of doing it.
+    #[cfg(test)]
+    pub(crate) fn explained(mut self) -> Self {
+        self.sql.insert_str(0, "EXPLAIN QUERY PLAN ");
+        self
+    }
+
     pub(crate) fn build(self) -> Query {
         Query { sql: AssertSqlSafe(self.sql).into_sql_str(), values: self.values }
     }

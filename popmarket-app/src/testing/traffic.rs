@@ -149,7 +149,7 @@ impl Traffic {
             2 => self.decide().unwrap_or_else(|| self.pay()),
             3 | 4 => self.pay(),
             5 | 6 => ListingOp::Create { content: self.content() }.into(),
-            7 => self.change_listing().unwrap_or_else(|| self.pay()),
+            7 => self.change_listing(ledger).unwrap_or_else(|| self.pay()),
             8..=10 => self.buy(ledger).unwrap_or_else(|| self.pay()),
             _ => self.move_trade(ledger).unwrap_or_else(|| self.pay()),
         }
@@ -225,11 +225,12 @@ impl Traffic {
         }
     }
 
-    fn change_listing(&mut self) -> Option<Operation> {
+    fn change_listing(&mut self, ledger: &Ledger) -> Option<Operation> {
         let listing = self.rng.one_of(&self.listings)?;
+        let from_version = ledger.listing(&listing)?.version;
         Some(match self.rng.below(4) {
             0 => ListingOp::Close { listing }.into(),
-            _ => ListingOp::Update { listing, content: self.content() }.into(),
+            _ => ListingOp::Update { listing, from_version, content: self.content() }.into(),
         })
     }
 

@@ -27,6 +27,10 @@ fn no() -> Reason {
     Reason::new("no").unwrap()
 }
 
+fn relist(scene: &Scene, from_version: u32) -> Operation {
+    ListingOp::Update { listing: scene.listing, from_version, content: content(1) }.into()
+}
+
 fn transfer(who: &str, units: u64) -> Operation {
     TokenOp::Transfer { token: token("SHOP"), to: address(who), amount: amount(units) }.into()
 }
@@ -94,7 +98,9 @@ const ATTACKS: &[Attack] = &[
     ("eve", |s| WithdrawalOp::Void { withdrawal: s.withdrawal, reason: no() }.into(), "NOT_WITHDRAWAL_OWNER"),
     ("ann", |_| WithdrawalOp::Settle { withdrawal: unknown() }.into(), "UNKNOWN_WITHDRAWAL"),
     // Listings and trades.
-    ("eve", |s| ListingOp::Update { listing: s.listing, content: content(1) }.into(), "NOT_LISTING_OWNER"),
+    ("eve", |s| relist(s, 1), "NOT_LISTING_OWNER"),
+    ("sam", |s| relist(s, 0), "STALE_VERSION"),
+    ("sam", |s| relist(s, 2), "STALE_VERSION"),
     ("eve", |s| ListingOp::Close { listing: s.listing }.into(), "NOT_LISTING_OWNER"),
     ("sam", |s| ListingOp::Close { listing: s.sold }.into(), "LISTING_NOT_OPEN"),
     ("sam", |_| ListingOp::Create { content: content(0) }.into(), "ZERO_PRICE"),

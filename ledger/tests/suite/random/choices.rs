@@ -74,7 +74,10 @@ impl Run {
             self.model.listings.iter().filter(|(id, row)| row.versions[0].0 == u64::MAX && is_open(id));
         match open.max_by_key(|(_, row)| row.versions.len()) {
             Some((id, row)) => {
-                (row.seller, ListingOp::Update { listing: ListingId::new(*id), content }.into())
+                let from_version = u32::try_from(row.versions.len()).unwrap() + self.planned_versions;
+                self.planned_versions += 1;
+                let listing = ListingId::new(*id);
+                (row.seller, ListingOp::Update { listing, from_version, content }.into())
             }
             None => (address("sam"), ListingOp::Create { content }.into()),
         }
@@ -151,11 +154,12 @@ impl Run {
         let listing = self.known(|model| &model.listings);
         let owner = self.model.listings.get(&listing).map(|row| row.seller);
         let who = if self.dice.percent(15) { who } else { owner.unwrap_or(who) };
+        let versions = self.model.listings.get(&listing).map_or(1, |row| row.versions.len());
+        let current = u32::try_from(versions).unwrap();
+        let from_version = if self.dice.percent(10) { current - 1 } else { current };
         let listing = ListingId::new(listing);
-        let close = self.dice.percent(20);
-        (
-            who,
-            if close { ListingOp::Close { listing } } else { ListingOp::Update { listing, content } }.into(),
-        )
+        let close = ListingOp::Close { listing };
+        let update = ListingOp::Update { listing, from_version, content };
+        (who, if self.dice.percent(20) { close } else { update }.into())
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use ledger::{
     Amount, AssetId, BatchInput, Ledger, ListingId, Party, PaymentId, PaymentStatus, PollId, Record,
-    Reference, ReplicaChangeId, ReplicaStatus, ReviewSide, ReviewText, RoleChangeId, Trade, TradeId,
+    Reference, Repeats, ReplicaChangeId, ReplicaStatus, ReviewSide, ReviewText, RoleChangeId, Trade, TradeId,
     UnixMillis, Vote, review_hash,
 };
 
@@ -77,6 +77,11 @@ impl Run {
         let address = |party| if party == Party::Buyer { row.buyer } else { row.seller };
         let offer = row.split_offer.map(|offer| (address(offer.by), offer.split));
         assert_eq!(offer, trade.offer, "{at:?}");
+        let Repeats { offers_of_buyer, offers_of_seller, handovers, give_backs } = row.repeats;
+        let times = [("BUYER", "offer"), ("SELLER", "offer"), ("SELLER", "code"), ("SELLER", "give back")];
+        let times = times.map(|(who, what)| trade.times(who, what));
+        let got = [offers_of_buyer, offers_of_seller, handovers, give_backs].map(usize::from);
+        assert_eq!(got, times, "{at:?}");
         let evidence = row.dispute.map_or([0; 3], |d| [d.from_buyer, d.from_seller, d.from_arbiter]);
         let of = |who| trade.evidence.get(who).copied().unwrap_or_default();
         assert_eq!(evidence.map(usize::from), ["BUYER", "SELLER", "ARBITER"].map(of), "{at:?}");

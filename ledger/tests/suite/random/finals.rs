@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use ledger::{
     Amount, Charge, ChargeId, ChargeStatus, Ledger, Listing, ListingId, ListingStatus, Order, OrderId,
     OrderStatus, Payment, PaymentId, PaymentStatus, Poll, PollId, Recovery, RecoveryId, RecoveryStatus,
-    ReplicaChange, ReplicaChangeId, ReplicaChangeStatus, Review, ReviewSide, RoleChange, RoleChangeId,
-    RoleChangeStatus, StateKey, Trade, TradeId, TradeState, UnixMillis, Vote, Withdrawal, WithdrawalId,
-    WithdrawalStatus, state_tree::StateTree,
+    Repeats, ReplicaChange, ReplicaChangeId, ReplicaChangeStatus, Review, ReviewSide, RoleChange,
+    RoleChangeId, RoleChangeStatus, StateKey, Trade, TradeId, TradeState, UnixMillis, Vote, Withdrawal,
+    WithdrawalId, WithdrawalStatus, state_tree::StateTree,
 };
 use pbft_crypto::Digest;
 use serde::{Serialize, de::DeserializeOwned};
@@ -72,7 +72,8 @@ fn goods(ledger: &Ledger, model: &Model, rows: &mut Rows) {
         let trade = *ledger.trade(&TradeId::new(*id)).unwrap();
         if trade.state.is_final() {
             // A seller may give back more and more.
-            let row = Trade { given_back: Amount::ZERO, updated_at: UnixMillis::new(0), ..trade };
+            let (given_back, repeats, updated_at) = (Amount::ZERO, Repeats::default(), UnixMillis::new(0));
+            let row = Trade { given_back, repeats, updated_at, ..trade };
             rows.insert(("trade", *id), (Row::Trade(Box::new(row)), trade.given_back));
         }
         for (side, kind) in

@@ -37,6 +37,9 @@ pub(super) enum ListingKind {
     Update {
         /// Which
         listing: ListingId,
+        /// The version that this takes the place of: if there is a newer one, nothing happens
+        #[arg(long, value_name = "NUMBER")]
+        from_version: u32,
         #[command(flatten)]
         content: Content,
     },
@@ -51,7 +54,9 @@ impl ListingKind {
     pub(super) fn operation(self) -> Result<ListingOp, CommandError> {
         Ok(match self {
             Self::Create(content) => ListingOp::Create { content: content.check()? },
-            Self::Update { listing, content } => ListingOp::Update { listing, content: content.check()? },
+            Self::Update { listing, from_version, content } => {
+                ListingOp::Update { listing, from_version, content: content.check()? }
+            }
             Self::Close { listing } => ListingOp::Close { listing },
         })
     }

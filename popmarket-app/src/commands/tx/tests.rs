@@ -177,8 +177,8 @@ fn things_are_offered_bought_and_reviewed() {
         ListingOp::Create { content: content.clone() },
     );
     world.expect(
-        &[&["listing", "update", &one], &said[..]].concat(),
-        ListingOp::Update { listing: id(1), content },
+        &[&["listing", "update", &one, "--from-version", "3"], &said[..]].concat(),
+        ListingOp::Update { listing: id(1), from_version: 3, content },
     );
     world.expect(&["listing", "close", &one], ListingOp::Close { listing: id(1) });
 

@@ -1,4 +1,4 @@
-use ledger::{Amount, AssetId, Ledger, Name, Role};
+use ledger::{Amount, AssetId, Balance, Ledger, Name, Role, TokenId};
 use pbft_crypto::{Address, Digest, PublicKey};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use super::{FreezeView, LimitView};
 use crate::accounts_db::{KeyKeeping, Member, Session, SessionToken};
 use crate::http::timestamp::rfc3339;
-use crate::read_model::{AccountRecord, BalanceRecord};
+use crate::read_model::{AccountRecord, BalanceRecord, Balances, Page};
 use crate::service::Holdings;
 
 /// Someone who wants to take part. The server keeps a key for members who give a `name`; who gives a `registration` keeps
@@ -177,14 +177,23 @@ pub struct BalanceView {
     pub held: Amount,
 }
 
+impl From<(AssetId, Balance)> for BalanceView {
+    fn from((asset, Balance { available, held }): (AssetId, Balance)) -> Self {
+        Self { asset, available, held }
+    }
+}
+
 /// What an account has.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct WalletView {
     /// The account.
     #[schema(value_type = String)]
     pub address: Address,
-    /// By asset, the coin first.
+    /// The coin, and at most 100 tokens by symbol, of which there is something: the first ones, or those after
+    /// `starting_after`.
     pub balances: Vec<BalanceView>,
+    /// Whether there are tokens after these.
+    pub has_more: bool,
     /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
     pub next_nonce: u64,
     /// How much may leave it in a day, if its owner has said so: as the replica nearby knows it.
@@ -199,19 +208,20 @@ pub struct WalletView {
 }
 
 impl WalletView {
-    /// An account's balances. Who has never had a coin has none.
-    pub fn new(address: Address, records: Vec<BalanceRecord>, next_nonce: u64) -> Self {
-        let view = |BalanceRecord { asset, balance }| BalanceView {
-            asset,
-            available: balance.available,
-            held: balance.held,
-        };
-        let mut balances: Vec<_> = records.into_iter().map(view).collect();
-        if !balances.iter().any(|balance| balance.asset == AssetId::Pop) {
-            balances.push(view(BalanceRecord { asset: AssetId::Pop, balance: ledger::Balance::default() }));
-        }
-        balances.sort_by_key(|balance| balance.asset);
-        Self { address, balances, next_nonce, limit: None, frozen: None, shown_at: None }
+    /// An account's balances.
+    pub fn new(address: Address, balances: Balances, next_nonce: u64) -> Self {
+        let Balances { coin, tokens } = balances;
+        let of_token = |BalanceRecord { token, balance, .. }| (token, balance);
+        let tokens =
+            Page { items: tokens.items.into_iter().map(of_token).collect(), has_more: tokens.has_more };
+        Self::with(address, coin, tokens, next_nonce)
+    }
+
+    fn with(address: Address, coin: Balance, tokens: Page<(TokenId, Balance)>, next_nonce: u64) -> Self {
+        let Page { items, has_more } = tokens;
+        let tokens = items.into_iter().map(|(token, balance)| (AssetId::from(token), balance));
+        let balances = std::iter::once((AssetId::Pop, coin)).chain(tokens).map(BalanceView::from).collect();
+        Self { address, balances, has_more, next_nonce, limit: None, frozen: None, shown_at: None }
     }
 
     /// With what keeps money in it.
@@ -224,14 +234,8 @@ impl WalletView {
 
     /// What a quorum of replicas shows.
     pub fn shown(address: Address, holdings: Holdings) -> Self {
-        let Holdings { height, balances, next_nonce } = holdings;
-        let balances = balances.into_iter().map(|(asset, balance)| BalanceRecord { asset, balance });
-        Self { shown_at: Some(height.value()), ..Self::new(address, balances.collect(), next_nonce) }
-    }
-
-    /// What there is of the coin.
-    pub fn coins(&self) -> (Amount, Amount) {
-        let coins = self.balances.iter().find(|balance| balance.asset == AssetId::Pop);
-        coins.map_or_else(Default::default, |balance| (balance.available, balance.held))
+        let Holdings { height, coin, tokens, has_more, next_nonce } = holdings;
+        let tokens = Page { items: tokens, has_more };
+        Self { shown_at: Some(height.value()), ..Self::with(address, coin, tokens, next_nonce) }
     }
 }

@@ -114,18 +114,14 @@ pub struct GuardiansView {
     /// Since when.
     #[schema(format = DateTime)]
     pub since: String,
-    /// The recoveries that were begun.
-    pub recoveries: Vec<RecoveryView>,
 }
 
 impl GuardiansView {
     /// What the chain says now.
     pub fn new(ledger: &Ledger, account: &Address) -> Option<Self> {
         let Guardians { guardians, threshold, delay, since, .. } = ledger.guardians(account)?.clone();
-        let of_account = ledger.recoveries().filter(|(_, row)| row.account == *account);
-        let recoveries = of_account.map(|(id, row)| RecoveryView::new(id, row)).collect();
         let delay_seconds = delay.value() / 1_000;
-        Some(Self { guardians, threshold, delay_seconds, since: rfc3339(since), recoveries })
+        Some(Self { guardians, threshold, delay_seconds, since: rfc3339(since) })
     }
 }
 

@@ -1,4 +1,4 @@
-use ledger::{Amount, AssetId, ListingId, Name, Payout, Title, TradeId, UnixMillis};
+use ledger::{Amount, AssetId, ListingId, Name, Payout, Title, TradeId};
 use pbft_crypto::Address;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -56,9 +56,10 @@ pub struct SaleView {
 }
 
 impl SaleView {
-    /// Of a trade that ended then.
-    pub fn new(record: TradeRecord, closed_at: UnixMillis) -> Self {
+    /// Of a trade that is over.
+    pub fn new(record: TradeRecord) -> Self {
         let row = record.row;
+        let closed_at = record.closed_at.unwrap_or(row.updated_at);
         let nothing = Payout { to_buyer: Amount::ZERO, to_seller: Amount::ZERO, fee: Amount::ZERO };
         let Payout { to_buyer, to_seller, fee } = row.payout.unwrap_or(nothing);
         Self {

@@ -22,9 +22,10 @@ use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
 
-/// Who may bring your account back; null if you have never named anyone.
+/// Who may bring your account back; null if you have never named anyone. What they have begun is at
+/// `/v1/members/me/recoveries`.
 #[utoipa::path(get, path = "/v1/members/me/guardians", tag = "keys", responses(
-    (status = 200, description = "They, and what they have begun.", body = Option<GuardiansView>),
+    (status = 200, description = "They.", body = Option<GuardiansView>),
 ))]
 pub(super) async fn show(State(state): State<AppState>, member: SignedIn) -> Json<Option<GuardiansView>> {
     let me = member.address();

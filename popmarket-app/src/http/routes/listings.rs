@@ -1,5 +1,7 @@
 //! Listings: things for sale.
 
+use std::time::Duration;
+
 use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
@@ -21,6 +23,8 @@ use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
 use crate::read_model::{ListingPhase, ListingQuery, ListingRecord, ListingSort, TradeQuery};
 
+/// How long the tables have to read what the ledger has.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// How long a search text may be.
 const MAX_SEARCH_CHARS: usize = 200;
 
@@ -146,12 +150,7 @@ pub(super) async fn trades(
     let format = query.format;
     let filter = TradeQuery { listing: Some(id), only_closed: true, ..TradeQuery::default() };
     let page = state.read.trades(filter, query.page()?).await.map_err(read_problem)?;
-    let mut data = Vec::with_capacity(page.items.len());
-    for trade in page.items {
-        let closed_at = state.read.closed_at(&trade).await.map_err(read_problem)?;
-        data.push(SaleView::new(trade, closed_at));
-    }
-    Ok(wanted.answer(format, List { data, has_more: page.has_more }))
+    Ok(wanted.answer(format, List::of(page, SaleView::new)))
 }
 
 /// A listing in its last version.
@@ -164,6 +163,9 @@ pub(super) async fn show(State(state): State<AppState>, Id(id): Id<ListingId>) -
 }
 
 /// Change a listing: there is a new version from then on. By the seller, while it is open.
+///
+/// What the body does not say stays as it is in the version of now. If another change is recorded before this one, this one is
+/// not, and is answered `STALE_VERSION`: send it again.
 #[utoipa::path(patch, path = "/v1/listings/{id}", tag = "listings", params(("id" = String, Path, description = "The listing.")), request_body = ListingChange, responses(
     (status = 201, description = "The new version is there.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),
@@ -177,9 +179,25 @@ pub(super) async fn update(
     if let Some(photos) = &body.value.photos {
         photos_exist(&state, photos).await?;
     }
-    let content = body.value.apply(find(&state, &listing).await?.content);
+    let now = latest(&state, &listing).await?;
+    let (from_version, content) = (now.version, body.value.apply(now.content));
     let subject = Subject::Old(Kind::Listing, listing.to_string());
-    intent.carry_out(&state, body.fingerprint, ListingOp::Update { listing, content }, subject).await
+    let operation = ListingOp::Update { listing, from_version, content };
+    intent.carry_out(&state, body.fingerprint, operation, subject).await
+}
+
+/// A listing in the version that the ledger nearby has, which keeps no texts: the tables may be a moment behind it.
+async fn latest(state: &AppState, id: &ListingId) -> Result<ListingRecord, Failure> {
+    let found = find(state, id).await?;
+    let view = state.gateway.view();
+    let newer = |ledger: &ledger::Ledger| {
+        let is_newer = ledger.listing(id).is_some_and(|listing| listing.version > found.version);
+        is_newer.then(|| ledger.height())
+    };
+    let Some(height) = view.read(newer) else { return Ok(found) };
+    // If that takes too long, the ledger says that the version is not the one of now.
+    state.read.wait_for_height(height, CATCH_UP).await;
+    find(state, id).await
 }
 
 /// Take a listing back for good. By the seller, while it is open.

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use ledger::{Ballot, Census, PollContent, PollId, PollOp, PollOptions, PollTimes, Role, UnixMillis, Voters};
+use ledger::{Ballot, Census, PollContent, PollId, PollOp, PollOptions, PollTimes, UnixMillis, Voters};
 use pbft_crypto::{Address, Digest};
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -60,10 +60,7 @@ fn census(state: &AppState, voters: NewCensus) -> Result<Census, Failure> {
     let mut voters: Vec<Address> = match voters {
         NewCensus::Everyone => return Ok(Census::Everyone),
         NewCensus::Listed(voters) => voters,
-        NewCensus::Admins => state.gateway.view().read(|ledger| {
-            let admins = ledger.accounts().filter(|(_, account)| account.role == Role::Admin);
-            admins.map(|(address, _)| address).collect()
-        }),
+        NewCensus::Admins => state.gateway.view().read(|ledger| ledger.admins().copied().collect()),
     };
     voters.sort_unstable();
     voters.dedup();

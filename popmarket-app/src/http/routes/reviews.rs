@@ -44,6 +44,6 @@ pub(super) async fn of_account(
     let account = state.read.account(&address).await.map_err(read_problem)?;
     account.ok_or_else(|| Problem::new(Code::UNKNOWN_ACCOUNT))?;
     let page = state.read.reviews_of(address, list.page()?).await.map_err(read_problem)?;
-    let record = state.read.record(&address).await.map_err(read_problem)?.into();
+    let record = state.gateway.view().read(|ledger| ledger.record(&address)).into();
     Ok(Json(ReviewList { list: List::of(page, ReviewView::from), record }))
 }

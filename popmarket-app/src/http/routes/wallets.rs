@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
-use ledger::TradeId;
+use ledger::{TokenId, TradeId};
 use pbft_crypto::Address;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
@@ -25,7 +25,7 @@ use crate::http::problem::{Answer, Failure, Problem};
 use crate::http::state::AppState;
 use crate::http::submit;
 use crate::pages::Lang;
-use crate::read_model::{TradeQuery, TransactionQuery};
+use crate::read_model::{Balances, PageLimit, TradeQuery, TransactionQuery};
 use crate::service::{Holdings, LedgerQuery};
 
 /// Make a key that the server keeps.
@@ -76,9 +76,13 @@ pub(super) struct WalletQuery {
     #[serde(default)]
     #[param(inline)]
     consistency: Consistency,
+    /// The symbol of the token before the first one wanted.
+    starting_after: Option<String>,
 }
 
 /// What an account has. Members see their own, admins all.
+///
+/// With `has_more`, the symbol of the last token is `starting_after` of the next part.
 #[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account."), WalletQuery), responses(
     (status = 200, description = "Its balances.", body = WalletView),
 ))]
@@ -94,26 +98,35 @@ pub(super) async fn show(
         }
         exists(&state, &address).await?;
     }
+    let after = parsed("starting_after", query.starting_after)?;
     let wallet = match query.consistency {
-        Consistency::Local => wallet(&state, address).await?,
-        Consistency::Quorum => shown_wallet(&state, address).await?,
+        Consistency::Local => wallet(&state, address, balances(&state, &address, after).await?),
+        Consistency::Quorum => shown_wallet(&state, address, after).await?,
     };
     Ok(Json(state.gateway.view().read(|ledger| wallet.guarded(ledger))))
 }
 
 /// What a quorum of the replicas says that an account has.
-async fn shown_wallet(state: &AppState, address: Address) -> Answer<WalletView> {
-    let answer = state.network.query(LedgerQuery::Holdings(address)).await;
+async fn shown_wallet(state: &AppState, address: Address, after: Option<TokenId>) -> Answer<WalletView> {
+    let answer = state.network.query(LedgerQuery::Holdings { account: address, after }).await;
     let holdings = answer.and_then(|bytes| Holdings::decode(&bytes).ok());
     let holdings = holdings.ok_or_else(|| Problem::later(Code::NO_QUORUM, 1))?;
     Ok(WalletView::shown(address, holdings))
 }
 
-/// What an account has.
-pub(crate) async fn wallet(state: &AppState, address: Address) -> Result<WalletView, Failure> {
-    let balances = state.read.balances(&address).await.map_err(read_problem)?;
+/// What an account has: as much of it as a quorum shows at a time.
+pub(crate) async fn balances(
+    state: &AppState,
+    address: &Address,
+    after: Option<TokenId>,
+) -> Result<Balances, Failure> {
+    state.read.balances(address, after, PageLimit::MAX).await.map_err(read_problem)
+}
+
+/// The same, as it is shown.
+pub(crate) fn wallet(state: &AppState, address: Address, balances: Balances) -> WalletView {
     let next_nonce = state.gateway.view().read(|ledger| ledger.nonces(&address).after_last_used());
-    Ok(WalletView::new(address, balances, next_nonce))
+    WalletView::new(address, balances, next_nonce)
 }
 
 pub(super) async fn exists(state: &AppState, address: &Address) -> Answer<AccountView> {

@@ -158,6 +158,47 @@ async fn a_listing_is_changed_and_taken_back_by_its_seller() {
 }
 
 #[tokio::test]
+async fn of_two_changes_at_once_neither_is_lost_silently() {
+    let world = World::new().await;
+    let seller = world.client(ALICE).await;
+    let path = format!("/v1/listings/{}", seller.lists("Lamp", 300).await);
+    let changes = [json!({"price": "250"}), json!({"title": "Lantern"})];
+    let patch = |change| seller.send(Method::PATCH, &path, &[("prefer", "wait=10")], change);
+    world.shut_road(true);
+    let both_are_on_their_way = async {
+        world.in_flight(2).await;
+        world.shut_road(false);
+    };
+    let (one, other, ()) = tokio::join!(patch(&changes[0]), patch(&changes[1]), both_are_on_their_way);
+    let refused: Vec<_> = [one, other]
+        .into_iter()
+        .zip(&changes)
+        .filter(|(reply, _)| reply.status != StatusCode::CREATED)
+        .collect();
+    let [(reply, change)] = &refused[..] else { panic!("{refused:?}") };
+    assert_eq!(reply.code(), "STALE_VERSION");
+    assert_eq!(patch(change).await.status, StatusCode::CREATED);
+    let now = seller.get(&path).await.json();
+    assert_eq!((&now["title"], &now["price"]), (&json!("Lantern"), &json!("250")));
+    assert_eq!(now["version"], json!(3));
+}
+
+/// The ledger, which has no texts, is ahead of the tables.
+#[tokio::test]
+async fn a_change_is_not_made_of_a_version_that_is_no_more() {
+    let world = World::new().await;
+    let seller = world.client(ALICE).await;
+    let path = format!("/v1/listings/{}", seller.lists("Lamp", 300).await);
+    world.stop_projector();
+    let height = world.height();
+    let first = seller.send(Method::PATCH, &path, &[], &json!({"price": "250"})).await;
+    assert_eq!(first.status, StatusCode::ACCEPTED);
+    world.reach(height + 1).await;
+    let second = seller.send(Method::PATCH, &path, &[], &json!({"title": "Lantern"})).await;
+    assert_eq!(second.code(), "STALE_VERSION");
+}
+
+#[tokio::test]
 async fn an_admin_turns_a_charge_down_but_not_its_own() {
     let world = World::new().await;
     let (admin, other) = (world.client(ADMIN).await, world.client(OTHER_ADMIN).await);

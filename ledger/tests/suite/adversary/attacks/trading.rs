@@ -1,6 +1,6 @@
 //! Listings, trades and disputes: twice, too late, or by those who are not asked.
 
-use ledger::{HandoverCode, ListingOp, Operation, Split, TradeOp};
+use ledger::{HandoverCode, ListingOp, MAX_VERSIONS, Operation, Split, TradeOp};
 use pbft_crypto::Digest;
 
 use super::Attack;
@@ -28,7 +28,10 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("sam", |_| ListingOp::Close { listing: unknown() }.into(), "UNKNOWN_LISTING"),
     (
         "sam",
-        |s| ListingOp::Update { listing: s.trades.worn_out, content: content(1) }.into(),
+        |s| {
+            let (listing, from_version) = (s.trades.worn_out, MAX_VERSIONS);
+            ListingOp::Update { listing, from_version, content: content(1) }.into()
+        },
         "VERSION_LIMIT",
     ),
     ("bea", |s| action("cancel", s.trades.asked).into(), "CANCEL_ALREADY_REQUESTED"),
@@ -44,6 +47,10 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("sam", |s| action("collect", s.trades.handed_over).into(), "NOT_BUYER"),
     ("eve", |s| action("collect", s.trades.handed_over).into(), "NOT_BUYER"),
     ("bea", |s| action("hand_over", s.trades.handed_over).into(), "NOT_SELLER"),
+    // Again and again.
+    ("bea", |s| action("propose_split", s.trades.talked_over).into(), "OFFER_LIMIT"),
+    ("sam", |s| action("hand_over", s.trades.talked_over).into(), "HANDOVER_LIMIT"),
+    ("sam", |s| action("give_back", s.trades.given_often).into(), "GIVE_BACK_LIMIT"),
     // Arbiters who are not drawn, and one who must not decide now.
     ("abe", |s| action("resolve", s.trades.of_art).into(), "NOT_ARBITER"),
     ("art", |s| action("refund", s.trades.of_abe).into(), "NOT_ARBITER"),

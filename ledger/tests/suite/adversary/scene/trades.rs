@@ -1,6 +1,9 @@
 //! Trades that are far along: bea buys from sam, and arbiters were drawn.
 
-use ledger::{ListingId, ListingOp, MAX_EVIDENCE, MAX_VERSIONS, TradeId, Transaction};
+use ledger::{
+    ListingId, ListingOp, MAX_EVIDENCE, MAX_GIVE_BACKS, MAX_HANDOVERS, MAX_OFFERS, MAX_VERSIONS, TradeId,
+    Transaction,
+};
 
 use super::trade;
 use crate::stage::{action, arbiter};
@@ -19,6 +22,10 @@ pub(in crate::adversary) struct Trades {
     pub(in crate::adversary) delivered: TradeId,
     /// In dispute, and bea has put on record what she may.
     pub(in crate::adversary) full: TradeId,
+    /// Accepted, and sam has prepared as many codes, bea made as many offers as they may.
+    pub(in crate::adversary) talked_over: TradeId,
+    /// Sam was paid, and has given something back as often as he may.
+    pub(in crate::adversary) given_often: TradeId,
     /// In dispute: art decides, or abe.
     pub(in crate::adversary) of_art: TradeId,
     pub(in crate::adversary) of_abe: TradeId,
@@ -41,6 +48,8 @@ impl Trades {
             handed_over: trade(world, &[("sam", "hand_over")]),
             delivered: trade(world, &[("sam", "ship"), ("bea", "extend"), ("kit", "attest")]),
             full: trade(world, &[&[("sam", "ship"), ("bea", "dispute")][..], &evidence].concat()),
+            talked_over: talked_over(world),
+            given_often: given_often(world),
             of_art: disputed(world, "art"),
             of_abe: disputed(world, "abe"),
             returning: returning(world),
@@ -53,10 +62,24 @@ impl Trades {
 
 fn worn_out(world: &mut World) -> ListingId {
     let listing = world.list("sam", 500);
-    let update = |n: u32| ListingOp::Update { listing, content: content(500 + u64::from(n)) };
+    let update = |n: u32| {
+        let content = content(500 + u64::from(n));
+        ListingOp::Update { listing, from_version: n, content }
+    };
     let updates: Vec<Transaction> = (1..MAX_VERSIONS).map(|n| world.tx("sam", update(n))).collect();
     super::all(world, &updates);
     listing
+}
+
+fn talked_over(world: &mut World) -> TradeId {
+    let codes = [("sam", "hand_over"); MAX_HANDOVERS as usize];
+    let offers = [("bea", "propose_split"); MAX_OFFERS as usize];
+    trade(world, &[&[("sam", "accept")][..], &codes, &offers].concat())
+}
+
+fn given_often(world: &mut World) -> TradeId {
+    let parts = [("sam", "give_back"); MAX_GIVE_BACKS as usize];
+    trade(world, &[&[("sam", "ship"), ("bea", "confirm")][..], &parts].concat())
 }
 
 /// Arbiters are drawn, so there are as many disputes as it takes until this one is.

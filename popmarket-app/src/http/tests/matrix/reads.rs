@@ -140,7 +140,7 @@ fn others(scene: &Scene, bobs: &Bobs) -> Vec<Look> {
         own("/v1/members/me/keys", &scene.alices_key, &[ALICE]),
         own("/v1/members/me/limit", bobs.limit, &[BOB]),
         own("/v1/members/me/allowances", bobs.allowance, &[BOB]),
-        own("/v1/members/me/guardians", &scene.recovery, &[BOB]),
+        own("/v1/members/me/guardians", &account(COURIER).to_string(), &[BOB]),
         own("/v1/members/me/recoveries", &scene.recovery, &guardians),
         own("/v1/webhooks", hook, &[BOB]),
         named("/v1/webhooks/{id}", hook, &[BOB]).refused(unknown),
