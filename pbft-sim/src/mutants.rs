@@ -43,6 +43,9 @@ pub struct Bug {
     /// What has to happen for it to show.
     #[serde(default)]
     pub focus: Vec<Focus>,
+    /// The promise that it has to break. Any will do if none is named.
+    #[serde(default)]
+    pub breaks: Option<String>,
 }
 
 /// Something rare that happens in every run of a search.

@@ -7,7 +7,11 @@ use pbft_core::ReplicaId;
 use serde::{Deserialize, Serialize};
 
 use super::{Bug, SWITCH};
-use crate::{Plan, service::ServiceKind, sweep::Sweep};
+use crate::{
+    Plan,
+    service::ServiceKind,
+    sweep::{Failure, Sweep},
+};
 
 /// Which run showed a defect.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -71,25 +75,37 @@ fn ask(mut command: Command) -> Outcome {
     }
 }
 
-/// Looks for whatever this build has: the first seed that breaks a promise.
+/// Who looks for one broken promise among others looks at so many failures at a time.
+const AT_A_TIME: u64 = 100;
+
+/// Looks for whatever this build has: the first seed that breaks a promise, or the one that the defect has to break.
 #[must_use]
 pub fn hunt_here(bug: Option<&Bug>, limit: Duration, seeds: u64) -> Outcome {
-    let sizes = bug.map_or_else(super::usual_sizes, |bug| bug.sizes.clone());
-    let mut sweep = Sweep::new(0, seeds, sizes);
-    sweep.max_failures = 1;
-    sweep.until = Instant::now().checked_add(limit);
-    let plan = |seed| plan_for(bug, seed, &sweep.sizes);
-    let summary = sweep.run_plans(plan, |_| ());
-    match summary.failures.into_iter().next() {
-        None => Outcome::Escaped(summary.seeds),
-        Some(failure) => Outcome::Caught(Caught {
-            seed: failure.plan.seed,
-            n: failure.plan.n,
-            events: failure.events,
-            by: failure.violation.name(),
-            details: failure.violation.to_string(),
-        }),
+    let until = Instant::now().checked_add(limit);
+    let wanted = bug.and_then(|bug| bug.breaks.as_deref());
+    let (at_a_time, failures) = wanted.map_or((seeds, 1), |_| (AT_A_TIME, usize::MAX));
+    let mut start = 0;
+    while start < seeds {
+        let sizes = bug.map_or_else(super::usual_sizes, |bug| bug.sizes.clone());
+        let mut sweep = Sweep::new(start, at_a_time.min(seeds - start), sizes);
+        (sweep.max_failures, sweep.until) = (failures, until);
+        let summary = sweep.run_plans(|seed| plan_for(bug, seed, &sweep.sizes), |_| ());
+        let is_wanted = |failure: &Failure| wanted.is_none_or(|wanted| failure.violation.name() == wanted);
+        if let Some(failure) = summary.failures.into_iter().find(is_wanted) {
+            return Outcome::Caught(Caught {
+                seed: failure.plan.seed,
+                n: failure.plan.n,
+                events: failure.events,
+                by: failure.violation.name(),
+                details: failure.violation.to_string(),
+            });
+        }
+        start += summary.seeds;
+        if until.is_some_and(|until| Instant::now() >= until) {
+            break;
+        }
     }
+    Outcome::Escaped(start)
 }
 
 fn plan_for(bug: Option<&Bug>, seed: u64, sizes: &[u16]) -> Plan {
