@@ -140,7 +140,8 @@ pub struct Config {
     pub max_clock_ahead: Duration,
     /// Agreed. A new batch's time may lie this far behind a backup's clock.
     pub max_clock_behind: Duration,
-    /// How many proposals the primary keeps in flight at most; at most half a window.
+    /// Agreed. How many proposals the primary keeps in flight at most; at most half a window. Backups judge by it whether it
+    /// is fair.
     pub max_in_flight: u64,
     /// Below this many in flight the primary proposes whatever waits; above it only full batches.
     pub eager_in_flight: u64,

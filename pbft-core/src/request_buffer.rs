@@ -31,7 +31,8 @@ pub struct BufferLimits {
     pub bytes: usize,
     /// How many requests of one client.
     pub requests_per_client: usize,
-    /// How long a request may wait.
+    /// How long a request may wait. Longer than a primary that leaves it out can stay: with each batch as late as VC-11 lets
+    /// it be, that takes twice `2 * max_in_flight + 4` times the request timeout (VC-13).
     pub time_to_live: Duration,
 }
 
@@ -41,7 +42,7 @@ impl Default for BufferLimits {
             requests: 50_000,
             bytes: 32 << 20,
             requests_per_client: 1_024,
-            time_to_live: Duration::from_secs(60),
+            time_to_live: Duration::from_secs(180),
         }
     }
 }

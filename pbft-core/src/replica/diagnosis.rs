@@ -172,8 +172,9 @@ impl Replica {
         if !is_last || seq <= self.stable_seq() {
             return None;
         }
-        let (votes, equal) = (self.checkpoints.votes.get(&seq)?, Checkpoint { seq, digest });
-        let voted: Vec<_> = votes.matching(&equal).map(|vote| vote.signer).collect();
+        let equal = Checkpoint { seq, digest };
+        let votes = self.checkpoints.votes.get(&seq).into_iter().flat_map(|votes| votes.matching(&equal));
+        let voted: Vec<_> = votes.map(|vote| vote.signer).collect();
         let (quorum, gives_up_in) = (self.config.sizes().quorum(), self.gives_up_in());
         Some(WaitsFor::Checkpoint { seq, quorum, silent: self.others_than(&voted), gives_up_in })
     }

@@ -119,6 +119,7 @@ impl Replica {
         if done_now > 0 || !self.holds_requests() {
             self.suspicion.progressed(done_now, in_view);
         }
+        self.note_what_comes_in_reach();
         self.attest(step, seq, executed.result);
         if let Some(checkpoint) = checkpoint {
             self.make_checkpoint(step, seq, checkpoint);
@@ -130,9 +131,8 @@ impl Replica {
 
     /// Whether requests wait here, or lie in proposals whose turn is still to come.
     fn holds_requests(&self) -> bool {
-        let to_come = self.execution.executed.next().value()..=self.proposed.value();
-        let proposed = |seq| self.log.slot(Seq::new(seq)).and_then(|slot| slot.proposal.as_ref());
-        self.buffer.waiting().requests > 0
-            || to_come.filter_map(proposed).any(|proposal| !proposal.batch.requests.is_empty())
+        let to_come = self.log.slots().rev().take_while(|(seq, _)| *seq > self.execution.executed);
+        let mut proposals = to_come.filter_map(|(_, slot)| slot.proposal.as_ref());
+        self.buffer.waiting().requests > 0 || proposals.any(|proposal| !proposal.batch.requests.is_empty())
     }
 }

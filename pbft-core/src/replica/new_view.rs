@@ -208,13 +208,25 @@ impl Replica {
         self.try_commit_quorum(step, seq);
     }
 
-    /// B-2: what is proposed farther ahead than a primary may goes on waiting here.
+    /// B-2: what is proposed farther ahead than can be in flight goes on waiting here, until that much is executed.
     pub(super) fn note_proposed(&mut self, seq: Seq, batch: &Batch) {
-        if seq > self.execution.executed.plus(self.config.max_in_flight) {
+        if seq > self.last_in_reach() {
             return;
         }
         let ids: Vec<_> = batch.requests.iter().map(Request::id).collect();
         self.buffer.proposed(&ids);
+    }
+
+    /// B-2: a fair primary that executes a little earlier has proposed a little farther.
+    pub(super) fn note_what_comes_in_reach(&mut self) {
+        let last = self.last_in_reach();
+        if let Some(proposal) = self.log.slot(last).and_then(|slot| slot.proposal.clone()) {
+            self.note_proposed(last, &proposal.batch);
+        }
+    }
+
+    fn last_in_reach(&self) -> Seq {
+        self.execution.executed.plus(self.config.max_in_flight)
     }
 
     pub(super) fn vote_prepare(&mut self, step: &mut Step<'_>, seq: Seq, digest: pbft_crypto::Digest) {

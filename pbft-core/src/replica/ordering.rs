@@ -234,24 +234,33 @@ impl Replica {
         }
         let Some(certificate) = slot.commits.certificate(quorum) else { return };
         let Some(batch) = slot.batch_with(&certificate.statement.digest) else { return };
-        self.finish(seq, certificate.clone(), batch);
+        let deceiver = self.finish(seq, certificate.clone(), batch);
         let position = self.persist(step, Record::Committed(certificate));
         if let Some(slot) = self.log.slot_mut(seq) {
             slot.recorded_at(position);
         }
         self.try_execute(step);
+        if let Some(view) = deceiver {
+            self.give_up_on_deceiver(step, view);
+        }
     }
 
     /// what the primary proposed here, if that is not what became final, waits again. It could hide a request for good
-    /// by proposing it to one backup after the other.
-    pub(super) fn finish(&mut self, seq: Seq, certificate: Certificate<Commit>, batch: Arc<Batch>) {
-        let Some(slot) = self.log.slot_mut(seq) else { return };
-        let accepted = slot.proposal.as_ref().map(|proposal| proposal.pre_prepare.statement.digest);
-        let is_other = accepted.is_some_and(|digest| digest != certificate.statement.digest);
+    /// by proposing it to one backup after the other. Returns the view in which it said both.
+    pub(super) fn finish(
+        &mut self,
+        seq: Seq,
+        certificate: Certificate<Commit>,
+        batch: Arc<Batch>,
+    ) -> Option<View> {
+        let slot = self.log.slot_mut(seq)?;
+        let Commit { view, digest, .. } = certificate.statement;
+        let accepted = slot.proposal.as_ref().map(|proposal| proposal.pre_prepare.statement);
+        let other = accepted.filter(|statement| statement.digest != digest);
         slot.finish(certificate, batch);
-        if is_other {
-            self.buffer.release();
-        }
+        let other = other?;
+        self.buffer.release();
+        (other.view == view).then_some(view)
     }
 
     fn is_current(&self, view: View) -> bool {

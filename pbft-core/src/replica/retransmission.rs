@@ -306,13 +306,16 @@ impl Replica {
         if slot.is_committed() {
             return;
         }
-        self.finish(seq, committed.certificate.clone(), committed.batch.clone());
+        let deceiver = self.finish(seq, committed.certificate.clone(), committed.batch.clone());
         self.proposed = self.proposed.max(seq);
         let position = self.persist(step, Record::CaughtUp(committed));
         if let Some(slot) = self.log.slot_mut(seq) {
             slot.recorded_at(position);
         }
         self.try_execute(step);
+        if let Some(view) = deceiver {
+            self.give_up_on_deceiver(step, view);
+        }
     }
 
     /// Whether a peer has not said that it cannot send this batch any more.

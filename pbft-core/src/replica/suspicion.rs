@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::{Replica, Step};
 use crate::{
     config::{Config, ReplicaSet},
-    ids::{ReplicaId, RequestId, Seq},
+    ids::{ReplicaId, Seq, View},
     request_buffer::BatchLimits,
     time::Now,
 };
@@ -25,21 +25,23 @@ pub(super) struct Suspicion {
     attempts: u32,
     /// Requests executed in this life.
     executed: u64,
-    /// The oldest request that is passed over.
+    /// Requests that wait past their time.
     passed_over: Option<PassedOver>,
     pace: Pace,
 }
 
+/// Whatever waited when it was noticed, and not one of them: the primary could order the oldest one just in time, each time.
 #[derive(Clone, Copy, Debug)]
 struct PassedOver {
-    id: RequestId,
-    /// What had been proposed when it was noticed: that could not hold it any more.
-    proposed: Seq,
+    /// They have waited since then at least.
+    since: Duration,
+    /// What was under way when they were noticed: that could not hold them any more.
+    under_way: Seq,
     /// Known when that has executed.
     turn: Option<Turn>,
 }
 
-/// When a fair primary would have come to a request: once either is reached.
+/// When a fair primary would have come to all that waits: once either is reached.
 #[derive(Clone, Copy, Debug)]
 struct Turn {
     /// So many requests are executed.
@@ -219,6 +221,14 @@ impl Replica {
         }
     }
 
+    /// the primary of a view has signed two batches for one number, or the others could not have agreed on another one
+    /// than this replica was shown. No proof for anybody else, but all that it takes here.
+    pub(super) fn give_up_on_deceiver(&mut self, step: &mut Step<'_>, view: View) {
+        if self.view == view && self.judges_primary() {
+            self.start_view_change(step, view.next());
+        }
+    }
+
     /// VC-15: after so many stable checkpoints it is the next replica's turn, if the configuration says so.
     pub(super) fn try_rotate(&mut self, step: &mut Step<'_>) {
         let stable = self.stable_seq();
@@ -232,22 +242,31 @@ impl Replica {
     /// VC-13: a request waits past its time although twice as many as waited here with it were executed since.
     fn leaves_out_a_request(&mut self, now: Duration) -> bool {
         let since = now.saturating_sub(self.config.request_timeout);
+        let noticed = PassedOver { since, under_way: self.under_way(), turn: None };
+        let overdue = self.waits_since(now, since);
+        let known = self.suspicion.passed_over.or(overdue.then_some(noticed));
+        let Some(mut passed_over) = known else { return false };
+        if passed_over.turn.is_none() && self.execution.executed >= passed_over.under_way {
+            passed_over.turn = Some(self.turn());
+        }
+        let is_over = passed_over.turn.is_some_and(|turn| self.has_come_to(turn));
+        self.suspicion.passed_over = Some(passed_over).filter(|_| !is_over);
+        is_over && self.waits_since(now, passed_over.since)
+    }
+
+    fn waits_since(&mut self, now: Duration, since: Duration) -> bool {
         let one = BatchLimits { requests: 1, bytes: usize::MAX };
-        let oldest = self.buffer.overdue(now, since, one).first().map(crate::Request::id);
-        let executed = self.execution.executed;
-        let known = oldest.and_then(|id| self.suspicion.passed_over.filter(|known| known.id == id));
-        let new = |id| PassedOver { id, proposed: self.proposed, turn: None };
-        let mut passed_over = known.or(oldest.map(new));
-        let is_over = passed_over.as_mut().is_some_and(|request| match request.turn {
-            Some(turn) => self.suspicion.executed >= turn.requests || executed >= turn.seq,
-            None if executed >= request.proposed => {
-                request.turn = Some(self.turn());
-                false
-            }
-            None => false,
-        });
-        self.suspicion.passed_over = passed_over;
-        is_over
+        !self.buffer.overdue(now, since, one).is_empty()
+    }
+
+    /// The last number that a fair primary may have proposed by now. It is ahead of this replica by no more than can be in
+    /// flight: who is farther behind judges nobody. Another primary may have proposed any number of the window.
+    fn under_way(&self) -> Seq {
+        self.proposed.min(self.execution.executed.plus(self.config.max_in_flight.saturating_mul(2)))
+    }
+
+    fn has_come_to(&self, turn: Turn) -> bool {
+        self.suspicion.executed >= turn.requests || self.execution.executed >= turn.seq
     }
 
     /// By when a fair primary comes to what waits here: twice as long as that would take, one request after the other, or

@@ -42,6 +42,19 @@ fn each_phase_of_a_number_is_named_with_those_who_are_silent() {
     assert_eq!(say(&stage), "waits for nothing");
 }
 
+/// A checkpoint on its way stands in nobody's way before the end of what may be proposed.
+#[test]
+fn a_checkpoint_that_nothing_waits_for_is_not_named() {
+    let mut stage = Stage::new(3);
+    let effects = stage.order(1, vec![request(1, 1)]);
+    assert!(own_checkpoint(&effects).is_none());
+    let effects = stage.order(2, vec![request(1, 2)]);
+    assert_eq!(own_checkpoint(&effects).unwrap().statement.seq, seq(2));
+    assert_eq!(stage.replica.diagnose(), WaitsFor::Nothing);
+    stage.ask(request(1, 9));
+    assert_eq!(stage.replica.diagnose().kind(), "proposal");
+}
+
 /// B-2: with window 8 nothing past 4 is proposed before a checkpoint is stable, and no primary can help that.
 #[test]
 fn a_checkpoint_that_is_not_stable_is_named() {
@@ -197,4 +210,42 @@ fn each_wait_has_a_word_and_a_sentence_of_its_own() {
     let words: BTreeSet<_> = all.iter().map(WaitsFor::kind).collect();
     let sentences: BTreeSet<_> = all.iter().map(WaitsFor::to_string).collect();
     assert_eq!((words.len(), sentences.len()), (all.len(), all.len()));
+}
+
+/// Who waits for the lead of a primary says when it gives up; who waits for anything else gives up on nobody.
+#[test]
+fn each_wait_that_has_an_end_tells_it() {
+    let (primary, silent) = (id(1), vec![id(2)]);
+    let with_an_end = |gives_up_in| {
+        [
+            WaitsFor::Proposal { requests: 2, primary, oldest: None, gives_up_in },
+            WaitsFor::Batch { seq: seq(1), gives_up_in },
+            WaitsFor::Prepares { seq: seq(1), quorum: 3, silent: silent.clone(), gives_up_in },
+            WaitsFor::Commits { seq: seq(1), quorum: 3, silent: silent.clone(), gives_up_in },
+            WaitsFor::EmptyBatches { primary, need: Need::Time, gives_up_in },
+            WaitsFor::Checkpoint { seq: seq(8), quorum: 3, silent: silent.clone(), gives_up_in },
+            WaitsFor::NewView { view: View::new(1), primary, gives_up_in },
+        ]
+    };
+    for wait in with_an_end(Some(1_300)) {
+        assert_eq!(wait.gives_up_in(), Some(1_300), "{wait}");
+        assert!(wait.to_string().ends_with("; gives up in 1.3 s"), "{wait}");
+    }
+    for wait in with_an_end(None) {
+        assert_eq!(wait.gives_up_in(), None, "{wait}");
+        assert!(!wait.to_string().contains("gives up"), "{wait}");
+    }
+    assert_eq!(WaitsFor::Execution { seq: seq(1) }.gives_up_in(), None);
+}
+
+/// T-2, RE-1 and SX-11: why numbers pass although nobody asks for anything.
+#[test]
+fn each_need_for_empty_batches_has_a_sentence() {
+    let sentence = |need| {
+        let wait = WaitsFor::EmptyBatches { primary: id(1), need, gives_up_in: None };
+        wait.to_string().split_once("without requests: ").map(|(_, why)| why.to_owned()).unwrap()
+    };
+    assert_eq!(sentence(Need::Time), "something in the service is due");
+    assert_eq!(sentence(Need::Change(seq(7))), "the replicas change after number 7");
+    assert_eq!(sentence(Need::Replica(seq(9))), "a replica needs the others to get to number 9");
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use pbft_core::{
-    ClientId, Effect, Input, Message, Request, RequestNumber,
-    message::{Checkpoint, DeclineReason, Operation, Status},
+    ClientId, Effect, Input, Message, Request, RequestNumber, View,
+    message::{Checkpoint, Commit, CommittedBatch, DeclineReason, Operation, PrePrepare, Status},
     service::{Executed, Outcome},
 };
 use pbft_crypto::Digest;
@@ -216,14 +216,31 @@ fn r_2_a_client_too_many_is_told_so() {
 /// would count as proposed everywhere, and be nowhere.
 #[test]
 fn r_6_what_was_proposed_in_vain_waits_again() {
+    let (stage, effects) = hide(View::ZERO);
+    assert_eq!(stage.replica.progress().executed, seq(1));
+    assert_eq!(stage.replica.progress().waiting_requests, 1, "and not ordered");
+    assert!(sent(&effects).contains(&"view-change"), "the primary has signed both");
+}
+
+/// In another view the others may well have agreed on something else: its primary has said one thing only.
+#[test]
+fn r_6_a_primary_of_another_view_has_deceived_nobody() {
+    let (stage, effects) = hide(View::new(1));
+    assert_eq!(stage.replica.progress().waiting_requests, 1, "it waits again all the same");
+    assert!(!sent(&effects).contains(&"view-change"));
+}
+
+/// A backup was shown one batch in view 0, and hears that the others have agreed on another one in `view`.
+fn hide(view: View) -> (Stage, Vec<Effect>) {
     let mut stage = Stage::new(3);
     stage.ask(request(9, 0));
     let hidden = stage.proposal(1, vec![request(9, 0)]);
     stage.hear_and_settle(0, &Message::PrePrepare(hidden));
     assert_eq!(stage.replica.progress().waiting_requests, 0, "proposed");
-    let other = stage.proposal(1, vec![request(1, 0)]);
-    let committed = stage.committed(&other, &[0, 1, 2]);
-    stage.hear_and_settle(1, &Message::Committed(committed));
-    assert_eq!(stage.replica.progress().executed, seq(1));
-    assert_eq!(stage.replica.progress().waiting_requests, 1, "and not ordered");
+    let PrePrepare { seq, digest, .. } = stage.proposal(1, vec![request(1, 0)]).pre_prepare.statement;
+    let batch = stage.proposal(1, vec![request(1, 0)]).batch;
+    let certificate = stage.certificate(Commit { view, seq, digest }, &[0, 1, 2]);
+    let committed = CommittedBatch { batch, certificate };
+    let effects = stage.hear_and_settle(1, &Message::Committed(committed));
+    (stage, effects)
 }

@@ -150,7 +150,8 @@ fn vc_11_a_request_that_lies_ahead_is_not_done_either() {
     assert!(empty_batches(&mut stage, 1..3));
 }
 
-/// B-2: no fair primary proposes so far ahead, and what lies there could wait for long.
+/// B-2: what lies far ahead could wait for long. A primary that executes a little earlier proposes a little farther, and that
+/// counts as soon as it could be in flight here.
 #[test]
 fn b_2_what_is_proposed_too_far_ahead_goes_on_waiting() {
     let mut stage = Stage::new(3);
@@ -160,6 +161,32 @@ fn b_2_what_is_proposed_too_far_ahead_goes_on_waiting() {
         propose(&mut stage, 0, number, vec![request(client, 0)]);
         assert_eq!(stage.replica.progress().waiting_requests, waiting, "as number {number}");
     }
+    let digest = propose(&mut stage, 0, 1, vec![request(1, 0)]);
+    decide(&mut stage, 0, 1, digest);
+    assert_eq!(stage.replica.progress().waiting_requests, 0);
+}
+
+/// A primary could say that very much is under way: one empty proposal at the end of the window.
+#[test]
+fn vc_13_a_proposal_far_ahead_puts_nothing_off() {
+    let mut stage = Stage::with(3, 4, |config| config.window = 128);
+    stage.ask(request(9, 0));
+    propose(&mut stage, 0, 128, vec![]);
+    assert!(!serve(&mut stage, 0, 1..20, PACE), "nothing is overdue");
+    assert!(serve(&mut stage, 0, 20..40, PACE));
+}
+
+/// A primary could have older requests of its own wait, too, and order them one by one: the oldest would be another one each
+/// time.
+#[test]
+fn vc_13_who_orders_the_oldest_just_in_time_is_given_up() {
+    let mut stage = Stage::with(3, 4, |config| config.max_batch_requests = 700);
+    for number in 0..60 {
+        stage.ask(request(1, number));
+    }
+    stage.ask(request(9, 0));
+    assert!(!serve(&mut stage, 0, 1..20, PACE), "nothing is overdue");
+    assert!(serve(&mut stage, 0, 20..50, PACE), "all of it would have had room in few batches");
 }
 
 /// An empty batch each second and a half. Whether the primary is given up.
