@@ -19,6 +19,9 @@ pub struct NodeConfig {
     /// What leads from the first replicas to later ones, oldest first, if somebody has handed it on: then one of the later ones
     /// is enough to begin with. Nothing in it is believed unproven.
     pub handovers: Vec<Handover>,
+    /// Whether its key is one that a change of the replicas gives it, which its own log need not know of yet: it was away
+    /// while the others changed (RE-5). Without it such a key is taken for another replica's.
+    pub new_key: bool,
     /// Keys of clients that may connect, besides the replicas' own.
     pub clients: Vec<PublicKey>,
     /// The folder of the durable log. Made if need be; used by one node only. A node of a new cluster is laid out with
@@ -42,11 +45,20 @@ impl NodeConfig {
         log_folder: PathBuf,
     ) -> Self {
         let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let clients = Vec::new();
         let verify_threads = processors.min(4);
         let log = LogOptions::new(log_owner(protocol.cluster, id));
-        let handovers = Vec::new();
-        Self { id, protocol, addresses, handovers, clients, log_folder, log, verify_threads, record: None }
+        Self {
+            id,
+            protocol,
+            addresses,
+            handovers: Vec::new(),
+            new_key: false,
+            clients: Vec::new(),
+            log_folder,
+            log,
+            verify_threads,
+            record: None,
+        }
     }
 }
 

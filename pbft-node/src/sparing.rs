@@ -23,7 +23,13 @@ struct Said {
 
 impl<K> Default for Sparing<K> {
     fn default() -> Self {
-        Self(Mutex::default())
+        Self::new()
+    }
+}
+
+impl<K> Sparing<K> {
+    pub(crate) const fn new() -> Self {
+        Self(Mutex::new(BTreeMap::new()))
     }
 }
 

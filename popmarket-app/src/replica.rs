@@ -44,6 +44,8 @@ pub struct ReplicaPlan<'a> {
     pub checks: InvariantChecks,
     /// How many threads check signatures.
     pub verify_threads: Option<usize>,
+    /// Whether its key is one that its log need not know of yet.
+    pub new_key: bool,
     /// Where its life is recorded, if it is.
     pub record: Option<PathBuf>,
 }
@@ -92,6 +94,7 @@ impl ReplicaPlan<'_> {
         config.handovers = self.handovers;
         config.clients.clone_from(&self.cluster.clients);
         config.verify_threads = self.verify_threads.unwrap_or(config.verify_threads);
+        config.new_key = self.new_key;
         config.record = self.record.map(RecordOptions::new);
         let (ledger, reported, failed) = (service.view(), service.view(), service.view());
         let application = Application {

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 use pbft_core::service::{OrderedBatch, Service, ServiceAnswer, ServiceQuestion};
 
 use super::events::{Failure, Internal, ToService};
-use crate::metrics::ReplicaMetrics;
+use crate::{metrics::ReplicaMetrics, sparing::Sparing};
 
 /// Runs until the replica's end of the channel is gone, or the service fails.
 pub(crate) fn run<S: Service>(
@@ -67,12 +67,17 @@ fn carry_out<S: Service>(
     })
 }
 
+/// Whoever knows such a question can ask it as often as it likes.
+static PANICS: Sparing<()> = Sparing::new();
+
 /// Mistake 31: any client may ask anything of any replica, and no order names who did. What makes the service panic is a
 /// question that it does not know. It changes nothing by answering, so it goes on.
 fn answered<S: Service>(service: &mut S, query: &[u8]) -> Option<Vec<u8>> {
     catch_unwind(AssertUnwindSafe(|| service.query(query))).unwrap_or_else(|panic| {
-        let why = message_of(&*panic);
-        tracing::error!(why, bytes = query.len(), "the service panics at a question");
+        if let Some(left_out) = PANICS.may_say(()) {
+            let why = message_of(&*panic);
+            tracing::error!(why, bytes = query.len(), left_out, "the service panics at a question");
+        }
         None
     })
 }

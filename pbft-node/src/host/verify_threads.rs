@@ -28,7 +28,7 @@ pub(crate) struct VerifyThread {
     pub(crate) report: Arc<dyn Fn() -> Vec<u8> + Send + Sync>,
     pub(crate) metrics: ReplicaMetrics,
     /// Which replicas were said to send what is refused, and why.
-    pub(crate) refused: Arc<Sparing<(ReplicaId, &'static str, String)>>,
+    pub(crate) refused: Arc<Sparing<(ReplicaId, String)>>,
 }
 
 /// The replica thread is gone.
@@ -110,7 +110,7 @@ impl VerifyThread {
                 }
                 Err(error) => {
                     self.metrics.invalid.inc();
-                    if let Some(left_out) = self.refused.may_say((from, kind, error.to_string())) {
+                    if let Some(left_out) = self.refused.may_say((from, error.to_string())) {
                         tracing::warn!(%from, kind, %error, left_out, "refused a message");
                     }
                 }

@@ -41,9 +41,11 @@ impl TransportConfig {
         }
     }
 
-    /// RE-3: a replica may have another key than it had in the first set, since an epoch that its log knows.
-    pub(crate) fn with_later_key(mut self, roster: &Roster, key: &PublicKey) -> Self {
-        if roster.configs().any(|config| config.replicas.key(self.id) == Some(key)) {
+    /// RE-3: a replica may have another key than it had in the first set, since an epoch that its log knows, or, if its
+    /// operator says so, will know.
+    pub(crate) fn with_later_key(mut self, roster: &Roster, key: &PublicKey, is_new: bool) -> Self {
+        let is_known = || roster.configs().any(|config| config.replicas.key(self.id) == Some(key));
+        if is_new || is_known() {
             let members = self.replicas.members().iter().copied();
             let own = |(id, first)| (id, if id == self.id { *key } else { first });
             self.replicas = ReplicaSet::of(members.map(own));
@@ -150,8 +152,8 @@ pub enum TransportError {
         /// How many replicas there are.
         replicas: u16,
     },
-    /// The key is not that of the replica that this is to be.
-    #[error("the key {key} is not that of replica {id}")]
+    /// The key is not that of the replica that this is to be, as far as its log knows.
+    #[error("the key {key} is not that of replica {id}, as far as its log knows")]
     NotThisReplica {
         /// Which replica.
         id: ReplicaId,

@@ -165,10 +165,10 @@ mod tests {
         assert!(backoff.wait() <= min);
     }
 
-    /// The system gives a connection up that a partition has cut, and it is dialed anew, before its next try would be due.
+    /// What the system does then is its own affair.
     #[cfg(target_os = "linux")]
     #[tokio::test]
-    async fn a_connection_that_nobody_acknowledges_is_given_up_soon() {
+    async fn both_ends_are_told_to_give_up_soon_what_nobody_acknowledges() {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (dialed, accepted) =
             tokio::join!(TcpStream::connect(listener.local_addr().unwrap()), listener.accept());

@@ -84,6 +84,8 @@ struct Phase {
     connected: bool,
     since: SystemTime,
     last_error: Option<Arc<LinkError>>,
+    /// Why it is down, as the log says: a reason that lasts is written some time, however soon after another one it came.
+    said: Option<String>,
 }
 
 impl Link {
@@ -97,7 +99,7 @@ impl Link {
         seen: Arc<Notify>,
     ) -> (Self, impl Future<Output = ()> + Send + 'static) {
         let (sender, receiver) = queue(limits.queue);
-        let phase = Phase { connected: false, since: SystemTime::now(), last_error: None };
+        let phase = Phase { connected: false, since: SystemTime::now(), last_error: None, said: None };
         let status = Arc::new(LinkStatus {
             peer: dialer.peer,
             takes_frames: AtomicBool::new(true),
@@ -173,11 +175,12 @@ impl LinkStatus {
     fn down(&self, error: LinkError) {
         let was_connected = {
             let mut phase = self.lock();
-            let said = phase.last_error.as_ref().is_some_and(|last| last.to_string() == error.to_string());
-            if (phase.connected || !said)
+            let is_said = phase.said.as_ref().is_some_and(|said| *said == error.to_string());
+            if (phase.connected || !is_said)
                 && let Some(left_out) = self.lines.may_say(false)
             {
                 tracing::info!(peer = %self.peer, %error, left_out, "not connected");
+                phase.said = Some(error.to_string());
             }
             phase.last_error = Some(Arc::new(error));
             if phase.connected {

@@ -9,17 +9,20 @@ use pbft_core::{
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     wire,
 };
-use pbft_node::{NodeConfig, client::Session, node::Node};
+use pbft_node::{NodeConfig, StartError, client::Session, node::Node, transport::TransportError};
 
 use crate::support::{Cluster, PATIENCE, session, shut_down};
 
 /// The first byte of an operation that asks for other replicas; their ids follow.
 pub(crate) const CHANGE: u8 = 0xee;
+/// The first byte of an operation that asks for another key for one of four: its id follows, and whose key it gets.
+const ROTATE: u8 = 0xed;
 
 /// Counts requests, says how many there were if it is asked, and asks for the replicas that it was told last.
 pub(crate) struct Count {
     requests: u64,
-    members: Option<Vec<u8>>,
+    /// Each with the one whose key it has.
+    members: Option<Vec<(u8, u8)>>,
     everyone: ReplicaSet,
 }
 
@@ -33,17 +36,22 @@ impl Service for Count {
     fn execute(&mut self, batch: &OrderedBatch) -> Executed {
         let count = |request: &pbft_core::Request| {
             self.requests += 1;
-            if let [CHANGE, ids @ ..] = request.operation.as_bytes() {
-                self.members = Some(ids.to_vec());
+            match request.operation.as_bytes() {
+                [CHANGE, ids @ ..] => self.members = Some(ids.iter().map(|id| (*id, *id)).collect()),
+                [ROTATE, id, other] => {
+                    let key_of = |member| (member, if member == *id { *other } else { member });
+                    self.members = Some((0..4).map(key_of).collect());
+                }
+                _ => {}
             }
             Outcome::Applied(self.requests.to_le_bytes().to_vec())
         };
         let executed = Executed::new(batch.requests.iter().map(count).collect());
         let wanted = self.members.as_ref().map(|ids| {
-            let of = |id: &u8| {
-                (ReplicaId::new((*id).into()), *self.everyone.key(ReplicaId::new((*id).into())).unwrap())
-            };
-            Arc::new(ReplicaSet::of(ids.iter().map(of)))
+            let key = |owner: u8| *self.everyone.key(ReplicaId::new(owner.into())).unwrap();
+            Arc::new(ReplicaSet::of(
+                ids.iter().map(|(id, owner)| (ReplicaId::new((*id).into()), key(*owner))),
+            ))
         });
         Executed { replicas: wanted, ..executed }
     }
@@ -170,5 +178,41 @@ async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
     for node in &nodes {
         reach(node, 3, after).await;
     }
+    shut_down(nodes).await;
+}
+
+/// RE-5: its log does not know the key that the others know it by.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_away_while_it_got_another_key_comes_back_with_it() {
+    let mut cluster = Cluster::with(4, 5, |config| {
+        (config.checkpoint_period, config.window, config.max_in_flight) = (16, 64, 8);
+    });
+    let mut nodes: Vec<_> = (0..4).map(|index| start(&mut cluster, index)).collect();
+    let client = cluster.client();
+    let session = session(&client, 1);
+    submit(&session, 5).await;
+    nodes.pop().unwrap().shutdown().await;
+    session.submit(vec![ROTATE, 3, 4]).await.unwrap();
+    submit(&session, 40).await;
+    for node in &nodes {
+        reach(node, 1, Seq::new(1)).await;
+    }
+
+    cluster.hand_over_key(3, 4);
+    let service = Count::new(&cluster);
+    let refused = cluster.try_start(cluster.config(3), service).map(drop);
+    let Err(StartError::Transport(TransportError::NotThisReplica { .. })) = refused else {
+        panic!("a key that nobody spoke of is taken for another's: {refused:?}")
+    };
+    let service = Count::new(&cluster);
+    let node = cluster.start_with(NodeConfig { new_key: true, ..cluster.config(3) }, service);
+    reach(&node, 1, nodes[0].progress().borrow().executed).await;
+    nodes.remove(0).shutdown().await;
+    assert_eq!(submit(&session, 20).await, 66, "of the three that are left, it is one");
+
+    // Now its log knows the key.
+    node.shutdown().await;
+    nodes.push(start(&mut cluster, 3));
+    assert_eq!(submit(&session, 20).await, 86);
     shut_down(nodes).await;
 }

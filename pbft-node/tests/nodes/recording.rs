@@ -19,7 +19,7 @@ use pbft_core::{
     wire::decode,
 };
 use pbft_node::{Node, NodeConfig, StartError, recorder::RecordOptions};
-use tokio::task::JoinHandle;
+use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     reconfiguration::{CHANGE, Count, reach},
@@ -170,6 +170,7 @@ async fn a_recording_ends_at_its_bound_and_the_replica_goes_on() {
 
 /// Somebody who asks for one thing after the other, and how many there are by now, until it is told to stop.
 struct Load {
+    connected: watch::Receiver<usize>,
     served: Arc<AtomicU64>,
     stop: Arc<AtomicBool>,
     task: JoinHandle<()>,
@@ -179,6 +180,7 @@ impl Load {
     fn start(cluster: &Cluster) -> Self {
         let (served, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let (client, counter, stopped) = (cluster.client(), served.clone(), stop.clone());
+        let connected = client.connected();
         let task = tokio::spawn(async move {
             let session = session(&client, 1);
             while !stopped.load(Ordering::Relaxed) {
@@ -187,7 +189,14 @@ impl Load {
                 counter.fetch_add(1, Ordering::Relaxed);
             }
         });
-        Self { served, stop, task }
+        Self { connected, served, stop, task }
+    }
+
+    /// Waits until so many replicas hear it.
+    async fn reaches(&self, replicas: usize) {
+        let mut connected = self.connected.clone();
+        let all = connected.wait_for(|connected| *connected >= replicas);
+        tokio::time::timeout(PATIENCE, all).await.expect("all are reached").unwrap();
     }
 
     /// Waits until so many requests more are answered.
@@ -219,6 +228,7 @@ async fn two_lives() -> [Vec<u8>; 2] {
     let mut others: Vec<_> = (0..3).map(|index| start(&mut cluster, index, None).unwrap()).collect();
     let recorded = start(&mut cluster, 3, Some(&files[0])).unwrap();
     let load = Load::start(&cluster);
+    load.reaches(4).await;
     load.goes_on(10).await;
     others.remove(0).shutdown().await;
     load.goes_on(10).await;
@@ -230,6 +240,7 @@ async fn two_lives() -> [Vec<u8>; 2] {
     let Err(StartError::Recording(error)) = again else { panic!("{again:?}") };
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "what was recorded is not written over");
     let recorded = start(&mut cluster, 3, Some(&files[1])).unwrap();
+    load.reaches(4).await;
     load.goes_on(20).await;
     others.push(start(&mut cluster, 4, None).unwrap());
     let client = cluster.client();

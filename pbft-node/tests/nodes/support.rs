@@ -108,6 +108,11 @@ impl Cluster {
         self.protocol = Arc::new(config.validate().unwrap());
     }
 
+    /// Gives replica `index` the key of `other`, which is nobody's otherwise, as the service was asked to.
+    pub(crate) fn hand_over_key(&mut self, index: u16, other: u16) {
+        self.keys[usize::from(index)] = self.keys[usize::from(other)].clone();
+    }
+
     /// Where everyone is, also those who may join.
     pub(crate) fn book(&self) -> AddressBook {
         (0..).map(ReplicaId::new).zip(self.addresses.iter().copied()).collect()

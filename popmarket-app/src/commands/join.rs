@@ -21,7 +21,7 @@ use self::{
 };
 use super::{
     CommandError,
-    node::{listen, say_ready, start_market, start_replica},
+    node::{StartOptions, listen, say_ready, start_market, start_replica},
     serve, start_logging,
 };
 use crate::{
@@ -90,7 +90,7 @@ pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
     let listener = listener.map_or_else(|| listen(loaded.listen), Ok)?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
-    let replica = start_replica(&loaded, None, listener, &metrics, None)?;
+    let replica = start_replica(&loaded, None, listener, &metrics, StartOptions::default())?;
     let market = match loaded.http {
         None => None,
         Some(http) => Some(start_market(&mut loaded, &replica, listen(http)?, registry).await?),
@@ -100,7 +100,7 @@ pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
     let again = format!("popmarket node --config {}", folder.node_file().display());
     let shown = tokio::spawn(async move {
         if watch.show().await {
-            println!("From now on it is started with: {again}");
+            say!("From now on it is started with: {again}");
         }
     });
     let served = serve(vec![replica], market).await;
@@ -118,11 +118,11 @@ async fn set_up(args: &JoinArgs, folder: &Folder, web: &Api) -> Result<(), Comma
     if folder.genesis()?.is_none() {
         folder.keep_genesis(&genesis)?;
     }
-    println!("chain {}", network.chain_id);
+    say!("chain {}", network.chain_id);
     if args.chain_id.is_none() && args.genesis.is_none() {
-        println!("      as {} says: make sure that this is the chain you mean", args.from);
+        say!("      as {} says: make sure that this is the chain you mean", args.from);
     }
-    println!("key   {}", key.public_key());
+    say!("key   {}", key.public_key());
     let admission = Admission { web, key: key.public_key(), address: &args.address, replace: &args.replace };
     let id = admission.wait(tokens).await?;
     let book = admission.book().await?;

@@ -9,7 +9,7 @@ use std::{
 
 use clap::Args;
 use pbft_crypto::KeyPair;
-use pbft_node::metrics::Metrics;
+use pbft_node::{StartError, metrics::Metrics, transport::TransportError};
 use prometheus_client::registry::Registry;
 
 use super::{CommandError, serve, start_logging, web::WebArgs};
@@ -19,7 +19,7 @@ use crate::{
     http::HttpOptions,
     load::READY,
     market::{Market, MarketPlan, Membership},
-    replica::{Replica, ReplicaPlan},
+    replica::{Replica, ReplicaError, ReplicaPlan},
 };
 
 /// Which node.
@@ -31,8 +31,20 @@ pub(super) struct NodeArgs {
     /// Records the replica's life in a new file, up to 1 GiB, for `pbft-sim replay`
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
+    /// The key in the node's folder is one that the admins gave this replica while it was away
+    #[arg(long)]
+    new_key: bool,
     #[command(flatten)]
     web: WebArgs,
+}
+
+/// How the replica of a node's file is started.
+#[derive(Debug, Default)]
+pub(super) struct StartOptions {
+    /// Where its life is recorded, if it is.
+    pub(super) record: Option<PathBuf>,
+    /// Whether its key is one that its log need not know of yet.
+    pub(super) new_key: bool,
 }
 
 pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
@@ -42,7 +54,8 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let listener = listen(loaded.listen)?;
-    let replica = start_replica(&loaded, None, listener, &metrics, args.record)?;
+    let options = StartOptions { record: args.record, new_key: args.new_key };
+    let replica = start_replica(&loaded, None, listener, &metrics, options)?;
     let market = match loaded.http {
         None => None,
         Some(http) => Some(start_market(&mut loaded, &replica, listen(http)?, registry).await?),
@@ -53,9 +66,9 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
 
 /// What whoever started this process may be waiting for.
 pub(super) fn say_ready(loaded: &LoadedNode, market: Option<&Market>) {
-    println!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
+    say!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
     if let Some(market) = market {
-        println!("web: http://{}", market.address);
+        say!("web: http://{}", market.address);
     }
     let _ = std::io::stdout().flush();
 }
@@ -79,7 +92,7 @@ pub(super) fn start_replica(
     here: Option<&[SocketAddr]>,
     listener: TcpListener,
     metrics: &Metrics,
-    record: Option<PathBuf>,
+    options: StartOptions,
 ) -> Result<Replica, CommandError> {
     let directory = Directory::new(&loaded.cluster, &loaded.genesis).told(&loaded.introduction);
     let handovers = loaded.introduction.handovers().map_err(CommandError::Usage)?;
@@ -94,9 +107,21 @@ pub(super) fn start_replica(
         data: loaded.data.clone(),
         checks: loaded.check_invariants,
         verify_threads: None,
-        record,
+        new_key: options.new_key,
+        record: options.record,
     };
-    plan.start(listener, metrics).map_err(|error| CommandError::Failed(error.to_string()))
+    plan.start(listener, metrics).map_err(|error| CommandError::Failed(said(&error)))
+}
+
+/// Why a replica does not start, and what may help.
+fn said(error: &ReplicaError) -> String {
+    let hint = match error {
+        ReplicaError::Node(StartError::Transport(TransportError::NotThisReplica { .. })) => {
+            ": if the admins gave it this key while it was away, start it with `popmarket node --new-key`"
+        }
+        _ => "",
+    };
+    format!("{error}{hint}")
 }
 
 /// Starts the web on top of a replica. The gateway shows the replica's own key to the cluster.

@@ -13,7 +13,7 @@ use prometheus_client::registry::Registry;
 
 use super::{
     CommandError,
-    node::{listen, start_market, start_replica},
+    node::{StartOptions, listen, start_market, start_replica},
     serve, start_logging,
     web::WebArgs,
 };
@@ -105,11 +105,14 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
         }
     }
     greet(&market, &replicas, started.elapsed());
-    println!("Sign in as admin1 or admin2 with the password {password}");
+    say!("Sign in with the password {password}");
+    say!("  as an admin     admin1, admin2");
+    say!("  as an arbiter   arbiter1, arbiter2");
+    say!("  as a courier    courier");
     if !args.no_demo {
-        println!("     or as {}", crate::demo::MEMBERS.join(", "));
+        say!("  as a member     {}", crate::demo::MEMBERS.join(", "));
     }
-    println!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
+    say!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
     serve(replicas, Some(market)).await
 }
 
@@ -170,7 +173,7 @@ async fn start(nodes: &mut [LoadedNode], web: TcpListener) -> Result<(Vec<Replic
     let metrics = Metrics::register(&mut registry);
     let mut replicas = Vec::new();
     for (node, listener) in nodes.iter().zip(listeners) {
-        replicas.push(start_replica(node, Some(&addresses), listener, &metrics, None)?);
+        replicas.push(start_replica(node, Some(&addresses), listener, &metrics, StartOptions::default())?);
     }
     let (Some(first), Some(replica)) = (nodes.first_mut(), replicas.first()) else {
         return Err(CommandError::Usage("the cluster has no replicas".into()));
@@ -181,10 +184,10 @@ async fn start(nodes: &mut [LoadedNode], web: TcpListener) -> Result<(Vec<Replic
 
 fn greet(market: &Market, replicas: &[Replica], took: Duration) {
     let web = format!("http://{}", market.address);
-    println!("POP Market is open: {} replicas, up after {took:.1?}\n", replicas.len());
-    println!("  shop            {web}/");
-    println!("  network         {web}/network");
-    println!("  blocks          {web}/blocks");
-    println!("  API             {web}/docs");
-    println!("  state           curl {web}/v1/network\n");
+    say!("POP Market is open: {} replicas, up after {took:.1?}\n", replicas.len());
+    say!("  shop            {web}/");
+    say!("  network         {web}/network");
+    say!("  blocks          {web}/blocks");
+    say!("  API             {web}/docs");
+    say!("  state           curl {web}/v1/network\n");
 }

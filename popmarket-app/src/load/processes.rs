@@ -83,11 +83,20 @@ impl Processes {
     /// # Errors
     /// If it does not serve in time.
     pub async fn restart(&mut self, replica: usize) -> Result<(), LoadError> {
+        self.restart_with(replica, &[]).await
+    }
+
+    /// The same, with more of the arguments of `popmarket node`.
+    ///
+    /// # Errors
+    /// If it does not serve in time.
+    pub async fn restart_with(&mut self, replica: usize, arguments: &[&str]) -> Result<(), LoadError> {
         let program = self.program.clone();
         let node = self.node(replica)?;
         let failed = |why: String| LoadError::Process { replica: as_id(replica), why };
-        let (child, mut lines) =
-            start(Command::new(program).args(["node", "--config"]).arg(&node.file)).map_err(failed)?;
+        let mut command = Command::new(program);
+        command.args(["node", "--config"]).arg(&node.file).args(arguments);
+        let (child, mut lines) = start(&mut command).map_err(failed)?;
         match timeout(START_WITHIN, line_with(&mut lines, READY)).await {
             Ok(Some(_)) => {}
             Ok(None) => return Err(failed("ended before it served".into())),

@@ -127,20 +127,20 @@ impl Market {
         self.processes.joined(newcomer).await.unwrap();
     }
 
-    /// As an operator does it: the ledger asks for the new key, then the replica is started with it.
+    /// Gives a replica that is away a new key, as operators do it: the ledger asks for it, then the replica is started with it.
     async fn rotate(&mut self) {
+        let replica = usize::from(ROTATED);
+        self.processes.kill(replica).await.unwrap();
         let key = KeyPair::generate();
         let wish = json!({"action": "rotate", "id": ROTATED, "public_key": key.public_key().to_string()});
         let change = self.post("/v1/network/replicas", 0, Some(&wish)).await;
         let id = change["tx_id"].as_str().unwrap();
         self.post(&format!("/v1/network/replicas/changes/{id}/approve"), 1, None).await;
         self.reaches_epoch(2).await;
-        let replica = usize::from(ROTATED);
-        self.processes.kill(replica).await.unwrap();
         let file = self.testnet.node_files[replica].with_file_name("replica.key");
         fs::remove_file(&file).unwrap();
         write_key(&file, &key).unwrap();
-        self.processes.restart(replica).await.unwrap();
+        self.processes.restart_with(replica, &["--new-key"]).await.unwrap();
     }
 }
 
