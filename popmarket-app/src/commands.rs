@@ -1,5 +1,10 @@
 //! The command line.
 
+/// Like `println!`, for what a command says: does not panic if nobody reads on, as in `popmarket status | head -1`.
+macro_rules! say {
+    ($($words:tt)*) => { $crate::commands::answer::line(format_args!($($words)*)) };
+}
+
 mod answer;
 mod bench;
 mod completions;

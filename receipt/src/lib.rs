@@ -15,6 +15,10 @@
 //! A receipt is JSON without white space, with its fields in one order: [`verify`] takes no other bytes than those that
 //! [`TransactionReceipt::encode`] writes, and no byte in them is without meaning. So a receipt in which any byte was
 //! changed is refused, and two that are equal in what they say are equal in their bytes.
+//!
+//! # Where
+//! Without the feature `native` this crate and all below it are pure Rust and ask nothing of an operating system: it builds for
+//! `wasm32-unknown-unknown`, too.
 
 mod build;
 mod form;

@@ -1,8 +1,27 @@
 //! What a command says at the end: to people or, with `--json`, as one object to programs.
 
+use std::{
+    fmt,
+    io::{self, ErrorKind, Write},
+};
+
 use serde_json::{Value, json};
 
 use super::CommandError;
+
+/// A line on standard output. What the command does is done all the same if it cannot be written.
+pub(super) fn line(words: fmt::Arguments<'_>) {
+    written(writeln!(io::stdout(), "{words}"));
+}
+
+/// Says that something could not be written, unless nobody wants to read it any more.
+pub(super) fn written(result: io::Result<()>) {
+    if let Err(error) = result
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("popmarket: standard output cannot be written: {error}");
+    }
+}
 
 /// What came of a command.
 #[derive(Debug)]
@@ -26,15 +45,15 @@ pub(super) fn give(answer: Result<Answer, CommandError>, as_json: bool) -> Resul
     match answer {
         Ok(Answer { json, words, failure }) => {
             if as_json {
-                println!("{json}");
+                say!("{json}");
             } else if !words.is_empty() {
-                println!("{words}");
+                say!("{words}");
             }
             failure.map_or(Ok(()), Err)
         }
         Err(error) => {
             if as_json {
-                println!("{}", json!({ "status": "ERROR", "detail": error.to_string() }));
+                say!("{}", json!({ "status": "ERROR", "detail": error.to_string() }));
             }
             Err(error)
         }

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, CommandFactory};
 use clap_complete::{Shell, generate};
 
-use super::{Cli, CommandError};
+use super::{Cli, CommandError, answer::written};
 
 /// For which shell.
 #[derive(Debug, Args)]
@@ -17,6 +17,6 @@ pub(super) struct CompletionsArgs {
 pub(super) fn run(args: &CompletionsArgs) -> Result<(), CommandError> {
     let mut script = Vec::new();
     generate(args.shell, &mut Cli::command(), "popmarket", &mut script);
-    let written = std::io::stdout().write_all(&script);
-    written.map_err(|error| CommandError::failed("the script cannot be written", error))
+    written(std::io::stdout().write_all(&script));
+    Ok(())
 }

@@ -40,7 +40,7 @@ pub(super) async fn run(args: DiagnoseArgs) -> Result<(), CommandError> {
     if args.json {
         let found =
             json!({ "well": well, "diagnosis": network.diagnosis, "replicas": replicas, "faults": faults });
-        println!("{found:#}");
+        say!("{found:#}");
     } else {
         print(&network, &replicas, &faults);
     }
@@ -80,11 +80,11 @@ async fn faults(api: &Api) -> Result<Vec<String>, CommandError> {
 }
 
 fn print(network: &Network, replicas: &[String], faults: &[String]) {
-    println!("{}", network.diagnosis);
+    say!("{}", network.diagnosis);
     for sentence in replicas.iter().chain(faults) {
-        println!("  {sentence}");
+        say!("  {sentence}");
     }
     if !network.has_quorum {
-        println!("Start the replicas that do not answer: nothing is lost, and they go on by themselves.");
+        say!("Start the replicas that do not answer: nothing is lost, and they go on by themselves.");
     }
 }

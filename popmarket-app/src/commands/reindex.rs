@@ -149,12 +149,12 @@ fn report(blocks: &Blocks, place: &DatabasePlace, digest: Digest, took: Duration
             "digest": digest,
             "seconds": took.as_secs_f64(),
         });
-        println!("{value}");
+        say!("{value}");
     } else {
-        println!("chain    {chain}");
-        println!("database {place}");
-        println!("height   {height}, in {took:.1?}");
-        println!("digest   {digest}");
+        say!("chain    {chain}");
+        say!("database {place}");
+        say!("height   {height}, in {took:.1?}");
+        say!("digest   {digest}");
     }
     let _ = std::io::stdout().flush();
 }
@@ -179,12 +179,12 @@ async fn check(blocks: &Blocks, place: &DatabasePlace, as_json: bool) -> Result<
     let Some(difference) = difference else {
         report(blocks, place, digest, started.elapsed(), as_json);
         if !as_json {
-            println!("         it is what the blocks say");
+            say!("         it is what the blocks say");
         }
         return Ok(());
     };
     if as_json {
-        println!("{}", json!({ "database": place.to_string(), "difference": difference.to_string() }));
+        say!("{}", json!({ "database": place.to_string(), "difference": difference.to_string() }));
     }
     Err(CommandError::Failed(format!("{place} differs from what the blocks say: {difference}")))
 }

@@ -68,7 +68,7 @@ pub(super) async fn network(api: &Api) -> Result<(Network, Value), CommandError>
 pub(super) async fn run(args: StatusArgs) -> Result<(), CommandError> {
     let (network, value) = network(&args.market.api()?).await?;
     if args.json {
-        println!("{value:#}");
+        say!("{value:#}");
     } else {
         print(&network);
     }
@@ -79,14 +79,20 @@ pub(super) async fn run(args: StatusArgs) -> Result<(), CommandError> {
 }
 
 fn print(network: &Network) {
-    println!("chain {}", network.chain_id);
-    println!("height {}, view {}, primary {}\n", network.height, network.view, network.primary);
-    println!(
+    say!("chain {}", network.chain_id);
+    say!("height {}, view {}, primary {}\n", network.height, network.view, network.primary);
+    say!(
         "{:>3}  {:22} {:12} {:>9} {:>6} {:>11}  {:16}",
-        "id", "address", "status", "height", "view", "checkpoint", "state"
+        "id",
+        "address",
+        "status",
+        "height",
+        "view",
+        "checkpoint",
+        "state"
     );
     for replica in &network.replicas {
-        println!(
+        say!(
             "{:>3}  {:22} {:12} {:>9} {:>6} {:>11}  {:16}",
             replica.id,
             replica.address,
@@ -97,5 +103,5 @@ fn print(network: &Network) {
             replica.state_root.get(..16).unwrap_or(&replica.state_root),
         );
     }
-    println!("\n{}", network.diagnosis);
+    say!("\n{}", network.diagnosis);
 }

@@ -11,6 +11,7 @@ mod market;
 mod money;
 mod polls;
 mod receipts;
+mod replicas;
 mod send;
 mod tokens;
 mod trades;
@@ -22,7 +23,7 @@ mod tests;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use ledger::{Operation, TxId, UnixMillis};
+use ledger::{Operation, TradeState, TxId, UnixMillis};
 use pbft_crypto::{Address, Digest};
 
 use super::{
@@ -115,6 +116,18 @@ enum TxCommand {
         #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
         limit: u32,
     },
+    /// Show the latest purchases and sales of an account: yours, if none is named
+    Trades {
+        /// Whose
+        #[arg(long, value_name = "ADDRESS")]
+        account: Option<Address>,
+        /// Only those in this state, such as FUNDED, SHIPPED or RELEASED
+        #[arg(long, value_parser = values::trade_state)]
+        state: Option<TradeState>,
+        /// How many
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100))]
+        limit: u32,
+    },
 }
 
 /// Everything that becomes an operation.
@@ -153,6 +166,9 @@ enum Kind {
     /// Those who can bring an account back whose keys are lost
     #[command(subcommand)]
     Recovery(accounts::RecoveryKind),
+    /// Who orders the transactions; for admins
+    #[command(subcommand)]
+    Replica(replicas::ReplicaKind),
 }
 
 /// What an operation is made from, besides what is said on the command line.
@@ -187,6 +203,7 @@ impl Kind {
             Self::Poll(kind) => kind.operation(facts)?.into(),
             Self::Key(kind) => kind.operation(facts)?.into(),
             Self::Recovery(kind) => kind.operation(facts)?.into(),
+            Self::Replica(kind) => kind.operation().into(),
         })
     }
 }
@@ -205,5 +222,10 @@ async fn carry_out(args: TxArgs) -> Result<Answer, CommandError> {
         TxCommand::Submit { file } => send::submit(how, &api, &file).await,
         TxCommand::Show { tx_id } => look::show(&api, tx_id).await,
         TxCommand::List { account, limit } => look::list(&api, account, limit).await,
+        TxCommand::Trades { account, state, limit } => {
+            let mine = || how.folder.open()?.choose(how.wallet).map(|wallet| wallet.address());
+            let account = account.or(how.sender).map_or_else(mine, Ok)?;
+            look::trades(&api, account, state, limit).await
+        }
     }
 }

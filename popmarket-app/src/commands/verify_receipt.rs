@@ -29,10 +29,10 @@ pub(super) fn run(args: &VerifyReceiptArgs) -> Result<(), CommandError> {
     let bytes = fs::read(&args.file);
     let bytes = bytes.map_err(|error| CommandError::Usage(format!("{}: {error}", args.file.display())))?;
     match verify(&bytes, &trusted) {
-        Ok(proven) if args.json => println!("{}", as_json(&proven)),
+        Ok(proven) if args.json => say!("{}", as_json(&proven)),
         Ok(proven) => print(&proven),
         Err(why) if args.json => {
-            println!("{}", json!({ "valid": false, "why": why.to_string() }));
+            say!("{}", json!({ "valid": false, "why": why.to_string() }));
             return Err(CommandError::Failed("the receipt is not valid".into()));
         }
         Err(why) => return Err(CommandError::Failed(format!("the receipt is not valid: {why}"))),
@@ -69,15 +69,15 @@ fn print(proven: &Proven) {
     let (status, why) = outcome(proven);
     let body = proven.transaction.body();
     let signers: Vec<_> = proven.signers.iter().map(ToString::to_string).collect();
-    println!("The receipt is valid.\n");
-    println!("  transaction  {}", proven.transaction.id());
-    println!("  sender       {}", body.sender);
-    println!("  operation    {}", json!(body.operation));
-    println!("  outcome      {status}{}", why.map(|why| format!(" ({why})")).unwrap_or_default());
-    println!("  block        {}, {}", proven.header.height, proven.header.hash());
-    println!("  time         {}", rfc3339(proven.header.time));
-    println!("  signed by    replicas {}", signers.join(", "));
+    say!("The receipt is valid.\n");
+    say!("  transaction  {}", proven.transaction.id());
+    say!("  sender       {}", body.sender);
+    say!("  operation    {}", json!(body.operation));
+    say!("  outcome      {status}{}", why.map(|why| format!(" ({why})")).unwrap_or_default());
+    say!("  block        {}, {}", proven.header.height, proven.header.hash());
+    say!("  time         {}", rfc3339(proven.header.time));
+    say!("  signed by    replicas {}", signers.join(", "));
     if proven.epoch > 0 {
-        println!("  led to them  {} changes of the replicas, each certified by those before", proven.epoch);
+        say!("  led to them  {} changes of the replicas, each certified by those before", proven.epoch);
     }
 }

@@ -101,6 +101,7 @@ fn two_people_with_keys_of_their_own_trade_from_the_command_line() {
     desk.applied(&["charge", "approve", &charge, "--wallet", "admin"]);
 
     pays(&desk, &bob, &folder.path().join("genesis.json"));
+    trades(&desk, &alice, &bob);
     signs_offline(&desk, &bob);
     adds_a_key(&desk, &alice, &bob);
     says_what_is_wrong(&desk, &bob);
@@ -129,6 +130,21 @@ fn pays(desk: &Desk, bob: &str, genesis: &Path) {
     assert_eq!(desk.fails(&["show", &"ab".repeat(32)]), (3, "UNKNOWN".into(), String::new()));
     let list = desk.must(&["tx", "list", "--account", bob, "--limit", "2"]);
     assert_eq!(list["data"][0]["tx_id"], json!(refunded));
+}
+
+/// Alice buys what Bob sells; both can look up how far it is, with nothing but their wallets.
+fn trades(desk: &Desk, alice: &str, bob: &str) {
+    let lamp = desk.applied(&["listing", "create", "Lamp", "300", "--wallet", "bob"]);
+    let trade = desk.applied(&["buy", &lamp, "--price", "300", "--wallet", "alice"]);
+    let of = |more: &[&str]| desk.must(&[&["tx", "trades"], more].concat())["data"].clone();
+    let bought = of(&["--wallet", "alice"]);
+    assert_eq!((&bought[0]["id"], &bought[0]["state"]), (&json!(trade), &json!("FUNDED")));
+    assert_eq!((&bought[0]["buyer"], &bought[0]["seller"]), (&json!(alice), &json!(bob)));
+    desk.applied(&["accept", &trade, "--wallet", "bob"]);
+    desk.applied(&["ship", &trade, "post 4711", "--wallet", "bob"]);
+    desk.applied(&["confirm", &trade, "--wallet", "alice"]);
+    assert_eq!(of(&["--account", bob, "--state", "released"])[0]["id"], json!(trade));
+    assert_eq!(of(&["--wallet", "bob", "--state", "FUNDED"]), json!([]));
 }
 
 /// Planned here, signed where there is no network, sent from anywhere, and recorded once.
@@ -187,6 +203,23 @@ fn says_what_is_wrong(desk: &Desk, bob: &str) {
     assert_eq!(desk.fails(&["pay", bob, "5", "--wallet", "alice"]).0, 2);
     desk.applied(&["pay", bob, "5", "--wallet", "alice", "--chain-id", &id]);
     desk.applied(&["pay", bob, "5", "--wallet", "alice"]);
+}
+
+/// As in `popmarket completions bash | head -1`.
+#[test]
+fn a_reader_that_is_gone_is_no_failure() {
+    for arguments in [&["completions", "bash"][..], &["wallet", "--keystore=/nowhere", "list", "--json"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = ended(popmarket(arguments).stdout(writer));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!said.contains("panicked") && !said.contains("standard output"), "{arguments:?}: {said}");
+        assert_ne!(output.status.code(), Some(101), "{arguments:?}");
+    }
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = ended(popmarket(&["completions", "bash"]).stdout(full));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("standard output cannot be written"), "{said}");
 }
 
 #[test]

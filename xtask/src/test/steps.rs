@@ -43,7 +43,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         name: "portable",
-        about: "without C: the same verdicts, and receipts can be checked",
+        about: "without C: the same verdicts, and receipts can be checked, also in a browser",
         plan: portable,
     },
     Step { name: "docs", about: "the documentation builds without warnings", plan: docs },
@@ -100,11 +100,22 @@ fn on_postgres(_: &Path) -> Plan {
 
 fn portable(_: &Path) -> Plan {
     let without = "--no-default-features";
-    Plan::Run(vec![
+    let check = ["check", "-p", "receipt", without, "--lib"];
+    let mut all = vec![
         Invocation::cargo(&["test", "--quiet", "-p", "pbft-crypto", without, "--tests"]),
-        Invocation::cargo(&["check", "-p", "receipt", without, "--lib"]),
-    ])
+        Invocation::cargo(&check),
+    ];
+    // A toolchain that was not installed by rustup may lack it.
+    if Invocation::program("rustup", &["target", "add", WEB]).works() {
+        all.push(Invocation::cargo(&[&check[..], &["--target", WEB]].concat()));
+    } else {
+        println!("left out: rustup cannot add the target {WEB}");
+    }
+    Plan::Run(all)
 }
+
+/// What browsers run.
+const WEB: &str = "wasm32-unknown-unknown";
 
 fn docs(_: &Path) -> Plan {
     let build = Invocation::cargo(&["doc", "--no-deps", "--workspace"]);

@@ -81,7 +81,7 @@ impl Admission<'_> {
         loop {
             match self.look(&mut stage, &mut tokens).await {
                 Ok(Some(id)) => {
-                    println!("approved: it is replica {id}");
+                    say!("approved: it is replica {id}");
                     return Ok(id);
                 }
                 Ok(None) => silent = false,
@@ -161,10 +161,10 @@ impl Admission<'_> {
         match tokens.ask.take() {
             Some(token) => {
                 self.post(REPLICAS, &token, Some(&body)).await?;
-                println!("asked");
+                say!("asked");
             }
             None if news => {
-                println!(
+                say!(
                     "\nAn admin has to ask for it, on the page /network or with\n\n  POST {REPLICAS} {body}\n"
                 );
             }
@@ -178,10 +178,8 @@ impl Admission<'_> {
         match tokens.approve.take() {
             Some(token) => self.post(&path, &token, None).await?,
             None if news => {
-                println!("asked for by {}", change.proposer);
-                println!(
-                    "\nAnother admin has to approve it, on the page /network or with\n\n  POST {path}\n"
-                );
+                say!("asked for by {}", change.proposer);
+                say!("\nAnother admin has to approve it, on the page /network or with\n\n  POST {path}\n");
             }
             None => {}
         }

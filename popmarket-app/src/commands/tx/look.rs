@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use ledger::{Body, TxId};
+use ledger::{Body, TradeState, TxId};
 use pbft_crypto::Address;
 use serde_json::{Value, json};
 
@@ -52,6 +52,29 @@ pub(super) async fn list(api: &Api, account: Option<Address>, limit: u32) -> Res
     });
     let words = lines.collect::<Vec<_>>().join("\n");
     Ok(Answer::new(list, if words.is_empty() { "no transactions".into() } else { words }))
+}
+
+/// One line for each: what state it is in, until when, and what names it.
+pub(super) async fn trades(
+    api: &Api,
+    account: Address,
+    state: Option<TradeState>,
+    limit: u32,
+) -> Result<Answer, CommandError> {
+    let state = state.map(|state| format!("&state={}", state.code())).unwrap_or_default();
+    let list: Value = api.get(&format!("/v1/accounts/{account}/trades?limit={limit}{state}")).await?;
+    let trades = list["data"].as_array().into_iter().flatten();
+    let words = trades.map(|trade| trade_line(&account, trade)).collect::<Vec<_>>().join("\n");
+    Ok(Answer::new(list, if words.is_empty() { "no trades".into() } else { words }))
+}
+
+fn trade_line(account: &Address, trade: &Value) -> String {
+    let text = |name: &str| text(&trade[name]);
+    let side = if trade["buyer"] == account.to_string() { "buys" } else { "sells" };
+    let price = format!("{} {}", text("amount"), text("asset"));
+    let deadline = trade["deadline"]["at"].as_str().unwrap_or("-");
+    let (state, id, title) = (text("state"), text("id"), text("title"));
+    format!("{side:5}  {state:9}  {deadline:24}  {price:>14}  {id}  {title}")
 }
 
 /// What somebody has signed, line by line.
@@ -122,6 +145,22 @@ mod tests {
             assert!(words.contains(part), "{part}: {words}");
         }
         assert!(!words.contains("reference") && !words.contains("null"), "{words}");
+    }
+
+    #[test]
+    fn a_trade_is_told_in_a_line() {
+        let (me, other) = (address(&key(4)), address(&key(5)));
+        let mut trade = json!({
+            "id": "ab12", "title": "Lamp\u{7}", "buyer": me, "seller": other, "amount": "500", "asset": "POP",
+            "state": "SHIPPED", "deadline": { "kind": "confirm_by", "at": "2030-01-31T12:00:00.000Z" },
+        });
+        assert_eq!(
+            trade_line(&me, &trade),
+            "buys   SHIPPED    2030-01-31T12:00:00.000Z         500 POP  ab12  Lamp\u{fffd}"
+        );
+        trade["deadline"] = Value::Null;
+        let line = trade_line(&other, &trade);
+        assert!(line.starts_with("sells  SHIPPED    -  "), "{line}");
     }
 
     #[test]

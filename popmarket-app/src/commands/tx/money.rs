@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use ledger::{
-    Amount, AssetId, ChargeId, ChargeOp, Memo, PaymentId, PaymentOp, Reason, Reference, WithdrawalId,
-    WithdrawalOp,
+    Amount, AssetId, ChargeId, ChargeOp, ChargePolicy, Memo, PaymentId, PaymentOp, PolicyProposalId, Reason,
+    Reference, WithdrawalId, WithdrawalOp,
 };
 use pbft_crypto::Address;
 
@@ -100,6 +100,9 @@ pub(super) enum ChargeKind {
         /// Why
         reason: Reason,
     },
+    /// Which charges are approved at once; for admins
+    #[command(subcommand)]
+    Policy(PolicyKind),
 }
 
 impl ChargeKind {
@@ -108,6 +111,54 @@ impl ChargeKind {
             Self::Request { amount, memo } => ChargeOp::Request { amount, memo },
             Self::Approve { charge } => ChargeOp::Approve { charge },
             Self::Reject { charge, reason } => ChargeOp::Reject { charge, reason },
+            Self::Policy(kind) => kind.operation(),
+        }
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PolicyKind {
+    /// Ask that charges within these bounds are approved at once
+    Propose {
+        /// The most that one charge may be, in minor units
+        #[arg(long, value_name = "AMOUNT")]
+        per_charge: Amount,
+        /// The most for one account in a day (UTC)
+        #[arg(long, value_name = "AMOUNT")]
+        per_day: Amount,
+        /// The most for all accounts together in a day (UTC)
+        #[arg(long, value_name = "AMOUNT")]
+        all_per_day: Amount,
+        /// How many charges of the account were approved before, at least
+        #[arg(long, value_name = "COUNT", default_value_t = 0)]
+        min_charges: u64,
+    },
+    /// Ask that admins decide on every charge
+    ProposeNone,
+    /// Put into force what was asked for, as another admin
+    Approve {
+        /// What was asked for
+        proposal: PolicyProposalId,
+    },
+    /// Turn it down, as another admin
+    Reject {
+        /// What was asked for
+        proposal: PolicyProposalId,
+        /// Why
+        reason: Reason,
+    },
+}
+
+impl PolicyKind {
+    fn operation(self) -> ChargeOp {
+        match self {
+            Self::Propose { per_charge, per_day, all_per_day, min_charges } => {
+                let policy = ChargePolicy { per_charge, per_day, all_per_day, min_charges };
+                ChargeOp::ProposePolicy { policy: Some(policy) }
+            }
+            Self::ProposeNone => ChargeOp::ProposePolicy { policy: None },
+            Self::Approve { proposal } => ChargeOp::ApprovePolicy { proposal },
+            Self::Reject { proposal, reason } => ChargeOp::RejectPolicy { proposal, reason },
         }
     }
 }

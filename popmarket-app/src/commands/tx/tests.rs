@@ -104,6 +104,52 @@ fn the_command_line_is_sound() {
 }
 
 #[test]
+fn admins_set_policies_and_change_replicas() {
+    let world = World::new();
+    let (one, reason) = (hex_of(1), Reason::new("too much").unwrap());
+    let policy = ChargePolicy {
+        per_charge: Amount::new(100),
+        per_day: Amount::new(200),
+        all_per_day: Amount::new(5_000),
+        min_charges: 3,
+    };
+    world.expect(
+        &[
+            "charge",
+            "policy",
+            "propose",
+            "--per-charge=100",
+            "--per-day=200",
+            "--all-per-day=5000",
+            "--min-charges=3",
+        ],
+        ChargeOp::ProposePolicy { policy: Some(policy) },
+    );
+    world.expect(&["charge", "policy", "propose-none"], ChargeOp::ProposePolicy { policy: None });
+    world.expect(&["charge", "policy", "approve", &one], ChargeOp::ApprovePolicy { proposal: id(1) });
+    world.expect(
+        &["charge", "policy", "reject", &one, "too much"],
+        ChargeOp::RejectPolicy { proposal: id(1), reason: reason.clone() },
+    );
+    refuses(&["charge", "policy", "propose", "--per-charge=100"]);
+
+    let (public_key, address) = (key(7).public_key(), "replica.example:9000");
+    let (hex, replica) = (public_key.to_string(), ReplicaId::new(3));
+    let new = NewReplica { public_key, address: address.parse().unwrap() };
+    for (line, edit) in [
+        (vec!["add", &hex, address], ReplicaEdit::Add { replica: new }),
+        (vec!["remove", "3"], ReplicaEdit::Remove { id: replica }),
+        (vec!["rotate", "3", &hex], ReplicaEdit::Rotate { id: replica, public_key }),
+        (vec!["move", "3", address], ReplicaEdit::Move { id: replica, address: address.parse().unwrap() }),
+    ] {
+        world.expect(&[&["replica"][..], &line].concat(), ReplicaOp::Propose { edit });
+    }
+    world.expect(&["replica", "approve", &one], ReplicaOp::Approve { change: id(1) });
+    world.expect(&["replica", "reject", &one, "too much"], ReplicaOp::Reject { change: id(1), reason });
+    refuses(&["replica", "remove", "70000"]);
+}
+
+#[test]
 fn money_is_paid_held_charged_and_withdrawn() {
     let world = World::new();
     let (bob, one) = (address(&key(5)).to_string(), hex_of(1));

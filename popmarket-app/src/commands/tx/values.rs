@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use ledger::{Millis, Rating, UnixMillis};
+use ledger::{Millis, Rating, TradeState, UnixMillis};
 
 use crate::http::timestamp::millis;
 
@@ -57,6 +57,13 @@ impl FromStr for When {
 /// A value of a type that JSON has by a name, such as `BUY`.
 pub(super) fn named<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, String> {
     serde_json::from_value(serde_json::Value::String(text.to_owned())).map_err(|error| error.to_string())
+}
+
+/// How far a trade is, as the API calls it.
+pub(super) fn trade_state(text: &str) -> Result<TradeState, String> {
+    let found = TradeState::ALL.into_iter().find(|state| state.code().eq_ignore_ascii_case(text));
+    let all = || TradeState::ALL.map(TradeState::code).join(", ");
+    found.ok_or_else(|| format!("a trade is {}", all()))
 }
 
 /// From 1 to 5.
