@@ -19,7 +19,10 @@ UPDATE tokens SET holders = (
 DROP INDEX balances_by_asset;
 CREATE INDEX balances_of_asset ON balances (asset, account)
     WHERE available > '00000000000000000000' OR held > '00000000000000000000';
-CREATE INDEX balances_of_account ON balances (account, asset)
+-- How many characters the asset has: the shortest symbols come first, as on the ledger.
+ALTER TABLE balances ADD COLUMN length BIGINT NOT NULL DEFAULT 0;
+UPDATE balances SET length = LENGTH(asset);
+CREATE INDEX balances_of_account ON balances (account, length, asset)
     WHERE available > '00000000000000000000' OR held > '00000000000000000000';
 
 -- Orders that wait: few among all of an account.

@@ -34,7 +34,8 @@ pub struct Holdings {
     pub height: Height,
     /// Of the coin.
     pub coin: Balance,
-    /// Of tokens, by symbol: of the first hundred after the one that was named, without those of which there is nothing.
+    /// Of tokens, the shortest symbols first, and those that are as long by their letters: of the first hundred after the one
+    /// that was named, without those of which there is nothing.
     pub tokens: Vec<(TokenId, Balance)>,
     /// Whether there may be others after these.
     pub has_more: bool,

@@ -189,8 +189,8 @@ pub struct WalletView {
     /// The account.
     #[schema(value_type = String)]
     pub address: Address,
-    /// The coin, and at most 100 tokens by symbol, of which there is something: the first ones, or those after
-    /// `starting_after`.
+    /// The coin, and at most 100 tokens of which there is something: the first ones, or those after `starting_after`. The
+    /// shortest symbols come first, and those that are as long by their letters: `SUN`, `TEA`, `SHOP`.
     pub balances: Vec<BalanceView>,
     /// Whether there are tokens after these.
     pub has_more: bool,
