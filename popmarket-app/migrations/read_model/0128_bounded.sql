@@ -27,3 +27,12 @@ CREATE INDEX balances_of_account ON balances (account, length, asset)
 
 -- Orders that wait: few among all of an account.
 CREATE INDEX orders_open_by_owner ON orders (owner, position) WHERE status = 'OPEN';
+
+-- Trades of an account in a state, and payments that came to something, may be few among all of it.
+CREATE INDEX trades_by_buyer_and_state ON trades (buyer, state, position);
+CREATE INDEX trades_by_seller_and_state ON trades (seller, state, position);
+CREATE INDEX trades_by_arbiter_and_state ON trades (arbiter, state, position) WHERE arbiter IS NOT NULL;
+DROP INDEX payments_held_by_payer;
+DROP INDEX payments_held_by_payee;
+CREATE INDEX payments_by_payer_and_status ON payments (payer, status, position);
+CREATE INDEX payments_by_payee_and_status ON payments (payee, status, position);

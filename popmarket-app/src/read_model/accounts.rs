@@ -120,8 +120,7 @@ fn filter_payments(query: PaymentQuery, sql: &mut QueryBuilder) {
         }
     }
     if let Some(status) = query.status {
-        // Said outright: the index of those that are held is for this value alone.
-        sql.push(" AND payments.status = '").push(status.code()).push("'");
+        sql.push(" AND payments.status = ").push_bind(status.code());
     }
 }
 
