@@ -213,6 +213,6 @@ pub(super) async fn account_trades(
     };
     exists(&state, &address).await?;
     let page = state.read.trades(filter, start).await.map_err(read_problem)?;
-    let look = Look { viewer: None, is_courier: false, now: state.tip().1 };
+    let look = Look { viewer: None, is_courier: false, is_frozen: false, now: state.tip().1 };
     Ok(wanted.answer(query.format, List::of(page, |trade| TradeView::new(trade, &look))))
 }
