@@ -172,7 +172,7 @@ async fn of_two_changes_at_once_neither_is_lost_silently() {
         world.in_flight(2).await;
         world.shut_road(false);
     };
-    let (one, other, ()) = 
+    let (one, other, ()) =
         tokio::join!(patch("one", &changes[0]), patch("other", &changes[1]), both_are_on_their_way);
     let refused: Vec<_> = [one, other]
         .into_iter()
