@@ -82,7 +82,7 @@ pub(super) struct WalletQuery {
 
 /// What an account has. Members see their own, admins all.
 ///
-/// With `has_more`, the symbol of the last token is `starting_after` of the next part.
+/// With `has_more`, `next` is `starting_after` of the next part.
 #[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account."), WalletQuery), responses(
     (status = 200, description = "Its balances.", body = WalletView),
 ))]

@@ -50,8 +50,10 @@ async fn a_wallet_is_shown_however_many_tokens_strangers_sent() {
         assert_eq!((assets(&first), &first["has_more"]), (with_coin(begin), &json!(true)), "{one}");
         assert_eq!(first["balances"][0]["available"], json!("1000000"));
         let last = begin.last().unwrap();
+        assert_eq!(first["next"], json!(last));
         let rest = bob.get(&format!("{}&starting_after={last}", path(other))).await.json();
         assert_eq!((assets(&rest), &rest["has_more"]), (with_coin(end), &json!(false)), "{one}, {other}");
+        assert!(rest.get("next").is_none(), "{rest}");
         assert_eq!(bob.get(&format!("{}&starting_after=dust", path(other))).await.code(), "INVALID_QUERY");
     }
     let page = bob.get("/wallet").await;
