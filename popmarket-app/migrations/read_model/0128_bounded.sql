@@ -19,8 +19,20 @@ UPDATE tokens SET holders = (
 DROP INDEX balances_by_asset;
 CREATE INDEX balances_of_asset ON balances (asset, account)
     WHERE available > '00000000000000000000' OR held > '00000000000000000000';
-CREATE INDEX balances_of_account ON balances (account, asset)
+-- How many characters the asset has: the shortest symbols come first, as on the ledger.
+ALTER TABLE balances ADD COLUMN length BIGINT NOT NULL DEFAULT 0;
+UPDATE balances SET length = LENGTH(asset);
+CREATE INDEX balances_of_account ON balances (account, length, asset)
     WHERE available > '00000000000000000000' OR held > '00000000000000000000';
 
 -- Orders that wait: few among all of an account.
 CREATE INDEX orders_open_by_owner ON orders (owner, position) WHERE status = 'OPEN';
+
+-- Trades of an account in a state, and payments that came to something, may be few among all of it.
+CREATE INDEX trades_by_buyer_and_state ON trades (buyer, state, position);
+CREATE INDEX trades_by_seller_and_state ON trades (seller, state, position);
+CREATE INDEX trades_by_arbiter_and_state ON trades (arbiter, state, position) WHERE arbiter IS NOT NULL;
+DROP INDEX payments_held_by_payer;
+DROP INDEX payments_held_by_payee;
+CREATE INDEX payments_by_payer_and_status ON payments (payer, status, position);
+CREATE INDEX payments_by_payee_and_status ON payments (payee, status, position);

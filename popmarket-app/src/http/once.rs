@@ -50,7 +50,8 @@ impl Settled {
         }
     }
 
-    /// It failed. If a transaction is on the chain because of it, that is final; else it may be tried again.
+    /// It failed. If a transaction is on the chain because of it, that is final, and another try takes another key; else it may
+    /// be tried again.
     pub(crate) fn failed(problem: &Problem) -> Self {
         let body = serde_json::to_vec(&problem.details()).unwrap_or_default();
         Self {

@@ -97,9 +97,9 @@ impl Rows {
 
     async fn write_balances(&self, to: &mut To<'_>) -> Done {
         let or_replace = " ON CONFLICT (account, asset) DO UPDATE SET available = excluded.available, held = excluded.held";
-        let table = "balances (account, asset, available, held)";
-        insert(to, table, 4, or_replace, &self.balances, |mut row, ((account, asset), balance)| {
-            row.push_bind(Col(*account)).push_bind(Col(*asset));
+        let table = "balances (account, asset, length, available, held)";
+        insert(to, table, 5, or_replace, &self.balances, |mut row, ((account, asset), balance)| {
+            row.push_bind(Col(*account)).push_bind(Col(*asset)).push_bind(count(asset.to_string().len()));
             row.push_bind(Col(balance.available)).push_bind(Col(balance.held));
         })
         .await

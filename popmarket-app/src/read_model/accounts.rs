@@ -23,11 +23,13 @@ const CHARGES: List = List {
     descending: true,
 };
 
-/// The first condition is that of the index, to the letter.
+/// The first condition is that of the index, to the letter. The order is that of the ledger, so that a page of one can go on
+/// where one of the other ended.
 pub(super) const TOKENS_OF_ACCOUNT: &str = "SELECT balances.*, tokens.decimals FROM balances \
     JOIN tokens ON tokens.symbol = balances.asset \
     WHERE (balances.available > '00000000000000000000' OR balances.held > '00000000000000000000') \
-    AND balances.account = $1 AND balances.asset > $2 ORDER BY balances.asset LIMIT $3";
+    AND balances.account = $1 AND (balances.length, balances.asset) > (LENGTH($2), $2) \
+    ORDER BY balances.length, balances.asset LIMIT $3";
 
 const PAYMENTS: List = List {
     select: "SELECT * FROM payments WHERE 1 = 1",
@@ -118,8 +120,7 @@ fn filter_payments(query: PaymentQuery, sql: &mut QueryBuilder) {
         }
     }
     if let Some(status) = query.status {
-        // Said outright: the index of those that are held is for this value alone.
-        sql.push(" AND payments.status = '").push(status.code()).push("'");
+        sql.push(" AND payments.status = ").push_bind(status.code());
     }
 }
 
@@ -149,8 +150,8 @@ impl ReadModel {
         Ok(row.as_ref().map(account).transpose()?)
     }
 
-    /// What an account has: of the coin, and of at most so many tokens, from the one after `after` on. Everybody can send
-    /// anybody some of a token of their own, so there may be any number.
+    /// What an account has: of the coin, and of at most so many tokens, from the one after `after` on, those with the shortest
+    /// symbols first. Everybody can send anybody some of a token of their own, so there may be any number.
     ///
     /// # Errors
     /// [`ReadError`].

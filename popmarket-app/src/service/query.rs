@@ -34,10 +34,11 @@ pub struct Holdings {
     pub height: Height,
     /// Of the coin.
     pub coin: Balance,
-    /// Of tokens, by symbol: of the first hundred after the one that was named, without those of which there is nothing.
+    /// Of tokens, the shortest symbols first, and those that are as long by their letters: of the first hundred after the one
+    /// that was named, without those of which there is nothing.
     pub tokens: Vec<(TokenId, Balance)>,
-    /// Whether there may be others after these.
-    pub has_more: bool,
+    /// After which token there may be others: the last one that was looked at, if that was not all. It may be none of these.
+    pub next: Option<TokenId>,
     /// The lowest nonce above all that the account has used.
     pub next_nonce: u64,
 }
@@ -54,27 +55,38 @@ impl LedgerQuery {
             return None;
         }
         match postcard::from_bytes(bytes).ok()? {
-            Self::Holdings { account, after } => {
-                Some(encode(&view.read(|ledger| Holdings::of(ledger, &account, after))))
-            }
+            Self::Holdings { account, after } => Some(encode(
+                &view.read(|ledger| Holdings::of(ledger, &account, after, (MAX_HOLDINGS, MAX_SEEN))),
+            )),
             Self::Place(id) => known_place(view, &id).ok()?.map(|place| encode(&place)),
         }
     }
 }
 
 impl Holdings {
-    fn of(ledger: &Ledger, account: &Address, after: Option<TokenId>) -> Self {
-        let mut rows = ledger.balances(account, after.map(AssetId::from));
-        let seen = rows.by_ref().take(MAX_SEEN).filter(|(_, balance)| !balance.is_zero());
-        let mut tokens: Vec<_> = seen
-            .filter_map(|(asset, balance)| Some((asset.token()?, balance)))
-            .take(MAX_HOLDINGS + 1)
-            .collect();
-        let has_more = tokens.len() > MAX_HOLDINGS || rows.next().is_some();
-        tokens.truncate(MAX_HOLDINGS);
+    /// At most so many tokens, among so many that are looked at.
+    pub(super) fn of(
+        ledger: &Ledger,
+        account: &Address,
+        after: Option<TokenId>,
+        (most, most_seen): (usize, usize),
+    ) -> Self {
+        let rows = ledger.balances(account, after.map(AssetId::from));
+        let rows = rows.filter_map(|(asset, balance)| Some((asset.token()?, balance)));
+        let (mut tokens, mut last, mut next) = (Vec::new(), None, None);
+        for (seen, (token, balance)) in rows.enumerate() {
+            if seen == most_seen || !balance.is_zero() && tokens.len() == most {
+                next = last;
+                break;
+            }
+            last = Some(token);
+            if !balance.is_zero() {
+                tokens.push((token, balance));
+            }
+        }
         let (coin, next_nonce) =
             (ledger.balance(account, AssetId::Pop), ledger.nonces(account).after_last_used());
-        Self { height: ledger.height(), coin, tokens, has_more, next_nonce }
+        Self { height: ledger.height(), coin, tokens, next, next_nonce }
     }
 
     /// Reads an answer.

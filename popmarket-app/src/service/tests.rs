@@ -280,3 +280,41 @@ fn questions_are_answered_from_the_last_state_and_change_nothing() {
     assert_eq!(service.query(b"\xff\xff"), None);
     assert_eq!(root(&service), state);
 }
+
+/// However few tokens are looked at for an answer, and however many of them came to nothing.
+#[test]
+fn holdings_have_parts_of_which_each_leads_to_the_next() {
+    use ledger::{Decimals, TokenId, TokenName, TokenOp};
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let (mut nonces, me) = (0.., address(&key(4)));
+    let mut act = |operation: TokenOp| {
+        let nonce: u64 = nonces.next().unwrap();
+        let request = request_of(&sign(&key(4), nonce, operation));
+        let executed = service.execute(&batch(nonce + 1, START + nonce, vec![request]));
+        assert!(matches!(executed.outcomes[..], [Outcome::Applied(_)]), "{executed:?}");
+    };
+    let symbols = ["AAA", "BBB", "CCC", "DDD", "EEE", "FFFF", "GGGG"].map(|text| TokenId::new(text).unwrap());
+    let left = [symbols[0], symbols[4], symbols[5]];
+    for token in symbols {
+        let (name, amount) = (TokenName::new("Dust").unwrap(), ledger::Amount::new(1));
+        act(TokenOp::Create { token, name, decimals: Decimals::NONE, cap: None });
+        act(TokenOp::Mint { token, to: me, amount });
+        if !left.contains(&token) {
+            act(TokenOp::Burn { token, amount });
+        }
+    }
+    for (most, most_seen) in [(1, 1), (1, 2), (2, 3), (1, 100), (100, 2), (3, 100), (100, 100)] {
+        let (mut found, mut after) = (Vec::new(), None);
+        loop {
+            let part = service.view().read(|ledger| Holdings::of(ledger, &me, after, (most, most_seen)));
+            assert!(part.tokens.len() <= most && part.next.is_none_or(|next| Some(next) > after), "{part:?}");
+            found.extend(part.tokens.iter().map(|(token, _)| *token));
+            after = part.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(found, left, "{most}, {most_seen}");
+    }
+}

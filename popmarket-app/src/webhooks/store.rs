@@ -273,10 +273,13 @@ impl Store {
         Ok(())
     }
 
-    /// From now on something is sent to a hook. Where the planner is now is where that ends which the hook has missed.
+    /// From now on something is sent to a hook. Where the planner is now is where that ends which the hook has missed. If all up
+    /// to there was replayed before, nothing is missed any more.
     pub(super) async fn enable(&self, id: HookId, planned: Position, now: UnixMillis) -> Result<()> {
         let mut to = self.database.writer.begin().await?;
-        let sql = "UPDATE hooks SET missed_to = CASE WHEN disabled IS NULL THEN missed_to ELSE $1 END, \
+        let sql = "UPDATE hooks SET missed_to = CASE WHEN disabled IS NULL THEN missed_to \
+                   WHEN replay_from > $1 THEN NULL ELSE $1 END, \
+                   replay_from = CASE WHEN disabled IS NOT NULL AND replay_from > $1 THEN NULL ELSE replay_from END, \
                    enabled_at = $2, disabled = NULL, failing_since = NULL WHERE id = $3";
         sqlx::query(sql).bind(Col(planned)).bind(Col(now)).bind(id.to_vec()).execute(&mut *to).await?;
         set_planned(&mut to, planned).await?;

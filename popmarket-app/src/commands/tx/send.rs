@@ -50,10 +50,11 @@ pub(super) async fn make(mut how: How, api: &Api, what: What) -> Result<Answer, 
     }
 }
 
-/// So many numbers are tried if those before are used.
+/// So many numbers are tried, if those before are used.
 const NONCES: u64 = 8;
 
-/// The market may not know yet, or not say, which numbers are used: what it refuses for that leaves no trace.
+/// The market may not know yet, or not say, which numbers are used: what it refuses for that leaves no trace. After any other
+/// answer nothing is sent again: it may have been carried out.
 async fn send_signed(
     how: &How,
     api: &Api,
@@ -61,7 +62,8 @@ async fn send_signed(
     mut body: Body,
     key: &KeyPair,
 ) -> Result<Answer, CommandError> {
-    let last = if how.nonce.is_some() { body.nonce } else { body.nonce.saturating_add(NONCES) };
+    let tries = if how.nonce.is_some() { 1 } else { NONCES };
+    let last = body.nonce.saturating_add(tries - 1);
     loop {
         let transaction = Transaction::sign(body.clone(), key);
         let answer = send(how, api, genesis, &transaction).await?;
@@ -221,43 +223,63 @@ fn unknown(transaction: &Transaction, why: &str) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use ledger::ChargeOp;
+    use std::sync::{Arc, Mutex};
+
+    use axum::{Json, Router, extract::State, http::StatusCode, routing::post};
+    use clap::Parser;
+    use ledger::{ChargeOp, TxId};
+    use serde_json::Value;
 
     use super::*;
     use crate::{
         commands::failure::{EXIT_FAILED, EXIT_UNKNOWN},
         http::model::Kind,
-        testing::{key, sign},
+        testing::{genesis, key, sign},
     };
 
-    fn problem(status: u16, tx_id: Option<&str>) -> ApiError {
-        ApiError::Problem(Box::new(ProblemDetails {
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        how: How,
+    }
+
+    fn transaction(nonce: u64) -> Transaction {
+        let operation = ChargeOp::Request { amount: ledger::Amount::new(5), memo: "".parse().unwrap() };
+        sign(&key(4), nonce, operation)
+    }
+
+    fn details(status: u16, code: &str, tx_id: Option<&str>) -> ProblemDetails {
+        ProblemDetails {
             r#type: "/docs#X".into(),
             title: "It does not work.".into(),
             status,
-            code: "X".into(),
+            code: code.into(),
             detail: None,
             field: None,
             tx_id: tx_id.map(str::to_owned),
             retryable: false,
-        }))
+        }
+    }
+
+    fn problem(status: u16, tx_id: Option<&str>) -> ApiError {
+        ApiError::Problem(Box::new(details(status, "X", tx_id)))
+    }
+
+    fn reply(tx_id: TxId, status: ReplyStatus) -> Reply {
+        let (id, href, height) = (tx_id.to_string(), String::new(), Some(7));
+        Reply { tx_id, status, height, kind: Kind::Transaction, id, href }
     }
 
     /// Mistake: a payment that may have been made looks as if it had failed, and is made again.
     #[test]
     fn what_is_not_known_is_never_called_a_failure() {
-        let operation = ChargeOp::Request { amount: ledger::Amount::new(5), memo: "".parse().unwrap() };
-        let transaction = sign(&key(4), 0, operation);
+        let transaction = transaction(0);
         let tx_id = transaction.id();
-        let reply = |status| {
-            let (id, href, height) = (tx_id.to_string(), String::new(), Some(7));
-            Ok(Reply { tx_id, status, height, kind: Kind::Transaction, id, href })
-        };
         let strange = Api::new("http://127.0.0.1:1")
             .map(|api| ApiError::Strange { base: api.base().clone(), why: "it answers 502".into() });
         for (sent, status, code) in [
-            (reply(ReplyStatus::Applied), "APPLIED", None),
-            (reply(ReplyStatus::Submitted), "UNKNOWN", Some(EXIT_UNKNOWN)),
+            (Ok(reply(tx_id, ReplyStatus::Applied)), "APPLIED", None),
+            (Ok(reply(tx_id, ReplyStatus::Submitted)), "UNKNOWN", Some(EXIT_UNKNOWN)),
             (Err(problem(409, None)), "REFUSED", Some(EXIT_FAILED)),
             (Err(problem(429, None)), "REFUSED", Some(EXIT_FAILED)),
             (Err(problem(409, Some("ab"))), "REJECTED", Some(EXIT_FAILED)),
@@ -271,6 +293,62 @@ mod tests {
             assert_eq!(said.starts_with("nothing was done"), status == "REFUSED", "{said}");
             assert_eq!(said.starts_with("recorded as failed"), status == "REJECTED", "{said}");
             assert_eq!(answer.failure.map(|failure| failure.exit_code()), code, "{status}");
+        }
+    }
+
+    /// What a market says: a status, a code, and whether the transaction is on the chain.
+    type Said = (u16, &'static str, bool);
+
+    /// Gives these answers, the last one again and again, and keeps the numbers of what it was sent.
+    struct Market {
+        answers: Vec<Said>,
+        nonces: Mutex<Vec<u64>>,
+    }
+
+    async fn take(State(market): State<Arc<Market>>, Json(sent): Json<Value>) -> (StatusCode, Json<Value>) {
+        let bytes = hex::decode(sent["transaction"].as_str().unwrap()).unwrap();
+        let transaction = Transaction::decode(&bytes).unwrap();
+        let mut nonces = market.nonces.lock().unwrap();
+        let (status, code, is_kept) = market.answers[nonces.len().min(market.answers.len() - 1)];
+        nonces.push(transaction.body().nonce);
+        let id = transaction.id();
+        let answer = match status {
+            201 => json!(reply(id, ReplyStatus::Applied)),
+            _ => json!(details(status, code, is_kept.then(|| id.to_string()).as_deref())),
+        };
+        (StatusCode::from_u16(status).unwrap(), Json(answer))
+    }
+
+    async fn open(answers: Vec<Said>) -> (Arc<Market>, Api) {
+        let market = Arc::new(Market { answers, nonces: Mutex::default() });
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let api = Api::new(&format!("http://{}", listener.local_addr().unwrap())).unwrap();
+        let router = Router::new().route("/v1/transactions", post(take)).with_state(Arc::clone(&market));
+        tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        (market, api)
+    }
+
+    /// Mistake: after an answer that leaves open what came of it, the same is done once more under the next number.
+    #[tokio::test]
+    async fn another_number_is_tried_only_if_the_one_before_is_used() {
+        const USED: Said = (409, "NONCE_USED", false);
+        for (given, answers, nonces, status) in [
+            ("tx", vec![USED, USED, (201, "", true)], vec![5, 6, 7], "APPLIED"),
+            ("tx", vec![(409, "INSUFFICIENT_FUNDS", true)], vec![5], "REJECTED"),
+            ("tx", vec![(409, "NONCE_USED", true)], vec![5], "REJECTED"),
+            ("tx", vec![(409, "EXPIRED", false)], vec![5], "REFUSED"),
+            ("tx", vec![(503, "UNAVAILABLE", false)], vec![5], "UNKNOWN"),
+            ("tx", vec![(500, "NONCE_USED", false)], vec![5], "UNKNOWN"),
+            ("tx", vec![USED], vec![5, 6, 7, 8, 9, 10, 11, 12], "REFUSED"),
+            // Whoever names a number wants that one.
+            ("tx --nonce 5", vec![USED], vec![5], "REFUSED"),
+        ] {
+            let Line { how } = Line::try_parse_from(given.split(' ')).unwrap();
+            let (market, api) = open(answers).await;
+            let body = transaction(5).body().clone();
+            let answer = send_signed(&how, &api, &genesis(), body, &key(4)).await.unwrap();
+            assert_eq!(answer.json["status"], status);
+            assert_eq!(*market.nonces.lock().unwrap(), nonces, "{status}");
         }
     }
 }

@@ -189,11 +189,16 @@ pub struct WalletView {
     /// The account.
     #[schema(value_type = String)]
     pub address: Address,
-    /// The coin, and at most 100 tokens by symbol, of which there is something: the first ones, or those after
-    /// `starting_after`.
+    /// The coin, and at most 100 tokens of which there is something: the first ones, or those after `starting_after`. The
+    /// shortest symbols come first, and those that are as long by their letters: `SUN`, `TEA`, `SHOP`.
     pub balances: Vec<BalanceView>,
-    /// Whether there are tokens after these.
+    /// Whether there may be tokens after these.
     pub has_more: bool,
+    /// Then: `starting_after` of the next part. Mostly the last symbol here, but it may be one of which there is nothing any
+    /// more.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next: Option<TokenId>,
     /// The lowest nonce above all that the account has used: for whoever signs its transactions alone.
     pub next_nonce: u64,
     /// How much may leave it in a day, if its owner has said so: as the replica nearby knows it.
@@ -210,18 +215,23 @@ pub struct WalletView {
 impl WalletView {
     /// An account's balances.
     pub fn new(address: Address, balances: Balances, next_nonce: u64) -> Self {
-        let Balances { coin, tokens } = balances;
+        let Balances { coin, tokens: Page { items, has_more } } = balances;
+        let next = items.last().filter(|_| has_more).map(|last| last.token);
         let of_token = |BalanceRecord { token, balance, .. }| (token, balance);
-        let tokens =
-            Page { items: tokens.items.into_iter().map(of_token).collect(), has_more: tokens.has_more };
-        Self::with(address, coin, tokens, next_nonce)
+        let tokens = items.into_iter().map(of_token).collect();
+        Self::with(address, coin, (tokens, next), next_nonce)
     }
 
-    fn with(address: Address, coin: Balance, tokens: Page<(TokenId, Balance)>, next_nonce: u64) -> Self {
-        let Page { items, has_more } = tokens;
-        let tokens = items.into_iter().map(|(token, balance)| (AssetId::from(token), balance));
+    fn with(
+        address: Address,
+        coin: Balance,
+        (tokens, next): (Vec<(TokenId, Balance)>, Option<TokenId>),
+        next_nonce: u64,
+    ) -> Self {
+        let tokens = tokens.into_iter().map(|(token, balance)| (AssetId::from(token), balance));
         let balances = std::iter::once((AssetId::Pop, coin)).chain(tokens).map(BalanceView::from).collect();
-        Self { address, balances, has_more, next_nonce, limit: None, frozen: None, shown_at: None }
+        let has_more = next.is_some();
+        Self { address, balances, has_more, next, next_nonce, limit: None, frozen: None, shown_at: None }
     }
 
     /// With what keeps money in it.
@@ -234,8 +244,7 @@ impl WalletView {
 
     /// What a quorum of replicas shows.
     pub fn shown(address: Address, holdings: Holdings) -> Self {
-        let Holdings { height, coin, tokens, has_more, next_nonce } = holdings;
-        let tokens = Page { items: tokens, has_more };
-        Self { shown_at: Some(height.value()), ..Self::with(address, coin, tokens, next_nonce) }
+        let Holdings { height, coin, tokens, next, next_nonce } = holdings;
+        Self { shown_at: Some(height.value()), ..Self::with(address, coin, (tokens, next), next_nonce) }
     }
 }

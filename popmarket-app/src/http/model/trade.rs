@@ -204,6 +204,8 @@ pub struct Look {
     pub viewer: Option<Address>,
     /// Whether the viewer has the role of a courier.
     pub is_courier: bool,
+    /// Whether the viewer's account is frozen: then it is trusted with nothing of others.
+    pub is_frozen: bool,
     /// The time of the ledger.
     pub now: UnixMillis,
 }
@@ -265,6 +267,7 @@ impl TradeView {
 /// Who can do what, and what of it whoever looks can, the most natural first.
 fn moves(row: &Trade, look: &Look) -> (Vec<MoveView>, Vec<Action>) {
     let me = look.viewer.and_then(|viewer| row.party(&viewer, look.is_courier));
+    let me = me.filter(|me| !look.is_frozen || matches!(me, Party::Buyer | Party::Seller));
     let possible = row.possible(look.now);
     let mut actions: Vec<Action> =
         possible.iter().filter(|it| Some(it.by) == me).map(|it| it.action.into()).collect();

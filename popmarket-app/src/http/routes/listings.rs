@@ -164,8 +164,9 @@ pub(super) async fn show(State(state): State<AppState>, Id(id): Id<ListingId>) -
 
 /// Change a listing: there is a new version from then on. By the seller, while it is open.
 ///
-/// What the body does not say stays as it is in the version of now. If another change is recorded before this one, this one is
-/// not, and is answered `STALE_VERSION`: send it again.
+/// What the body does not say stays as it is in the version of now. If another change is recorded before this one, this one
+/// changes nothing, and is answered `STALE_VERSION`: send it again, with another `Idempotency-Key`. The same one gets the same
+/// answer.
 #[utoipa::path(patch, path = "/v1/listings/{id}", tag = "listings", params(("id" = String, Path, description = "The listing.")), request_body = ListingChange, responses(
     (status = 201, description = "The new version is there.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),

@@ -94,8 +94,9 @@ pub(super) async fn show(
 
 /// How a member looks at trades.
 pub(crate) fn look(state: &AppState, member: &SignedIn) -> Look {
-    let is_courier = member.role == Role::Courier;
-    Look { viewer: Some(member.address()), is_courier, now: state.tip().1 }
+    let (me, is_courier) = (member.address(), member.role == Role::Courier);
+    let is_frozen = state.gateway.view().read(|ledger| ledger.freeze(&me).is_some());
+    Look { viewer: Some(me), is_courier, is_frozen, now: state.tip().1 }
 }
 
 /// A trade as a member may see it.

@@ -82,7 +82,7 @@ pub(super) struct WalletQuery {
 
 /// What an account has. Members see their own, admins all.
 ///
-/// With `has_more`, the symbol of the last token is `starting_after` of the next part.
+/// With `has_more`, `next` is `starting_after` of the next part.
 #[utoipa::path(get, path = "/v1/wallets/{address}", tag = "wallets", params(("address" = String, Path, description = "The account."), WalletQuery), responses(
     (status = 200, description = "Its balances.", body = WalletView),
 ))]
@@ -213,6 +213,6 @@ pub(super) async fn account_trades(
     };
     exists(&state, &address).await?;
     let page = state.read.trades(filter, start).await.map_err(read_problem)?;
-    let look = Look { viewer: None, is_courier: false, now: state.tip().1 };
+    let look = Look { viewer: None, is_courier: false, is_frozen: false, now: state.tip().1 };
     Ok(wanted.answer(query.format, List::of(page, |trade| TradeView::new(trade, &look))))
 }

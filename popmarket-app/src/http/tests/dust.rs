@@ -6,6 +6,9 @@ use super::world::{ALICE, BOB, World, account};
 
 /// More than are shown at a time.
 const TOKENS: usize = 102;
+/// By their letters they would be the last one and the first one.
+const SHORT: &str = "ZZZ";
+const LONG: &str = "AAAAA";
 
 fn symbol(number: usize) -> String {
     format!("T{number:03}")
@@ -20,11 +23,11 @@ fn assets(wallet: &Value) -> Vec<String> {
 async fn a_wallet_is_shown_however_many_tokens_strangers_sent() {
     let world = World::new().await;
     let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
-    for number in 0..TOKENS {
-        let token = json!({"symbol": symbol(number), "name": "Dust"});
+    for symbol in (0..TOKENS).map(symbol).chain([SHORT, LONG].map(str::to_owned)) {
+        let token = json!({"symbol": symbol, "name": "Dust"});
         alice.must("/v1/tokens", &token).await;
         let gift = json!({"to": account(BOB), "amount": "1"});
-        alice.must(&format!("/v1/tokens/{}/mint", symbol(number)), &gift).await;
+        alice.must(&format!("/v1/tokens/{symbol}/mint"), &gift).await;
     }
     // What has come to nothing does not count.
     let back = json!({"to": account(ALICE), "amount": "1"});
@@ -34,20 +37,27 @@ async fn a_wallet_is_shown_however_many_tokens_strangers_sent() {
         assert_eq!(token["holders"], json!(1), "{token}");
     }
 
-    let expected = |numbers: std::ops::Range<usize>| -> Vec<String> {
-        std::iter::once("POP".to_owned()).chain(numbers.map(symbol)).collect()
+    let with_coin = |symbols: &[String]| -> Vec<String> {
+        std::iter::once("POP".to_owned()).chain(symbols.iter().cloned()).collect()
     };
-    for consistency in ["local", "quorum"] {
-        let path = format!("/v1/wallets/{}?consistency={consistency}", account(BOB));
-        let first = bob.get(&path).await.json();
-        assert_eq!((assets(&first), &first["has_more"]), (expected(1..101), &json!(true)), "{consistency}");
+    let all: Vec<String> =
+        [SHORT.to_owned()].into_iter().chain((1..TOKENS).map(symbol)).chain([LONG.to_owned()]).collect();
+    let (begin, end) = all.split_at(100);
+    let path = |consistency: &str| format!("/v1/wallets/{}?consistency={consistency}", account(BOB));
+    // Whoever has one part can have the next one from either.
+    for (one, other) in [("local", "local"), ("quorum", "quorum"), ("local", "quorum"), ("quorum", "local")] {
+        let first = bob.get(&path(one)).await.json();
+        assert_eq!((assets(&first), &first["has_more"]), (with_coin(begin), &json!(true)), "{one}");
         assert_eq!(first["balances"][0]["available"], json!("1000000"));
-        let rest = bob.get(&format!("{path}&starting_after={}", symbol(100))).await.json();
-        assert_eq!((assets(&rest), &rest["has_more"]), (expected(101..102), &json!(false)), "{consistency}");
-        assert_eq!(bob.get(&format!("{path}&starting_after=dust")).await.code(), "INVALID_QUERY");
+        let last = begin.last().unwrap();
+        assert_eq!(first["next"], json!(last));
+        let rest = bob.get(&format!("{}&starting_after={last}", path(other))).await.json();
+        assert_eq!((assets(&rest), &rest["has_more"]), (with_coin(end), &json!(false)), "{one}, {other}");
+        assert!(rest.get("next").is_none(), "{rest}");
+        assert_eq!(bob.get(&format!("{}&starting_after=dust", path(other))).await.code(), "INVALID_QUERY");
     }
     let page = bob.get("/wallet").await;
-    let more = format!("/v1/wallets/{}?starting_after={}", account(BOB), symbol(100));
-    assert!(page.text().contains(&symbol(100)) && !page.text().contains(&symbol(101)), "{}", page.text());
+    let more = format!("/v1/wallets/{}?starting_after={}", account(BOB), symbol(99));
+    assert!(page.text().contains(&symbol(99)) && !page.text().contains(&symbol(100)), "{}", page.text());
     assert!(page.text().contains(&more), "{}", page.text());
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use serde_json::{Value, json};
 
-use super::world::{ALICE, BOB, CAROL, COURIER, Client, JUDGES, World, account};
+use super::world::{ADMIN, ALICE, BOB, CAROL, COURIER, Client, JUDGES, World, account};
 
 const PRICE: u64 = 12_000;
 const DAY: Duration = Duration::from_secs(24 * 3_600);
@@ -128,6 +128,33 @@ async fn two_silent_arbiters_leave_it_to_the_couriers() {
     wait(&world, &buyer, 8).await;
     assert_eq!(look(&seller, &trade).await["state"], "RELEASED");
     assert_eq!(world.available(ALICE), 1_000_000 + 11_880);
+}
+
+/// The ledger would refuse it.
+#[tokio::test]
+async fn who_is_frozen_is_offered_nothing_to_do_for_others() {
+    let world = World::new().await;
+    let (seller, buyer, trade) = shipped(&world).await;
+    let admin = world.client(ADMIN).await;
+    let freeze = async |who: Value| {
+        let path = format!("/v1/accounts/{}/freeze", who.as_str().unwrap());
+        admin.must(&path, &json!({"reason": "reported stolen"})).await;
+    };
+    let courier = world.client(COURIER).await;
+    assert_eq!(look(&courier, &trade).await["actions"], json!(["attest"]));
+    freeze(json!(account(COURIER))).await;
+    assert_eq!(look(&courier, &trade).await["actions"], json!([]));
+    let refused = courier.make(&format!("/v1/trades/{trade}/attest"), &Value::Null).await;
+    assert_eq!(refused.code(), "ACCOUNT_FROZEN");
+
+    buyer.moves(&trade, "dispute", &json!({"reason": "it never came"})).await;
+    let (judge, _) = judge(&world, &buyer, &trade).await;
+    freeze(look(&buyer, &trade).await["dispute"]["arbiter"].clone()).await;
+    assert_eq!(look(&judge, &trade).await["actions"], json!([]));
+    // What is one's own goes on.
+    let before = look(&seller, &trade).await["actions"].clone();
+    freeze(json!(account(ALICE))).await;
+    assert_eq!(look(&seller, &trade).await["actions"], before);
 }
 
 #[tokio::test]

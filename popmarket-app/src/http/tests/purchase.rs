@@ -163,21 +163,28 @@ async fn of_two_changes_at_once_neither_is_lost_silently() {
     let seller = world.client(ALICE).await;
     let path = format!("/v1/listings/{}", seller.lists("Lamp", 300).await);
     let changes = [json!({"price": "250"}), json!({"title": "Lantern"})];
-    let patch = |change| seller.send(Method::PATCH, &path, &[("prefer", "wait=10")], change);
+    let patch = async |key: &str, change: &Value| {
+        let headers = [("idempotency-key", key), ("prefer", "wait=10")];
+        seller.send(Method::PATCH, &path, &headers, change).await
+    };
     world.shut_road(true);
     let both_are_on_their_way = async {
         world.in_flight(2).await;
         world.shut_road(false);
     };
-    let (one, other, ()) = tokio::join!(patch(&changes[0]), patch(&changes[1]), both_are_on_their_way);
+    let (one, other, ()) =
+        tokio::join!(patch("one", &changes[0]), patch("other", &changes[1]), both_are_on_their_way);
     let refused: Vec<_> = [one, other]
         .into_iter()
-        .zip(&changes)
+        .zip(["one", "other"].into_iter().zip(&changes))
         .filter(|(reply, _)| reply.status != StatusCode::CREATED)
         .collect();
-    let [(reply, change)] = &refused[..] else { panic!("{refused:?}") };
+    let [(reply, (key, change))] = &refused[..] else { panic!("{refused:?}") };
     assert_eq!(reply.code(), "STALE_VERSION");
-    assert_eq!(patch(change).await.status, StatusCode::CREATED);
+    // It is on record that this request failed.
+    let again = patch(key, change).await;
+    assert_eq!((again.code(), again.header("idempotency-replayed")), ("STALE_VERSION", "true"));
+    assert_eq!(patch("another", change).await.status, StatusCode::CREATED);
     let now = seller.get(&path).await.json();
     assert_eq!((&now["title"], &now["price"]), (&json!("Lantern"), &json!("250")));
     assert_eq!(now["version"], json!(3));

@@ -52,6 +52,27 @@ async fn a_signed_transaction_is_recorded_once_however_often_it_is_sent() {
     assert_eq!(stranger.get(&format!("/v1/accounts/{}", account(ALICE))).await.json()["next_nonce"], 1);
 }
 
+/// Whoever is told that a nonce is used signs the same again with the next one: then it would be done twice.
+#[tokio::test]
+async fn what_is_recorded_is_never_said_to_have_a_used_nonce() {
+    let world = World::new().await;
+    let stranger = world.stranger();
+    let send =
+        async |transaction: &Transaction| stranger.make("/v1/transactions", &hex_of(transaction)).await;
+    let (paid, failed) = (sign(&key(ALICE), 0, pay(5)), sign(&key(ALICE), 1, pay(2_000_000)));
+    // Once more after others have been recorded.
+    for transaction in [&paid, &failed, &sign(&key(ALICE), 2, pay(5)), &paid, &failed] {
+        let reply = send(transaction).await;
+        if transaction == &failed {
+            assert_eq!(reply.code(), "INSUFFICIENT_FUNDS");
+        } else {
+            assert_eq!(reply.status, StatusCode::CREATED, "{reply:?}");
+        }
+        assert_eq!(reply.json()["tx_id"], json!(transaction.id()));
+    }
+    assert_eq!((world.height(), world.available(BOB)), (3, 1_000_010));
+}
+
 #[tokio::test]
 async fn what_the_ledger_refuses_leaves_no_trace() {
     let world = World::new().await;

@@ -80,8 +80,6 @@ async fn freezes_of_before_the_table_are_in_it(databases: &Databases) {
     for sql in [
         "DROP TABLE freezes",
         "DROP INDEX events_of_freezes",
-        "DROP INDEX payments_held_by_payer",
-        "DROP INDEX payments_held_by_payee",
         "DELETE FROM _sqlx_migrations WHERE version = 112",
     ] {
         either::query(sql).execute(&mut change).await.unwrap();

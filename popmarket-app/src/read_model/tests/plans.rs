@@ -1,9 +1,9 @@
 //! How SQLite finds what anybody may ask for: by an index that leads to the rows that are shown, whatever else there is.
 
-use ledger::{OrderId, TradeId, TxId};
+use ledger::{OrderId, TradeId, TradeState, TxId};
 use pbft_crypto::Address;
 
-use super::super::query::{PaymentPhase, PaymentQuery, TradeQuery};
+use super::super::query::{PaymentPhase, PaymentQuery, TradeQuery, TradeSide};
 use super::super::{OrderQuery, PageRequest, PageStart, ReadModel, accounts, exchange, tokens, trades};
 use crate::sql::either::QueryBuilder;
 
@@ -50,8 +50,33 @@ async fn both_sides_of_an_account_are_found_by_their_indexes() {
         assert!(both && is_bounded(&plan_of), "{plan_of:#?}");
         let query = PaymentQuery { status: Some(PaymentPhase::Authorized), ..query };
         let plan_of = plan(&model, accounts::payments(query, page)).await;
-        let both = uses(&plan_of, "payments_held_by_payer") && uses(&plan_of, "payments_held_by_payee");
+        let (payer, payee) = ("payments_by_payer_and_status", "payments_by_payee_and_status");
+        let both = uses(&plan_of, payer) && uses(&plan_of, payee);
         assert!(both && is_bounded(&plan_of), "{plan_of:#?}");
+    }
+}
+
+/// Also if none is, among however many others.
+#[tokio::test]
+async fn trades_of_an_account_in_a_state_are_found_by_an_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = model(&folder).await;
+    let (buyer, seller) = ("trades_by_buyer_and_state", "trades_by_seller_and_state");
+    let id = pbft_crypto::Digest::ZERO;
+    for (side, indexes) in [
+        (TradeSide::Any, vec![buyer, seller]),
+        (TradeSide::Buyer, vec![buyer]),
+        (TradeSide::Seller, vec![seller]),
+        (TradeSide::Arbiter, vec!["trades_by_arbiter_and_state"]),
+    ] {
+        let (member, state) = (Some(Address::from_bytes([7; 32])), Some(TradeState::Split));
+        let query = TradeQuery { member, side, state, ..TradeQuery::default() };
+        for start in [PageStart::First, PageStart::After(id), PageStart::Before(id)] {
+            let page = PageRequest { start: of(start, TradeId::new), ..PageRequest::default() };
+            let plan_of = plan(&model, trades::statement(query, page)).await;
+            let all = indexes.iter().all(|index| uses(&plan_of, index));
+            assert!(all && is_bounded(&plan_of), "{plan_of:#?}");
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What attempts say about a hook, and what it has missed.
 //!
 //! `replay_from` is the first event that a hook may have missed, `missed_to` the last one. While it is disabled it misses more and more: then
-//! there is no last one, and whatever is replayed, something is still missing.
+//! there is no last one, and whatever is replayed, something may still be missing until it is enabled.
 
 use ledger::UnixMillis;
 use sqlx::{Row as _, Transaction};

@@ -59,6 +59,29 @@ async fn what_was_missed_is_told_until_all_of_it_was_replayed() {
     webhooks.close().await;
 }
 
+#[tokio::test]
+async fn nothing_is_missed_if_all_was_replayed_before_the_hook_was_enabled() {
+    let mut world = World::new().await;
+    let (inbox, at) = receiver().await;
+    let (hook, mut all) = disabled(&mut world, &inbox, at).await;
+    let bob = hook.owner;
+    let webhooks = world.open(|_| ()).await;
+    let running = run(&webhooks);
+    let replay = webhooks.replay(&bob, hook.id, (all[0], all[3])).await.unwrap();
+    assert_eq!((replay.events, replay.next), (4, None));
+    let shown = async || webhooks.hook(&bob, hook.id).await.unwrap();
+    assert_eq!(shown().await.replay_from, place("5-0"), "more may come that is missed");
+    let enabled = webhooks.enable(&bob, hook.id).await.unwrap();
+    assert_eq!((enabled.status, enabled.replay_from), (Status::Enabled, None));
+    // What comes now is not missed.
+    all.push(world.pay().await);
+    until(&inbox.taken, |taken| *taken == names(&all)).await;
+    assert_eq!(shown().await.replay_from, None);
+    running.abort();
+    let _ = running.await;
+    webhooks.close().await;
+}
+
 /// Also if the program ends before anything else is written down.
 #[tokio::test]
 async fn what_happened_before_a_hook_was_enabled_is_not_dealt_out() {
