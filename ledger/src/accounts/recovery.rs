@@ -1,6 +1,7 @@
 //! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
 //! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts as
-//! long as that account is not frozen: whoever stole its keys must not take other accounts with them.
+//! long as that account is not frozen: whoever stole its keys must not take other accounts with them. Nor does a frozen account
+//! name guardians: a thief would name an accomplice, who is still there when the freeze is over.
 
 use std::collections::BTreeSet;
 
@@ -153,6 +154,7 @@ pub(super) fn set_guardians(
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
     let (address, at) = (context.sender, context.now);
+    state.accounts.freezes.check(&address)?;
     let distinct: BTreeSet<Address> = guardians.iter().copied().collect();
     let is_other = |guardian: &Address| *guardian != address && state.accounts.contains(guardian);
     if distinct.len() != guardians.len()

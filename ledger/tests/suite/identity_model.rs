@@ -238,6 +238,7 @@ impl Model {
         let identity = &mut self.identity;
         match op {
             AccountOp::SetGuardians { guardians, threshold, delay } => {
+                ensure(!identity.frozen.contains_key(&who), "ACCOUNT_FROZEN")?;
                 let set: BTreeSet<Address> = guardians.iter().copied().collect();
                 let is_other = |other: &Address| *other != who && self.accounts.contains_key(other);
                 let is_good = set.len() == guardians.len() && set.len() <= 16 && set.iter().all(is_other);

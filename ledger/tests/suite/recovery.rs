@@ -241,6 +241,20 @@ fn guardians_who_are_frozen_when_it_would_take_effect_do_not_count() {
     }
 }
 
+/// A thief would name an accomplice, who is still there when the freeze is over.
+#[test]
+fn a_frozen_account_names_no_guardians() {
+    let mut world = guarded();
+    let before = world.ledger.guardians(&address("bea")).unwrap().clone();
+    world.ok("ann", freeze("bea"));
+    for op in [guardians(&["kit"], 1, 1), guardians(&[], 0, 1)] {
+        assert_eq!(world.rejected("bea", op), AccountRejection::Frozen.into());
+    }
+    assert_eq!(world.ledger.guardians(&address("bea")), Some(&before));
+    world.ok("ben", unfreeze("bea"));
+    world.ok("bea", guardians(&["kit"], 1, 1));
+}
+
 #[test]
 fn guardians_are_some_other_accounts() {
     let mut world = World::new();

@@ -65,6 +65,7 @@ fn new_key(ledger: &Ledger, account: &Address, key: &PublicKey, proof: &Signatur
 }
 
 fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], threshold: u8) -> Checked {
+    not_frozen(ledger, sender)?;
     let is_other = |guardian: &Address| guardian != sender && ledger.account(guardian).is_some();
     if !guardians.iter().all(is_other) || guardians.len() > usize::from(MAX_GUARDIANS) {
         return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
@@ -74,13 +75,13 @@ fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], thres
     if fits { Ok(()) } else { Err(AccountRejection::BadThreshold) }
 }
 
+fn not_frozen(ledger: &Ledger, who: &Address) -> Checked {
+    if ledger.freeze(who).is_some() { Err(AccountRejection::Frozen) } else { Ok(()) }
+}
+
 fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
     let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
-    match ledger.freeze(who) {
-        _ if !is_one => Err(AccountRejection::NotGuardian),
-        Some(_) => Err(AccountRejection::Frozen),
-        None => Ok(()),
-    }
+    if is_one { not_frozen(ledger, who) } else { Err(AccountRejection::NotGuardian) }
 }
 
 fn agree(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {

@@ -84,6 +84,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("abe", |s| s.offer.clone().into(), "ACCOUNT_FROZEN"),
     ("abe", |_| recover("bea", "abe's new phone"), "ACCOUNT_FROZEN"),
     ("abe", |s| agree(s.people.recovery), "ACCOUNT_FROZEN"),
+    ("abe", |_| guardians(vec![address("kit")], 1, Millis::days(2)), "ACCOUNT_FROZEN"),
     ("abe", |_| mint("ABE", "abe", 1).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| open(token("ABE")).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| approve(3, 4), "ACCOUNT_FROZEN"),
