@@ -220,6 +220,7 @@ fn a_frozen_account_uses_no_trust_of_others() {
         world.ok("ann", freeze(who));
     }
     assert_eq!(world.rejected("eve", take.clone()), frozen);
+    assert_eq!(world.rejected("sam", crate::tokens::create("MORE", None)), frozen);
     assert_eq!(world.rejected("sam", crate::tokens::mint("SHOP", "eve", 1)), frozen);
     assert_eq!(world.rejected("sam", TokenOp::HandOver { token, to }), frozen);
     let open = ExchangeOp::OpenMarket { base: token, quote: POP, tick: amount(1), lot: amount(1) };

@@ -6,7 +6,7 @@ use pbft_crypto::{Address, Digest};
 use super::{Attack, open};
 use crate::adversary::scene::people::LIMIT;
 use crate::adversary::scene::{STRANGER, Scene};
-use crate::tokens::{mint, token};
+use crate::tokens::{create, mint, token};
 use crate::world::{address, amount, key, paying, unknown};
 
 /// Asks for another key for an account, with a proof that proves nothing.
@@ -85,6 +85,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("abe", |_| recover("bea", "abe's new phone"), "ACCOUNT_FROZEN"),
     ("abe", |s| agree(s.people.recovery), "ACCOUNT_FROZEN"),
     ("abe", |_| guardians(vec![address("kit")], 1, Millis::days(2)), "ACCOUNT_FROZEN"),
+    ("abe", |_| create("ABES", None).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| mint("ABE", "abe", 1).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| open(token("ABE")).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| approve(3, 4), "ACCOUNT_FROZEN"),
