@@ -40,7 +40,7 @@ pub use limits::{LimitRaise, SpendingLimit};
 pub(crate) use limits::{check_spending, spend};
 pub use params::AccountParams;
 pub use recovery::{Guardians, MAX_GUARDIANS, Recovery, RecoveryStatus};
-pub(crate) use recovery::{Recoveries, expire};
+pub(crate) use recovery::{Recoveries, check_agreement, expire};
 pub use rejection::AccountRejection;
 pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
 

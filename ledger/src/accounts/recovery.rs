@@ -103,6 +103,11 @@ impl RecoveryStatus {
         }
     }
 
+    /// Whether something can still come of it.
+    const fn is_open(&self) -> bool {
+        matches!(self, Self::Proposed | Self::Ready { .. })
+    }
+
     const fn due(&self) -> Option<UnixMillis> {
         match self {
             Self::Ready { due } => Some(*due),
@@ -209,17 +214,30 @@ pub(super) fn agree(
     id: RecoveryId,
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
-    let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
-    check_guardian(state, &row.account, &context.sender)?;
-    let over = AccountRejection::RecoveryOver { status: row.status };
-    if row.agreed.contains(&context.sender) {
-        return Err(AccountRejection::AlreadyAgreed);
-    }
-    if row.status != RecoveryStatus::Proposed || row.generation != generation(state, &row.account) {
-        return Err(over);
-    }
+    let row = check_agreement(state, &context.sender, &id)?.clone();
     add_agreement(state, context, id, row, events);
     Ok(())
+}
+
+/// The recovery, if a guardian could agree to it now: also when it runs, in the place of one who was frozen since. Whoever has
+/// agreed says so again only if that sets it going: a freeze is over, enough count again, and nothing else would look.
+pub(crate) fn check_agreement<'a>(
+    state: &'a State,
+    who: &Address,
+    id: &RecoveryId,
+) -> Result<&'a Recovery, AccountRejection> {
+    let row = state.accounts.recoveries.rows.find(id).ok_or(AccountRejection::UnknownRecovery)?;
+    check_guardian(state, &row.account, who)?;
+    let is_current = row.generation == generation(state, &row.account);
+    let would_run = is_current && row.status == RecoveryStatus::Proposed && has_enough(state, row);
+    if row.agreed.contains(who) && !would_run {
+        return Err(AccountRejection::AlreadyAgreed);
+    }
+    if is_current && row.status.is_open() {
+        Ok(row)
+    } else {
+        Err(AccountRejection::RecoveryOver { status: row.status })
+    }
 }
 
 pub(super) fn cancel(
@@ -232,7 +250,7 @@ pub(super) fn cancel(
     if row.account != context.sender {
         return Err(AccountRejection::NotOwner);
     }
-    if !matches!(row.status, RecoveryStatus::Proposed | RecoveryStatus::Ready { .. }) {
+    if !row.status.is_open() {
         return Err(AccountRejection::RecoveryOver { status: row.status });
     }
     let (address, at) = (row.account, context.now);
@@ -286,7 +304,7 @@ fn replace_keys(
     }
 }
 
-/// One more guardian agrees. If these are enough, the delay begins.
+/// One more guardian agrees, or one once more. If these are enough, the delay begins; one that runs stays as it is.
 fn add_agreement(
     state: &mut State,
     context: &Context,
@@ -295,8 +313,11 @@ fn add_agreement(
     events: &mut Vec<EventKind>,
 ) {
     let (by, at) = (context.sender, context.now);
-    row.agreed.push(by);
+    if !row.agreed.contains(&by) {
+        row.agreed.push(by);
+    }
     if let Some(guardians) = state.accounts.guardians.find(&row.account)
+        && row.status == RecoveryStatus::Proposed
         && has_enough(state, &row)
     {
         row.status = RecoveryStatus::Ready { due: at.plus(guardians.delay) };

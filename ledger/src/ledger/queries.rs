@@ -3,7 +3,7 @@
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use super::Ledger;
-use crate::accounts::check_spending;
+use crate::accounts::{check_agreement, check_spending};
 use crate::exchange;
 use crate::ids::TxId;
 use crate::text::{Name, Reference};
@@ -47,6 +47,14 @@ impl Ledger {
     /// All recoveries that were ever asked for, by id.
     pub fn recoveries(&self) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
         self.state.accounts.recoveries.rows.iter().map(|(id, row)| (*id, row))
+    }
+
+    /// Whether a guardian could agree to a recovery now.
+    ///
+    /// # Errors
+    /// [`AccountRejection`].
+    pub fn check_agreement(&self, who: &Address, recovery: &RecoveryId) -> Result<(), AccountRejection> {
+        check_agreement(&self.state, who, recovery).map(drop)
     }
 
     /// What its owner lets go out of an account.

@@ -111,9 +111,12 @@ impl Identity {
     }
 
     fn agree(&mut self, who: Address, id: Digest, time: u64) {
-        self.recoveries.get_mut(&id).unwrap().agreed.push(who);
+        let row = self.recoveries.get_mut(&id).unwrap();
+        if !row.agreed.contains(&who) {
+            row.agreed.push(who);
+        }
         let row = self.recoveries[&id].clone();
-        if self.enough_agree(&row) {
+        if row.state == "PROPOSED" && self.enough_agree(&row) {
             let due = time + self.guardians[&row.account].delay;
             self.recoveries.insert(id, MRecovery { state: "READY", due, ..row });
         }
@@ -263,9 +266,10 @@ impl Model {
             AccountOp::AgreeToRecovery { recovery } => {
                 let row = identity.recoveries.get(recovery.digest()).ok_or("UNKNOWN_RECOVERY")?;
                 identity.is_guardian(&who, &row.account)?;
-                ensure(!row.agreed.contains(&who), "ALREADY_AGREED")?;
-                let is_open = row.state == "PROPOSED" && row.generation == identity.generation(&row.account);
-                ensure(is_open, "RECOVERY_OVER")?;
+                let is_current = row.generation == identity.generation(&row.account);
+                let waits = is_current && row.state == "PROPOSED" && identity.enough_agree(row);
+                ensure(waits || !row.agreed.contains(&who), "ALREADY_AGREED")?;
+                ensure(is_current && matches!(row.state, "PROPOSED" | "READY"), "RECOVERY_OVER")?;
                 identity.agree(who, *recovery.digest(), time);
             }
             AccountOp::CancelRecovery { recovery } => {

@@ -128,8 +128,10 @@ fn only_guardians_ask_and_agree_once_each() {
     let cancel = AccountOp::CancelRecovery { recovery: unknown() };
     assert_eq!(world.rejected("bea", cancel), AccountRejection::UnknownRecovery.into());
     world.ok("eve", agree(id));
-    let over = AccountRejection::RecoveryOver { status: status(&world, id) };
-    assert_eq!(world.rejected("ann", agree(id)), over.into(), "enough have agreed");
+    let ready = status(&world, id);
+    assert_eq!(world.rejected("eve", agree(id)), AccountRejection::AlreadyAgreed.into());
+    world.ok("ann", agree(id));
+    assert_eq!(status(&world, id), ready, "enough had agreed");
 }
 
 #[test]
@@ -221,6 +223,43 @@ fn a_frozen_guardian_neither_asks_nor_agrees() {
     assert_eq!(told, Some(due));
     world.wait_until(due.value());
     assert_eq!(status(&world, early).code(), "DONE", "ann and eve are two");
+}
+
+/// Otherwise it would hang for ever: nothing looks again when a freeze ends.
+#[test]
+fn a_recovery_goes_on_when_a_guardian_is_frozen_no_more() {
+    for last in ["sam", "eve"] {
+        let mut world = World::new();
+        world.ok("bea", guardians(&["sam", "eve"], 2, 2));
+        let id = start(&mut world, "sam", "bea new");
+        world.ok("ben", freeze("sam"));
+        world.ok("eve", agree(id));
+        assert_eq!(status(&world, id), RecoveryStatus::Proposed);
+        assert_eq!(world.rejected("eve", agree(id)), AccountRejection::AlreadyAgreed.into());
+        world.ok("ann", unfreeze("sam"));
+        world.ok(last, agree(id));
+        let due = UnixMillis::new(world.now.value() + 2 * DAY);
+        let row = world.ledger.recovery(&id).unwrap();
+        assert_eq!(row.status, RecoveryStatus::Ready { due });
+        assert_eq!(row.agreed, [address("sam"), address("eve")], "each once");
+        assert_eq!(world.rejected(last, agree(id)), AccountRejection::AlreadyAgreed.into());
+        world.wait_until(due.value());
+        assert_eq!(status(&world, id).code(), "DONE");
+    }
+}
+
+#[test]
+fn another_guardian_steps_in_for_one_who_was_frozen_since() {
+    let mut world = guarded();
+    let id = start(&mut world, "sam", "bea new");
+    world.ok("eve", agree(id));
+    let ready = status(&world, id);
+    world.ok("ben", freeze("eve"));
+    world.ok("ann", agree(id));
+    assert_eq!(status(&world, id), ready, "the owner has no more and no less time");
+    let due = world.ledger.next_deadline().unwrap();
+    world.wait_until(due.value());
+    assert_eq!(status(&world, id).code(), "DONE");
 }
 
 #[test]

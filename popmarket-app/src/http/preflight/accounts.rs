@@ -29,7 +29,7 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
             guardian(ledger, account, sender)?;
             new_key(ledger, account, public_key, proof)
         }
-        AccountOp::AgreeToRecovery { recovery } => agree(ledger, sender, recovery),
+        AccountOp::AgreeToRecovery { recovery } => ledger.check_agreement(sender, recovery),
         AccountOp::CancelRecovery { recovery } => cancel(ledger, sender, recovery),
         AccountOp::Freeze { account, .. } => {
             exists(ledger, account)?;
@@ -82,19 +82,6 @@ fn not_frozen(ledger: &Ledger, who: &Address) -> Checked {
 fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
     let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
     if is_one { not_frozen(ledger, who) } else { Err(AccountRejection::NotGuardian) }
-}
-
-fn agree(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
-    let row = ledger.recovery(id).ok_or(AccountRejection::UnknownRecovery)?;
-    guardian(ledger, &row.account, sender)?;
-    if row.agreed.contains(sender) {
-        return Err(AccountRejection::AlreadyAgreed);
-    }
-    let generation = ledger.guardians(&row.account).map_or(0, |row| row.generation);
-    if row.status != RecoveryStatus::Proposed || row.generation != generation {
-        return Err(AccountRejection::RecoveryOver { status: row.status });
-    }
-    Ok(())
 }
 
 fn cancel(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
