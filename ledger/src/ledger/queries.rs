@@ -9,13 +9,14 @@ use crate::ids::TxId;
 use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::tokens;
+use crate::trades;
 use crate::{
     Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules,
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
-    OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
+    OrderSide, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
     ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
     ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit, Supply, Token,
-    TokenId, TokenOp, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
+    TokenId, TokenOp, Trade, TradeId, TradeOp, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 impl Ledger {
@@ -181,9 +182,12 @@ impl Ledger {
         self.state.trades.find(id)
     }
 
-    /// What someone is in a trade: see [`Trade::check`] for what that lets them do.
-    pub fn party(&self, trade: &Trade, who: &Address) -> Option<Party> {
-        trade.party(who, self.state.accounts.is_courier(who))
+    /// Whether somebody could do this with a trade, or buy this, now, if there is money for it.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn check_trade(&self, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
+        trades::check(&self.state, sender, op)
     }
 
     /// What one side of a trade says of the other one.

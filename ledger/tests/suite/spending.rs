@@ -234,6 +234,8 @@ fn a_frozen_account_uses_no_trust_of_others() {
     let judge = arbiter(&world, trade);
     world.ok("ann", freeze(judge));
     world.ok("ann", freeze("kit"));
+    let advice = world.ledger.check_trade(&address(judge), &action("resolve", trade));
+    assert_eq!(advice, Err(AccountRejection::Frozen.into()));
     assert_eq!(world.rejected(judge, action("resolve", trade)), frozen);
     assert_eq!(world.rejected("kit", action("attest", trade)), frozen);
     world.ok("ben", unfreeze(judge));
