@@ -3,7 +3,7 @@
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use super::Ledger;
-use crate::accounts::{check_agreement, check_spending};
+use crate::accounts::{check_agreement, check_proposal, check_spending};
 use crate::exchange;
 use crate::ids::TxId;
 use crate::text::{Name, Reference};
@@ -13,10 +13,10 @@ use crate::trades;
 use crate::{
     Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules,
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
-    OrderSide, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
-    ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
-    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit, Supply, Token,
-    TokenId, TokenOp, Trade, TradeId, TradeOp, Vote, Voters, Withdrawal, WithdrawalId,
+    OrderSide, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, RecoveryPlace, Rejection,
+    Replica, ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review,
+    ReviewRejection, ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit,
+    Supply, Token, TokenId, TokenOp, Trade, TradeId, TradeOp, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 impl Ledger {
@@ -45,9 +45,35 @@ impl Ledger {
         self.state.accounts.recoveries.rows.find(id)
     }
 
-    /// All recoveries that were ever asked for, by id.
-    pub fn recoveries(&self) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
-        self.state.accounts.recoveries.rows.iter().map(|(id, row)| (*id, row))
+    /// Whose guardian an account is, in the order of their addresses.
+    pub fn guarded_by(&self, guardian: &Address) -> impl Iterator<Item = &Address> {
+        self.state.accounts.guardians.guarded_by(guardian)
+    }
+
+    /// The recoveries of an account, newest first, after one of them.
+    pub fn recoveries_after(
+        &self,
+        account: &Address,
+        after: Option<RecoveryPlace>,
+    ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
+        self.state.accounts.recoveries.after(account, after)
+    }
+
+    /// The recoveries of an account that are newer than one of them, from there back to the newest.
+    pub fn recoveries_before(
+        &self,
+        account: &Address,
+        before: RecoveryPlace,
+    ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
+        self.state.accounts.recoveries.before(account, before)
+    }
+
+    /// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
+    ///
+    /// # Errors
+    /// [`AccountRejection`].
+    pub fn check_recovery(&self, who: &Address, account: &Address) -> Result<(), AccountRejection> {
+        check_proposal(&self.state, who, account)
     }
 
     /// Whether a guardian could agree to a recovery now.

@@ -105,6 +105,16 @@ impl Identity {
         ensure(!self.frozen.contains_key(who), "ACCOUNT_FROZEN")
     }
 
+    /// For one that is not over.
+    fn has_asked(&self, who: &Address, account: &Address) -> bool {
+        let generation = self.generation(account);
+        let mut rows = self.recoveries.values();
+        rows.any(|row| {
+            let is_theirs = row.account == *account && row.agreed[0] == *who;
+            is_theirs && row.generation == generation && matches!(row.state, "PROPOSED" | "READY")
+        })
+    }
+
     fn enough_agree(&self, row: &MRecovery) -> bool {
         let frozen = row.agreed.iter().filter(|who| self.frozen.contains_key(who)).count();
         row.agreed.len() - frozen >= self.guardians[&row.account].threshold
@@ -256,6 +266,7 @@ impl Model {
             AccountOp::ProposeRecovery { account, public_key, proof } => {
                 ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 identity.is_guardian(&who, account)?;
+                ensure(!identity.has_asked(&who, account), "RECOVERY_OPEN")?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
                 let (account, key, agreed) = (*account, *public_key, Vec::new());
                 let generation = identity.generation(&account);

@@ -25,8 +25,7 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
             set_guardians(ledger, sender, guardians, *threshold)
         }
         AccountOp::ProposeRecovery { account, public_key, proof } => {
-            exists(ledger, account)?;
-            guardian(ledger, account, sender)?;
+            ledger.check_recovery(sender, account)?;
             new_key(ledger, account, public_key, proof)
         }
         AccountOp::AgreeToRecovery { recovery } => ledger.check_agreement(sender, recovery),
@@ -65,7 +64,9 @@ fn new_key(ledger: &Ledger, account: &Address, key: &PublicKey, proof: &Signatur
 }
 
 fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], threshold: u8) -> Checked {
-    not_frozen(ledger, sender)?;
+    if ledger.freeze(sender).is_some() {
+        return Err(AccountRejection::Frozen);
+    }
     let is_other = |guardian: &Address| guardian != sender && ledger.account(guardian).is_some();
     if !guardians.iter().all(is_other) || guardians.len() > usize::from(MAX_GUARDIANS) {
         return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
@@ -73,15 +74,6 @@ fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], thres
     let least = usize::from(!guardians.is_empty());
     let fits = (least..=guardians.len()).contains(&usize::from(threshold));
     if fits { Ok(()) } else { Err(AccountRejection::BadThreshold) }
-}
-
-fn not_frozen(ledger: &Ledger, who: &Address) -> Checked {
-    if ledger.freeze(who).is_some() { Err(AccountRejection::Frozen) } else { Ok(()) }
-}
-
-fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
-    let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
-    if is_one { not_frozen(ledger, who) } else { Err(AccountRejection::NotGuardian) }
 }
 
 fn cancel(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
