@@ -2,7 +2,8 @@
 //! leave it.
 //!
 //! * `keys.rs`: an account has several keys; its address stays that of the first one.
-//! * `recovery.rs`: guardians give an account whose keys are lost a new one, after a delay.
+//! * `guardians.rs`: whom an owner trusts to bring the account back.
+//! * `recovery.rs`: guardians give an account whose keys are lost a new one, after a delay; `recoveries.rs`: how they are found.
 //! * `limits.rs`: what an owner lets go out in a day.
 //! * `freezes.rs`: admins stop an account from spending.
 //! * `roles.rs`: two admins change what an account may do.
@@ -10,9 +11,11 @@
 
 mod event;
 mod freezes;
+mod guardians;
 mod keys;
 mod limits;
 mod params;
+mod recoveries;
 mod recovery;
 mod rejection;
 mod roles;
@@ -34,13 +37,17 @@ use crate::time::{Millis, UnixMillis};
 pub use event::AccountEvent;
 pub use freezes::Freeze;
 pub(crate) use freezes::Freezes;
+pub(crate) use guardians::AllGuardians;
+pub use guardians::{Guardians, MAX_GUARDIANS};
 pub(crate) use keys::Keys;
 pub use keys::{AccountKey, MAX_ACCOUNT_KEYS, binding_preimage, key_binding};
 pub use limits::{LimitRaise, SpendingLimit};
 pub(crate) use limits::{check_spending, spend};
 pub use params::AccountParams;
-pub use recovery::{Guardians, MAX_GUARDIANS, Recovery, RecoveryStatus};
-pub(crate) use recovery::{Recoveries, expire};
+pub(crate) use recoveries::Recoveries;
+pub use recoveries::RecoveryPlace;
+pub use recovery::{Recovery, RecoveryStatus};
+pub(crate) use recovery::{check_agreement, check_proposal, expire};
 pub use rejection::AccountRejection;
 pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
 
@@ -92,7 +99,7 @@ pub enum AccountOp {
         /// How long the owner may object.
         delay: Millis,
     },
-    /// A guardian of an account whose keys are lost asks for a new one.
+    /// A guardian of an account whose keys are lost asks for a new one, and not again until that is over.
     ProposeRecovery {
         /// Which account.
         account: Address,
@@ -197,7 +204,7 @@ impl Row for Account {
 pub(crate) struct Accounts {
     pub(crate) rows: Table<Account>,
     pub(crate) keys: Keys,
-    pub(crate) guardians: Table<Guardians>,
+    pub(crate) guardians: AllGuardians,
     pub(crate) recoveries: Recoveries,
     pub(crate) freezes: Freezes,
     pub(crate) limits: Table<SpendingLimit>,
@@ -360,7 +367,7 @@ pub(crate) fn apply(
             Ok(keys::label(&mut state.accounts, context, *public_key, label, events)?)
         }
         AccountOp::SetGuardians { guardians, threshold, delay } => {
-            Ok(recovery::set_guardians(state, context, guardians, *threshold, *delay, events)?)
+            Ok(guardians::set(state, context, guardians, *threshold, *delay, events)?)
         }
         AccountOp::ProposeRecovery { account, public_key, proof } => {
             Ok(recovery::propose(state, context, *account, *public_key, proof, events)?)

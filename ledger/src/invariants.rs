@@ -87,6 +87,9 @@ pub enum InvariantViolation {
     /// Guardians that could not be, or a recovery that counts one of them twice.
     #[error("the guardians of {0} are not sound")]
     Guardians(Address),
+    /// Guardians or recoveries that would not be found, or that there are not.
+    #[error("the indexes of guardians and recoveries are not those of the rows")]
+    GuardianIndexes,
     /// An account whose charges are not as many as were approved.
     #[error("{account}: {counted} charges counted, {approved} approved")]
     ChargeCount {
@@ -273,10 +276,10 @@ fn payouts(state: &State) -> Result<(), InvariantViolation> {
     Ok(())
 }
 
-/// Guardians are some other accounts, and enough of them have agreed to what runs.
+/// Guardians are some other accounts, and enough of them have agreed to what runs. The indexes are those of the rows.
 fn guardians(state: &State) -> Result<(), InvariantViolation> {
     let accounts = &state.accounts;
-    for (address, row) in accounts.guardians.iter() {
+    for (address, row) in accounts.guardians.rows.iter() {
         let is_sound = row.guardians.len() <= usize::from(MAX_GUARDIANS)
             && row.guardians.is_sorted_by(|one, next| one < next)
             && !row.guardians.contains(address)
@@ -297,7 +300,8 @@ fn guardians(state: &State) -> Result<(), InvariantViolation> {
             return Err(InvariantViolation::Guardians(recovery.account));
         }
     }
-    Ok(())
+    let is_sound = accounts.guardians.index_is_sound() && accounts.recoveries.indexes_are_sound();
+    if is_sound { Ok(()) } else { Err(InvariantViolation::GuardianIndexes) }
 }
 
 fn reviews(state: &State) -> Result<(), InvariantViolation> {

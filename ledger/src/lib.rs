@@ -143,7 +143,7 @@ mod withdrawals;
 
 pub use accounts::{
     Account, AccountEvent, AccountKey, AccountOp, AccountParams, AccountRejection, Freeze, Guardians,
-    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryStatus, Role, RoleChange,
+    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, Recovery, RecoveryPlace, RecoveryStatus, Role, RoleChange,
     RoleChangeStatus, RoleEvent, RoleOp, RoleRejection, SpendingLimit, binding_preimage, key_binding,
 };
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, SymbolError, TokenId, UnknownAsset};

@@ -215,7 +215,7 @@ impl State {
         self.reviews.records.drain_changes(&mut changes);
         self.accounts.role_changes.drain_changes(&mut changes);
         self.accounts.keys.rows.drain_changes(&mut changes);
-        self.accounts.guardians.drain_changes(&mut changes);
+        self.accounts.guardians.rows.drain_changes(&mut changes);
         self.accounts.recoveries.rows.drain_changes(&mut changes);
         self.charges.automatic.drain_changes(&mut changes);
         self.withdrawals.drain_changes(&mut changes);
@@ -244,7 +244,7 @@ impl State {
         let network = members.chain(self.replicas.changes.entries());
         let opinions = self.reviews.rows.entries().chain(self.reviews.records.entries());
         let roles = self.accounts.role_changes.entries();
-        let keys = self.accounts.keys.rows.entries().chain(self.accounts.guardians.entries());
+        let keys = self.accounts.keys.rows.entries().chain(self.accounts.guardians.rows.entries());
         let recovery = self.accounts.recoveries.rows.entries();
         let out = self.charges.automatic.entries().chain(self.withdrawals.entries());
         let limits = self.accounts.freezes.rows.entries().chain(self.accounts.limits.entries());
@@ -324,7 +324,7 @@ impl State {
             TableId::Records => self.reviews.records.load(key, value).map(drop),
             TableId::RoleChanges => self.accounts.role_changes.load(key, value).map(drop),
             TableId::AccountKeys => self.accounts.keys.load(key, value),
-            TableId::Guardians => self.accounts.guardians.load(key, value).map(drop),
+            TableId::Guardians => self.accounts.guardians.load(key, value),
             TableId::Recoveries => self.accounts.recoveries.load(&mut self.deadlines, key, value),
             TableId::AutoCharges => self.charges.automatic.load(key, value).map(drop),
             TableId::Withdrawals => self.withdrawals.load(key, value).map(drop),

@@ -63,7 +63,7 @@ pub use row::{
 };
 
 pub(crate) use expiry::expire;
-pub(crate) use rules::apply;
+pub(crate) use rules::{apply, check};
 
 /// The trades, and with each change the index of deadlines kept up to date.
 #[derive(Default)]

@@ -1,10 +1,11 @@
 //! Freezes: one admin, who sees that something is wrong, stops an account from spending; another one lets it go on. So
-//! stopping is quick, and nobody both takes and gives. What others trust the account with rests, too: it issues no tokens, opens no
-//! market for one, moves nobody's, and neither decides nor attests in trades of others; as a guardian it brings nobody's account
-//! back, and what it agreed to before does not count. Nor does it let anybody move more of what it has: allowances only become
-//! smaller. Its orders trade no more: one that is met is taken away, and what it held is its owner's, who cannot spend it. What was
-//! set aside for one certain person before stays that one's: a payee takes it, a buyer may say that the goods came. Money still comes
-//! in, deadlines fire, and the owner may still change keys.
+//! stopping is quick, and nobody both takes and gives. What others trust the account with rests, too: it makes and issues no
+//! tokens, opens no market for one, moves nobody's, and neither decides nor attests in trades of others; as a guardian it brings
+//! nobody's account back, and what it agreed to before does not count. It names no guardians, who would outlast the freeze. Nor
+//! does it let anybody move more of what it has: allowances only become smaller. Its orders trade no more: one that is met is
+//! taken away, and what it held is its owner's, who cannot spend it. What was set aside for one certain person before stays that
+//! one's: a payee takes it, a buyer may say that the goods came. Money still comes in, deadlines fire, and the owner may still
+//! change keys.
 //! The events are the public record of it.
 
 use pbft_crypto::Address;

@@ -1,44 +1,21 @@
 //! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
 //! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts as
-//! long as that account is not frozen: whoever stole its keys must not take other accounts with them.
+//! long as that account is not frozen: whoever stole its keys must not take other accounts with them. One who has asked asks again
+//! when that is over: otherwise a single one could fill the ledger with wishes.
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
 
 use pbft_crypto::{Address, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountEvent, AccountRejection, keys};
-use crate::deadlines::{Deadlines, ObjectId};
+use super::{AccountEvent, AccountRejection, Guardians, RecoveryPlace, guardians, keys};
 use crate::event::EventKind;
 use crate::ids::RecoveryId;
 use crate::rejection::Rejection;
 use crate::state::{Context, State};
-use crate::table::{EntryError, Row, Table, TableId};
+use crate::table::{Row, TableId};
 use crate::text::Label;
-use crate::time::{Millis, UnixMillis};
-
-/// How many guardians an account may have.
-pub const MAX_GUARDIANS: u16 = 16;
-
-/// Who may bring an account back.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Guardians {
-    /// Their accounts, ascending.
-    pub guardians: Vec<Address>,
-    /// How many of them it takes.
-    pub threshold: u8,
-    /// How long the owner may object.
-    pub delay: Millis,
-    /// How often guardians were set or the account was brought back. What was begun under another number is over.
-    pub generation: u64,
-    /// Since when.
-    pub since: UnixMillis,
-}
-
-impl Row for Guardians {
-    type Key = Address;
-    const TABLE: TableId = TableId::Guardians;
-}
+use crate::time::UnixMillis;
 
 /// A wish of guardians that an account have another key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,6 +32,13 @@ pub struct Recovery {
     pub status: RecoveryStatus,
     /// When it was asked for.
     pub proposed_at: UnixMillis,
+}
+
+impl Recovery {
+    /// Where it stands among others. It is called `id`.
+    pub const fn place(&self, id: RecoveryId) -> RecoveryPlace {
+        (Reverse(self.proposed_at), id)
+    }
 }
 
 impl Row for Recovery {
@@ -102,79 +86,17 @@ impl RecoveryStatus {
         }
     }
 
-    const fn due(&self) -> Option<UnixMillis> {
+    /// Whether something can still come of it.
+    pub(super) const fn is_open(&self) -> bool {
+        matches!(self, Self::Proposed | Self::Ready { .. })
+    }
+
+    pub(super) const fn due(&self) -> Option<UnixMillis> {
         match self {
             Self::Ready { due } => Some(*due),
             _ => None,
         }
     }
-}
-
-/// The recoveries, and with each change the index of deadlines kept up to date.
-#[derive(Default)]
-pub(crate) struct Recoveries {
-    pub(crate) rows: Table<Recovery>,
-}
-
-impl Recoveries {
-    /// When it takes effect.
-    pub(crate) fn due(&self, id: &RecoveryId) -> Option<UnixMillis> {
-        self.rows.find(id)?.status.due()
-    }
-
-    /// All that run.
-    pub(crate) fn deadlines(&self) -> impl Iterator<Item = (ObjectId, UnixMillis)> {
-        self.rows.iter().filter_map(|(id, row)| Some((ObjectId::Recovery(*id), row.status.due()?)))
-    }
-
-    fn put(&mut self, deadlines: &mut Deadlines, id: RecoveryId, row: Recovery) {
-        deadlines.replace(ObjectId::Recovery(id), self.due(&id), row.status.due());
-        self.rows.put(id, row);
-    }
-
-    pub(crate) fn load(
-        &mut self,
-        deadlines: &mut Deadlines,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(), EntryError> {
-        let (id, row) = self.rows.load(key, value)?;
-        deadlines.replace(ObjectId::Recovery(id), None, row.status.due());
-        Ok(())
-    }
-}
-
-pub(super) fn set_guardians(
-    state: &mut State,
-    context: &Context,
-    guardians: &[Address],
-    threshold: u8,
-    delay: Millis,
-    events: &mut Vec<EventKind>,
-) -> Result<(), AccountRejection> {
-    let (address, at) = (context.sender, context.now);
-    let distinct: BTreeSet<Address> = guardians.iter().copied().collect();
-    let is_other = |guardian: &Address| *guardian != address && state.accounts.contains(guardian);
-    if distinct.len() != guardians.len()
-        || distinct.len() > usize::from(MAX_GUARDIANS)
-        || !distinct.iter().all(is_other)
-    {
-        return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
-    }
-    let (least, most) = (usize::from(!distinct.is_empty()), distinct.len());
-    if !(least..=most).contains(&usize::from(threshold)) {
-        return Err(AccountRejection::BadThreshold);
-    }
-    let params = &state.params.accounts;
-    if !(params.min_recovery_delay..=params.max_recovery_delay).contains(&delay) {
-        return Err(AccountRejection::BadDelay);
-    }
-    let guardians: Vec<Address> = distinct.into_iter().collect();
-    let generation = generation(state, &address).saturating_add(1);
-    let row = Guardians { guardians: guardians.clone(), threshold, delay, generation, since: at };
-    state.accounts.guardians.put(address, row);
-    events.push(AccountEvent::GuardiansSet { address, guardians, threshold, delay, at }.into());
-    Ok(())
 }
 
 pub(super) fn propose(
@@ -186,18 +108,33 @@ pub(super) fn propose(
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
     let (by, at) = (context.sender, context.now);
-    if !state.accounts.contains(&account) {
-        return Err(AccountRejection::UnknownAccount);
-    }
-    check_guardian(state, &account, &by)?;
+    check_proposal(state, &by, &account)?;
     keys::check_new(&state.accounts, context, account, &public_key, proof)?;
     let id = RecoveryId::from(context.tx);
     let status = RecoveryStatus::Proposed;
-    let generation = generation(state, &account);
+    let generation = state.accounts.guardians.generation(&account);
     let row = Recovery { account, public_key, agreed: Vec::new(), generation, status, proposed_at: at };
     let event = AccountEvent::RecoveryProposed { recovery: id, address: account, public_key, by, at };
     events.push(event.into());
     add_agreement(state, context, id, row, events);
+    Ok(())
+}
+
+/// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
+pub(crate) fn check_proposal(
+    state: &State,
+    who: &Address,
+    account: &Address,
+) -> Result<(), AccountRejection> {
+    let accounts = &state.accounts;
+    if !accounts.contains(account) {
+        return Err(AccountRejection::UnknownAccount);
+    }
+    guardians::check(state, account, who)?;
+    let generation = accounts.guardians.generation(account);
+    if accounts.recoveries.is_asked_for(*account, *who, generation) {
+        return Err(AccountRejection::RecoveryOpen);
+    }
     Ok(())
 }
 
@@ -207,17 +144,30 @@ pub(super) fn agree(
     id: RecoveryId,
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
-    let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
-    check_guardian(state, &row.account, &context.sender)?;
-    let over = AccountRejection::RecoveryOver { status: row.status };
-    if row.agreed.contains(&context.sender) {
-        return Err(AccountRejection::AlreadyAgreed);
-    }
-    if row.status != RecoveryStatus::Proposed || row.generation != generation(state, &row.account) {
-        return Err(over);
-    }
+    let row = check_agreement(state, &context.sender, &id)?.clone();
     add_agreement(state, context, id, row, events);
     Ok(())
+}
+
+/// The recovery, if a guardian could agree to it now: also when it runs, in the place of one who was frozen since. Whoever has
+/// agreed says so again only if that sets it going: a freeze is over, enough count again, and nothing else would look.
+pub(crate) fn check_agreement<'a>(
+    state: &'a State,
+    who: &Address,
+    id: &RecoveryId,
+) -> Result<&'a Recovery, AccountRejection> {
+    let row = state.accounts.recoveries.rows.find(id).ok_or(AccountRejection::UnknownRecovery)?;
+    guardians::check(state, &row.account, who)?;
+    let is_current = row.generation == state.accounts.guardians.generation(&row.account);
+    let would_run = is_current && row.status == RecoveryStatus::Proposed && has_enough(state, row);
+    if row.agreed.contains(who) && !would_run {
+        return Err(AccountRejection::AlreadyAgreed);
+    }
+    if is_current && row.status.is_open() {
+        Ok(row)
+    } else {
+        Err(AccountRejection::RecoveryOver { status: row.status })
+    }
 }
 
 pub(super) fn cancel(
@@ -230,7 +180,7 @@ pub(super) fn cancel(
     if row.account != context.sender {
         return Err(AccountRejection::NotOwner);
     }
-    if !matches!(row.status, RecoveryStatus::Proposed | RecoveryStatus::Ready { .. }) {
+    if !row.status.is_open() {
         return Err(AccountRejection::RecoveryOver { status: row.status });
     }
     let (address, at) = (row.account, context.now);
@@ -249,7 +199,7 @@ pub(crate) fn expire(
 ) -> Result<(), Rejection> {
     let row = state.accounts.recoveries.rows.find(&id).ok_or(AccountRejection::UnknownRecovery)?.clone();
     let Recovery { account: address, public_key, .. } = row;
-    let is_outdated = row.generation != generation(state, &address);
+    let is_outdated = row.generation != state.accounts.guardians.generation(&address);
     if is_outdated || !has_enough(state, &row) || state.accounts.keys.find(&public_key).is_some() {
         let lapsed = Recovery { status: RecoveryStatus::Lapsed { at: now }, ..row };
         state.accounts.recoveries.put(&mut state.deadlines, id, lapsed);
@@ -284,7 +234,7 @@ fn replace_keys(
     }
 }
 
-/// One more guardian agrees. If these are enough, the delay begins.
+/// One more guardian agrees, or one once more. If these are enough, the delay begins; one that runs stays as it is.
 fn add_agreement(
     state: &mut State,
     context: &Context,
@@ -293,8 +243,11 @@ fn add_agreement(
     events: &mut Vec<EventKind>,
 ) {
     let (by, at) = (context.sender, context.now);
-    row.agreed.push(by);
+    if !row.agreed.contains(&by) {
+        row.agreed.push(by);
+    }
     if let Some(guardians) = state.accounts.guardians.find(&row.account)
+        && row.status == RecoveryStatus::Proposed
         && has_enough(state, &row)
     {
         row.status = RecoveryStatus::Ready { due: at.plus(guardians.delay) };
@@ -304,20 +257,10 @@ fn add_agreement(
     events.push(AccountEvent::RecoveryAgreed { recovery: id, address, by, due, at }.into());
 }
 
-fn check_guardian(state: &State, account: &Address, who: &Address) -> Result<(), AccountRejection> {
-    let guardians = state.accounts.guardians.find(account);
-    let is_one = guardians.is_some_and(|row| row.guardians.contains(who));
-    if is_one { state.accounts.freezes.check(who) } else { Err(AccountRejection::NotGuardian) }
-}
-
 /// Whether so many agree as it takes, those left out who are frozen now.
 fn has_enough(state: &State, recovery: &Recovery) -> bool {
     let counts = |who: &&Address| !state.accounts.freezes.holds(who);
     let agreed = recovery.agreed.iter().filter(counts).count();
     let guardians = state.accounts.guardians.find(&recovery.account);
     guardians.is_some_and(|row| agreed >= usize::from(row.threshold))
-}
-
-fn generation(state: &State, account: &Address) -> u64 {
-    state.accounts.guardians.find(account).map_or(0, |row| row.generation)
 }

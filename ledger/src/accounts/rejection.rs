@@ -94,6 +94,9 @@ pub enum AccountRejection {
     /// Roles.
     #[error(transparent)]
     Role(#[from] RoleRejection),
+    /// The guardian has asked for a recovery of the account, and it is not over. Last, since the order is in the bytes of receipts.
+    #[error("the guardian has asked for a recovery of the account that is not over")]
+    RecoveryOpen,
 }
 
 codes_of! {
@@ -121,6 +124,7 @@ codes_of! {
         NotFrozen => "NOT_FROZEN",
         AdminAccount => "ADMIN_ACCOUNT",
         OwnFreeze => "OWN_FREEZE",
+        RecoveryOpen => "RECOVERY_OPEN",
         ..Role => RoleRejection,
     }
 }

@@ -468,6 +468,26 @@ fn guardians_that_could_not_be_are_found() {
     }
 }
 
+/// A guardian would not see a recovery, and could ask for any number of them.
+#[test]
+fn guardians_and_recoveries_that_are_in_no_index_are_found() {
+    let unseen: [fn(&mut State); 2] = [
+        |state| {
+            guard(state, vec![address(BUYER)], 1);
+            let row = state.accounts.guardians.find(&address(SELLER)).unwrap().clone();
+            let nobody = Guardians { guardians: Vec::new(), threshold: 0, ..row };
+            state.accounts.guardians.rows.put(address(SELLER), nobody);
+        },
+        |state| {
+            guard(state, vec![address(BUYER)], 1);
+            recover(state, vec![address(BUYER)], RecoveryStatus::Proposed);
+        },
+    ];
+    for damage in unseen {
+        assert_eq!(found(damage), InvariantViolation::GuardianIndexes);
+    }
+}
+
 #[test]
 fn the_deadline_of_a_recovery_runs() {
     let without = found(|state| {

@@ -3,19 +3,20 @@
 use pbft_crypto::{Address, Digest, PublicKey};
 
 use super::Ledger;
-use crate::accounts::check_spending;
+use crate::accounts::{check_agreement, check_proposal, check_spending};
 use crate::exchange;
 use crate::ids::TxId;
 use crate::text::{Name, Reference};
 use crate::time::UnixMillis;
 use crate::tokens;
+use crate::trades;
 use crate::{
     Account, AccountKey, AccountRejection, Amount, AssetId, Balance, Charge, ChargeId, ChargeRules,
     ExchangeOp, Freeze, Guardians, Listing, ListingId, Market, MarketId, NonceWindow, Order, OrderId,
-    OrderSide, Party, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, Rejection, Replica,
-    ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review, ReviewRejection,
-    ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit, Supply, Token,
-    TokenId, TokenOp, Trade, TradeId, Vote, Voters, Withdrawal, WithdrawalId,
+    OrderSide, Payment, PaymentId, Poll, PollId, Record, Recovery, RecoveryId, RecoveryPlace, Rejection,
+    Replica, ReplicaChange, ReplicaChangeId, ReplicaEdit, ReplicaId, ReplicaRejection, Review,
+    ReviewRejection, ReviewSide, Role, RoleChange, RoleChangeId, RoleRejection, SoleApprovals, SpendingLimit,
+    Supply, Token, TokenId, TokenOp, Trade, TradeId, TradeOp, Vote, Voters, Withdrawal, WithdrawalId,
 };
 
 impl Ledger {
@@ -44,9 +45,43 @@ impl Ledger {
         self.state.accounts.recoveries.rows.find(id)
     }
 
-    /// All recoveries that were ever asked for, by id.
-    pub fn recoveries(&self) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
-        self.state.accounts.recoveries.rows.iter().map(|(id, row)| (*id, row))
+    /// Whose guardian an account is, in the order of their addresses.
+    pub fn guarded_by(&self, guardian: &Address) -> impl Iterator<Item = &Address> {
+        self.state.accounts.guardians.guarded_by(guardian)
+    }
+
+    /// The recoveries of an account, newest first, after one of them.
+    pub fn recoveries_after(
+        &self,
+        account: &Address,
+        after: Option<RecoveryPlace>,
+    ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
+        self.state.accounts.recoveries.after(account, after)
+    }
+
+    /// The recoveries of an account that are newer than one of them, from there back to the newest.
+    pub fn recoveries_before(
+        &self,
+        account: &Address,
+        before: RecoveryPlace,
+    ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
+        self.state.accounts.recoveries.before(account, before)
+    }
+
+    /// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
+    ///
+    /// # Errors
+    /// [`AccountRejection`].
+    pub fn check_recovery(&self, who: &Address, account: &Address) -> Result<(), AccountRejection> {
+        check_proposal(&self.state, who, account)
+    }
+
+    /// Whether a guardian could agree to a recovery now.
+    ///
+    /// # Errors
+    /// [`AccountRejection`].
+    pub fn check_agreement(&self, who: &Address, recovery: &RecoveryId) -> Result<(), AccountRejection> {
+        check_agreement(&self.state, who, recovery).map(drop)
     }
 
     /// What its owner lets go out of an account.
@@ -173,9 +208,12 @@ impl Ledger {
         self.state.trades.find(id)
     }
 
-    /// What someone is in a trade: see [`Trade::check`] for what that lets them do.
-    pub fn party(&self, trade: &Trade, who: &Address) -> Option<Party> {
-        trade.party(who, self.state.accounts.is_courier(who))
+    /// Whether somebody could do this with a trade, or buy this, now, if there is money for it.
+    ///
+    /// # Errors
+    /// [`Rejection`].
+    pub fn check_trade(&self, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
+        trades::check(&self.state, sender, op)
     }
 
     /// What one side of a trade says of the other one.

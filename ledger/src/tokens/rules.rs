@@ -21,13 +21,16 @@ pub(crate) fn check(state: &State, sender: Address, op: &TokenOp) -> Result<(), 
     Ok(())
 }
 
-/// What a frozen account does not do: issue, move what is another's, or let somebody move more of what it has. To take an allowance
-/// back takes nothing from anybody.
+/// What a frozen account does not do: make tokens or more of them, move what is another's, or let somebody move more of what it
+/// has. To take an allowance back takes nothing from anybody.
 fn uses_trust(op: &TokenOp) -> bool {
     match op {
-        TokenOp::Mint { .. } | TokenOp::TransferFrom { .. } | TokenOp::HandOver { .. } => true,
+        TokenOp::Create { .. }
+        | TokenOp::Mint { .. }
+        | TokenOp::TransferFrom { .. }
+        | TokenOp::HandOver { .. } => true,
         TokenOp::Approve { from, to, .. } => to > from,
-        TokenOp::Create { .. } | TokenOp::Burn { .. } | TokenOp::Transfer { .. } => false,
+        TokenOp::Burn { .. } | TokenOp::Transfer { .. } => false,
     }
 }
 

@@ -1,6 +1,6 @@
 //! What comes of each operation. Whether it is allowed at all is decided in `moves.rs`.
 
-use pbft_crypto::Digest;
+use pbft_crypto::{Address, Digest};
 
 use super::{
     DeadlineKind, Mover, Party, Repeats, Trade, TradeChange, TradeDeadline, TradeEvent, TradeOp,
@@ -10,7 +10,7 @@ use crate::accounts::spend;
 use crate::amount::{Amount, AssetId};
 use crate::event::EventKind;
 use crate::ids::{ListingId, TradeId};
-use crate::listings::{ListingStatus, buyable, change_status};
+use crate::listings::{Listing, ListingStatus, buyable, change_status};
 use crate::money::{Posting, Side};
 use crate::rejection::Rejection;
 use crate::state::{Context, State};
@@ -37,7 +37,8 @@ pub(crate) fn apply(
     if let TradeOp::Open { listing, version, content_hash } = op {
         return open(state, context, *listing, *version, content_hash, events);
     }
-    let (trade, step) = permitted(state, context, op)?;
+    let (id, trade, by) = permitted(state, &context.sender, op)?;
+    let step = Move { trade: id, by: by.into(), at: context.now, parent: context.parent };
     match op {
         TradeOp::Open { .. } => {}
         TradeOp::Accept { .. } => {
@@ -77,17 +78,39 @@ pub(crate) fn apply(
     Ok(())
 }
 
-/// The trade that an operation is about, if its sender may do so now.
-fn permitted(state: &State, context: &Context, op: &TradeOp) -> Result<(Trade, Move), Rejection> {
+/// Whether it could be done now, but for what is seen when money moves.
+pub(crate) fn check(state: &State, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
+    match op {
+        TradeOp::Open { listing, version, content_hash } => {
+            offered(state, sender, listing, *version, content_hash).map(drop)
+        }
+        _ => permitted(state, sender, op).map(drop),
+    }
+}
+
+/// The trade that an operation is about, and what its sender is in it, if the sender may do so now.
+fn permitted(state: &State, sender: &Address, op: &TradeOp) -> Result<(TradeId, Trade, Party), Rejection> {
     let (id, action) = op.target().ok_or(TradeRejection::UnknownTrade)?;
     let trade = *state.trades.find(&id).ok_or(TradeRejection::UnknownTrade)?;
-    let who = trade.party(&context.sender, state.accounts.is_courier(&context.sender));
+    let who = trade.party(sender, state.accounts.is_courier(sender));
     if matches!(who, Some(Party::Arbiter | Party::Courier)) {
-        state.accounts.freezes.check(&context.sender)?;
+        state.accounts.freezes.check(sender)?;
     }
-    let by = trade.check(who, action)?.into();
+    let by = trade.check(who, action)?;
     trade.check_details(&id, op)?;
-    Ok((trade, Move { trade: id, by, at: context.now, parent: context.parent }))
+    Ok((id, trade, by))
+}
+
+/// The listing that somebody wants to buy, if that is possible as they saw it.
+fn offered<'a>(
+    state: &'a State,
+    buyer: &Address,
+    id: &ListingId,
+    version: u32,
+    content_hash: &Digest,
+) -> Result<&'a Listing, Rejection> {
+    let listing = buyable(&state.listings, id, version, content_hash)?;
+    if listing.seller == *buyer { Err(TradeRejection::OwnListing.into()) } else { Ok(listing) }
 }
 
 fn open(
@@ -98,11 +121,8 @@ fn open(
     content_hash: &Digest,
     events: &mut Events,
 ) -> Result<(), Rejection> {
-    let listing = buyable(&state.listings, &listing_id, version, content_hash)?;
+    let listing = offered(state, &context.sender, &listing_id, version, content_hash)?;
     let (buyer, seller, amount, now) = (context.sender, listing.seller, listing.price, context.now);
-    if buyer == seller {
-        return Err(TradeRejection::OwnListing.into());
-    }
     let hold = Posting::new(amount, Side::Available(buyer), Side::Held(buyer));
     spend(state, now, buyer, (AssetId::Pop, amount), &[hold], events)?;
     let id = TradeId::from(context.tx);

@@ -105,15 +105,28 @@ impl Identity {
         ensure(!self.frozen.contains_key(who), "ACCOUNT_FROZEN")
     }
 
+    /// For one that is not over.
+    fn has_asked(&self, who: &Address, account: &Address) -> bool {
+        let generation = self.generation(account);
+        let mut rows = self.recoveries.values();
+        rows.any(|row| {
+            let is_theirs = row.account == *account && row.agreed[0] == *who;
+            is_theirs && row.generation == generation && matches!(row.state, "PROPOSED" | "READY")
+        })
+    }
+
     fn enough_agree(&self, row: &MRecovery) -> bool {
         let frozen = row.agreed.iter().filter(|who| self.frozen.contains_key(who)).count();
         row.agreed.len() - frozen >= self.guardians[&row.account].threshold
     }
 
     fn agree(&mut self, who: Address, id: Digest, time: u64) {
-        self.recoveries.get_mut(&id).unwrap().agreed.push(who);
+        let row = self.recoveries.get_mut(&id).unwrap();
+        if !row.agreed.contains(&who) {
+            row.agreed.push(who);
+        }
         let row = self.recoveries[&id].clone();
-        if self.enough_agree(&row) {
+        if row.state == "PROPOSED" && self.enough_agree(&row) {
             let due = time + self.guardians[&row.account].delay;
             self.recoveries.insert(id, MRecovery { state: "READY", due, ..row });
         }
@@ -238,6 +251,7 @@ impl Model {
         let identity = &mut self.identity;
         match op {
             AccountOp::SetGuardians { guardians, threshold, delay } => {
+                ensure(!identity.frozen.contains_key(&who), "ACCOUNT_FROZEN")?;
                 let set: BTreeSet<Address> = guardians.iter().copied().collect();
                 let is_other = |other: &Address| *other != who && self.accounts.contains_key(other);
                 let is_good = set.len() == guardians.len() && set.len() <= 16 && set.iter().all(is_other);
@@ -252,6 +266,7 @@ impl Model {
             AccountOp::ProposeRecovery { account, public_key, proof } => {
                 ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 identity.is_guardian(&who, account)?;
+                ensure(!identity.has_asked(&who, account), "RECOVERY_OPEN")?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
                 let (account, key, agreed) = (*account, *public_key, Vec::new());
                 let generation = identity.generation(&account);
@@ -262,9 +277,10 @@ impl Model {
             AccountOp::AgreeToRecovery { recovery } => {
                 let row = identity.recoveries.get(recovery.digest()).ok_or("UNKNOWN_RECOVERY")?;
                 identity.is_guardian(&who, &row.account)?;
-                ensure(!row.agreed.contains(&who), "ALREADY_AGREED")?;
-                let is_open = row.state == "PROPOSED" && row.generation == identity.generation(&row.account);
-                ensure(is_open, "RECOVERY_OVER")?;
+                let is_current = row.generation == identity.generation(&row.account);
+                let waits = is_current && row.state == "PROPOSED" && identity.enough_agree(row);
+                ensure(waits || !row.agreed.contains(&who), "ALREADY_AGREED")?;
+                ensure(is_current && matches!(row.state, "PROPOSED" | "READY"), "RECOVERY_OVER")?;
                 identity.agree(who, *recovery.digest(), time);
             }
             AccountOp::CancelRecovery { recovery } => {

@@ -1,6 +1,6 @@
 use ledger::{
     AccountEvent, AccountOp, AccountRejection, Cause, EventKind, Label, MAX_GUARDIANS, Millis, Name,
-    ObjectId, Reason, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
+    ObjectId, Reason, Recovery, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
 };
 use pbft_crypto::Address;
 
@@ -32,6 +32,10 @@ fn agree(recovery: RecoveryId) -> AccountOp {
 
 fn status(world: &World, id: RecoveryId) -> RecoveryStatus {
     world.ledger.recovery(&id).unwrap().status
+}
+
+fn ids<'a>(found: impl Iterator<Item = (RecoveryId, &'a Recovery)>) -> Vec<RecoveryId> {
+    found.map(|(id, _)| id).collect()
 }
 
 /// Bea has three guardians, two of whom are enough, and two days to object.
@@ -128,8 +132,58 @@ fn only_guardians_ask_and_agree_once_each() {
     let cancel = AccountOp::CancelRecovery { recovery: unknown() };
     assert_eq!(world.rejected("bea", cancel), AccountRejection::UnknownRecovery.into());
     world.ok("eve", agree(id));
-    let over = AccountRejection::RecoveryOver { status: status(&world, id) };
-    assert_eq!(world.rejected("ann", agree(id)), over.into(), "enough have agreed");
+    let ready = status(&world, id);
+    assert_eq!(world.rejected("eve", agree(id)), AccountRejection::AlreadyAgreed.into());
+    world.ok("ann", agree(id));
+    assert_eq!(status(&world, id), ready, "enough had agreed");
+}
+
+/// Otherwise a single one could fill the ledger, and the lists of the others.
+#[test]
+fn a_guardian_asks_anew_when_what_was_asked_for_is_over() {
+    let mut world = guarded();
+    let open: Rejection = AccountRejection::RecoveryOpen.into();
+    let op = propose(&world, "bea", "bea newest");
+    let check = |world: &World, who: &str| world.ledger.check_recovery(&address(who), &address("bea"));
+    assert_eq!(check(&world, "sam"), Ok(()));
+    let first = start(&mut world, "sam", "bea new");
+    assert_eq!(check(&world, "sam"), Err(AccountRejection::RecoveryOpen));
+    assert_eq!(world.rejected("sam", op.clone()), open);
+    world.ok("eve", agree(first));
+    assert_eq!(world.rejected("sam", op.clone()), open, "it runs");
+    // The others may, and sam may for somebody else.
+    start(&mut world, "eve", "bea new");
+    world.ok("kit", guardians(&["sam"], 1, 1));
+    let of_kit = propose(&world, "kit", "kit new");
+    world.ok("sam", of_kit);
+    world.ok("bea", AccountOp::CancelRecovery { recovery: first });
+    world.ok("sam", op);
+    let op = propose(&world, "bea", "bea newest");
+    assert_eq!(world.rejected("eve", op), open);
+}
+
+#[test]
+fn recoveries_are_found_by_their_account_and_that_by_its_guardians() {
+    let mut world = guarded();
+    world.ok("kit", guardians(&["sam"], 1, 1));
+    let [first, second, third] = ["sam", "eve", "ann"].map(|who| start(&mut world, who, "bea new"));
+    let of_kit = propose(&world, "kit", "kit new");
+    world.ok("sam", of_kit);
+
+    let (ledger, bea) = (&world.ledger, address("bea"));
+    assert_eq!(ids(ledger.recoveries_after(&bea, None)), [third, second, first], "the newest first");
+    let place = ledger.recovery(&second).unwrap().place(second);
+    assert_eq!(ids(ledger.recoveries_after(&bea, Some(place))), [first]);
+    assert_eq!(ids(ledger.recoveries_before(&bea, place)), [third]);
+    let oldest = ledger.recovery(&first).unwrap().place(first);
+    assert_eq!(ids(ledger.recoveries_before(&bea, oldest)), [second, third], "back from there");
+    assert_eq!(ids(ledger.recoveries_after(&address("sam"), None)), []);
+    let mut guarded = [address("bea"), address("kit")];
+    guarded.sort_unstable();
+    assert!(ledger.guarded_by(&address("sam")).eq(&guarded));
+    assert_eq!(ledger.guarded_by(&bea).next(), None);
+    world.ok("bea", guardians(&["eve"], 1, 1));
+    assert!(world.ledger.guarded_by(&address("sam")).eq([&address("kit")]));
 }
 
 #[test]
@@ -148,10 +202,12 @@ fn the_new_key_is_nobodys_and_agrees() {
 fn other_guardians_end_what_was_begun() {
     let mut world = guarded();
     let proposed = start(&mut world, "sam", "bea new");
-    let ready = start(&mut world, "sam", "bea new");
-    world.ok("eve", agree(ready));
+    let ready = start(&mut world, "eve", "bea new");
+    world.ok("sam", agree(ready));
     let due = world.ledger.next_deadline().unwrap();
     world.ok("bea", guardians(&["sam", "eve", "ann"], 2, 2));
+    // So they may ask anew.
+    start(&mut world, "sam", "bea newest");
     let over = AccountRejection::RecoveryOver { status: RecoveryStatus::Proposed };
     assert_eq!(world.rejected("eve", agree(proposed)), over.into());
     let applied = world.wait_until(due.value());
@@ -164,9 +220,10 @@ fn other_guardians_end_what_was_begun() {
 #[test]
 fn of_two_recoveries_the_first_one_holds() {
     let mut world = guarded();
-    let [one, two, three] = ["new one", "new two", "new one"].map(|name| start(&mut world, "sam", name));
-    for id in [one, two, three] {
-        world.ok("eve", agree(id));
+    let wishes = [("sam", "new one"), ("eve", "new two"), ("ann", "new one")];
+    let [one, two, three] = wishes.map(|(who, name)| start(&mut world, who, name));
+    for (who, id) in [("eve", one), ("ann", two), ("sam", three)] {
+        world.ok(who, agree(id));
     }
     world.wait_until(world.now.value() + 3 * DAY);
     let codes = [one, two, three].map(|id| status(&world, id).code());
@@ -223,6 +280,43 @@ fn a_frozen_guardian_neither_asks_nor_agrees() {
     assert_eq!(status(&world, early).code(), "DONE", "ann and eve are two");
 }
 
+/// Otherwise it would hang for ever: nothing looks again when a freeze ends.
+#[test]
+fn a_recovery_goes_on_when_a_guardian_is_frozen_no_more() {
+    for last in ["sam", "eve"] {
+        let mut world = World::new();
+        world.ok("bea", guardians(&["sam", "eve"], 2, 2));
+        let id = start(&mut world, "sam", "bea new");
+        world.ok("ben", freeze("sam"));
+        world.ok("eve", agree(id));
+        assert_eq!(status(&world, id), RecoveryStatus::Proposed);
+        assert_eq!(world.rejected("eve", agree(id)), AccountRejection::AlreadyAgreed.into());
+        world.ok("ann", unfreeze("sam"));
+        world.ok(last, agree(id));
+        let due = UnixMillis::new(world.now.value() + 2 * DAY);
+        let row = world.ledger.recovery(&id).unwrap();
+        assert_eq!(row.status, RecoveryStatus::Ready { due });
+        assert_eq!(row.agreed, [address("sam"), address("eve")], "each once");
+        assert_eq!(world.rejected(last, agree(id)), AccountRejection::AlreadyAgreed.into());
+        world.wait_until(due.value());
+        assert_eq!(status(&world, id).code(), "DONE");
+    }
+}
+
+#[test]
+fn another_guardian_steps_in_for_one_who_was_frozen_since() {
+    let mut world = guarded();
+    let id = start(&mut world, "sam", "bea new");
+    world.ok("eve", agree(id));
+    let ready = status(&world, id);
+    world.ok("ben", freeze("eve"));
+    world.ok("ann", agree(id));
+    assert_eq!(status(&world, id), ready, "the owner has no more and no less time");
+    let due = world.ledger.next_deadline().unwrap();
+    world.wait_until(due.value());
+    assert_eq!(status(&world, id).code(), "DONE");
+}
+
 #[test]
 fn guardians_who_are_frozen_when_it_would_take_effect_do_not_count() {
     for (lifted, code) in [(false, "LAPSED"), (true, "DONE")] {
@@ -239,6 +333,20 @@ fn guardians_who_are_frozen_when_it_would_take_effect_do_not_count() {
         let has_old_key = world.ledger.key(&key("bea").public_key()).unwrap().is_live();
         assert_eq!(has_old_key, !lifted);
     }
+}
+
+/// A thief would name an accomplice, who is still there when the freeze is over.
+#[test]
+fn a_frozen_account_names_no_guardians() {
+    let mut world = guarded();
+    let before = world.ledger.guardians(&address("bea")).unwrap().clone();
+    world.ok("ann", freeze("bea"));
+    for op in [guardians(&["kit"], 1, 1), guardians(&[], 0, 1)] {
+        assert_eq!(world.rejected("bea", op), AccountRejection::Frozen.into());
+    }
+    assert_eq!(world.ledger.guardians(&address("bea")), Some(&before));
+    world.ok("ben", unfreeze("bea"));
+    world.ok("bea", guardians(&["kit"], 1, 1));
 }
 
 #[test]

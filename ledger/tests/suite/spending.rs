@@ -220,6 +220,7 @@ fn a_frozen_account_uses_no_trust_of_others() {
         world.ok("ann", freeze(who));
     }
     assert_eq!(world.rejected("eve", take.clone()), frozen);
+    assert_eq!(world.rejected("sam", crate::tokens::create("MORE", None)), frozen);
     assert_eq!(world.rejected("sam", crate::tokens::mint("SHOP", "eve", 1)), frozen);
     assert_eq!(world.rejected("sam", TokenOp::HandOver { token, to }), frozen);
     let open = ExchangeOp::OpenMarket { base: token, quote: POP, tick: amount(1), lot: amount(1) };
@@ -233,6 +234,8 @@ fn a_frozen_account_uses_no_trust_of_others() {
     let judge = arbiter(&world, trade);
     world.ok("ann", freeze(judge));
     world.ok("ann", freeze("kit"));
+    let advice = world.ledger.check_trade(&address(judge), &action("resolve", trade));
+    assert_eq!(advice, Err(AccountRejection::Frozen.into()));
     assert_eq!(world.rejected(judge, action("resolve", trade)), frozen);
     assert_eq!(world.rejected("kit", action("attest", trade)), frozen);
     world.ok("ben", unfreeze(judge));

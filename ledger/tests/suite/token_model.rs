@@ -11,6 +11,7 @@ impl Model {
         match op {
             TokenOp::Create { token, cap, .. } => {
                 ensure(!self.exchange.tokens.contains_key(token), "SYMBOL_TAKEN")?;
+                self.is_not_frozen(&who)?;
                 let cap = cap.map(ledger::Amount::value);
                 self.exchange.tokens.insert(*token, MToken { issuer: who, cap, minted: 0, burned: 0 });
                 Ok(())

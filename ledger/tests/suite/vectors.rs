@@ -525,7 +525,7 @@ fn numbers_of_variants_are_frozen() {
     assert_eq!(postcard_hex(&MarketStatus::Halted), "01");
     let order = ObjectId::Order(OrderId::new(digest(1)));
     assert!(postcard_hex(&order).starts_with("0201"));
-    let rejections: [(ledger::Rejection, &str); 19] = [
+    let rejections: [(ledger::Rejection, &str); 20] = [
         (MoneyRejection::SupplyExceeded { asset: AssetId::Pop }.into(), "000100"),
         (ledger::AccountRejection::NameTaken.into(), "0101"),
         (ledger::ChargeRejection::OwnCharge.into(), "0203"),
@@ -536,6 +536,7 @@ fn numbers_of_variants_are_frozen() {
         (ledger::AccountRejection::OwnFreeze.into(), "0116"),
         (ledger::AccountRejection::LimitExceeded { asset: AssetId::Pop }.into(), "011200"),
         (ledger::AccountRejection::Role(ledger::RoleRejection::ProposerNotAdmin).into(), "011707"),
+        (ledger::AccountRejection::RecoveryOpen.into(), "0118"),
         (ledger::ChargeRejection::ProposerNotAdmin.into(), "0208"),
         (ledger::TradeRejection::WrongCode.into(), "0516"),
         (ledger::TradeRejection::GiveBackLimit.into(), "0519"),

@@ -12,7 +12,6 @@ mod treasury;
 use ledger::{
     Amount, AssetId, Ledger, Listing, ListingId, ListingOp, ListingRejection, ListingStatus, MoneyRejection,
     Operation, Rejection, ReplicaChangeStatus, ReplicaOp, ReplicaRejection, ReviewOp, TokenOp, TradeOp,
-    TradeRejection,
 };
 use pbft_crypto::Address;
 
@@ -107,34 +106,12 @@ fn listing(ledger: &Ledger, sender: &Address, op: &ListingOp) -> Result<(), Reje
 }
 
 fn trade(ledger: &Ledger, sender: &Address, op: &TradeOp) -> Result<(), Rejection> {
-    if let TradeOp::Open { listing, version, content_hash } = op {
-        return purchase(ledger, sender, open_listing(ledger, listing)?, *version, content_hash);
-    }
-    let (id, action) = op.target().ok_or(TradeRejection::UnknownTrade)?;
-    let trade = ledger.trade(&id).ok_or(TradeRejection::UnknownTrade)?;
-    trade.check(ledger.party(trade, sender), action)?;
-    trade.check_details(&id, op)?;
+    ledger.check_trade(sender, op)?;
     match op {
+        TradeOp::Open { listing, .. } => {
+            has(ledger, sender, AssetId::Pop, open_listing(ledger, listing)?.price)
+        }
         TradeOp::GiveBack { amount, .. } => has(ledger, sender, AssetId::Pop, *amount),
         _ => Ok(()),
     }
-}
-
-fn purchase(
-    ledger: &Ledger,
-    sender: &Address,
-    listing: &Listing,
-    version: u32,
-    content_hash: &pbft_crypto::Digest,
-) -> Result<(), Rejection> {
-    if listing.version != version {
-        return Err(ListingRejection::StaleVersion { current: listing.version }.into());
-    }
-    if listing.content_hash != *content_hash {
-        return Err(ListingRejection::ContentMismatch.into());
-    }
-    if listing.seller == *sender {
-        return Err(TradeRejection::OwnListing.into());
-    }
-    has(ledger, sender, AssetId::Pop, listing.price)
 }

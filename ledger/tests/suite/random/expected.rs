@@ -3,7 +3,7 @@
 pub(super) const REFUSALS: [&str; 6] =
     ["WRONG_CHAIN", "EXPIRED", "UNKNOWN_ACCOUNT", "KEY_REVOKED", "NONCE_USED", "NONCE_TOO_FAR"];
 
-pub(super) const REJECTIONS: [&str; 132] = [
+pub(super) const REJECTIONS: [&str; 133] = [
     "INSUFFICIENT_FUNDS",
     "SUPPLY_EXCEEDED",
     "ALREADY_REGISTERED",
@@ -75,6 +75,7 @@ pub(super) const REJECTIONS: [&str; 132] = [
     "NOT_GUARDIAN",
     "UNKNOWN_RECOVERY",
     "NOT_ACCOUNT_OWNER",
+    "RECOVERY_OPEN",
     "RECOVERY_OVER",
     "ALREADY_AGREED",
     "ACCOUNT_FROZEN",

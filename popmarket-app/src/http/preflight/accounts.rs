@@ -25,11 +25,10 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
             set_guardians(ledger, sender, guardians, *threshold)
         }
         AccountOp::ProposeRecovery { account, public_key, proof } => {
-            exists(ledger, account)?;
-            guardian(ledger, account, sender)?;
+            ledger.check_recovery(sender, account)?;
             new_key(ledger, account, public_key, proof)
         }
-        AccountOp::AgreeToRecovery { recovery } => agree(ledger, sender, recovery),
+        AccountOp::AgreeToRecovery { recovery } => ledger.check_agreement(sender, recovery),
         AccountOp::CancelRecovery { recovery } => cancel(ledger, sender, recovery),
         AccountOp::Freeze { account, .. } => {
             exists(ledger, account)?;
@@ -65,6 +64,9 @@ fn new_key(ledger: &Ledger, account: &Address, key: &PublicKey, proof: &Signatur
 }
 
 fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], threshold: u8) -> Checked {
+    if ledger.freeze(sender).is_some() {
+        return Err(AccountRejection::Frozen);
+    }
     let is_other = |guardian: &Address| guardian != sender && ledger.account(guardian).is_some();
     if !guardians.iter().all(is_other) || guardians.len() > usize::from(MAX_GUARDIANS) {
         return Err(AccountRejection::BadGuardians { max: MAX_GUARDIANS });
@@ -72,28 +74,6 @@ fn set_guardians(ledger: &Ledger, sender: &Address, guardians: &[Address], thres
     let least = usize::from(!guardians.is_empty());
     let fits = (least..=guardians.len()).contains(&usize::from(threshold));
     if fits { Ok(()) } else { Err(AccountRejection::BadThreshold) }
-}
-
-fn guardian(ledger: &Ledger, account: &Address, who: &Address) -> Checked {
-    let is_one = ledger.guardians(account).is_some_and(|row| row.guardians.contains(who));
-    match ledger.freeze(who) {
-        _ if !is_one => Err(AccountRejection::NotGuardian),
-        Some(_) => Err(AccountRejection::Frozen),
-        None => Ok(()),
-    }
-}
-
-fn agree(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {
-    let row = ledger.recovery(id).ok_or(AccountRejection::UnknownRecovery)?;
-    guardian(ledger, &row.account, sender)?;
-    if row.agreed.contains(sender) {
-        return Err(AccountRejection::AlreadyAgreed);
-    }
-    let generation = ledger.guardians(&row.account).map_or(0, |row| row.generation);
-    if row.status != RecoveryStatus::Proposed || row.generation != generation {
-        return Err(AccountRejection::RecoveryOver { status: row.status });
-    }
-    Ok(())
 }
 
 fn cancel(ledger: &Ledger, sender: &Address, id: &RecoveryId) -> Checked {

@@ -1,10 +1,8 @@
 //! Guardians and recoveries; and freezes, by which admins stop an account.
 
-use std::cmp::Reverse;
-
 use axum::Json;
 use axum::extract::State;
-use ledger::{AccountOp, Recovery, RecoveryId, UnixMillis};
+use ledger::{AccountOp, Ledger, Recovery, RecoveryId, RecoveryPlace};
 use pbft_crypto::Address;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -21,6 +19,7 @@ use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
+use crate::read_model::{PageRequest, PageStart};
 
 /// Who may bring your account back; null if you have never named anyone. What they have begun is at
 /// `/v1/members/me/recoveries`.
@@ -95,19 +94,36 @@ pub(super) async fn recoveries(
         parsed("starting_after", query.starting_after)?,
         parsed("ending_before", query.ending_before)?,
     )?;
-    let me = member.address();
-    let (all, anchor) = state.gateway.view().read(|ledger| {
-        let guards =
-            |account: &Address| ledger.guardians(account).is_some_and(|row| row.guardians.contains(&me));
-        let wanted = |(_, row): &(RecoveryId, &Recovery)| {
-            status.is_none_or(|status| row.status.code() == status)
-                && (row.account == me || guards(&row.account))
-        };
-        let all: Vec<_> = ledger.recoveries().filter(wanted).map(|(id, row)| (id, row.clone())).collect();
-        (all, start_of(&start).and_then(|id| Some(place(id, ledger.recovery(&id)?))))
-    });
-    let found = cut(all, &start, |(id, row)| place(*id, row), anchor)?;
-    Ok(Json(List::of(found, |(id, row)| RecoveryView::new(id, &row))))
+    let wanted = |row: &Recovery| status.is_none_or(|status| row.status.code() == status);
+    state.gateway.view().read(|ledger| -> Answer<Json<RecoveryList>> {
+        let anchor = start_of(&start).and_then(|id| Some(ledger.recovery(&id)?.place(id)));
+        let some = around(ledger, member.address(), wanted, &start, anchor);
+        let found = cut(some, &start, |(id, row)| row.place(*id), anchor)?;
+        Ok(Json(List::of(found, |(id, row)| RecoveryView::new(id, row))))
+    })
+}
+
+/// Of the recoveries that concern somebody so many of each account that the page is among them: there may be any number.
+fn around<'a>(
+    ledger: &'a Ledger,
+    me: Address,
+    wanted: impl Fn(&Recovery) -> bool,
+    page: &PageRequest<RecoveryId>,
+    anchor: Option<RecoveryPlace>,
+) -> Vec<(RecoveryId, &'a Recovery)> {
+    let is_wanted = |(_, row): &(RecoveryId, &Recovery)| wanted(row);
+    // One more says whether the list goes on.
+    let count = usize::try_from(page.limit.value()).unwrap_or(1) + 1;
+    let mut found = Vec::new();
+    for account in std::iter::once(&me).chain(ledger.guarded_by(&me)) {
+        match (page.start, anchor) {
+            (PageStart::Before(_), Some(anchor)) => {
+                found.extend(ledger.recoveries_before(account, anchor).filter(is_wanted).take(count));
+            }
+            _ => found.extend(ledger.recoveries_after(account, anchor).filter(is_wanted).take(count)),
+        }
+    }
+    found
 }
 
 fn recovery_code(name: &str) -> Answer<&'static str> {
@@ -115,11 +131,6 @@ fn recovery_code(name: &str) -> Answer<&'static str> {
     let unknown =
         || Problem::because(Code::INVALID_QUERY, "status: PROPOSED, READY, DONE, CANCELLED or LAPSED");
     Ok(code.ok_or_else(unknown)?)
-}
-
-/// Where a recovery stands in the list.
-const fn place(id: RecoveryId, row: &Recovery) -> (Reverse<UnixMillis>, RecoveryId) {
-    (Reverse(row.proposed_at), id)
 }
 
 /// A recovery, as everyone sees it.

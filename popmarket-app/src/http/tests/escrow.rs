@@ -97,6 +97,21 @@ async fn a_dispute_is_decided_by_the_arbiter_who_was_drawn() {
     assert_eq!((world.available(ALICE), world.available(BOB)), (1_000_000, 1_000_000));
 }
 
+/// What would fail is not sent: then nothing is recorded, and the answer names no transaction.
+#[tokio::test]
+async fn a_frozen_arbiter_is_told_before_anything_is_sent() {
+    let world = World::new().await;
+    let (_, buyer, trade) = shipped(&world).await;
+    buyer.moves(&trade, "dispute", &json!({"reason": "the lens is broken"})).await;
+    let (judge, _) = judge(&world, &buyer, &trade).await;
+    let arbiter = look(&buyer, &trade).await["dispute"]["arbiter"].as_str().unwrap().to_owned();
+    let freeze = format!("/v1/accounts/{arbiter}/freeze");
+    world.client(ADMIN).await.must(&freeze, &json!({"reason": "stolen"})).await;
+    let refund = json!({"ruling": "refund", "reason": "the pictures show it"});
+    let reply = judge.make(&format!("/v1/trades/{trade}/resolve"), &refund).await;
+    assert_eq!((reply.code(), &reply.json()["tx_id"]), ("ACCOUNT_FROZEN", &Value::Null));
+}
+
 /// Why somebody complains concerns the people in it.
 #[tokio::test]
 async fn the_words_of_a_dispute_are_not_public() {

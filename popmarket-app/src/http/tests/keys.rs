@@ -112,6 +112,7 @@ async fn guardians_bring_an_account_back_unless_its_owner_objects() {
     assert_eq!(stranger.make(&start, &wish).await.code(), "NOT_GUARDIAN");
     let first = alice.must(&start, &wish).await;
     let at = |id: &str, action: &str| format!("/v1/recoveries/{id}{action}");
+    assert_eq!(alice.make(&start, &wish).await.code(), "RECOVERY_OPEN");
     assert_eq!(alice.make(&at(&first, "/agree"), &Value::Null).await.code(), "ALREADY_AGREED");
     assert_eq!(alice.make(&at(&first, "/cancel"), &Value::Null).await.code(), "NOT_ACCOUNT_OWNER");
     bob.must(&at(&first, "/cancel"), &Value::Null).await;

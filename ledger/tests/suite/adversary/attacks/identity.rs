@@ -6,7 +6,7 @@ use pbft_crypto::{Address, Digest};
 use super::{Attack, open};
 use crate::adversary::scene::people::LIMIT;
 use crate::adversary::scene::{STRANGER, Scene};
-use crate::tokens::{mint, token};
+use crate::tokens::{create, mint, token};
 use crate::world::{address, amount, key, paying, unknown};
 
 /// Asks for another key for an account, with a proof that proves nothing.
@@ -67,8 +67,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("bea", |_| recover("sam", "eve's new phone"), "NOT_GUARDIAN"),
     ("ann", |_| recover("bea", "eve's new phone"), "NOT_GUARDIAN"),
     ("sam", |_| recover("nobody", "eve's new phone"), "UNKNOWN_ACCOUNT"),
-    ("sam", |_| recover("bea", "eve"), "KEY_USED"),
-    ("sam", |_| recover("bea", "eve's new phone"), "BAD_KEY_PROOF"),
+    ("sam", |_| recover("bea", "eve's new phone"), "RECOVERY_OPEN"),
+    ("kit", |_| recover("bea", "eve"), "KEY_USED"),
+    ("kit", |_| recover("bea", "eve's new phone"), "BAD_KEY_PROOF"),
     ("eve", |s| agree(s.people.recovery), "NOT_GUARDIAN"),
     ("bea", |s| agree(s.people.recovery), "NOT_GUARDIAN"),
     ("sam", |s| agree(s.people.recovery), "ALREADY_AGREED"),
@@ -84,6 +85,8 @@ pub(super) const ATTACKS: &[Attack] = &[
     ("abe", |s| s.offer.clone().into(), "ACCOUNT_FROZEN"),
     ("abe", |_| recover("bea", "abe's new phone"), "ACCOUNT_FROZEN"),
     ("abe", |s| agree(s.people.recovery), "ACCOUNT_FROZEN"),
+    ("abe", |_| guardians(vec![address("kit")], 1, Millis::days(2)), "ACCOUNT_FROZEN"),
+    ("abe", |_| create("ABES", None).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| mint("ABE", "abe", 1).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| open(token("ABE")).into(), "ACCOUNT_FROZEN"),
     ("abe", |_| approve(3, 4), "ACCOUNT_FROZEN"),
