@@ -31,8 +31,7 @@ pub struct BufferLimits {
     pub bytes: usize,
     /// How many requests of one client.
     pub requests_per_client: usize,
-    /// How long a request may wait. Longer than a primary that leaves it out can stay: with each batch as late as VC-11 lets
-    /// it be, that takes twice `2 * max_in_flight + 4` times the request timeout (VC-13).
+    /// How long a request may wait. A client that is still interested sends it again.
     pub time_to_live: Duration,
 }
 
@@ -42,7 +41,7 @@ impl Default for BufferLimits {
             requests: 50_000,
             bytes: 32 << 20,
             requests_per_client: 1_024,
-            time_to_live: Duration::from_secs(180),
+            time_to_live: Duration::from_secs(60),
         }
     }
 }
@@ -105,6 +104,14 @@ pub trait RequestBuffer: Send {
 
     /// Forgets what is too old, and returns up to `limits` of what still waits since before `since`, oldest first.
     fn overdue(&mut self, now: Duration, since: Duration, limits: BatchLimits) -> Vec<Request>;
+
+    /// Of what has waited since before `since` those that a fair primary comes to next: of each client the one that goes first.
+    /// A primary that leaves one of them out for long is given up (VC-13), so it must be none that others may rightly
+    /// overtake. Without turns: the one that has waited longest.
+    fn next_in_turn(&mut self, now: Duration, since: Duration) -> Vec<RequestId> {
+        let one = BatchLimits { requests: 1, bytes: usize::MAX };
+        self.overdue(now, since, one).iter().map(Request::id).collect()
+    }
 
     /// How much waits.
     fn waiting(&self) -> Waiting;

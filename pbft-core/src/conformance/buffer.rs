@@ -137,6 +137,8 @@ fn hands_out_what_is_overdue(mut buffer: Buffer) -> Verdict {
     for _ in 0..2 {
         equal(rule, &buffer.overdue(NOW, early, ALL), &vec![request(1, 1, 5)])?;
     }
+    let next = buffer.next_in_turn(NOW, early);
+    equal("what comes next in turn is overdue", &next, &vec![request(1, 1, 5).id()])?;
     let both = buffer.overdue(NOW, NOW, ALL);
     equal(rule, &sorted(&both), &vec![request(1, 1, 5), request(2, 1, 5)])?;
     let none = buffer.overdue(NOW, NOW, BatchLimits { requests: 0, bytes: 0 });

@@ -129,6 +129,10 @@ impl Slot {
             return None;
         }
         let pre_prepare = self.assigned.clone()?;
+        // A correct primary assigns nothing else to a number that is final.
+        if self.decided().is_some_and(|decided| decided.digest != pre_prepare.statement.digest) {
+            return None;
+        }
         let batch = self.batch_with(&pre_prepare.statement.digest)?;
         let proposal = Proposal { pre_prepare, batch };
         self.proposal = Some(proposal.clone());
@@ -139,6 +143,12 @@ impl Slot {
     pub fn finish(&mut self, certificate: Certificate<Commit>, batch: Arc<Batch>) {
         self.committed = Some(certificate);
         self.batch = Some(batch);
+    }
+
+    /// What a quorum has committed, if the number is final.
+    #[must_use]
+    pub fn decided(&self) -> Option<Commit> {
+        self.committed.as_ref().map(|certificate| certificate.statement)
     }
 
     /// Whether the number is final.

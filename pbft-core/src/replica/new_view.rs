@@ -220,7 +220,10 @@ impl Replica {
     /// B-2: a fair primary that executes a little earlier has proposed a little farther.
     pub(super) fn note_what_comes_in_reach(&mut self) {
         let last = self.last_in_reach();
-        if let Some(proposal) = self.log.slot(last).and_then(|slot| slot.proposal.clone()) {
+        let Some(slot) = self.log.slot(last) else { return };
+        let Some(proposal) = slot.proposal.clone() else { return };
+        let digest = proposal.pre_prepare.statement.digest;
+        if slot.decided().is_none_or(|decided| decided.digest == digest) {
             self.note_proposed(last, &proposal.batch);
         }
     }

@@ -144,6 +144,13 @@ impl Replica {
         if is_primary || !timely {
             return;
         }
+        // nor does it hide anything in a number that is final already.
+        if let Some(decided) = slot.decided().filter(|decided| decided.digest != statement.digest) {
+            if decided.view == view {
+                self.give_up_on_deceiver(step, view);
+            }
+            return;
+        }
         slot.proposal = Some(proposal.clone());
         slot.pre_prepared = true;
         if slot.is_committed() {
@@ -255,7 +262,7 @@ impl Replica {
     ) -> Option<View> {
         let slot = self.log.slot_mut(seq)?;
         let Commit { view, digest, .. } = certificate.statement;
-        let accepted = slot.proposal.as_ref().map(|proposal| proposal.pre_prepare.statement);
+        let accepted = slot.pre_prepare().map(|pre_prepare| pre_prepare.statement);
         let other = accepted.filter(|statement| statement.digest != digest);
         slot.finish(certificate, batch);
         let other = other?;

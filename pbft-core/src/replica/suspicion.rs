@@ -2,13 +2,12 @@
 //! behind the view before. All of it is opinion, no proof: `f + 1` replicas must share it before others join.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, Step};
 use crate::{
     config::{Config, ReplicaSet},
-    ids::{ReplicaId, Seq, View},
-    request_buffer::BatchLimits,
+    ids::{ReplicaId, RequestId, Seq, View},
     time::Now,
 };
 
@@ -30,24 +29,15 @@ pub(super) struct Suspicion {
     pace: Pace,
 }
 
-/// Whatever waited when it was noticed, and not one of them: the primary could order the oldest one just in time, each time.
-#[derive(Clone, Copy, Debug)]
+/// Requests that a fair primary comes to next, and that wait past their time: one of each client, so that none can hide behind
+/// others that are older.
+#[derive(Clone, Debug)]
 struct PassedOver {
-    /// They have waited since then at least.
-    since: Duration,
-    /// What was under way when they were noticed: that could not hold them any more.
-    under_way: Seq,
-    /// Known when that has executed.
-    turn: Option<Turn>,
-}
-
-/// When a fair primary would have come to all that waits: once either is reached.
-#[derive(Clone, Copy, Debug)]
-struct Turn {
-    /// So many requests are executed.
-    requests: u64,
-    /// So far execution has come: a primary could fill its batches with next to nothing.
-    seq: Seq,
+    ids: BTreeSet<RequestId>,
+    /// What is executed up to here does not count: it could not hold them.
+    from: Seq,
+    /// How many numbers a fair primary may still take to come to them. Known once execution has come to `from`.
+    left: Option<u64>,
 }
 
 /// Requests executed in a thousand seconds, over stretches in which work never ran out.
@@ -83,7 +73,7 @@ impl Suspicion {
         }
     }
 
-    pub(super) const fn gave_up(&mut self) {
+    pub(super) fn gave_up(&mut self) {
         self.attempts = self.attempts.saturating_add(1);
         self.stuck_since = None;
         self.passed_over = None;
@@ -99,9 +89,11 @@ impl Suspicion {
         self.pace = Pace { since: now, executed: self.executed, best: 0, best_before: before };
     }
 
-    /// Fairness and pace are measured anew.
-    const fn judge_later(&mut self, now: Duration) {
-        self.passed_over = None;
+    /// Others have executed up to `others`: what is fetched up to there was decided before. The pace is measured anew.
+    fn judge_later(&mut self, others: Seq, now: Duration) {
+        if let Some(passed_over) = &mut self.passed_over {
+            passed_over.from = passed_over.from.max(others);
+        }
         self.pace.restart(now, self.executed);
     }
 
@@ -213,7 +205,8 @@ impl Replica {
             return;
         }
         if self.is_far_behind() {
-            self.suspicion.judge_later(step.now.elapsed);
+            let others = self.credible_claim();
+            self.suspicion.judge_later(others, step.now.elapsed);
             return;
         }
         if self.leaves_out_a_request(step.now.elapsed) || self.is_slow(step.now.elapsed) {
@@ -239,52 +232,52 @@ impl Replica {
         }
     }
 
-    /// VC-13: a request waits past its time although twice as many as waited here with it were executed since.
+    /// VC-13: a request that was next in its client's turn waits past its time, and goes on waiting while twice as many numbers
+    /// are executed as all that waits would need.
     fn leaves_out_a_request(&mut self, now: Duration) -> bool {
-        let since = now.saturating_sub(self.config.request_timeout);
-        let noticed = PassedOver { since, under_way: self.under_way(), turn: None };
-        let overdue = self.waits_since(now, since);
-        let known = self.suspicion.passed_over.or(overdue.then_some(noticed));
-        let Some(mut passed_over) = known else { return false };
-        if passed_over.turn.is_none() && self.execution.executed >= passed_over.under_way {
-            passed_over.turn = Some(self.turn());
+        let Some(mut passed_over) = self.suspicion.passed_over.take().or_else(|| self.notice(now)) else {
+            return false;
+        };
+        let executed = self.execution.executed;
+        let left = match passed_over.left {
+            Some(left) => Some(left.saturating_sub(executed.since(passed_over.from))),
+            None => (executed >= passed_over.from).then(|| self.turn()),
+        };
+        if left == Some(0) {
+            // Whatever came in before it, of the same client, goes first.
+            let next = self.buffer.next_in_turn(now, now);
+            return next.iter().any(|id| passed_over.ids.contains(id));
         }
-        let is_over = passed_over.turn.is_some_and(|turn| self.has_come_to(turn));
-        self.suspicion.passed_over = Some(passed_over).filter(|_| !is_over);
-        is_over && self.waits_since(now, passed_over.since)
+        passed_over.left = left;
+        passed_over.from = passed_over.from.max(executed);
+        self.suspicion.passed_over = Some(passed_over);
+        false
     }
 
-    fn waits_since(&mut self, now: Duration, since: Duration) -> bool {
-        let one = BatchLimits { requests: 1, bytes: usize::MAX };
-        !self.buffer.overdue(now, since, one).is_empty()
+    fn notice(&mut self, now: Duration) -> Option<PassedOver> {
+        let since = now.saturating_sub(self.config.request_timeout);
+        let ids: BTreeSet<_> = self.buffer.next_in_turn(now, since).into_iter().collect();
+        (!ids.is_empty()).then(|| PassedOver { ids, from: self.under_way(), left: None })
     }
 
-    /// The last number that a fair primary may have proposed by now. It is ahead of this replica by no more than can be in
-    /// flight: who is farther behind judges nobody. Another primary may have proposed any number of the window.
+    /// The last number that a fair primary may have given away by now: what the view began with, and then no more than can be
+    /// in flight, past an execution that is ahead of this one by no more than that (who is farther behind judges nobody).
+    /// Another primary may have proposed anything at the end of the window.
     fn under_way(&self) -> Seq {
-        self.proposed.min(self.execution.executed.plus(self.config.max_in_flight.saturating_mul(2)))
+        let begun =
+            self.views.new_view.as_ref().and_then(|begun| begun.announcement.statement.pre_prepares.last());
+        let begun = begun.map_or(Seq::ZERO, |assigned| assigned.statement.seq);
+        let in_flight = self.config.max_in_flight.saturating_mul(2);
+        begun.max(self.proposed.min(self.execution.executed.plus(in_flight)))
     }
 
-    fn has_come_to(&self, turn: Turn) -> bool {
-        self.suspicion.executed >= turn.requests || self.execution.executed >= turn.seq
-    }
-
-    /// By when a fair primary comes to what waits here: twice as long as that would take, one request after the other, or
-    /// with the tenth of each batch that is left to whatever is not urgent.
-    fn turn(&self) -> Turn {
+    /// In how many numbers a fair primary comes to what waits here, one after the other: twice as many as that would take with
+    /// the tenth of each batch that is left to whatever is not urgent, and two.
+    fn turn(&self) -> u64 {
         let (waiting, config) = (self.buffer.waiting(), &self.config);
         let tenths = |waiting: usize, room: usize| waiting.saturating_mul(10).div_ceil(room.max(1)) as u64;
         let batches = tenths(waiting.requests, config.max_batch_requests);
-        let batches = batches.max(tenths(waiting.bytes, config.max_batch_bytes));
-        let twice = |count: u64| count.saturating_mul(2);
-        Turn {
-            requests: self
-                .suspicion
-                .executed
-                .saturating_add(twice(waiting.requests as u64))
-                .saturating_add(1),
-            seq: self.execution.executed.plus(twice(batches).saturating_add(2)),
-        }
+        batches.max(tenths(waiting.bytes, config.max_batch_bytes)).saturating_mul(2).saturating_add(2)
     }
 
     /// VC-14: work never runs out, requests wait long, and less than half gets done of what did under the primary

@@ -66,6 +66,14 @@ impl Turns {
         Some(RequestId { client: *client, number })
     }
 
+    /// The lowest number of each client.
+    fn first_of_each(&self) -> impl Iterator<Item = RequestId> {
+        let first = |(client, waiting): (&ClientId, &WaitingClient)| {
+            Some(RequestId { client: *client, number: *waiting.numbers.first()? })
+        };
+        self.clients.iter().filter_map(first)
+    }
+
     /// Takes what `peek` showed and gives the turn to the next client.
     fn pass(&mut self) {
         let Some((_, client)) = self.order.pop_first() else { return };
@@ -243,6 +251,11 @@ impl RequestBuffer for FairBuffer {
             })
             .map(|entry| entry.request.clone())
             .collect()
+    }
+
+    fn next_in_turn(&mut self, _now: Duration, since: Duration) -> Vec<RequestId> {
+        let is_old = |id: &RequestId| self.entries.get(id).is_some_and(|entry| entry.since <= since);
+        self.lanes.iter().flat_map(Turns::first_of_each).filter(is_old).collect()
     }
 
     fn waiting(&self) -> Waiting {

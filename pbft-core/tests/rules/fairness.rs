@@ -38,3 +38,20 @@ fn r_4_urgent_requests_go_first_and_leave_a_tenth() {
     assert!(taken[..18].iter().all(|(client, _)| *client == 2), "{taken:?}");
     assert_eq!(taken[18..], [(1, 0), (1, 1)]);
 }
+
+/// VC-13 judges by what goes first of each client, and has waited long enough.
+#[test]
+fn r_4_the_next_of_each_client_is_known() {
+    let (long_ago, now) = (Duration::from_secs(1), Duration::from_secs(9));
+    let mut buffer = holding([(1, 7, Lane::Normal), (1, 3, Lane::Normal), (2, 5, Lane::Urgent)]);
+    buffer.offer(now, Lane::Normal, request(3, 0)).unwrap();
+    let mut next = |since| -> Vec<(u8, u64)> {
+        let ids = buffer.next_in_turn(now, since);
+        ids.iter().map(|id| (id.client.as_bytes()[0], id.number.value())).collect()
+    };
+    assert_eq!(next(long_ago), [(2, 5), (1, 3)]);
+    assert_eq!(next(now), [(2, 5), (1, 3), (3, 0)]);
+    buffer.take(BatchLimits { requests: 2, bytes: usize::MAX });
+    let ids = buffer.next_in_turn(now, now);
+    assert_eq!(ids, [request(1, 7).id(), request(3, 0).id()], "what is taken does not wait");
+}

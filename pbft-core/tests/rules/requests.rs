@@ -230,6 +230,20 @@ fn r_6_a_primary_of_another_view_has_deceived_nobody() {
     assert!(!sent(&effects).contains(&"view-change"));
 }
 
+/// The same the other way round: the number is final here, and not yet due, when the primary proposes something else for it.
+#[test]
+fn r_6_nothing_can_be_hidden_in_a_number_that_is_final() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    let decided = stage.proposal(2, vec![request(1, 0)]);
+    let committed = stage.committed(&decided, &[0, 1, 2]);
+    stage.hear_and_settle(1, &Message::Committed(committed));
+    let other = stage.proposal(2, vec![request(9, 0)]);
+    let effects = stage.hear_and_settle(0, &Message::PrePrepare(other));
+    assert_eq!(stage.replica.progress().waiting_requests, 1);
+    assert!(sent(&effects).contains(&"view-change"), "the primary has signed both");
+}
+
 /// A backup was shown one batch in view 0, and hears that the others have agreed on another one in `view`.
 fn hide(view: View) -> (Stage, Vec<Effect>) {
     let mut stage = Stage::new(3);

@@ -5,13 +5,14 @@ use std::{ops::Range, sync::Arc, time::Duration};
 use pbft_core::{
     Effect, Message, Request, View,
     message::{Batch, Commit, PrePrepare, Prepare, Proposal},
+    request_buffer::{BatchLimits, BufferLimits, FairBuffer, Lane, RequestBuffer},
 };
 
 use pbft_crypto::Digest;
 
 use crate::{
     stage::{START, Stage, id, messages, own_checkpoint, request, sent, seq, status},
-    view_messages::{new_view, view_change},
+    view_messages::{new_view, prepared, view_change},
 };
 
 /// The primary of `view` proposes a batch to the replica, number 3.
@@ -126,6 +127,59 @@ fn vc_13_nearly_empty_batches_put_nothing_off() {
     }
     assert!(!serve(&mut stage, 0, 1..20, PACE), "nothing is overdue");
     assert!(serve(&mut stage, 0, 20..30, PACE), "all that waits would have had room in one batch");
+}
+
+/// forty clients ask for one thing after the other, and one more has asked for a hundred at once. They take turns, so
+/// much of what the one has asked for is rightly overtaken.
+#[test]
+fn vc_13_a_fair_primary_is_kept_though_one_client_asks_for_much_at_once() {
+    const BATCH: usize = 10;
+    let mut stage = Stage::with(3, 4, |config| config.max_batch_requests = BATCH);
+    let mut primary = FairBuffer::new(BufferLimits::default());
+    let mut new: Vec<_> = (0..100).map(|number| request(1, number)).collect();
+    new.extend((2..42).map(|client| request(client, 0)));
+    for number in 1..700 {
+        // Batches bear the time of the start, which must not be long ago (PP-9).
+        stage.advance(PACE / 3);
+        for request in new.drain(..) {
+            stage.ask(request.clone());
+            primary.offer(stage.now.elapsed, Lane::Normal, request).unwrap();
+        }
+        let batch = primary.take(BatchLimits { requests: BATCH, bytes: usize::MAX });
+        let ids: Vec<_> = batch.iter().map(Request::id).collect();
+        let again = batch.iter().filter(|request| request.client.as_bytes()[0] > 1);
+        new.extend(again.map(|done| request(done.client.as_bytes()[0], done.number.value() + 1)));
+        let digest = propose(&mut stage, 0, number, batch);
+        let effects = decide(&mut stage, 0, number, digest);
+        primary.settle(&ids);
+        if let Some(own) = own_checkpoint(&effects) {
+            stage.stabilize(&own, &[0, 1, 2]);
+        }
+        assert!(!gives_up(&mut stage), "{number}");
+    }
+}
+
+/// What a view begins with goes before everything else, however far that reaches.
+#[test]
+fn vc_13_what_a_new_view_had_to_assign_does_not_count() {
+    const LAST: u64 = 40;
+    let mut stage = Stage::with(3, 4, |config| (config.window, config.checkpoint_period) = (128, 64));
+    stage.ask(request(9, 0));
+    let proposed: Vec<(u64, Digest)> = (1..=LAST)
+        .map(|number| (number, propose(&mut stage, 0, number, vec![request(1, number - 1)])))
+        .collect();
+    let proofs: Vec<_> =
+        proposed.iter().map(|(number, digest)| prepared(&stage, 0, *number, *digest)).collect();
+    let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, proofs.clone()));
+    let begun = new_view(&stage, &supporters, 0, &proposed, proofs);
+    stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
+    assert_eq!(stage.replica.progress().view, View::new(1));
+    for (number, digest) in proposed {
+        stage.advance(2 * PACE);
+        decide(&mut stage, 1, number, digest);
+        assert!(!gives_up(&mut stage), "{number}");
+    }
+    assert!(serve(&mut stage, 1, LAST + 1..LAST + 20, PACE), "now it has its turn");
 }
 
 /// VC-11: an empty batch gets nothing done while there is something to do, and is what it should be otherwise.

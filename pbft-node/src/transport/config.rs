@@ -44,8 +44,11 @@ impl TransportConfig {
     /// RE-3: a replica may have another key than it had in the first set, since an epoch that its log knows, or, if its
     /// operator says so, will know.
     pub(crate) fn with_later_key(mut self, roster: &Roster, key: &PublicKey, is_new: bool) -> Self {
-        let is_known = || roster.configs().any(|config| config.replicas.key(self.id) == Some(key));
-        if is_new || is_known() {
+        let owners =
+            || roster.configs().flat_map(|config| config.replicas.members()).filter(|(_, of)| of == key);
+        let is_own = owners().any(|(id, _)| *id == self.id);
+        // A new key is nobody's yet: another replica's is a mistake, whatever the operator says.
+        if is_own || (is_new && owners().next().is_none()) {
             let members = self.replicas.members().iter().copied();
             let own = |(id, first)| (id, if id == self.id { *key } else { first });
             self.replicas = ReplicaSet::of(members.map(own));

@@ -198,6 +198,15 @@ async fn who_was_away_while_it_got_another_key_comes_back_with_it() {
         reach(node, 1, Seq::new(1)).await;
     }
 
+    let own = cluster.hand_over_key(3, 2);
+    let service = Count::new(&cluster);
+    let config = NodeConfig { new_key: true, ..cluster.config(3) };
+    let refused = cluster.try_start(config, service).map(drop);
+    let Err(StartError::Transport(TransportError::NotThisReplica { .. })) = refused else {
+        panic!("another replica's key is never its own: {refused:?}")
+    };
+    cluster.set_key(3, own);
+
     cluster.hand_over_key(3, 4);
     let service = Count::new(&cluster);
     let refused = cluster.try_start(cluster.config(3), service).map(drop);

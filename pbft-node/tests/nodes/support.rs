@@ -108,9 +108,14 @@ impl Cluster {
         self.protocol = Arc::new(config.validate().unwrap());
     }
 
-    /// Gives replica `index` the key of `other`, which is nobody's otherwise, as the service was asked to.
-    pub(crate) fn hand_over_key(&mut self, index: u16, other: u16) {
-        self.keys[usize::from(index)] = self.keys[usize::from(other)].clone();
+    /// Starts replica `index` with the key of `other` from now on. Returns the one that it had.
+    pub(crate) fn hand_over_key(&mut self, index: u16, other: u16) -> Arc<KeyPair> {
+        let key = self.keys[usize::from(other)].clone();
+        self.set_key(index, key)
+    }
+
+    pub(crate) fn set_key(&mut self, index: u16, key: Arc<KeyPair>) -> Arc<KeyPair> {
+        std::mem::replace(&mut self.keys[usize::from(index)], key)
     }
 
     /// Where everyone is, also those who may join.

@@ -11,15 +11,18 @@ use super::CommandError;
 
 /// A line on standard output. What the command does is done all the same if it cannot be written.
 pub(super) fn line(words: fmt::Arguments<'_>) {
-    written(writeln!(io::stdout(), "{words}"));
+    if let Err(error) = written(writeln!(io::stdout(), "{words}")) {
+        eprintln!("popmarket: {error}");
+    }
 }
 
-/// Says that something could not be written, unless nobody wants to read it any more.
-pub(super) fn written(result: io::Result<()>) {
-    if let Err(error) = result
-        && error.kind() != ErrorKind::BrokenPipe
-    {
-        eprintln!("popmarket: standard output cannot be written: {error}");
+/// Nothing is wrong if nobody wants to read it any more.
+pub(super) fn written(result: io::Result<()>) -> Result<(), CommandError> {
+    match result {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(CommandError::failed("standard output cannot be written", error))
+        }
+        _ => Ok(()),
     }
 }
 

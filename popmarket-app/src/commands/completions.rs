@@ -17,6 +17,6 @@ pub(super) struct CompletionsArgs {
 pub(super) fn run(args: &CompletionsArgs) -> Result<(), CommandError> {
     let mut script = Vec::new();
     generate(args.shell, &mut Cli::command(), "popmarket", &mut script);
-    written(std::io::stdout().write_all(&script));
-    Ok(())
+    let mut output = std::io::stdout();
+    written(output.write_all(&script).and_then(|()| output.flush()))
 }
