@@ -26,7 +26,8 @@ pub const JOINED: &str = "joined";
 /// What a new replica prints before its public key.
 const KEY: &str = "key";
 
-const START_WITHIN: Duration = Duration::from_secs(20);
+/// A node reads its whole state before it serves.
+const START_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(20);
 const JOIN_WITHIN: Duration = Duration::from_secs(120);
 
