@@ -129,6 +129,7 @@ fn run(
                     | Effect::CheckpointTooLarge { .. }
                     | Effect::Diverged { .. }
                     | Effect::Transfer(_)
+                    | Effect::ViewChange { .. }
                     | Effect::StateLost(_)
                     // Nobody asks questions here.
                     | Effect::ReadReply { .. }

@@ -22,7 +22,7 @@ use serde::Serialize;
 use crate::{
     certificate::Certificate,
     evidence::Evidence,
-    ids::{Asker, ReplicaId, RequestId, Seq},
+    ids::{Asker, ReplicaId, RequestId, Seq, View},
     message::{Attestation, DeclineReason, Message, ReadReply, Reply, StatePart},
     roster::Roster,
     service::{OrderedBatch, ServiceQuestion, StateLost},
@@ -100,6 +100,54 @@ pub enum Effect {
         /// What.
         reply: ReadReply,
     },
+    /// For metrics and logs: the replica takes no further part in its view, and asks for this one.
+    ViewChange {
+        /// Which view it wants.
+        view: View,
+        /// Why.
+        why: ViewChangeReason,
+    },
+}
+
+/// Why a replica asks for another view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum ViewChangeReason {
+    /// Replicas enough to have a correct one among them want it, or a later one (VC-4).
+    Joined,
+    /// The view before it did not begin in time (VC-6).
+    NotBegun,
+    /// The primary was not heard (VC-10).
+    Silent,
+    /// There is work, and none of it got done (VC-11).
+    NoProgress,
+    /// The primary leaves a request out (VC-13).
+    LeftOut,
+    /// The primary is much slower than the one before (VC-14).
+    Slow,
+    /// It is another primary's turn (VC-15).
+    Rotation,
+    /// The primary has signed two batches for one number.
+    TwoBatches,
+    /// The primary does not vote (SX-11).
+    NotVoting,
+}
+
+impl ViewChangeReason {
+    /// Its name in metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Joined => "joined",
+            Self::NotBegun => "not-begun",
+            Self::Silent => "silent",
+            Self::NoProgress => "no-progress",
+            Self::LeftOut => "left-out",
+            Self::Slow => "slow",
+            Self::Rotation => "rotation",
+            Self::TwoBatches => "two-batches",
+            Self::NotVoting => "not-voting",
+        }
+    }
 }
 
 /// What happens in a transfer of state.

@@ -148,6 +148,7 @@ impl<S: Service> Node<S> {
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. }
             | Effect::Transfer(_)
+            | Effect::ViewChange { .. }
             | Effect::StateLost(_) => {}
             Effect::ReadReply { reply, .. } => self.answers.push(reply),
             Effect::Ask(question) => return Some(Input::Answered(question.put_to(&mut self.service))),

@@ -4,7 +4,7 @@ use std::{sync::atomic::AtomicU64, time::Duration};
 
 use pbft_core::{
     ReplicaId,
-    effect::TransferEvent,
+    effect::{TransferEvent, ViewChangeReason},
     message::{ReadAnswer, ReadRefusal},
     replica::Progress,
 };
@@ -57,6 +57,7 @@ pub struct Metrics {
     invalid: Family<ReplicaLabel, Counter>,
     unreachable: Family<ReplicaLabel, Counter>,
     cut_off: Family<KindLabel, Counter>,
+    view_changes: Family<KindLabel, Counter>,
     transfers: Family<ReplicaLabel, Counter>,
     bad_parts: Family<ReplicaLabel, Counter>,
     sync_seconds: Histograms,
@@ -99,6 +100,7 @@ impl Metrics {
             invalid: Family::default(),
             unreachable: Family::default(),
             cut_off: Family::default(),
+            view_changes: Family::default(),
             transfers: Family::default(),
             bad_parts: Family::default(),
             sync_seconds: histograms(seconds),
@@ -142,6 +144,7 @@ impl Metrics {
             m.unreachable,
         );
         registry.register("cut_off_connections", "Connections refused or ended, by reason", m.cut_off);
+        registry.register("view_changes", "How often it asked for another view, by reason", m.view_changes);
         registry.register("state_transfers", "States taken over from other replicas", m.transfers);
         registry.register("bad_state_parts", "Wrong parts of a state that others sent", m.bad_parts);
         let unit = Unit::Seconds;
@@ -178,6 +181,7 @@ impl Metrics {
             unreachable: self.unreachable.get_or_create_owned(&label),
             unreachable_before: 0,
             cut_off: self.cut_off.clone(),
+            view_changes: self.view_changes.clone(),
             transfers: self.transfers.get_or_create_owned(&label),
             bad_parts: self.bad_parts.get_or_create_owned(&label),
             sync_seconds: self.sync_seconds.get_or_create_owned(&label),
@@ -212,6 +216,7 @@ pub(crate) struct ReplicaMetrics {
     unreachable: Counter,
     unreachable_before: u64,
     cut_off: Family<KindLabel, Counter>,
+    view_changes: Family<KindLabel, Counter>,
     transfers: Counter,
     bad_parts: Counter,
     sync_seconds: Histogram,
@@ -266,6 +271,10 @@ impl ReplicaMetrics {
             let label = KindLabel { replica: self.replica, kind: reason.label() };
             self.cut_off.get_or_create(&label).inc_by(more);
         }
+    }
+
+    pub(crate) fn view_change(&self, why: ViewChangeReason) {
+        self.view_changes.get_or_create(&KindLabel { replica: self.replica, kind: why.name() }).inc();
     }
 
     pub(crate) fn transfer(&self, event: TransferEvent) {

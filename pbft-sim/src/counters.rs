@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pbft_core::verify::InvalidMessage;
+use pbft_core::{effect::ViewChangeReason, verify::InvalidMessage};
 
 macro_rules! named {
     ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $label:literal,)+ }) => {
@@ -108,8 +108,26 @@ named! {
         BadCertificate => "bad certificate refused",
         /// Someone was caught.
         Evidence => "evidence seen",
-        /// A replica gave up on a primary.
+        /// A replica asked for another view.
         ViewChange => "view change",
+        /// It joined others.
+        Followed => "view change: with others",
+        /// Another view had not begun.
+        NotBegun => "view change: the last one did not begin",
+        /// A primary was not heard.
+        Silent => "view change: silent primary",
+        /// Nothing got done.
+        NoProgress => "view change: no progress",
+        /// A request was left out.
+        LeftOut => "view change: request left out",
+        /// A primary was slow.
+        SlowPrimary => "view change: slow primary",
+        /// Another one's turn.
+        Rotation => "view change: rotation",
+        /// A primary signed two batches.
+        TwoBatches => "view change: two batches for one number",
+        /// A primary did not vote.
+        NotVoting => "view change: primary without a vote",
         /// A view began.
         NewView => "new view",
         /// A view began with numbers in flight.
@@ -157,7 +175,7 @@ named! {
         /// Other replicas took over.
         Reconfigured => "replicas changed",
         /// A replica that was no member at first voted.
-        Joined => "a new replica voted",
+        NewMember => "a new replica voted",
         /// A replica was started with another key.
         Rekeyed => "a replica got another key",
         /// That replica had not reached the epoch in which it has that key.
@@ -171,8 +189,25 @@ named! {
     }
 }
 
+impl From<ViewChangeReason> for Sometimes {
+    fn from(why: ViewChangeReason) -> Self {
+        match why {
+            ViewChangeReason::Joined => Self::Followed,
+            ViewChangeReason::NotBegun => Self::NotBegun,
+            ViewChangeReason::Silent => Self::Silent,
+            ViewChangeReason::NoProgress => Self::NoProgress,
+            ViewChangeReason::LeftOut => Self::LeftOut,
+            ViewChangeReason::Slow => Self::SlowPrimary,
+            ViewChangeReason::Rotation => Self::Rotation,
+            ViewChangeReason::TwoBatches => Self::TwoBatches,
+            ViewChangeReason::NotVoting => Self::NotVoting,
+        }
+    }
+}
+
 impl Sometimes {
-    /// In how many of so many runs it must be seen: once, and what the rest stands on in one of fifty.
+    /// In how many of so many runs it must be seen: once, what is rare in one of two thousand, and what the rest stands on in
+    /// one of fifty.
     #[must_use]
     pub const fn at_least_in(self, runs: u64) -> u64 {
         match self {
@@ -181,6 +216,7 @@ impl Sometimes {
             | Self::UnsyncedLoss
             | Self::Evidence
             | Self::Reconfigured => runs / 50,
+            Self::LeftOut | Self::SlowPrimary | Self::TwoBatches => runs / 2_000,
             _ => 1,
         }
     }

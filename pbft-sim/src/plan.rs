@@ -188,7 +188,7 @@ impl Plan {
         } else {
             byzantine
         };
-        Self {
+        let plan = Self {
             seed,
             n,
             spares,
@@ -213,7 +213,25 @@ impl Plan {
             outside: if calm { Vec::new() } else { outside(seed, n, &byzantine) },
             byzantine,
             tuning,
-        }
+        };
+        let crowded = n > 4 && Rng::stream(seed, "crowd").chance(20_000);
+        if crowded { plan.crowded() } else { plan }
+    }
+
+    /// The same run with so many requests that work never runs out, under a primary that is fast, and goes, and then
+    /// under one that is slow: what it takes to compare the two (VC-14).
+    fn crowded(mut self) -> Self {
+        self = self.calm();
+        self.byzantine = vec![(ReplicaId::new(1), Kind::SlowPrimary)];
+        self.outside = vec![ReplicaId::new(0)];
+        self.workload = WorkloadPlan { clients: 4, requests: 110, in_flight: 20, ..self.workload };
+        self.execute = (ms(1), ms(12));
+        self.tuning.max_batch_requests = 2;
+        self.tuning.request_timeout = ms(250);
+        self.tuning.buffered_requests = 1_000;
+        self.heal_at = ms(1_200);
+        self.patience = patience(&self.byzantine, &self.tuning);
+        self
     }
 
     /// The same run on a broken host.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Replica, Step};
 use crate::{
-    effect::Effect,
+    effect::{Effect, ViewChangeReason},
     ids::{Epoch, ReplicaId, Seq, View},
     message::{Message, Returned, Standing, Status},
     quorum::QuorumSizes,
@@ -185,7 +185,7 @@ impl Replica {
     pub(super) fn judge_leader(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
         let leads = status.votes && !status.left;
         if !leads && from == self.primary() && self.views.active && self.hears_quorum(step.now.elapsed) {
-            self.start_view_change(step, self.view.next());
+            self.start_view_change(step, self.view.next(), ViewChangeReason::NotVoting);
         }
     }
 }

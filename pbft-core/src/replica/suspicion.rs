@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Replica, Step};
 use crate::{
     config::{Config, ReplicaSet},
+    effect::ViewChangeReason,
     ids::{ReplicaId, RequestId, Seq, View},
     time::Now,
 };
@@ -177,7 +178,9 @@ impl Replica {
             self.suspicion.entered = now;
             return;
         }
-        self.start_view_change(step, self.view.next());
+        let silent = self.silent_at() <= now;
+        let why = if silent { ViewChangeReason::Silent } else { ViewChangeReason::NoProgress };
+        self.start_view_change(step, self.view.next(), why);
     }
 
     /// Not if this replica is what is left behind, or cut off.
@@ -209,16 +212,21 @@ impl Replica {
             self.suspicion.judge_later(others, step.now.elapsed);
             return;
         }
-        if self.leaves_out_a_request(step.now.elapsed) || self.is_slow(step.now.elapsed) {
-            self.start_view_change(step, self.view.next());
-        }
+        let why = if self.leaves_out_a_request(step.now.elapsed) {
+            ViewChangeReason::LeftOut
+        } else if self.is_slow(step.now.elapsed) {
+            ViewChangeReason::Slow
+        } else {
+            return;
+        };
+        self.start_view_change(step, self.view.next(), why);
     }
 
     /// the primary of a view has signed two batches for one number, or the others could not have agreed on another one
     /// than this replica was shown. No proof for anybody else, but all that it takes here.
     pub(super) fn give_up_on_deceiver(&mut self, step: &mut Step<'_>, view: View) {
         if self.view == view && self.judges_primary() {
-            self.start_view_change(step, view.next());
+            self.start_view_change(step, view.next(), ViewChangeReason::TwoBatches);
         }
     }
 
@@ -228,7 +236,7 @@ impl Replica {
         let span = self.config.checkpoint_period.saturating_mul(self.config.rotation_period);
         let due = stable > self.views.floor() && stable.value().checked_rem(span) == Some(0);
         if due && self.views.active && self.config.sizes().n() > 1 {
-            self.start_view_change(step, self.view.next());
+            self.start_view_change(step, self.view.next(), ViewChangeReason::Rotation);
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Replica, Step, outbox::Vote};
 use crate::{
-    effect::Effect,
+    effect::{Effect, ViewChangeReason},
     evidence::Evidence,
     ids::{ReplicaId, Seq, View},
     message::{Message, PreparedCertificate, ProvenNewView, ProvenViewChange, Status, ViewChange},
@@ -75,10 +75,11 @@ impl Views {
 
 impl Replica {
     /// VC-1: takes no further part in earlier views, and tells what the next primary must not forget.
-    pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View) {
+    pub(super) fn start_view_change(&mut self, step: &mut Step<'_>, view: View, why: ViewChangeReason) {
         if !self.is_member() || self.is_returning() || self.is_succeeded() {
             return;
         }
+        step.push(Effect::ViewChange { view, why });
         self.suspicion.gave_up();
         self.leave_views_before(view);
         let proven = self.make_view_change();
@@ -148,13 +149,13 @@ impl Replica {
         wanted.sort_unstable_by(|left, right| right.cmp(left));
         let agreed = wanted.get(self.config.sizes().f()).copied();
         if let Some(view) = agreed.filter(|view| *view > self.view) {
-            return self.start_view_change(step, view);
+            return self.start_view_change(step, view, ViewChangeReason::Joined);
         }
         // Those who only left bring nobody further than the next view: see the argument for SX-10.
         let next = self.view.next();
         let wanted_by = self.views.wanted_by(next, self.lately(step.now.elapsed));
         if self.views.active && wanted_by.len() >= self.config.sizes().weak() {
-            self.start_view_change(step, next);
+            self.start_view_change(step, next, ViewChangeReason::Joined);
         }
     }
 
@@ -196,7 +197,7 @@ impl Replica {
             return;
         }
         self.views.deadline = None;
-        self.start_view_change(step, self.view.next());
+        self.start_view_change(step, self.view.next(), ViewChangeReason::NotBegun);
         self.try_await_new_view(step);
     }
 

@@ -9,7 +9,7 @@ use std::{
 use pbft_core::{
     Asker, Config, Effect, Input, Message, Now, ReadNumber, Replica, Request, RequestId, Seq, ValidConfig,
     crypto::Crypto,
-    effect::TransferEvent,
+    effect::{TransferEvent, ViewChangeReason},
     message::{Operation, Read, ReadAnswer},
     replica::{EmptyLog, Recovered},
     request_buffer::FairBuffer,
@@ -75,6 +75,8 @@ pub(crate) struct Cluster {
     pub(crate) changes: bool,
     /// How the transfers of states went.
     pub(crate) transfers: Vec<(u16, TransferEvent)>,
+    /// Why who asked for other views.
+    pub(crate) reasons: Vec<(u16, ViewChangeReason)>,
     /// What a faulty replica says instead.
     pub(crate) lie: fn(u16, Message) -> Option<Message>,
 }
@@ -113,6 +115,7 @@ impl Cluster {
             cut: Vec::new(),
             changes: false,
             transfers: Vec::new(),
+            reasons: Vec::new(),
             lie: |_, message| Some(message),
         };
         for index in 0..u16::try_from(cluster.nodes.len()).unwrap() {
@@ -343,6 +346,7 @@ impl Cluster {
             }
             Effect::Ask(question) => return Some(Input::Answered(question.put_to(&mut node.service))),
             Effect::Transfer(event) => self.transfers.push((index, event)),
+            Effect::ViewChange { why, .. } => self.reasons.push((index, why)),
             Effect::Decline { .. } => {}
             Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use pbft_core::{
     Effect, Epoch, Input, Message, Seq, View,
+    effect::ViewChangeReason,
     evidence::{Evidence, WeakEvidence},
     message::{Batch, PrePrepare, Prepare, Proposal, ProvenNewView, ProvenViewChange, SlotStatus, Status},
     service::{Executed, Outcome},
@@ -54,6 +55,28 @@ fn join(stage: &mut Stage) -> Vec<Effect> {
     effects
 }
 
+/// More than `f` are faulty if a view assigns another batch to a number that is final. It is not voted for all the same.
+#[test]
+fn nv_5_nothing_else_is_accepted_for_a_number_that_is_final() {
+    let mut stage = Stage::new(3);
+    let decided = stage.proposal(2, vec![request(1, 0)]);
+    let committed = stage.committed(&decided, &[0, 1, 2]);
+    stage.hear_and_settle(1, &Message::Committed(committed));
+    let other = batch_of(9);
+    let proof = prepared(&stage, 0, 2, other.digest());
+    let first = prepared(&stage, 0, 1, batch_of(1).digest());
+    let mut supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![]));
+    supporters[2] = view_change(&stage, 2, 1, 0, vec![first.clone(), proof.clone()]);
+    let assigned = [(1, batch_of(1).digest()), (2, other.digest())];
+    let begun = new_view(&stage, &supporters, 0, &assigned, vec![first, proof]);
+    let mut effects = stage.hear_and_settle(1, &on_new_view(begun));
+    assert_eq!(view(&stage), (1, true));
+    for (number, batch) in [(2, other), (1, batch_of(1))] {
+        effects.extend(stage.hear_and_settle(1, &proposal_in_view_1(&stage, number, batch)));
+    }
+    assert_eq!(votes(&effects), ["prepare"], "for number 1 alone");
+}
+
 /// View 1 begins with nothing in flight.
 fn empty_view(stage: &Stage) -> ProvenNewView {
     let votes = [0, 1, 2].map(|signer| view_change(stage, signer, 1, 0, vec![]));
@@ -85,6 +108,7 @@ fn vc_1_vc_4_who_joins_a_view_change_takes_no_further_part_in_the_old_view() {
     let [own] = &own_view_changes(&effects)[..] else { panic!("{effects:?}") };
     assert_eq!((own.vote.signer, own.vote.statement.view), (id(3), View::new(1)));
     assert_eq!(view(&stage), (1, false));
+    assert_eq!(stage.reasons, [ViewChangeReason::Joined]);
     let proposal = stage.proposal(1, vec![request(1, 0)]);
     let mut effects = stage.hear_and_settle(0, &Message::PrePrepare(proposal.clone()));
     for other in [1, 2] {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pbft_core::{
     ClientId, Effect, Input, Message, Request, RequestNumber, View,
+    effect::ViewChangeReason,
     message::{Checkpoint, Commit, CommittedBatch, DeclineReason, Operation, PrePrepare, Status},
     service::{Executed, Outcome},
 };
@@ -219,7 +220,8 @@ fn r_6_what_was_proposed_in_vain_waits_again() {
     let (stage, effects) = hide(View::ZERO);
     assert_eq!(stage.replica.progress().executed, seq(1));
     assert_eq!(stage.replica.progress().waiting_requests, 1, "and not ordered");
-    assert!(sent(&effects).contains(&"view-change"), "the primary has signed both");
+    assert!(sent(&effects).contains(&"view-change"));
+    assert_eq!(stage.reasons, [ViewChangeReason::TwoBatches], "the primary has signed both");
 }
 
 /// In another view the others may well have agreed on something else: its primary has said one thing only.

@@ -8,6 +8,7 @@ use pbft_core::{
     certificate::Certificate,
     config::ReplicaSet,
     crypto::{Crypto, P256Crypto},
+    effect::ViewChangeReason,
     error::InvalidMessage,
     evidence::Evidence,
     message::{
@@ -79,6 +80,8 @@ pub(crate) struct Stage {
     pub(crate) wake_at: Option<UnixMillis>,
     /// What the service wants certified of each batch.
     pub(crate) result: Option<Digest>,
+    /// Why it asked for other views.
+    pub(crate) reasons: Vec<ViewChangeReason>,
 }
 
 impl Stage {
@@ -93,7 +96,8 @@ impl Stage {
         let replica = recover(index, &config, &mut log);
         let verifier = Verifier::new(config.clone(), key(index), Arc::new(AdmitAll));
         let now = Now { elapsed: Duration::from_secs(1), wall: START };
-        let mut stage = Self { config, replica, verifier, log, now, index, wake_at: None, result: None };
+        let (wake_at, result, reasons) = (None, None, Vec::new());
+        let mut stage = Self { config, replica, verifier, log, now, index, wake_at, result, reasons };
         stage.input(Input::Start);
         stage
     }
@@ -122,6 +126,7 @@ impl Stage {
                 Effect::Persist(position, record) => self.log.append(*position, record).unwrap(),
                 Effect::TruncateLog(position) => self.log.truncate(*position).unwrap(),
                 Effect::Reconfigured(roster) => self.verifier.update(roster.clone()),
+                Effect::ViewChange { why, .. } => self.reasons.push(*why),
                 _ => {}
             }
         }

@@ -4,6 +4,7 @@ use std::{ops::Range, sync::Arc, time::Duration};
 
 use pbft_core::{
     Effect, Message, Request, View,
+    effect::ViewChangeReason,
     message::{Batch, Commit, PrePrepare, Prepare, Proposal},
     request_buffer::{BatchLimits, BufferLimits, FairBuffer, Lane, RequestBuffer},
 };
@@ -75,6 +76,7 @@ fn vc_13_a_primary_that_leaves_a_request_out_is_given_up() {
     stage.ask(request(9, 0));
     assert!(!serve(&mut stage, 0, 1..15, PACE), "it may have its turn yet");
     assert!(serve(&mut stage, 0, 15..60, PACE));
+    assert_eq!(stage.reasons, [ViewChangeReason::LeftOut]);
 }
 
 #[test]
@@ -270,7 +272,9 @@ fn second_primary_is_given_up(pace: Duration) -> bool {
     let begun = new_view(&stage, &supporters, 80, &[], vec![]);
     stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
     assert_eq!(stage.replica.progress().view, View::new(1));
-    serve(&mut stage, 1, 81..161, pace)
+    let given_up = serve(&mut stage, 1, 81..161, pace);
+    assert!(!given_up || stage.reasons == [ViewChangeReason::Slow], "{:?}", stage.reasons);
+    given_up
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use pbft_core::{
     Message, Seq, View,
+    effect::ViewChangeReason,
     message::{ProvenViewChange, Signed, ViewChange},
 };
 
@@ -27,6 +28,7 @@ fn vc_11_a_dead_primary_is_replaced_and_the_work_goes_on() {
         assert_eq!(cluster.view(index), (1, true));
         assert_eq!(cluster.journal(index).len(), 5);
     }
+    assert_eq!(cluster.reasons[0].1, ViewChangeReason::NoProgress, "it is silent for less long");
 }
 
 /// Mistake 18: nobody asks for anything, and still the silence of the primary is heard.
@@ -40,6 +42,7 @@ fn vc_10_mistake_18_an_idle_silent_primary_is_noticed() {
     for index in 1..4 {
         assert_eq!(cluster.view(index), (1, true));
     }
+    assert_eq!(cluster.reasons[0].1, ViewChangeReason::Silent);
 }
 
 #[test]
@@ -52,6 +55,7 @@ fn vc_6_f_dead_primaries_in_a_row() {
     for index in 2..7 {
         assert_eq!(cluster.view(index), (2, true));
     }
+    assert!(cluster.reasons.iter().any(|(_, why)| *why == ViewChangeReason::NotBegun));
 }
 
 /// Mistake 7: what is in flight at any moment keeps its number, whichever replicas bring it into the next view.
@@ -164,6 +168,7 @@ fn vc_15_the_primary_rotates_at_checkpoints_if_asked_to() {
     let views: Vec<_> = (0..4).map(|index| cluster.view(index)).collect();
     assert_eq!(views, [views[0]; 4]);
     assert!(views[0].1 && views[0].0 >= 4, "{views:?}");
+    assert_eq!(cluster.reasons[0].1, ViewChangeReason::Rotation);
 }
 
 /// A replica that left for a later view alone is not followed, for one may be wrong about the primary. It executes what the

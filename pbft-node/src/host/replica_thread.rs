@@ -193,6 +193,10 @@ impl ReplicaThread {
                 let _ = self.to_service.send(ToService::Ask(question));
             }
             Effect::Transfer(event) => self.report(event),
+            Effect::ViewChange { view, why } => {
+                self.metrics.view_change(why);
+                tracing::info!(%view, why = why.name(), "asks for another view");
+            }
             Effect::StateLost(lost) => return Err(End::Failed(Failure::Service(lost))),
             Effect::SetTimer(at) => self.timer = Some(at),
             Effect::Evidence(evidence) => self.keep(evidence),

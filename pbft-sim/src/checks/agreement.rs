@@ -74,7 +74,7 @@ impl Agreement {
             Record::Prepare(_) | Record::Returned(_) | Record::Lineage(_) => Ok(()),
             Record::Commit { commit, prepares } => {
                 if !roster.at(Seq::ZERO).replicas.contains(replica) {
-                    counters.saw(Sometimes::Joined);
+                    counters.saw(Sometimes::NewMember);
                 }
                 look.prepared(commit, prepares)
             }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use pbft_core::{
     Asker, Effect, Input, ReplicaId, Seq,
     certificate::Certificate,
-    effect::TransferEvent,
+    effect::{TransferEvent, ViewChangeReason},
     message::{Attestation, ReadAnswer, ReadReply, Reply},
     service::{OrderedBatch, Outcome, ServiceQuestion},
     storage::{Durable, LogPosition, Record},
@@ -59,6 +59,10 @@ impl Simulation {
                 Ok(())
             }
             Effect::Transfer(event) => self.on_transfer(replica, event),
+            Effect::ViewChange { why, .. } => {
+                self.on_view_change(replica, why);
+                Ok(())
+            }
             Effect::SetTimer(at) => {
                 self.set_timer(replica, at);
                 Ok(())
@@ -305,6 +309,13 @@ impl Simulation {
         self.step(replica, Input::Answered(answer))?;
         self.try_finish();
         Ok(())
+    }
+
+    fn on_view_change(&mut self, replica: ReplicaId, why: ViewChangeReason) {
+        self.trace.note(self.now, || format!("  replica {replica} asks for another view: {}", why.name()));
+        if !self.plan.is_byzantine(replica) {
+            self.counters.saw(Sometimes::from(why));
+        }
     }
 
     fn on_transfer(&mut self, replica: ReplicaId, event: TransferEvent) -> Result<(), Violation> {
