@@ -134,7 +134,7 @@ impl Node {
         let introduction = introduction(&config, &crypto)?;
         let recovered = Recovered::from_disk(&config, &crypto, &mut application.service)?;
         let (roster, public) = (recovered.replica.roster(), key.public_key());
-        let own = TransportConfig::of(&config).with_later_key(roster, &public, config.new_key);
+        let own = TransportConfig::of(&config).with_later_key(roster, &public, config.new_key)?;
         let (events, source) = mpsc::channel(MAX_WAITING_EVENTS);
         let transport = Transport::start(own, listener, key, events)?;
         let (shown, seen) = windows(&recovered.replica);

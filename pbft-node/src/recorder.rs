@@ -2,7 +2,7 @@
 //! day: it costs time, and the file grows up to its bound.
 
 use std::{
-    fs::{File, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, BufWriter, Write},
     path::PathBuf,
     sync::Arc,
@@ -42,6 +42,17 @@ pub(crate) struct Recorder {
     file: Option<BufWriter<File>>,
     left: u64,
     crypto: Arc<TakesDown>,
+    /// The file, as long as it has no step in it: a node that does not start leaves none behind.
+    unused: Option<PathBuf>,
+}
+
+impl Drop for Recorder {
+    fn drop(&mut self) {
+        if let Some(file) = self.unused.take() {
+            // Whoever starts the node again is told if it is still there.
+            let _ = fs::remove_file(file);
+        }
+    }
 }
 
 impl Recorder {
@@ -49,7 +60,8 @@ impl Recorder {
     pub(crate) fn create(options: &RecordOptions, crypto: Arc<dyn Crypto>) -> io::Result<Self> {
         let file = OpenOptions::new().write(true).create_new(true).open(&options.file)?;
         let crypto = Arc::new(TakesDown::new(crypto));
-        Ok(Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto })
+        let unused = Some(options.file.clone());
+        Ok(Self { file: Some(BufWriter::new(file)), left: options.max_bytes, crypto, unused })
     }
 
     /// Takes down what the replica was recovered from: who it is, in which first configuration, with which replica sets by
@@ -79,6 +91,7 @@ impl Recorder {
 
     /// Takes down a step. A recording that cannot go on ends; the replica does not.
     pub(crate) fn moment(&mut self, now: Now, input: RecordedInput, effects: &[Effect]) {
+        self.unused = None;
         let signatures = self.crypto.signed();
         if self.file.is_none() {
             return;

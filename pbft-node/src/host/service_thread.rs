@@ -67,7 +67,7 @@ fn carry_out<S: Service>(
     })
 }
 
-/// Whoever knows such a question can ask it as often as it likes.
+/// Whoever knows such a question can ask it as often as it likes. (What the process's panic hook writes is its own affair.)
 static PANICS: Sparing<()> = Sparing::new();
 
 /// Mistake 31: any client may ask anything of any replica, and no order names who did. What makes the service panic is a

@@ -42,18 +42,26 @@ impl TransportConfig {
     }
 
     /// RE-3: a replica may have another key than it had in the first set, since an epoch that its log knows, or, if its
-    /// operator says so, will know.
-    pub(crate) fn with_later_key(mut self, roster: &Roster, key: &PublicKey, is_new: bool) -> Self {
-        let owners =
-            || roster.configs().flat_map(|config| config.replicas.members()).filter(|(_, of)| of == key);
+    /// operator says so, will know. One that the log does not know at all is to join.
+    pub(crate) fn with_later_key(
+        mut self,
+        roster: &Roster,
+        key: &PublicKey,
+        is_new: bool,
+    ) -> Result<Self, TransportError> {
+        let members = || roster.configs().flat_map(|config| config.replicas.members());
+        let owners = || members().filter(|(_, of)| of == key);
         let is_own = owners().any(|(id, _)| *id == self.id);
         // A new key is nobody's yet: another replica's is a mistake, whatever the operator says.
-        if is_own || (is_new && owners().next().is_none()) {
-            let members = self.replicas.members().iter().copied();
-            let own = |(id, first)| (id, if id == self.id { *key } else { first });
-            self.replicas = ReplicaSet::of(members.map(own));
+        let is_others = !is_own && owners().next().is_some();
+        let is_known = members().any(|(id, _)| *id == self.id);
+        if is_others || (is_known && !is_own && !is_new) {
+            return Err(TransportError::NotThisReplica { id: self.id, key: *key });
         }
-        self
+        let first = self.replicas.members().iter().copied();
+        let own = |(id, first)| (id, if id == self.id { *key } else { first });
+        self.replicas = ReplicaSet::of(first.map(own));
+        Ok(self)
     }
 
     pub(crate) fn check(&self, key: &PublicKey) -> Result<(), TransportError> {

@@ -167,6 +167,7 @@ impl LinkStatus {
         {
             let mut phase = self.lock();
             (phase.connected, phase.since) = (true, SystemTime::now());
+            phase.said = None;
         }
         self.connected.send_modify(|count| *count = count.saturating_add(1));
     }
@@ -190,5 +191,36 @@ impl LinkStatus {
         };
         // Also tells of a try that failed.
         self.connected.send_modify(|count| *count = count.saturating_sub(usize::from(was_connected)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log's last word on a peer that is gone must not be "connected".
+    #[test]
+    fn why_a_link_is_down_is_not_taken_as_said_since_it_was_up() {
+        let status = LinkStatus {
+            peer: ReplicaId::new(1),
+            takes_frames: AtomicBool::new(true),
+            sent_frames: AtomicU64::new(0),
+            sent_bytes: AtomicU64::new(0),
+            dropped_frames: AtomicU64::new(0),
+            phase: Mutex::new(Phase {
+                connected: false,
+                since: SystemTime::now(),
+                last_error: None,
+                said: None,
+            }),
+            connected: watch::channel(0).0,
+            lines: Sparing::default(),
+        };
+        let refused = || LinkError::Closed;
+        status.down(refused());
+        assert_eq!(status.lock().said, Some(refused().to_string()));
+        status.up();
+        status.down(refused());
+        assert_eq!(status.lock().said, None, "too soon for another line, so it is still to be written");
     }
 }

@@ -9,7 +9,10 @@ use pbft_core::{
     service::{Executed, OrderedBatch, Outcome, Service, ServiceCheckpoint, StateLost},
     wire,
 };
-use pbft_node::{NodeConfig, StartError, client::Session, node::Node, transport::TransportError};
+use pbft_node::{
+    NodeConfig, StartError, client::Session, node::Node, recorder::RecordOptions, transport::TransportError,
+};
+use tempfile::TempDir;
 
 use crate::support::{Cluster, PATIENCE, session, shut_down};
 
@@ -178,6 +181,19 @@ async fn handovers_that_it_was_told_lead_a_newcomer_to_later_replicas() {
     for node in &nodes {
         reach(node, 3, after).await;
     }
+
+    // Who joined later is known by its log.
+    nodes.pop().unwrap().shutdown().await;
+    for (owner, new_key) in [(5, false), (5, true), (0, false)] {
+        let own = cluster.hand_over_key(8, owner);
+        let config = NodeConfig { new_key, ..cluster.config(8) };
+        let service = Count::new(&cluster);
+        let refused = cluster.try_start(config, service).map(drop);
+        let Err(StartError::Transport(TransportError::NotThisReplica { .. })) = refused else {
+            panic!("the key of {owner} is not its own: {refused:?}")
+        };
+        cluster.set_key(8, own);
+    }
     shut_down(nodes).await;
 }
 
@@ -209,12 +225,16 @@ async fn who_was_away_while_it_got_another_key_comes_back_with_it() {
 
     cluster.hand_over_key(3, 4);
     let service = Count::new(&cluster);
-    let refused = cluster.try_start(cluster.config(3), service).map(drop);
+    let folder = TempDir::new().unwrap();
+    let record = Some(RecordOptions::new(folder.path().join("recording")));
+    let config = NodeConfig { record: record.clone(), ..cluster.config(3) };
+    let refused = cluster.try_start(config, service).map(drop);
     let Err(StartError::Transport(TransportError::NotThisReplica { .. })) = refused else {
         panic!("a key that nobody spoke of is taken for another's: {refused:?}")
     };
+    // What did not start left no recording in the way.
     let service = Count::new(&cluster);
-    let node = cluster.start_with(NodeConfig { new_key: true, ..cluster.config(3) }, service);
+    let node = cluster.start_with(NodeConfig { new_key: true, record, ..cluster.config(3) }, service);
     reach(&node, 1, nodes[0].progress().borrow().executed).await;
     nodes.remove(0).shutdown().await;
     assert_eq!(submit(&session, 20).await, 66, "of the three that are left, it is one");
