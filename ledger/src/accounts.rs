@@ -46,7 +46,7 @@ pub(crate) use limits::{check_spending, spend};
 pub use params::AccountParams;
 pub(crate) use recoveries::Recoveries;
 pub use recoveries::RecoveryPlace;
-pub use recovery::{Recovery, RecoveryStatus};
+pub use recovery::{MAX_LAPSED_WISHES, Recovery, RecoveryStatus};
 pub(crate) use recovery::{check_agreement, check_proposal, expire};
 pub use rejection::AccountRejection;
 pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};

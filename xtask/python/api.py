@@ -39,7 +39,7 @@ CHECKS = [
 # Streams have no end; and who signs out learns nothing more.
 LEFT_OUT = ["GET /v1/events", "DELETE /v1/sessions"]
 # What names an account, in a query and in what is sent.
-ACCOUNTS = ["to", "owner", "spender", "account", "requester", "seller", "creator"]
+ACCOUNTS = ["to", "owner", "spender", "account", "requester", "seller", "creator", "guarded_after"]
 
 
 def known(values, schema):

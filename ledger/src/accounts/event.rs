@@ -117,7 +117,7 @@ pub enum AccountEvent {
         /// When.
         at: UnixMillis,
     },
-    /// Its time came, but its guardians or its key would not do any more.
+    /// Its time came, but its guardians or its key would not do any more; or who had asked for it asked anew.
     RecoveryLapsed {
         /// Which recovery.
         recovery: RecoveryId,

@@ -2,6 +2,7 @@
 //! for it is in `recovery.rs`.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use pbft_crypto::Address;
 use serde::{Deserialize, Serialize};
@@ -48,11 +49,17 @@ impl AllGuardians {
         self.rows.find(account)
     }
 
-    /// Whose guardian an account is, in the order of their addresses.
-    pub(crate) fn guarded_by(&self, guardian: &Address) -> impl Iterator<Item = &Address> {
+    /// Whose guardian an account is, after one of them, in the order of their addresses.
+    pub(crate) fn guarded_by(
+        &self,
+        guardian: &Address,
+        after: Option<Address>,
+    ) -> impl Iterator<Item = &Address> {
         let guardian = *guardian;
-        let from = self.guarded.range((guardian, Address::from_bytes([0; 32]))..);
-        from.take_while(move |(by, _)| *by == guardian).map(|(_, account)| account)
+        let first = Bound::Included((guardian, Address::from_bytes([0; 32])));
+        let from = after.map_or(first, |after| Bound::Excluded((guardian, after)));
+        let lines = self.guarded.range((from, Bound::Unbounded));
+        lines.take_while(move |(by, _)| *by == guardian).map(|(_, account)| account)
     }
 
     pub(super) fn generation(&self, account: &Address) -> u64 {

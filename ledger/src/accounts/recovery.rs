@@ -1,7 +1,8 @@
 //! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
 //! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts as
-//! long as that account is not frozen: whoever stole its keys must not take other accounts with them. One who has asked asks again
-//! when that is over: otherwise a single one could fill the ledger with wishes.
+//! long as that account is not frozen: whoever stole its keys must not take other accounts with them. One who has asked asks anew as
+//! long as too few agree, since the new key may get lost as well: the wish before lapses. That has an end: otherwise a single one
+//! could fill the ledger with wishes.
 
 use std::cmp::Reverse;
 
@@ -16,6 +17,10 @@ use crate::state::{Context, State};
 use crate::table::{Row, TableId};
 use crate::text::Label;
 use crate::time::UnixMillis;
+
+/// How many wishes of a guardian may have lapsed before it asks no more in the place of one that waits. Others that the owner names,
+/// be they the same, begin anew.
+pub const MAX_LAPSED_WISHES: u8 = 10;
 
 /// A wish of guardians that an account have another key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,7 +72,8 @@ pub enum RecoveryStatus {
         /// When.
         at: UnixMillis,
     },
-    /// Its time came, but the guardians were others, too many of them were frozen, or the key was in use.
+    /// Its time came, but the guardians were others, too many of them were frozen, or the key was in use. Or it never came: who
+    /// had asked for it asked anew.
     Lapsed {
         /// When.
         at: UnixMillis,
@@ -87,7 +93,7 @@ impl RecoveryStatus {
     }
 
     /// Whether something can still come of it.
-    pub(super) const fn is_open(&self) -> bool {
+    const fn is_open(&self) -> bool {
         matches!(self, Self::Proposed | Self::Ready { .. })
     }
 
@@ -108,8 +114,11 @@ pub(super) fn propose(
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
     let (by, at) = (context.sender, context.now);
-    check_proposal(state, &by, &account)?;
+    let before = check_proposal(state, &by, &account)?;
     keys::check_new(&state.accounts, context, account, &public_key, proof)?;
+    if let Some(before) = before {
+        lapse(state, before, at, events);
+    }
     let id = RecoveryId::from(context.tx);
     let status = RecoveryStatus::Proposed;
     let generation = state.accounts.guardians.generation(&account);
@@ -120,22 +129,23 @@ pub(super) fn propose(
     Ok(())
 }
 
-/// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
+/// Whether a guardian could ask for a new key for an account now, and what lapses then. Whether the key is one is another question.
 pub(crate) fn check_proposal(
     state: &State,
     who: &Address,
     account: &Address,
-) -> Result<(), AccountRejection> {
+) -> Result<Option<RecoveryId>, AccountRejection> {
     let accounts = &state.accounts;
     if !accounts.contains(account) {
         return Err(AccountRejection::UnknownAccount);
     }
     guardians::check(state, account, who)?;
-    let generation = accounts.guardians.generation(account);
-    if accounts.recoveries.is_asked_for(*account, *who, generation) {
-        return Err(AccountRejection::RecoveryOpen);
-    }
-    Ok(())
+    let wishes = (*account, *who, accounts.guardians.generation(account));
+    let found = |code: &'static str| accounts.recoveries.asked_for(wishes, code);
+    let (waiting, runs) = (found("PROPOSED").next(), found("READY").next().is_some());
+    let most = usize::from(MAX_LAPSED_WISHES);
+    let is_too_often = waiting.is_some() && found("LAPSED").take(most).count() == most;
+    if runs || is_too_often { Err(AccountRejection::RecoveryOpen) } else { Ok(waiting) }
 }
 
 pub(super) fn agree(
@@ -201,9 +211,7 @@ pub(crate) fn expire(
     let Recovery { account: address, public_key, .. } = row;
     let is_outdated = row.generation != state.accounts.guardians.generation(&address);
     if is_outdated || !has_enough(state, &row) || state.accounts.keys.find(&public_key).is_some() {
-        let lapsed = Recovery { status: RecoveryStatus::Lapsed { at: now }, ..row };
-        state.accounts.recoveries.put(&mut state.deadlines, id, lapsed);
-        events.push(AccountEvent::RecoveryLapsed { recovery: id, address, at: now }.into());
+        lapse(state, id, now, events);
         return Ok(());
     }
     replace_keys(state, address, public_key, now, events);
@@ -211,6 +219,15 @@ pub(crate) fn expire(
     state.accounts.recoveries.put(&mut state.deadlines, id, done);
     events.push(AccountEvent::Recovered { recovery: id, address, public_key, at: now }.into());
     Ok(())
+}
+
+/// Nothing comes of it any more, whoever has agreed.
+fn lapse(state: &mut State, id: RecoveryId, at: UnixMillis, events: &mut Vec<EventKind>) {
+    let Some(row) = state.accounts.recoveries.rows.find(&id).cloned() else { return };
+    let address = row.account;
+    let row = Recovery { status: RecoveryStatus::Lapsed { at }, ..row };
+    state.accounts.recoveries.put(&mut state.deadlines, id, row);
+    events.push(AccountEvent::RecoveryLapsed { recovery: id, address, at }.into());
 }
 
 fn replace_keys(

@@ -94,8 +94,9 @@ pub enum AccountRejection {
     /// Roles.
     #[error(transparent)]
     Role(#[from] RoleRejection),
-    /// The guardian has asked for a recovery of the account, and it is not over. Last, since the order is in the bytes of receipts.
-    #[error("the guardian has asked for a recovery of the account that is not over")]
+    /// The guardian has asked for a recovery of the account that runs, or too often in the place of one. Last, since the order is in
+    /// the bytes of receipts.
+    #[error("the guardian has asked for a recovery of the account that runs, or too often for another one")]
     RecoveryOpen,
 }
 

@@ -45,27 +45,31 @@ impl Ledger {
         self.state.accounts.recoveries.rows.find(id)
     }
 
-    /// Whose guardian an account is, in the order of their addresses.
-    pub fn guarded_by(&self, guardian: &Address) -> impl Iterator<Item = &Address> {
-        self.state.accounts.guardians.guarded_by(guardian)
+    /// Whose guardian an account is, after one of them, in the order of their addresses. Anybody may name anybody: there is no end
+    /// to them.
+    pub fn guarded_by(&self, guardian: &Address, after: Option<Address>) -> impl Iterator<Item = &Address> {
+        self.state.accounts.guardians.guarded_by(guardian, after)
     }
 
-    /// The recoveries of an account, newest first, after one of them.
+    /// The recoveries of an account, or those of them whose status has a [`code`](crate::RecoveryStatus::code), newest first, after
+    /// one of them.
     pub fn recoveries_after(
         &self,
         account: &Address,
+        status: Option<&'static str>,
         after: Option<RecoveryPlace>,
     ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
-        self.state.accounts.recoveries.after(account, after)
+        self.state.accounts.recoveries.after(account, status, after)
     }
 
-    /// The recoveries of an account that are newer than one of them, from there back to the newest.
+    /// The same that are newer than one of them, from there back to the newest.
     pub fn recoveries_before(
         &self,
         account: &Address,
+        status: Option<&'static str>,
         before: RecoveryPlace,
     ) -> impl Iterator<Item = (RecoveryId, &Recovery)> {
-        self.state.accounts.recoveries.before(account, before)
+        self.state.accounts.recoveries.before(account, status, before)
     }
 
     /// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
@@ -73,7 +77,7 @@ impl Ledger {
     /// # Errors
     /// [`AccountRejection`].
     pub fn check_recovery(&self, who: &Address, account: &Address) -> Result<(), AccountRejection> {
-        check_proposal(&self.state, who, account)
+        check_proposal(&self.state, who, account).map(drop)
     }
 
     /// Whether a guardian could agree to a recovery now.

@@ -105,14 +105,14 @@ impl Identity {
         ensure(!self.frozen.contains_key(who), "ACCOUNT_FROZEN")
     }
 
-    /// For one that is not over.
-    fn has_asked(&self, who: &Address, account: &Address) -> bool {
+    /// What a guardian has asked for, since guardians were named, that is in some state.
+    fn asked_for(&self, who: &Address, account: &Address, state: &str) -> Vec<Digest> {
         let generation = self.generation(account);
-        let mut rows = self.recoveries.values();
-        rows.any(|row| {
+        let is_such = |row: &MRecovery| {
             let is_theirs = row.account == *account && row.agreed[0] == *who;
-            is_theirs && row.generation == generation && matches!(row.state, "PROPOSED" | "READY")
-        })
+            is_theirs && row.generation == generation && row.state == state
+        };
+        self.recoveries.iter().filter(|(_, row)| is_such(row)).map(|(id, _)| *id).collect()
     }
 
     fn enough_agree(&self, row: &MRecovery) -> bool {
@@ -266,8 +266,14 @@ impl Model {
             AccountOp::ProposeRecovery { account, public_key, proof } => {
                 ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
                 identity.is_guardian(&who, account)?;
-                ensure(!identity.has_asked(&who, account), "RECOVERY_OPEN")?;
+                let [waiting, running, lapsed] =
+                    ["PROPOSED", "READY", "LAPSED"].map(|state| identity.asked_for(&who, account, state));
+                let may = running.is_empty() && (waiting.is_empty() || lapsed.len() < 10);
+                ensure(may, "RECOVERY_OPEN")?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
+                for before in waiting {
+                    identity.recoveries.get_mut(&before).unwrap().state = "LAPSED";
+                }
                 let (account, key, agreed) = (*account, *public_key, Vec::new());
                 let generation = identity.generation(&account);
                 let row = MRecovery { account, key, agreed, generation, state: "PROPOSED", due: 0 };

@@ -1,6 +1,6 @@
 use ledger::{
-    AccountEvent, AccountOp, AccountRejection, Cause, EventKind, Label, MAX_GUARDIANS, Millis, Name,
-    ObjectId, Reason, Recovery, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
+    AccountEvent, AccountOp, AccountRejection, Cause, EventKind, Label, MAX_GUARDIANS, MAX_LAPSED_WISHES,
+    Millis, Name, ObjectId, Reason, Recovery, RecoveryId, RecoveryStatus, Refusal, Rejection, UnixMillis,
 };
 use pbft_crypto::Address;
 
@@ -138,28 +138,95 @@ fn only_guardians_ask_and_agree_once_each() {
     assert_eq!(status(&world, id), ready, "enough had agreed");
 }
 
-/// Otherwise a single one could fill the ledger, and the lists of the others.
 #[test]
-fn a_guardian_asks_anew_when_what_was_asked_for_is_over() {
+fn a_guardian_does_not_ask_anew_while_a_recovery_runs() {
     let mut world = guarded();
     let open: Rejection = AccountRejection::RecoveryOpen.into();
     let op = propose(&world, "bea", "bea newest");
-    let check = |world: &World, who: &str| world.ledger.check_recovery(&address(who), &address("bea"));
-    assert_eq!(check(&world, "sam"), Ok(()));
+    let check = |world: &World| world.ledger.check_recovery(&address("sam"), &address("bea"));
+    assert_eq!(check(&world), Ok(()));
     let first = start(&mut world, "sam", "bea new");
-    assert_eq!(check(&world, "sam"), Err(AccountRejection::RecoveryOpen));
-    assert_eq!(world.rejected("sam", op.clone()), open);
+    assert_eq!(check(&world), Ok(()));
     world.ok("eve", agree(first));
-    assert_eq!(world.rejected("sam", op.clone()), open, "it runs");
+    let (runs, deadline) = (status(&world, first), world.ledger.next_deadline());
+    assert_eq!(check(&world), Err(AccountRejection::RecoveryOpen));
+    assert_eq!(world.rejected("sam", op.clone()), open);
     // The others may, and sam may for somebody else.
-    start(&mut world, "eve", "bea new");
-    world.ok("kit", guardians(&["sam"], 1, 1));
+    let of_eve = start(&mut world, "eve", "bea new");
+    world.ok("kit", guardians(&["sam", "ann"], 2, 1));
     let of_kit = propose(&world, "kit", "kit new");
-    world.ok("sam", of_kit);
+    let of_kit = RecoveryId::from(world.ok("sam", of_kit).id);
+    assert_eq!((status(&world, first), world.ledger.next_deadline()), (runs, deadline));
     world.ok("bea", AccountOp::CancelRecovery { recovery: first });
     world.ok("sam", op);
+    assert_eq!([of_eve, of_kit].map(|id| status(&world, id).code()), ["PROPOSED"; 2]);
+}
+
+/// The key that was asked for may get lost as well.
+#[test]
+fn a_guardian_who_asks_anew_takes_back_what_waits() {
+    let mut world = World::new();
+    world.ok("bea", guardians(&["sam", "eve", "ann"], 3, 2));
+    let first = start(&mut world, "sam", "bea new");
+    world.ok("eve", agree(first));
+    let of_eve = start(&mut world, "eve", "bea new");
     let op = propose(&world, "bea", "bea newest");
-    assert_eq!(world.rejected("eve", op), open);
+    let sent = world.ok("sam", op);
+    let (second, bea, sam, at) = (RecoveryId::from(sent.id), address("bea"), address("sam"), world.now);
+    let public_key = key("bea newest").public_key();
+    let expected = [
+        AccountEvent::RecoveryLapsed { recovery: first, address: bea, at },
+        AccountEvent::RecoveryProposed { recovery: second, address: bea, public_key, by: sam, at },
+        AccountEvent::RecoveryAgreed { recovery: second, address: bea, by: sam, due: None, at },
+    ];
+    assert_eq!(sent.events, expected.map(EventKind::Account));
+    assert_eq!(status(&world, first), RecoveryStatus::Lapsed { at });
+    assert_eq!(status(&world, of_eve), RecoveryStatus::Proposed, "that is another's");
+    let over = AccountRejection::RecoveryOver { status: status(&world, first) };
+    assert_eq!(world.rejected("ann", agree(first)), over.into());
+    assert_eq!(world.ledger.recovery(&second).unwrap().agreed, [sam], "all agree anew");
+    for who in ["eve", "ann"] {
+        world.ok(who, agree(second));
+    }
+    world.wait_until(world.now.value() + 2 * DAY);
+    let codes = [first, second, of_eve].map(|id| status(&world, id).code());
+    assert_eq!(codes, ["LAPSED", "DONE", "PROPOSED"]);
+}
+
+/// Whoever errs in the key does not lose what was asked for before.
+#[test]
+fn what_waits_does_not_lapse_for_a_wish_that_is_refused() {
+    let mut world = guarded();
+    let first = start(&mut world, "sam", "bea new");
+    let op = propose(&world, "bea", "eve");
+    assert_eq!(world.rejected("sam", op), AccountRejection::KeyUsed.into());
+    assert_eq!(status(&world, first), RecoveryStatus::Proposed);
+}
+
+/// Otherwise a single one could fill the ledger, and the lists of the others.
+#[test]
+fn a_guardian_asks_anew_only_so_often() {
+    let mut world = guarded();
+    let open: Rejection = AccountRejection::RecoveryOpen.into();
+    let mut last = start(&mut world, "sam", "bea new");
+    for _ in 0..MAX_LAPSED_WISHES {
+        let before = last;
+        last = start(&mut world, "sam", "bea new");
+        assert_eq!(status(&world, before).code(), "LAPSED");
+    }
+    let op = propose(&world, "bea", "bea newest");
+    assert_eq!(world.rejected("sam", op.clone()), open);
+    assert_eq!(status(&world, last), RecoveryStatus::Proposed);
+    // The others have not.
+    start(&mut world, "eve", "bea new");
+    start(&mut world, "eve", "bea new");
+    // One that is over is in nobody's way.
+    world.ok("bea", AccountOp::CancelRecovery { recovery: last });
+    world.ok("sam", op.clone());
+    assert_eq!(world.rejected("sam", op.clone()), open);
+    world.ok("bea", guardians(&["sam", "eve", "ann"], 2, 2));
+    world.ok("sam", op.clone());
+    world.ok("sam", op);
 }
 
 #[test]
@@ -171,19 +238,38 @@ fn recoveries_are_found_by_their_account_and_that_by_its_guardians() {
     world.ok("sam", of_kit);
 
     let (ledger, bea) = (&world.ledger, address("bea"));
-    assert_eq!(ids(ledger.recoveries_after(&bea, None)), [third, second, first], "the newest first");
+    assert_eq!(ids(ledger.recoveries_after(&bea, None, None)), [third, second, first], "the newest first");
     let place = ledger.recovery(&second).unwrap().place(second);
-    assert_eq!(ids(ledger.recoveries_after(&bea, Some(place))), [first]);
-    assert_eq!(ids(ledger.recoveries_before(&bea, place)), [third]);
+    assert_eq!(ids(ledger.recoveries_after(&bea, None, Some(place))), [first]);
+    assert_eq!(ids(ledger.recoveries_before(&bea, None, place)), [third]);
     let oldest = ledger.recovery(&first).unwrap().place(first);
-    assert_eq!(ids(ledger.recoveries_before(&bea, oldest)), [second, third], "back from there");
-    assert_eq!(ids(ledger.recoveries_after(&address("sam"), None)), []);
-    let mut guarded = [address("bea"), address("kit")];
+    assert_eq!(ids(ledger.recoveries_before(&bea, None, oldest)), [second, third], "back from there");
+    assert_eq!(ids(ledger.recoveries_after(&address("sam"), None, None)), []);
+    let (sam, mut guarded) = (address("sam"), [address("bea"), address("kit")]);
     guarded.sort_unstable();
-    assert!(ledger.guarded_by(&address("sam")).eq(&guarded));
-    assert_eq!(ledger.guarded_by(&bea).next(), None);
+    assert!(ledger.guarded_by(&sam, None).eq(&guarded));
+    assert!(ledger.guarded_by(&sam, Some(guarded[0])).eq(&guarded[1..]));
+    assert_eq!(ledger.guarded_by(&sam, Some(guarded[1])).next(), None);
+    assert_eq!(ledger.guarded_by(&bea, None).next(), None);
     world.ok("bea", guardians(&["eve"], 1, 1));
-    assert!(world.ledger.guarded_by(&address("sam")).eq([&address("kit")]));
+    assert!(world.ledger.guarded_by(&sam, None).eq([&address("kit")]));
+}
+
+#[test]
+fn recoveries_are_found_by_how_far_they_are() {
+    let mut world = guarded();
+    let [first, second, third] = ["sam", "eve", "ann"].map(|who| start(&mut world, who, "bea new"));
+    world.ok("bea", AccountOp::CancelRecovery { recovery: second });
+    world.ok("sam", agree(third));
+    let (ledger, bea) = (&world.ledger, address("bea"));
+    let of = |code: &'static str| ids(ledger.recoveries_after(&bea, Some(code), None));
+    assert_eq!((of("PROPOSED"), of("CANCELLED"), of("READY")), (vec![first], vec![second], vec![third]));
+    assert_eq!((of("LAPSED"), of("DONE")), (Vec::new(), Vec::new()));
+    // Also next to one that is in another list.
+    let place = ledger.recovery(&second).unwrap().place(second);
+    assert_eq!(ids(ledger.recoveries_after(&bea, Some("PROPOSED"), Some(place))), [first]);
+    assert_eq!(ids(ledger.recoveries_before(&bea, Some("READY"), place)), [third]);
+    assert_eq!(ids(ledger.recoveries_before(&bea, Some("PROPOSED"), place)), []);
 }
 
 #[test]

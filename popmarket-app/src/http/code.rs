@@ -125,7 +125,7 @@ codes! {
     NOT_GUARDIAN = FORBIDDEN: "Only a guardian of the account may do this.";
     UNKNOWN_RECOVERY = NOT_FOUND: "There is no such recovery.";
     NOT_ACCOUNT_OWNER = FORBIDDEN: "Only the owner of the account may do this.";
-    RECOVERY_OPEN = CONFLICT: "You have asked for a recovery of this account, and it is not over.";
+    RECOVERY_OPEN = CONFLICT: "A recovery that you have asked for is under way, or you have asked anew too often.";
     RECOVERY_OVER = CONFLICT: "The recovery is over, or the guardians have changed since.";
     ALREADY_AGREED = CONFLICT: "You have agreed to it already.";
     ACCOUNT_FROZEN = FORBIDDEN: "An admin has frozen the account.";

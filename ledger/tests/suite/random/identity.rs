@@ -139,9 +139,9 @@ impl Run {
             let expected = expected.map(|row| (row.who.iter().copied().collect(), row.generation));
             assert_eq!(guardians, expected, "{at:?}");
             let guarded = identity.guardians.iter().filter(|(_, row)| row.who.contains(who));
-            assert!(ledger.guarded_by(who).eq(guarded.map(|(account, _)| account)), "{at:?}");
+            assert!(ledger.guarded_by(who, None).eq(guarded.map(|(account, _)| account)), "{at:?}");
             let recoveries = identity.recoveries.values().filter(|row| row.account == *who).count();
-            assert_eq!(ledger.recoveries_after(who, None).count(), recoveries, "{at:?}");
+            assert_eq!(ledger.recoveries_after(who, None, None).count(), recoveries, "{at:?}");
         }
         for (id, recovery) in &identity.recoveries {
             let row = ledger.recovery(&RecoveryId::new(*id)).unwrap();

@@ -153,7 +153,7 @@ pub struct RecoveryView {
     #[schema(value_type = Vec<String>)]
     pub agreed: Vec<Address>,
     /// `PROPOSED`, `READY` (enough agree: it takes effect at `due`), `DONE`, `CANCELLED` (by the owner) or `LAPSED` (the
-    /// guardians were others, or the key in use, when its time came).
+    /// guardians were others, or the key in use, when its time came; or the guardian who had asked for it asked anew).
     #[schema(example = "READY")]
     pub status: &'static str,
     /// When it takes effect.
@@ -185,4 +185,14 @@ impl RecoveryView {
 }
 
 /// Recoveries, newest first.
-pub type RecoveryList = super::List<RecoveryView>;
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RecoveryList {
+    /// The items.
+    pub data: Vec<RecoveryView>,
+    /// Whether the list goes on in the direction in which this part was asked for.
+    pub has_more: bool,
+    /// If others have named you besides those whose recoveries these are: `guarded_after` of the request for theirs.
+    #[schema(value_type = Option<String>)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_guarded: Option<Address>,
+}

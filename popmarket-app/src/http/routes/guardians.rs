@@ -13,13 +13,16 @@ use crate::http::code::Code;
 use crate::http::cursor::{cut, page, parsed, start_of};
 use crate::http::extract::{Id, JsonBody, Nothing, OptionalBody, Query};
 use crate::http::model::{
-    Freezing, GuardiansView, Kind, List, NewGuardians, NewRecovery, RecoveryList, RecoveryView, Reply,
+    Freezing, GuardiansView, Kind, NewGuardians, NewRecovery, RecoveryList, RecoveryView, Reply,
 };
 use crate::http::once::Settled;
 use crate::http::problem::{Answer, Problem};
 use crate::http::state::AppState;
 use crate::http::submit::{Intent, Subject};
 use crate::read_model::{PageRequest, PageStart};
+
+/// How many of the accounts that one guards are looked at at a time: anybody may name anybody.
+const MAX_GUARDED: usize = 100;
 
 /// Who may bring your account back; null if you have never named anyone. What they have begun is at
 /// `/v1/members/me/recoveries`.
@@ -47,7 +50,7 @@ pub(super) async fn set(
     intent.carry_out(&state, body.fingerprint, operation, subject).await
 }
 
-/// As a guardian, ask for a new key for an account whose own are lost.
+/// As a guardian, ask for a new key for an account whose own are lost. What you have asked for before and too few agree to lapses.
 #[utoipa::path(post, path = "/v1/accounts/{address}/recoveries", tag = "keys", params(("address" = String, Path, description = "The account.")), request_body = NewRecovery, responses(
     (status = 201, description = "The wish is recorded.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),
@@ -70,6 +73,8 @@ pub(super) async fn propose(
 pub(super) struct RecoveriesQuery {
     /// `PROPOSED`, `READY`, `DONE`, `CANCELLED` or `LAPSED`.
     status: Option<String>,
+    /// Not of your own account, and of those whose guardian you are only of the ones after this one: `next_guarded` of an answer.
+    guarded_after: Option<String>,
     /// How many items, 1 to 100.
     #[param(minimum = 1, maximum = 100, default = 20)]
     limit: Option<u32>,
@@ -80,8 +85,11 @@ pub(super) struct RecoveriesQuery {
 }
 
 /// Recoveries of your account and of those whose guardian you are, newest first.
+///
+/// Anybody may name you. If more than 100 have, these are those of the first 100 by their addresses, and `next_guarded` is
+/// `guarded_after` of the request for the next ones.
 #[utoipa::path(get, path = "/v1/members/me/recoveries", tag = "keys", params(RecoveriesQuery), responses(
-    (status = 200, description = "A part of the list.", body = List<RecoveryView>),
+    (status = 200, description = "A part of the list.", body = RecoveryList),
 ))]
 pub(super) async fn recoveries(
     State(state): State<AppState>,
@@ -94,33 +102,46 @@ pub(super) async fn recoveries(
         parsed("starting_after", query.starting_after)?,
         parsed("ending_before", query.ending_before)?,
     )?;
-    let wanted = |row: &Recovery| status.is_none_or(|status| row.status.code() == status);
+    let guarded_after: Option<Address> = parsed("guarded_after", query.guarded_after)?;
     state.gateway.view().read(|ledger| -> Answer<Json<RecoveryList>> {
+        let (accounts, next_guarded) = looked_at(ledger, member.address(), guarded_after);
         let anchor = start_of(&start).and_then(|id| Some(ledger.recovery(&id)?.place(id)));
-        let some = around(ledger, member.address(), wanted, &start, anchor);
+        let some = around(ledger, &accounts, status, &start, anchor);
         let found = cut(some, &start, |(id, row)| row.place(*id), anchor)?;
-        Ok(Json(List::of(found, |(id, row)| RecoveryView::new(id, row))))
+        let data = found.items.into_iter().map(|(id, row)| RecoveryView::new(id, row)).collect();
+        Ok(Json(RecoveryList { data, has_more: found.has_more, next_guarded }))
     })
 }
 
-/// Of the recoveries that concern somebody so many of each account that the page is among them: there may be any number.
+/// One's own account and some of those that one guards, or some more of these; and the last one, if that is not all.
+fn looked_at(ledger: &Ledger, me: Address, after: Option<Address>) -> (Vec<Address>, Option<Address>) {
+    let mut accounts: Vec<Address> = ledger.guarded_by(&me, after).take(MAX_GUARDED + 1).copied().collect();
+    let has_more = accounts.len() > MAX_GUARDED;
+    accounts.truncate(MAX_GUARDED);
+    let next = accounts.last().copied().filter(|_| has_more);
+    if after.is_none() {
+        accounts.push(me);
+    }
+    (accounts, next)
+}
+
+/// Of the recoveries of these accounts so many of each one that the page is among them: there may be any number.
 fn around<'a>(
     ledger: &'a Ledger,
-    me: Address,
-    wanted: impl Fn(&Recovery) -> bool,
+    accounts: &[Address],
+    status: Option<&'static str>,
     page: &PageRequest<RecoveryId>,
     anchor: Option<RecoveryPlace>,
 ) -> Vec<(RecoveryId, &'a Recovery)> {
-    let is_wanted = |(_, row): &(RecoveryId, &Recovery)| wanted(row);
     // One more says whether the list goes on.
     let count = usize::try_from(page.limit.value()).unwrap_or(1) + 1;
     let mut found = Vec::new();
-    for account in std::iter::once(&me).chain(ledger.guarded_by(&me)) {
+    for account in accounts {
         match (page.start, anchor) {
             (PageStart::Before(_), Some(anchor)) => {
-                found.extend(ledger.recoveries_before(account, anchor).filter(is_wanted).take(count));
+                found.extend(ledger.recoveries_before(account, status, anchor).take(count));
             }
-            _ => found.extend(ledger.recoveries_after(account, anchor).filter(is_wanted).take(count)),
+            _ => found.extend(ledger.recoveries_after(account, status, anchor).take(count)),
         }
     }
     found

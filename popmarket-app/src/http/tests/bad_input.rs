@@ -203,6 +203,7 @@ async fn every_query_that_is_not_what_it_should_be_is_refused() {
         "/v1/payments?side=both",
         "/v1/roles/changes?status=open",
         "/v1/members/me/recoveries?status=begun",
+        "/v1/members/me/recoveries?guarded_after=bob",
         "/v1/members/me/limit?asset=shop",
         "/v1/freezes?account=bob",
     ];

@@ -19,6 +19,13 @@ async fn shipped(world: &World) -> (Client<'_>, Client<'_>, String) {
     (seller, buyer, trade)
 }
 
+/// Alice has shipped, and bob is not content.
+async fn disputed<'a>(world: &'a World, reason: &str) -> (Client<'a>, Client<'a>, String) {
+    let (seller, buyer, trade) = shipped(world).await;
+    buyer.moves(&trade, "dispute", &json!({"reason": reason})).await;
+    (seller, buyer, trade)
+}
+
 async fn look(client: &Client<'_>, trade: &str) -> Value {
     client.get(&format!("/v1/trades/{trade}")).await.json()
 }
@@ -61,8 +68,7 @@ async fn a_trade_shows_who_may_do_what_until_when() {
 #[tokio::test]
 async fn a_dispute_is_decided_by_the_arbiter_who_was_drawn() {
     let world = World::new().await;
-    let (seller, buyer, trade) = shipped(&world).await;
-    buyer.moves(&trade, "dispute", &json!({"reason": "the lens is broken"})).await;
+    let (seller, buyer, trade) = disputed(&world, "the lens is broken").await;
     let file = json!({"hash": "ab".repeat(32), "note": "how it arrived"});
     buyer.moves(&trade, "evidence", &file).await;
     seller.moves(&trade, "evidence", &json!({"hash": "cd".repeat(32)})).await;
@@ -101,8 +107,7 @@ async fn a_dispute_is_decided_by_the_arbiter_who_was_drawn() {
 #[tokio::test]
 async fn a_frozen_arbiter_is_told_before_anything_is_sent() {
     let world = World::new().await;
-    let (_, buyer, trade) = shipped(&world).await;
-    buyer.moves(&trade, "dispute", &json!({"reason": "the lens is broken"})).await;
+    let (_, buyer, trade) = disputed(&world, "the lens is broken").await;
     let (judge, _) = judge(&world, &buyer, &trade).await;
     let arbiter = look(&buyer, &trade).await["dispute"]["arbiter"].as_str().unwrap().to_owned();
     let freeze = format!("/v1/accounts/{arbiter}/freeze");
@@ -116,8 +121,7 @@ async fn a_frozen_arbiter_is_told_before_anything_is_sent() {
 #[tokio::test]
 async fn the_words_of_a_dispute_are_not_public() {
     let world = World::new().await;
-    let (_, buyer, trade) = shipped(&world).await;
-    buyer.moves(&trade, "dispute", &json!({"reason": "the lens is broken"})).await;
+    let (_, buyer, trade) = disputed(&world, "the lens is broken").await;
     let path = format!("/v1/accounts/{}/transactions", account(BOB));
     let shown = world.client(CAROL).await.get(&path).await.text().to_owned();
     assert!(shown.contains("trade.dispute") && !shown.contains("lens"), "{shown}");
@@ -126,8 +130,7 @@ async fn the_words_of_a_dispute_are_not_public() {
 #[tokio::test]
 async fn two_silent_arbiters_leave_it_to_the_couriers() {
     let world = World::new().await;
-    let (seller, buyer, trade) = shipped(&world).await;
-    buyer.moves(&trade, "dispute", &json!({"reason": "it never came"})).await;
+    let (seller, buyer, trade) = disputed(&world, "it never came").await;
     let (_, spare) = judge(&world, &buyer, &trade).await;
     let courier = world.client(COURIER).await;
     let seen = look(&courier, &trade).await;
@@ -196,8 +199,7 @@ async fn a_split_needs_both() {
 #[tokio::test]
 async fn goods_go_back_and_then_the_money() {
     let world = World::new().await;
-    let (seller, buyer, trade) = shipped(&world).await;
-    buyer.moves(&trade, "dispute", &json!({"reason": "another one than in the pictures"})).await;
+    let (seller, buyer, trade) = disputed(&world, "another one than in the pictures").await;
     let (judge, _) = judge(&world, &buyer, &trade).await;
     judge.moves(&trade, "resolve", &json!({"ruling": "return", "reason": "send it back"})).await;
     assert_eq!(look(&buyer, &trade).await["actions"], json!(["return"]));

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use axum::http::Method;
+use ledger::{AccountOp, Millis, Name};
 use serde_json::{Value, json};
 
 use super::events::Listener;
@@ -10,7 +11,8 @@ use super::keys::new_key;
 use super::lists::walk;
 use super::world::{ADMIN, ALICE, BOB, CAROL, COURIER, Client, OTHER_ADMIN, World, account};
 use crate::http::timestamp::rfc3339;
-use crate::testing::{START, key};
+use crate::http::{HttpOptions, Rate, Rates};
+use crate::testing::{START, key, sign};
 
 async fn put(client: &Client<'_>, path: &str, body: &Value) {
     let reply = client.send(Method::PUT, path, &[("prefer", "wait=10")], body).await;
@@ -125,6 +127,53 @@ async fn guardians_and_owners_find_recoveries_and_nobody_else_does() {
     for nobody in [ADMIN, OTHER_ADMIN] {
         assert!(is_empty(&world.client(nobody).await, path).await);
     }
+}
+
+/// Someone who opens an account and names alice as the guardian of it, without asking her.
+async fn outsider(world: &World, number: u8) {
+    let name = Name::new(format!("outsider{number}")).unwrap();
+    let (guardians, delay) = (vec![account(ALICE)], Millis::days(2));
+    let named = AccountOp::SetGuardians { guardians, threshold: 1, delay };
+    for (nonce, operation) in [(0, AccountOp::Register { name }), (1, named)] {
+        let signed = sign(&key(number), nonce, operation);
+        let body = json!({"transaction": hex::encode(signed.encode())});
+        let reply = world.stranger().make("/v1/transactions", &body).await;
+        assert_eq!(reply.status, 201, "{reply:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_guardian_is_answered_however_many_have_named_one() {
+    let many = Rate { burst: 1e6, per_second: 1e6 };
+    let rates = Rates { read: many, write: many, password: many, heavy: many };
+    let world = World::with_options(HttpOptions { rates, ..HttpOptions::default() }).await;
+    let mut outsiders: Vec<u8> = (110..=211).collect();
+    for number in &outsiders {
+        outsider(&world, *number).await;
+    }
+    outsiders.sort_by_cached_key(|number| account(*number));
+    let (alice, bob) = (world.client(ALICE).await, world.client(BOB).await);
+    let named = json!({"guardians": [account(BOB)], "threshold": 1, "delay_seconds": 172_800});
+    put(&alice, "/v1/members/me/guardians", &named).await;
+    let ask = async |guardian: &Client<'_>, who: u8| {
+        world.advance_clock(std::time::Duration::from_secs(1));
+        let path = format!("/v1/accounts/{}/recoveries", account(who));
+        guardian.must(&path, &new_key(&world, &key(61), who)).await
+    };
+    let mut asked = Vec::new();
+    for place in [0, 99, 100, 101] {
+        asked.push(ask(&alice, outsiders[place]).await);
+    }
+    let own = ask(&bob, ALICE).await;
+
+    let path = "/v1/members/me/recoveries";
+    assert_eq!(walk(&alice, path, 3).await, [own, asked[1].clone(), asked[0].clone()]);
+    let first = alice.get(path).await.json();
+    let last = account(outsiders[99]);
+    assert_eq!(first["next_guarded"], json!(last));
+    let path = format!("{path}?guarded_after={last}");
+    assert_eq!(walk(&alice, &path, 2).await, [asked[3].clone(), asked[2].clone()]);
+    assert_eq!(alice.get(&path).await.json().get("next_guarded"), None);
 }
 
 #[tokio::test]

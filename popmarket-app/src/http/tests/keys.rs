@@ -110,9 +110,12 @@ async fn guardians_bring_an_account_back_unless_its_owner_objects() {
     let wish = new_key(&world, &found, BOB);
     let stranger = world.client(ADMIN).await;
     assert_eq!(stranger.make(&start, &wish).await.code(), "NOT_GUARDIAN");
+    let lost = alice.must(&start, &new_key(&world, &key(62), BOB)).await;
     let first = alice.must(&start, &wish).await;
     let at = |id: &str, action: &str| format!("/v1/recoveries/{id}{action}");
-    assert_eq!(alice.make(&start, &wish).await.code(), "RECOVERY_OPEN");
+    let seen = world.stranger().get(&at(&lost, "")).await.json();
+    assert_eq!((&seen["status"], &seen["due"]), (&json!("LAPSED"), &Value::Null));
+    assert_eq!(carol.make(&at(&lost, "/agree"), &Value::Null).await.code(), "RECOVERY_OVER");
     assert_eq!(alice.make(&at(&first, "/agree"), &Value::Null).await.code(), "ALREADY_AGREED");
     assert_eq!(alice.make(&at(&first, "/cancel"), &Value::Null).await.code(), "NOT_ACCOUNT_OWNER");
     bob.must(&at(&first, "/cancel"), &Value::Null).await;
@@ -120,13 +123,16 @@ async fn guardians_bring_an_account_back_unless_its_owner_objects() {
 
     let second = alice.must(&start, &wish).await;
     carol.must(&at(&second, "/agree"), &Value::Null).await;
+    assert_eq!(alice.make(&start, &wish).await.code(), "RECOVERY_OPEN");
     let seen = world.stranger().get(&at(&second, "")).await.json();
     assert_eq!(
         (&seen["status"], &seen["agreed"]),
         (&json!("READY"), &json!([account(ALICE), account(CAROL)]))
     );
     let listed = bob.get("/v1/members/me/recoveries").await.json();
-    assert_eq!(listed["data"].as_array().unwrap().len(), 2);
+    assert_eq!(listed["data"].as_array().unwrap().len(), 3);
+    let lapsed = alice.get("/v1/members/me/recoveries?status=LAPSED").await.json();
+    assert_eq!((&lapsed["data"][0]["id"], &lapsed["data"][1]), (&json!(lost), &Value::Null));
     assert_eq!(bob.get(path).await.json().get("recoveries"), None, "there may be any number");
     assert_eq!(pays(&world, &found).await, Err("KEY_REVOKED"));
     world.advance_clock(std::time::Duration::from_secs(2 * 86_400 + 60));

@@ -5,7 +5,9 @@ use super::*;
 use crate::webhooks::{AttemptRecord, Hook, Status};
 
 /// A hook of bob's that was too far behind: it has got nothing of these events.
-async fn disabled(world: &mut World, inbox: &Inbox, at: SocketAddr) -> (Hook, Vec<Position>) {
+async fn disabled() -> (World, Arc<Inbox>, Hook, Vec<Position>) {
+    let mut world = World::new().await;
+    let (inbox, at) = receiver().await;
     let webhooks = world.open(|options| options.max_open = 3).await;
     let bob = address(&key(BOB));
     let (hook, _) = webhooks.create(bob, payments(format!("http://{at}/"), false)).await.unwrap();
@@ -22,7 +24,7 @@ async fn disabled(world: &mut World, inbox: &Inbox, at: SocketAddr) -> (Hook, Ve
     let _ = running.await;
     webhooks.close().await;
     inbox.is_open.send_replace(true);
-    (hook, all)
+    (world, inbox, hook, all)
 }
 
 fn place(text: &str) -> Option<Position> {
@@ -31,9 +33,7 @@ fn place(text: &str) -> Option<Position> {
 
 #[tokio::test]
 async fn what_was_missed_is_told_until_all_of_it_was_replayed() {
-    let mut world = World::new().await;
-    let (inbox, at) = receiver().await;
-    let (hook, mut all) = disabled(&mut world, &inbox, at).await;
+    let (mut world, inbox, hook, mut all) = disabled().await;
     let bob = hook.owner;
     let webhooks = world.open(|_| ()).await;
     let running = run(&webhooks);
@@ -61,9 +61,7 @@ async fn what_was_missed_is_told_until_all_of_it_was_replayed() {
 
 #[tokio::test]
 async fn nothing_is_missed_if_all_was_replayed_before_the_hook_was_enabled() {
-    let mut world = World::new().await;
-    let (inbox, at) = receiver().await;
-    let (hook, mut all) = disabled(&mut world, &inbox, at).await;
+    let (mut world, inbox, hook, mut all) = disabled().await;
     let bob = hook.owner;
     let webhooks = world.open(|_| ()).await;
     let running = run(&webhooks);
@@ -85,9 +83,7 @@ async fn nothing_is_missed_if_all_was_replayed_before_the_hook_was_enabled() {
 /// Also if the program ends before anything else is written down.
 #[tokio::test]
 async fn what_happened_before_a_hook_was_enabled_is_not_dealt_out() {
-    let mut world = World::new().await;
-    let (inbox, at) = receiver().await;
-    let (hook, _) = disabled(&mut world, &inbox, at).await;
+    let (mut world, inbox, hook, _) = disabled().await;
     let bob = hook.owner;
     let mut missed = Vec::new();
     for _ in 0..5 {

@@ -16,7 +16,7 @@ pub(in crate::adversary) const LIMIT: u64 = 5;
 pub(in crate::adversary) struct People {
     /// Another key for kit, who has had as many as anyone can.
     pub(in crate::adversary) one_key_more: AccountOp,
-    /// For bea, whose guardians are sam, kit and abe: sam has asked for it; and one that she has stopped.
+    /// For bea, whose guardians are sam, kit and abe: sam has asked for it, and kit agrees; and one that she has stopped.
     pub(in crate::adversary) recovery: RecoveryId,
     pub(in crate::adversary) stopped: RecoveryId,
     /// Asked for by ann, and turned down by ben.
@@ -42,6 +42,8 @@ impl People {
         world.ok("bea", AccountOp::SetGuardians { guardians, threshold, delay });
         let stopped = recovery(world);
         world.ok("bea", AccountOp::CancelRecovery { recovery: stopped });
+        let running = recovery(world);
+        world.ok("kit", AccountOp::AgreeToRecovery { recovery: running });
         let (old_role_change, old_replica_change) = turned_down(world);
         let own_large = ledger::Params::STANDARD.charges.two_admins_above.value() + 1;
         let large_charge = ChargeId::from(world.ok("bea", request(own_large)).id);
@@ -53,7 +55,7 @@ impl People {
         world.ok("art", AccountOp::SetLimit { asset: AssetId::Pop, per_day });
         Self {
             one_key_more: many_keys(world),
-            recovery: recovery(world),
+            recovery: running,
             stopped,
             old_role_change,
             old_replica_change,
