@@ -18,6 +18,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ledger::UnixMillis;
+use pbft_crypto::Digest;
 use sqlx::Executor;
 use thiserror::Error;
 
@@ -30,9 +31,12 @@ use passwords::Hashing;
 pub use passwords::{Password, WeakPassword};
 pub use sessions::{Session, SessionToken};
 
+pub use crate::sql::OtherChain;
+
 const STEPS: &[Step] = &[
     (1, "initial", include_str!("../migrations/accounts_db/0001_initial.sql")),
     (2, "unfinished", include_str!("../migrations/accounts_db/0002_unfinished.sql")),
+    (3, "chain", include_str!("../migrations/accounts_db/0003_chain.sql")),
 ];
 
 /// Members, sessions, idempotency records and the outbox. Clones share it.
@@ -70,6 +74,9 @@ pub enum AccountsError {
     /// The tables could not be made.
     #[error("the members' tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// They are members of another chain.
+    #[error(transparent)]
+    OtherChain(#[from] OtherChain),
     /// A row holds something that was never written there.
     #[error("the members' database is damaged: {0}")]
     Damaged(&'static str),
@@ -95,20 +102,21 @@ impl From<OpenError> for AccountsError {
 }
 
 impl AccountsDb {
-    /// Opens the database file, or begins it.
+    /// Opens the database file of a chain, or begins it.
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn open(file: &Path) -> Result<Self, AccountsError> {
-        Self::open_with_clock(file, clock::system()).await
+    pub async fn open(file: &Path, chain: &Digest) -> Result<Self, AccountsError> {
+        Self::open_with_clock(file, chain, clock::system()).await
     }
 
     /// Opens it with another clock than the system's.
     ///
     /// # Errors
     /// [`AccountsError`].
-    pub async fn open_with_clock(file: &Path, clock: Clock) -> Result<Self, AccountsError> {
+    pub async fn open_with_clock(file: &Path, chain: &Digest, clock: Clock) -> Result<Self, AccountsError> {
         let database = Database::open(file, STEPS, Durability::Committed).await?;
+        database.belongs_to(chain, file).await??;
         let (claims, kept) = (Arc::new(Claims::default()), Kept::default());
         let db =
             Self { shared: Arc::new(Shared { database, clock, hashing: Hashing::new()?, claims, kept }) };

@@ -1,9 +1,21 @@
 //! The command line.
 
-/// Like `println!`, for what a command says: does not panic if nobody reads on, as in `popmarket status | head -1`.
+/// Like `println!`, for what a command is asked to say. Says whether it could: that nobody reads on, as in
+/// `popmarket status | head -1`, is no failure.
 macro_rules! say {
     ($($words:tt)*) => { $crate::commands::answer::line(format_args!($($words)*)) };
 }
+
+/// The same, for what a command says by the way: it goes on all the same if that cannot be written.
+macro_rules! mention {
+    ($($words:tt)*) => { $crate::commands::answer::or_complain(say!($($words)*)) };
+}
+
+/// Like `eprintln!`, but does not panic if nothing can be written there: what a command does matters more.
+macro_rules! complain {
+    ($($words:tt)*) => { $crate::commands::complaint(format_args!($($words)*)) };
+}
+pub(crate) use complain;
 
 mod answer;
 mod bench;
@@ -21,7 +33,11 @@ mod verify_receipt;
 mod wallet;
 mod web;
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::{
+    fmt,
+    io::{IsTerminal, Write},
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 use futures_util::{FutureExt, future::select_all};
@@ -101,11 +117,16 @@ impl Cli {
         match result {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("popmarket: {error}");
+                complain!("popmarket: {error}");
                 ExitCode::from(error.exit_code())
             }
         }
     }
+}
+
+/// A line on standard error, if it can be written.
+pub(crate) fn complaint(words: fmt::Arguments<'_>) {
+    let _ = writeln!(std::io::stderr(), "{words}");
 }
 
 fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(), CommandError> {
@@ -122,9 +143,10 @@ fn block_on(command: impl Future<Output = Result<(), CommandError>>) -> Result<(
 fn start_logging(filter: &str) {
     use tracing_subscriber::EnvFilter;
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(filter));
-    // A second call in one process changes nothing.
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    // Colours in a file are in the way of whoever searches it.
+    // A line that cannot be written is lost: to complain about it would end the thread that logs.
+    let log = log.log_internal_errors(false);
+    // Colours in a file are in the way of whoever searches it. A second call in one process changes nothing.
     let _ = log.with_ansi(std::io::stderr().is_terminal()).try_init();
 }
 
@@ -136,7 +158,7 @@ async fn serve(mut replicas: Vec<Replica>, mut market: Option<Market>) -> Result
         () = asked_to_stop() => None,
         (why, ..) = select_all(parts) => Some(why),
     };
-    eprintln!("stopping");
+    complain!("stopping");
     if let Some(market) = market {
         market.shutdown().await;
     }

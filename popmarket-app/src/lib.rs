@@ -18,6 +18,9 @@
 //! | [`webhooks`] | tells members' own programs what happens |
 //! | [`demo`] | a small market to try things with |
 
+// It panics if standard error is gone: see `complain!`.
+#![warn(clippy::print_stderr)]
+
 pub mod accounts_db;
 pub mod api;
 pub mod blobs;

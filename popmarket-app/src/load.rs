@@ -35,6 +35,7 @@ use thiserror::Error;
 pub use workload::Workload;
 
 use crate::{
+    commands::complain,
     config::ConfigFileError,
     testnet::{Testnet, TestnetPlan},
 };
@@ -148,7 +149,7 @@ pub enum LoadError {
     },
     /// The payments came to their end before the primaries did.
     #[error(
-        "the payments were over after {done} of {kills} kills: give more --payments, about 20000 for each"
+        "the payments were over after {done} of {kills} kills: give more --payments, about 80000 for each kill"
     )]
     TooFewPayments {
         /// How often a primary fell silent.
@@ -187,7 +188,7 @@ impl LoadPlan {
     pub async fn run(&self) -> Result<Report, LoadError> {
         let say = |text: &str| {
             if self.progress {
-                eprintln!("{text}");
+                complain!("{text}");
             }
         };
         say("measuring one signature check and one fdatasync");

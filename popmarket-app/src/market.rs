@@ -139,14 +139,14 @@ impl MarketPlan<'_> {
         let read = ReadModel::open_at(self.read_model).await?;
         // From here on the projector brings it to its end.
         read.set_being_rebuilt(false).await?;
-        let accounts = AccountsDb::open(&self.data.join("members.db")).await?;
+        let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
+        let accounts = AccountsDb::open(&self.data.join("members.db"), &chain.id).await?;
         let blobs = BlobStore::open(self.data.join("pictures")).await?;
         let master = master_key(self.data, self.custody_key)?;
         let custody = Custody::open(self.data.join("custody"), master, KEYS_AT_HAND)?;
         for official in self.officials {
             enrol(&accounts, &custody, official).await?;
         }
-        let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
         let members = self.members;
         let first = members.first();
         let config = ClientConfig { give_up_after: GIVE_UP_AFTER, ..ClientConfig::new(first.count()) };

@@ -14,9 +14,10 @@ mod tables;
 mod trouble;
 mod value;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use pbft_crypto::Digest;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Pool, SqlStr};
@@ -64,6 +65,22 @@ pub(crate) enum OpenError {
     Migrate(#[from] MigrateError),
 }
 
+/// What a node alone knows is of another chain than the node's.
+#[derive(Debug, Error)]
+#[error(
+    "{} is of the chain {found}, and not of {expected}: choose the folder of this chain, or, if the other one is given up, \
+     remove the file; see \"A new chain\" in docs/OPERATIONS.md",
+    .file.display()
+)]
+pub struct OtherChain {
+    /// The database.
+    pub file: PathBuf,
+    /// The chain that it is of.
+    pub found: Digest,
+    /// The node's chain.
+    pub expected: Digest,
+}
+
 /// A step from one layout of the tables to the next: number, name and statements.
 pub(crate) type Step = (i64, &'static str, &'static str);
 
@@ -90,6 +107,22 @@ impl Database {
         let readers =
             SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, readers })
+    }
+
+    /// Refuses another chain than the one that is in the table `chain`. The first one that asks is written there.
+    pub(crate) async fn belongs_to(
+        &self,
+        chain: &Digest,
+        file: &Path,
+    ) -> Result<Result<(), OtherChain>, sqlx::Error> {
+        let sql = "INSERT INTO chain (id, chain_id) VALUES (1, $1) ON CONFLICT (id) DO NOTHING";
+        sqlx::query(sql).bind(Col(*chain)).execute(&self.writer).await?;
+        let row = sqlx::query("SELECT chain_id FROM chain").fetch_one(&self.writer).await?;
+        let found: Digest = row.col("chain_id")?;
+        if found == *chain {
+            return Ok(Ok(()));
+        }
+        Ok(Err(OtherChain { file: file.into(), found, expected: *chain }))
     }
 }
 

@@ -48,7 +48,7 @@ pub use volumes::{
     check_part,
 };
 
-const FORMAT: u32 = 7;
+const FORMAT: u32 = 8;
 
 /// How a store uses the machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ use tokio::sync::{Mutex, Notify};
 use crate::clock::{self, Clock};
 use crate::read_model::{Position, ReadError, ReadModel};
 use crate::service::LedgerView;
-use crate::sql::{self, OpenError};
+use crate::sql::{self, OpenError, OtherChain};
 
 pub use address::{BadTarget, Names, SystemNames, Targets};
 pub use secret::{NotASecret, Secret};
@@ -126,6 +126,9 @@ pub enum WebhookError {
     /// The tables could not be made.
     #[error("the webhooks' tables: {0}")]
     Migrate(#[from] sqlx::migrate::MigrateError),
+    /// They are of another chain.
+    #[error(transparent)]
+    OtherChain(#[from] OtherChain),
     /// The read model.
     #[error(transparent)]
     Read(#[from] ReadError),
@@ -184,7 +187,7 @@ impl Webhooks {
         view: LedgerView,
         options: WebhookOptions,
     ) -> Result<Self, WebhookError> {
-        let store = Store::open(file).await?;
+        let store = Store::open(file, &view.read(|ledger| *ledger.chain_id())).await?;
         let planned = store.planned().await?.or_else(|| planner::end(&read)).unwrap_or(Position::START);
         let client = sender::client(&options)?;
         let (planned, due) = (Mutex::new(planned), Notify::new());

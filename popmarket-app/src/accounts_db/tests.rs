@@ -34,7 +34,7 @@ impl World {
 async fn open(folder: &tempfile::TempDir, clock: &Arc<AtomicU64>) -> AccountsDb {
     let clock = Arc::clone(clock);
     let clock: Clock = Arc::new(move || UnixMillis::new(clock.load(Ordering::Relaxed)));
-    AccountsDb::open_with_clock(&folder.path().join("accounts.db"), clock).await.unwrap()
+    AccountsDb::open_with_clock(&folder.path().join("accounts.db"), &Digest::ZERO, clock).await.unwrap()
 }
 
 fn name(text: &str) -> Name {
@@ -47,6 +47,26 @@ fn member(text: &str, number: u8) -> Member {
 
 fn password(text: &str) -> Password {
     Password::new(text.to_owned()).unwrap()
+}
+
+/// Mistake: after a new chain was begun, old members sign in to accounts that it does not have.
+#[tokio::test]
+async fn members_of_another_chain_are_refused() {
+    let world = World::new().await;
+    world.db.close().await;
+    let file = world.folder.path().join("accounts.db");
+    let other = Digest::from_bytes([1; 32]);
+    let refused = AccountsDb::open(&file, &other).await.err();
+    let Some(AccountsError::OtherChain(why)) = refused else { panic!("it was opened") };
+    assert_eq!((&why.file, why.found, why.expected), (&file, Digest::ZERO, other));
+    assert!(why.to_string().contains("accounts.db"), "{why}");
+
+    // One that is older than this belongs to whoever has it.
+    let db = AccountsDb::open(&file, &Digest::ZERO).await.unwrap();
+    db.shared.database.writer.execute(sqlx::query("DELETE FROM chain")).await.unwrap();
+    db.close().await;
+    AccountsDb::open(&file, &other).await.unwrap().close().await;
+    assert!(matches!(AccountsDb::open(&file, &Digest::ZERO).await.err(), Some(AccountsError::OtherChain(_))));
 }
 
 const HOUR: Duration = Duration::from_secs(3_600);

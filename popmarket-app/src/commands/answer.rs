@@ -9,10 +9,15 @@ use serde_json::{Value, json};
 
 use super::CommandError;
 
-/// A line on standard output. What the command does is done all the same if it cannot be written.
-pub(super) fn line(words: fmt::Arguments<'_>) {
-    if let Err(error) = written(writeln!(io::stdout(), "{words}")) {
-        eprintln!("popmarket: {error}");
+/// A line on standard output.
+pub(super) fn line(words: fmt::Arguments<'_>) -> Result<(), CommandError> {
+    written(writeln!(io::stdout(), "{words}"))
+}
+
+/// For what is done all the same if it cannot be said.
+pub(super) fn or_complain(said: Result<(), CommandError>) {
+    if let Err(error) = said {
+        complain!("popmarket: {error}");
     }
 }
 
@@ -35,28 +40,34 @@ pub(super) struct Answer {
     pub(super) words: String,
     /// If it did not succeed, although there is something to say.
     pub(super) failure: Option<CommandError>,
+    /// Whether something is on the chain now: it must not look as if it were not because it cannot be told.
+    pub(super) is_applied: bool,
 }
 
 impl Answer {
     pub(super) fn new(json: Value, words: impl Into<String>) -> Self {
-        Self { json, words: words.into(), failure: None }
+        Self { json, words: words.into(), failure: None, is_applied: false }
     }
 }
 
 /// Says it on standard output. What went wrong is left to be said on standard error.
 pub(super) fn give(answer: Result<Answer, CommandError>, as_json: bool) -> Result<(), CommandError> {
     match answer {
-        Ok(Answer { json, words, failure }) => {
-            if as_json {
-                say!("{json}");
-            } else if !words.is_empty() {
-                say!("{words}");
+        Ok(Answer { json, words, failure, is_applied }) => {
+            let said = match as_json {
+                true => say!("{json}"),
+                false if words.is_empty() => Ok(()),
+                false => say!("{words}"),
+            };
+            if failure.is_none() && !is_applied {
+                return said;
             }
+            or_complain(said);
             failure.map_or(Ok(()), Err)
         }
         Err(error) => {
             if as_json {
-                say!("{}", json!({ "status": "ERROR", "detail": error.to_string() }));
+                mention!("{}", json!({ "status": "ERROR", "detail": error.to_string() }));
             }
             Err(error)
         }

@@ -82,7 +82,7 @@ pub(super) async fn run(args: BenchArgs) -> Result<(), CommandError> {
         write(out.clone(), &json)?;
         write(out.with_extension("svg"), &report.plot())?;
     }
-    say!("{}", if args.json { json } else { report.table() });
+    say!("{}", if args.json { json } else { report.table() })?;
     match report.sequential.missed + report.load.missed {
         0 => Ok(()),
         missed => Err(CommandError::Failed(format!("{missed} payments had no answer"))),

@@ -40,9 +40,9 @@ pub(super) async fn run(args: DiagnoseArgs) -> Result<(), CommandError> {
     if args.json {
         let found =
             json!({ "well": well, "diagnosis": network.diagnosis, "replicas": replicas, "faults": faults });
-        say!("{found:#}");
+        say!("{found:#}")?;
     } else {
-        print(&network, &replicas, &faults);
+        print(&network, &replicas, &faults)?;
     }
     if well { Ok(()) } else { Err(CommandError::Failed(network.diagnosis)) }
 }
@@ -79,12 +79,13 @@ async fn faults(api: &Api) -> Result<Vec<String>, CommandError> {
     Ok(evidence.iter().map(say).collect())
 }
 
-fn print(network: &Network, replicas: &[String], faults: &[String]) {
-    say!("{}", network.diagnosis);
+fn print(network: &Network, replicas: &[String], faults: &[String]) -> Result<(), CommandError> {
+    say!("{}", network.diagnosis)?;
     for sentence in replicas.iter().chain(faults) {
-        say!("  {sentence}");
+        say!("  {sentence}")?;
     }
     if !network.has_quorum {
-        say!("Start the replicas that do not answer: nothing is lost, and they go on by themselves.");
+        say!("Start the replicas that do not answer: nothing is lost, and they go on by themselves.")?;
     }
+    Ok(())
 }

@@ -100,7 +100,7 @@ pub(super) async fn run(args: JoinArgs) -> Result<(), CommandError> {
     let again = format!("popmarket node --config {}", folder.node_file().display());
     let shown = tokio::spawn(async move {
         if watch.show().await {
-            say!("From now on it is started with: {again}");
+            mention!("From now on it is started with: {again}");
         }
     });
     let served = serve(vec![replica], market).await;
@@ -118,11 +118,11 @@ async fn set_up(args: &JoinArgs, folder: &Folder, web: &Api) -> Result<(), Comma
     if folder.genesis()?.is_none() {
         folder.keep_genesis(&genesis)?;
     }
-    say!("chain {}", network.chain_id);
+    mention!("chain {}", network.chain_id);
     if args.chain_id.is_none() && args.genesis.is_none() {
-        say!("      as {} says: make sure that this is the chain you mean", args.from);
+        mention!("      as {} says: make sure that this is the chain you mean", args.from);
     }
-    say!("key   {}", key.public_key());
+    mention!("key   {}", key.public_key());
     let admission = Admission { web, key: key.public_key(), address: &args.address, replace: &args.replace };
     let id = admission.wait(tokens).await?;
     let book = admission.book().await?;

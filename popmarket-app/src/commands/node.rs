@@ -66,9 +66,9 @@ pub(super) async fn run(args: NodeArgs) -> Result<(), CommandError> {
 
 /// What whoever started this process may be waiting for.
 pub(super) fn say_ready(loaded: &LoadedNode, market: Option<&Market>) {
-    say!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
+    mention!("{READY}: replica {} of chain {}", loaded.id, loaded.genesis.chain_id());
     if let Some(market) = market {
-        say!("web: http://{}", market.address);
+        mention!("web: http://{}", market.address);
     }
     let _ = std::io::stdout().flush();
 }
@@ -117,7 +117,7 @@ pub(super) fn start_replica(
 fn said(error: &ReplicaError) -> String {
     let hint = match error {
         ReplicaError::Node(StartError::Transport(TransportError::NotThisReplica { .. })) => {
-            ": if the admins gave it this key while it was away, start it with `popmarket node --new-key`"
+            ": if the admins gave it this key while it was away, start it once with `popmarket node --config FILE --new-key`"
         }
         _ => "",
     };

@@ -1,7 +1,6 @@
 //! `popmarket reindex`: makes the read model anew from the blocks of a node that is stopped, or says whether it has to be.
 
 use std::{
-    io::Write,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -56,14 +55,13 @@ pub(super) async fn run(args: ReindexArgs) -> Result<(), CommandError> {
     let started = Instant::now();
     let (model, resumed) = begin(&blocks, &node.read_model).await?;
     if resumed && !args.json {
-        eprintln!("goes on with what was begun before");
+        complain!("goes on with what was begun before");
     }
     blocks.fill(&model).await?;
     model.set_being_rebuilt(false).await?;
     let digest = model.digest().await?;
     model.close().await;
-    report(&blocks, &node.read_model, digest, started.elapsed(), args.json);
-    Ok(())
+    report(&blocks, &node.read_model, digest, started.elapsed(), args.json)
 }
 
 /// The stored blocks of a node that does not run.
@@ -139,7 +137,13 @@ async fn is_of(model: &ReadModel, blocks: &Blocks) -> Result<bool, CommandError>
     }
 }
 
-fn report(blocks: &Blocks, place: &DatabasePlace, digest: Digest, took: Duration, as_json: bool) {
+fn report(
+    blocks: &Blocks,
+    place: &DatabasePlace,
+    digest: Digest,
+    took: Duration,
+    as_json: bool,
+) -> Result<(), CommandError> {
     let (chain, height) = blocks.view.read(|ledger| (*ledger.chain_id(), ledger.height()));
     if as_json {
         let value = json!({
@@ -149,14 +153,12 @@ fn report(blocks: &Blocks, place: &DatabasePlace, digest: Digest, took: Duration
             "digest": digest,
             "seconds": took.as_secs_f64(),
         });
-        say!("{value}");
-    } else {
-        say!("chain    {chain}");
-        say!("database {place}");
-        say!("height   {height}, in {took:.1?}");
-        say!("digest   {digest}");
+        return say!("{value}");
     }
-    let _ = std::io::stdout().flush();
+    say!("chain    {chain}")?;
+    say!("database {place}")?;
+    say!("height   {height}, in {took:.1?}")?;
+    say!("digest   {digest}")
 }
 
 async fn check(blocks: &Blocks, place: &DatabasePlace, as_json: bool) -> Result<(), CommandError> {
@@ -177,14 +179,14 @@ async fn check(blocks: &Blocks, place: &DatabasePlace, as_json: bool) -> Result<
     here.close().await;
     fresh.close().await;
     let Some(difference) = difference else {
-        report(blocks, place, digest, started.elapsed(), as_json);
+        report(blocks, place, digest, started.elapsed(), as_json)?;
         if !as_json {
-            say!("         it is what the blocks say");
+            say!("         it is what the blocks say")?;
         }
         return Ok(());
     };
     if as_json {
-        say!("{}", json!({ "database": place.to_string(), "difference": difference.to_string() }));
+        mention!("{}", json!({ "database": place.to_string(), "difference": difference.to_string() }));
     }
     Err(CommandError::Failed(format!("{place} differs from what the blocks say: {difference}")))
 }

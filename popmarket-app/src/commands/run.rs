@@ -105,24 +105,40 @@ pub(super) async fn run(args: RunArgs) -> Result<(), CommandError> {
         }
     }
     greet(&market, &replicas, started.elapsed());
-    say!("Sign in with the password {password}");
-    say!("  as an admin     admin1, admin2");
-    say!("  as an arbiter   arbiter1, arbiter2");
-    say!("  as a courier    courier");
-    if !args.no_demo {
-        say!("  as a member     {}", crate::demo::MEMBERS.join(", "));
-    }
-    say!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
+    tell_passwords(folder, &password, !args.no_demo);
+    mention!("\nEverything is kept in {}. Stop with Ctrl-C.", folder.display());
     serve(replicas, Some(market)).await
 }
 
-fn password_file(folder: &Path) -> PathBuf {
-    folder.join("accounts").join("admin1.password")
+/// Who signs in with what. In a folder that `popmarket testnet` has made each official has a password of its own.
+fn tell_passwords(folder: &Path, password: &str, demo: bool) {
+    let officials = ["admin1", "admin2", "arbiter1", "arbiter2", "courier"];
+    let is_shared = officials.iter().all(|name| read_password(folder, name).is_ok_and(|own| own == password));
+    if is_shared {
+        mention!("Sign in with the password {password}");
+    } else {
+        mention!("Sign in with the password in {}", password_file(folder, "NAME").display());
+    }
+    mention!("  as an admin     admin1, admin2");
+    mention!("  as an arbiter   arbiter1, arbiter2");
+    mention!("  as a courier    courier");
+    if demo {
+        let whose = if is_shared { "" } else { ", with the password of admin1" };
+        mention!("  as a member     {}{whose}", crate::demo::MEMBERS.join(", "));
+    }
 }
 
-/// What the admins of the market in a folder sign in with.
+fn password_file(folder: &Path, name: &str) -> PathBuf {
+    folder.join("accounts").join(format!("{name}.password"))
+}
+
+/// What admin1 signs in with, and the members of the demo.
 fn admin_password(folder: &Path) -> Result<String, CommandError> {
-    let path = password_file(folder);
+    read_password(folder, "admin1")
+}
+
+fn read_password(folder: &Path, name: &str) -> Result<String, CommandError> {
+    let path = password_file(folder, name);
     let text = std::fs::read_to_string(&path);
     let text = text.map_err(|error| CommandError::failed(&path.display().to_string(), error))?;
     Ok(text.trim_end_matches('\n').to_owned())
@@ -131,7 +147,7 @@ fn admin_password(folder: &Path) -> Result<String, CommandError> {
 /// A market that was made for this machine alone must not be shown to others: whoever has read the manual could make
 /// money in it.
 fn refuse_known_password(folder: &Path) -> Result<(), CommandError> {
-    if !password_file(folder).exists() || admin_password(folder)? != KNOWN_PASSWORD {
+    if !password_file(folder, "admin1").exists() || admin_password(folder)? != KNOWN_PASSWORD {
         return Ok(());
     }
     Err(CommandError::Usage(format!(
@@ -184,10 +200,10 @@ async fn start(nodes: &mut [LoadedNode], web: TcpListener) -> Result<(Vec<Replic
 
 fn greet(market: &Market, replicas: &[Replica], took: Duration) {
     let web = format!("http://{}", market.address);
-    say!("POP Market is open: {} replicas, up after {took:.1?}\n", replicas.len());
-    say!("  shop            {web}/");
-    say!("  network         {web}/network");
-    say!("  blocks          {web}/blocks");
-    say!("  API             {web}/docs");
-    say!("  state           curl {web}/v1/network\n");
+    mention!("POP Market is open: {} replicas, up after {took:.1?}\n", replicas.len());
+    mention!("  shop            {web}/");
+    mention!("  network         {web}/network");
+    mention!("  blocks          {web}/blocks");
+    mention!("  API             {web}/docs");
+    mention!("  state           curl {web}/v1/network\n");
 }

@@ -68,9 +68,9 @@ pub(super) async fn network(api: &Api) -> Result<(Network, Value), CommandError>
 pub(super) async fn run(args: StatusArgs) -> Result<(), CommandError> {
     let (network, value) = network(&args.market.api()?).await?;
     if args.json {
-        say!("{value:#}");
+        say!("{value:#}")?;
     } else {
-        print(&network);
+        print(&network)?;
     }
     if network.has_quorum {
         return Ok(());
@@ -78,9 +78,9 @@ pub(super) async fn run(args: StatusArgs) -> Result<(), CommandError> {
     Err(CommandError::Failed("too few replicas answer for the market to go on".into()))
 }
 
-fn print(network: &Network) {
-    say!("chain {}", network.chain_id);
-    say!("height {}, view {}, primary {}\n", network.height, network.view, network.primary);
+fn print(network: &Network) -> Result<(), CommandError> {
+    say!("chain {}", network.chain_id)?;
+    say!("height {}, view {}, primary {}\n", network.height, network.view, network.primary)?;
     say!(
         "{:>3}  {:22} {:12} {:>9} {:>6} {:>11}  {:16}",
         "id",
@@ -90,7 +90,7 @@ fn print(network: &Network) {
         "view",
         "checkpoint",
         "state"
-    );
+    )?;
     for replica in &network.replicas {
         say!(
             "{:>3}  {:22} {:12} {:>9} {:>6} {:>11}  {:16}",
@@ -101,7 +101,7 @@ fn print(network: &Network) {
             replica.view,
             replica.stable_checkpoint,
             replica.state_root.get(..16).unwrap_or(&replica.state_root),
-        );
+        )?;
     }
-    say!("\n{}", network.diagnosis);
+    say!("\n{}", network.diagnosis)
 }

@@ -49,20 +49,18 @@ pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
     let testnet = plan.write()?;
     if args.json {
         let nodes: Vec<_> = testnet.node_files.iter().map(|path| path.display().to_string()).collect();
-        say!("{}", serde_json::json!({ "chain_id": testnet.genesis.chain_id(), "nodes": nodes }));
-        return Ok(());
+        return say!("{}", serde_json::json!({ "chain_id": testnet.genesis.chain_id(), "nodes": nodes }));
     }
-    say!("chain {} with {} replicas in {}", testnet.genesis.chain_id(), args.replicas, args.dir.display());
-    say!("\nStart each node in a terminal of its own:\n");
+    say!("chain {} with {} replicas in {}", testnet.genesis.chain_id(), args.replicas, args.dir.display())?;
+    say!("\nStart each node in a terminal of its own:\n")?;
     for file in &testnet.node_files {
-        say!("  popmarket node --config {}", file.display());
+        say!("  popmarket node --config {}", file.display())?;
     }
     say!(
         "\nThen open http://127.0.0.1:{}, the web of node 0; node 1 has the next port, and so on.",
         args.http_port
-    );
+    )?;
     let password = args.dir.join("accounts").join("admin1.password");
-    say!("admin1 and admin2 sign in at node 0: see {}", password.display());
-    say!("Whoever signs up does so at one node, and signs in there.");
-    Ok(())
+    say!("admin1 and admin2 sign in at node 0: see {}", password.display())?;
+    say!("Whoever signs up does so at one node, and signs in there.")
 }

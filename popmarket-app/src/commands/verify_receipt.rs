@@ -32,12 +32,11 @@ pub(super) fn run(args: &VerifyReceiptArgs) -> Result<(), CommandError> {
         Ok(proven) if args.json => say!("{}", as_json(&proven)),
         Ok(proven) => print(&proven),
         Err(why) if args.json => {
-            say!("{}", json!({ "valid": false, "why": why.to_string() }));
-            return Err(CommandError::Failed("the receipt is not valid".into()));
+            mention!("{}", json!({ "valid": false, "why": why.to_string() }));
+            Err(CommandError::Failed("the receipt is not valid".into()))
         }
-        Err(why) => return Err(CommandError::Failed(format!("the receipt is not valid: {why}"))),
+        Err(why) => Err(CommandError::Failed(format!("the receipt is not valid: {why}"))),
     }
-    Ok(())
 }
 
 fn outcome(proven: &Proven) -> (&'static str, Option<String>) {
@@ -65,19 +64,20 @@ fn as_json(proven: &Proven) -> serde_json::Value {
     })
 }
 
-fn print(proven: &Proven) {
+fn print(proven: &Proven) -> Result<(), CommandError> {
     let (status, why) = outcome(proven);
     let body = proven.transaction.body();
     let signers: Vec<_> = proven.signers.iter().map(ToString::to_string).collect();
-    say!("The receipt is valid.\n");
-    say!("  transaction  {}", proven.transaction.id());
-    say!("  sender       {}", body.sender);
-    say!("  operation    {}", json!(body.operation));
-    say!("  outcome      {status}{}", why.map(|why| format!(" ({why})")).unwrap_or_default());
-    say!("  block        {}, {}", proven.header.height, proven.header.hash());
-    say!("  time         {}", rfc3339(proven.header.time));
-    say!("  signed by    replicas {}", signers.join(", "));
+    say!("The receipt is valid.\n")?;
+    say!("  transaction  {}", proven.transaction.id())?;
+    say!("  sender       {}", body.sender)?;
+    say!("  operation    {}", json!(body.operation))?;
+    say!("  outcome      {status}{}", why.map(|why| format!(" ({why})")).unwrap_or_default())?;
+    say!("  block        {}, {}", proven.header.height, proven.header.hash())?;
+    say!("  time         {}", rfc3339(proven.header.time))?;
+    say!("  signed by    replicas {}", signers.join(", "))?;
     if proven.epoch > 0 {
-        say!("  led to them  {} changes of the replicas, each certified by those before", proven.epoch);
+        say!("  led to them  {} changes of the replicas, each certified by those before", proven.epoch)?;
     }
+    Ok(())
 }

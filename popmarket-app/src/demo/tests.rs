@@ -17,7 +17,7 @@ use crate::read_model::{
     ChargePhase, ChargeQuery, ListingQuery, PageLimit, PageRequest, PollQuery, TradeQuery,
 };
 use crate::service::LedgerView;
-use crate::testing::{address, key, service};
+use crate::testing::{address, genesis, key, service};
 
 const PASSWORD: &str = "correct horse";
 
@@ -55,7 +55,8 @@ impl World {
         let ledger = service(&folder.join("ledger"));
         let view = ledger.view();
         let read = ReadModel::open(&folder.join("read.db")).await.unwrap();
-        let accounts = AccountsDb::open(&folder.join("members.db")).await.unwrap();
+        let chain = genesis().chain_id();
+        let accounts = AccountsDb::open(&folder.join("members.db"), &chain).await.unwrap();
         let blobs = BlobStore::open(folder.join("blobs")).await.unwrap();
         let size = NonZeroUsize::new(100).unwrap();
         let custody = Custody::open(folder.join("keys"), MasterKey::from_bytes([7; 32]), size).unwrap();

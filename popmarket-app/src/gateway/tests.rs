@@ -17,7 +17,7 @@ use super::local::LocalSubmitter;
 use super::*;
 use crate::projector::Projector;
 use crate::read_model::TransactionQuery;
-use crate::testing::{START, address, key, service, sign};
+use crate::testing::{START, address, genesis, key, service, sign};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -94,8 +94,8 @@ impl World {
         let model = ReadModel::open(&folder.path().join("read.db")).await.unwrap();
         let projector = Projector::new(view.clone(), model.clone());
         let projector = tokio::spawn(async move { projector.run().await.unwrap() });
-        let accounts =
-            AccountsDb::open_with_clock(&folder.path().join("members.db"), Arc::clone(&clock)).await.unwrap();
+        let (file, chain) = (folder.path().join("members.db"), genesis().chain_id());
+        let accounts = AccountsDb::open_with_clock(&file, &chain, Arc::clone(&clock)).await.unwrap();
         let master = MasterKey::from_bytes([7; 32]);
         let custody =
             Custody::open(folder.path().join("keys"), master, NonZeroUsize::new(100).unwrap()).unwrap();
@@ -344,7 +344,8 @@ async fn a_wish_survives_a_crash_as_the_same_transaction() {
     for file in ["members.db", "members.db-wal", "members.db-shm"] {
         let _ = std::fs::remove_file(world.folder.path().join(file));
     }
-    world.accounts = AccountsDb::open(&world.folder.path().join("members.db")).await.unwrap();
+    let (file, chain) = (world.folder.path().join("members.db"), genesis().chain_id());
+    world.accounts = AccountsDb::open(&file, &chain).await.unwrap();
     let found = world.model.transaction_by_ref(&alice(), &[3; 16]).await.unwrap().unwrap();
     assert_eq!(found.transaction.id(), lost.id());
     assert!(world.model.transaction_by_ref(&bob(), &[3; 16]).await.unwrap().is_none());

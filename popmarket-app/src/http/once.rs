@@ -243,6 +243,7 @@ pub(crate) fn accounts_problem(error: AccountsError) -> Failure {
         AccountsError::Busy => Problem::later(Code::BUSY, 2),
         AccountsError::Database(_)
         | AccountsError::Migrate(_)
+        | AccountsError::OtherChain(_)
         | AccountsError::Damaged(_)
         | AccountsError::Hash(_) => Problem::of_database(&error, error.may_pass()),
     }

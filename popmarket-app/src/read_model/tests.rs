@@ -4,16 +4,19 @@ mod plans;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 
-use ledger::{Amount, AssetId, Ledger, Memo, PaymentOp, TradeState, UnixMillis};
+use ledger::{
+    Amount, AssetId, Decimals, Ledger, Memo, PaymentOp, TokenId, TokenName, TokenOp, TradeState, UnixMillis,
+};
 use pbft_core::service::{OrderedBatch, Service};
 
 use super::*;
 use crate::projector::Projector;
 use crate::service::request_of;
-use crate::testing::{Databases, address, batch, busy_market, key, on_each_database, sign};
+use crate::testing::{Databases, START, address, batch, busy_market, key, on_each_database, service, sign};
 
 on_each_database!(
     pages_cover_each_list_once,
+    tokens_of_an_account_come_page_by_page,
     payments_are_found_by_what_became_of_them,
     an_account_has_its_transactions_and_trades,
     listings_are_searched_filtered_and_sorted,
@@ -124,6 +127,41 @@ async fn pages_cover_each_list_once(databases: &Databases) {
         by_status += of_status.len();
     }
     assert!(by_status == withdrawals.len() && by_status > 3);
+}
+
+/// By length and then by letters, as the ledger has them, wherever a page begins.
+async fn tokens_of_an_account_come_page_by_page(databases: &Databases) {
+    let folder = tempfile::tempdir().unwrap();
+    let mut service = service(folder.path());
+    let (issuer, symbols) = (key(4), ["AAAA", "ZZZ", "B2B", "LONGER", "ZZZZ", "AAA"]);
+    let mut operations = Vec::new();
+    for symbol in symbols {
+        let (token, to) = (TokenId::new(symbol).unwrap(), address(&issuer));
+        let (name, decimals) = (TokenName::new("Shares").unwrap(), Decimals::new(0).unwrap());
+        operations.push(TokenOp::Create { token, name, decimals, cap: None });
+        operations.push(TokenOp::Mint { token, to, amount: Amount::new(5) });
+    }
+    let request = |(operation, nonce): (TokenOp, u64)| request_of(&sign(&issuer, nonce, operation));
+    service.execute(&batch(1, START + 1_000, operations.into_iter().zip(0..).map(request).collect()));
+    let model = databases.open("model").await;
+    Projector::new(service.view(), model.clone()).catch_up().await.unwrap();
+
+    for limit in [1, 2, 4, 100] {
+        let limit = PageLimit::new(limit).unwrap();
+        let mut found: Vec<TokenId> = Vec::new();
+        loop {
+            let page = model.balances(&address(&issuer), found.last().copied(), limit).await.unwrap().tokens;
+            assert!(!page.items.is_empty());
+            found.extend(page.items.iter().map(|row| row.token));
+            if !page.has_more {
+                break;
+            }
+        }
+        let found: Vec<_> = found.iter().map(ToString::to_string).collect();
+        assert_eq!(found, ["AAA", "B2B", "ZZZ", "AAAA", "ZZZZ", "LONGER"], "{limit:?}");
+        let last = TokenId::new("LONGER").unwrap();
+        assert!(model.balances(&address(&issuer), Some(last), limit).await.unwrap().tokens.items.is_empty());
+    }
 }
 
 /// A last batch, with payments that wait for their payees.

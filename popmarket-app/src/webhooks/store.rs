@@ -9,7 +9,7 @@ use std::path::Path;
 use std::str::FromStr;
 
 use ledger::UnixMillis;
-use pbft_crypto::Address;
+use pbft_crypto::{Address, Digest};
 use sqlx::{QueryBuilder, Row as _};
 
 use super::secret::Secret;
@@ -22,6 +22,7 @@ const STEPS: &[Step] = &[
     (1, "initial", include_str!("../../migrations/webhooks/0001_initial.sql")),
     (2, "bounds", include_str!("../../migrations/webhooks/0002_bounds.sql")),
     (3, "missed", include_str!("../../migrations/webhooks/0003_missed.sql")),
+    (4, "chain", include_str!("../../migrations/webhooks/0004_chain.sql")),
 ];
 
 /// Rows in one statement.
@@ -193,8 +194,10 @@ fn attempt(row: &Row) -> Result<AttemptRecord> {
 }
 
 impl Store {
-    pub(super) async fn open(file: &Path) -> std::result::Result<Self, WebhookError> {
-        Ok(Self { database: Database::open(file, STEPS, Durability::Committed).await? })
+    pub(super) async fn open(file: &Path, chain: &Digest) -> std::result::Result<Self, WebhookError> {
+        let database = Database::open(file, STEPS, Durability::Committed).await?;
+        database.belongs_to(chain, file).await??;
+        Ok(Self { database })
     }
 
     pub(super) async fn close(&self) {

@@ -13,9 +13,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use ledger::{Amount, AssetId, Memo, PaymentOp};
 use pbft_core::service::Service;
+use pbft_crypto::Digest;
 use tokio::sync::watch;
 
-use super::{Subscription, Targets, WebhookOptions, Webhooks};
+use super::{Store, Subscription, Targets, WebhookError, WebhookOptions, Webhooks};
 use crate::projector::Projector;
 use crate::read_model::{Position, ReadModel};
 use crate::service::{LedgerService, request_of};
@@ -55,8 +56,12 @@ async fn receiver() -> (Arc<Inbox>, SocketAddr) {
 }
 
 fn pay(service: &mut LedgerService, read_seq: u64, nonce: u64) {
+    pay_to(BOB, service, read_seq, nonce);
+}
+
+fn pay_to(payee: u8, service: &mut LedgerService, read_seq: u64, nonce: u64) {
     let operation = PaymentOp::Pay {
-        to: address(&key(BOB)),
+        to: address(&key(payee)),
         asset: AssetId::Pop,
         amount: Amount::new(1),
         reference: None,
@@ -74,6 +79,17 @@ async fn open(folder: &Path, read: &ReadModel, service: &LedgerService) -> Webho
 async fn until<T>(sender: &watch::Sender<T>, ready: impl FnMut(&T) -> bool) {
     let mut receiver = sender.subscribe();
     tokio::time::timeout(LONG, receiver.wait_for(ready)).await.expect("in time").unwrap();
+}
+
+/// Mistake: after a new chain was begun, hooks get nothing until it is as high as the old one was.
+#[tokio::test]
+async fn hooks_of_another_chain_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("webhooks.db");
+    let (one, other) = (Digest::from_bytes([1; 32]), Digest::from_bytes([2; 32]));
+    Store::open(&file, &one).await.unwrap().close().await;
+    assert!(matches!(Store::open(&file, &other).await.err(), Some(WebhookError::OtherChain(_))));
+    Store::open(&file, &one).await.unwrap().close().await;
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! Two people who keep their keys on their own computer, as processes: they open accounts, are topped up, pay, and check.
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
 use popmarket_app::load::TemporaryFolder;
 use serde_json::{Value, json};
@@ -27,15 +27,19 @@ impl Desk {
         self.folder.path().join(name).to_str().unwrap().to_owned()
     }
 
-    /// Runs `popmarket wallet` or `popmarket tx` for programs.
-    fn run(&self, line: &[&str]) -> Done {
+    /// `popmarket wallet` or `popmarket tx` for programs.
+    fn command(&self, line: &[&str]) -> Command {
         let (keystore, passphrase) = (self.path("wallets"), self.path("passphrase"));
         let mut all = line.to_vec();
         all.extend(["--json", "--keystore", &keystore, "--passphrase-file", &passphrase]);
         if line[0] == "tx" {
             all.extend(["--api", &self.api]);
         }
-        let output = ended(&mut popmarket(&all));
+        popmarket(&all)
+    }
+
+    fn run(&self, line: &[&str]) -> Done {
+        let output = ended(&mut self.command(line));
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         let json = match output.stdout.is_empty() {
             true => Value::Null,
@@ -203,23 +207,64 @@ fn says_what_is_wrong(desk: &Desk, bob: &str) {
     assert_eq!(desk.fails(&["pay", bob, "5", "--wallet", "alice"]).0, 2);
     desk.applied(&["pay", bob, "5", "--wallet", "alice", "--chain-id", &id]);
     desk.applied(&["pay", bob, "5", "--wallet", "alice"]);
+
+    // What cannot be told is done all the same, and must not be done again; what was only asked for is not.
+    let pay = ["tx", "pay", bob, "5", "--wallet", "alice"];
+    for (line, code) in [(&pay[..], 0), (&[&pay[..], &["--dry-run"]].concat()[..], 1)] {
+        let output = ended(desk.command(line).stdout(full()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("standard output cannot be written"), "{line:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{line:?}");
+    }
+}
+
+/// A file on a disk that is full.
+fn full() -> fs::File {
+    fs::OpenOptions::new().write(true).open("/dev/full").unwrap()
 }
 
 /// As in `popmarket completions bash | head -1`.
 #[test]
 fn a_reader_that_is_gone_is_no_failure() {
-    for arguments in [&["completions", "bash"][..], &["wallet", "--keystore=/nowhere", "list", "--json"]] {
+    let nobody = || {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = ended(popmarket(arguments).stdout(writer));
+        writer
+    };
+    let list = ["wallet", "--keystore=/nowhere", "list", "--json"];
+    for arguments in [&["completions", "bash"][..], &list] {
+        let output = ended(popmarket(arguments).stdout(nobody()));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!said.contains("panicked") && !said.contains("standard output"), "{arguments:?}: {said}");
         assert_ne!(output.status.code(), Some(101), "{arguments:?}");
     }
-    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    let output = ended(popmarket(&["completions", "bash"]).stdout(full));
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.code() == Some(1) && said.contains("standard output cannot be written"), "{said}");
+    // What is wrong is told by the exit code, too.
+    let nowhere = ["status", "--url", "http://127.0.0.1:1"];
+    for (arguments, code) in [(&["completions", "bash"][..], 0), (&list[..], 0), (&nowhere[..], 1)] {
+        let output = ended(popmarket(arguments).stdout(nobody()).stderr(nobody()));
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}");
+    }
+}
+
+/// As in `popmarket wallet sign body.json > signed` on a disk that is full.
+#[test]
+fn what_cannot_be_written_is_not_called_done() {
+    let folder = TemporaryFolder::new("popmarket-test").unwrap();
+    let dir = folder.path().join("testnet");
+    for arguments in [
+        &["completions", "bash"][..],
+        &["wallet", "--keystore=/nowhere", "list", "--json"],
+        &["wallet", "--keystore=/nowhere", "list"],
+        &["testnet", "--json", "--dir", dir.to_str().unwrap()],
+    ] {
+        let output = ended(popmarket(arguments).stdout(full()));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert!(said.contains("standard output cannot be written"), "{arguments:?}: {said}");
+    }
+    // One that cannot complain either says so all the same.
+    let output = ended(popmarket(&["completions", "bash"]).stdout(full()).stderr(full()));
+    assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]

@@ -81,7 +81,7 @@ impl Admission<'_> {
         loop {
             match self.look(&mut stage, &mut tokens).await {
                 Ok(Some(id)) => {
-                    say!("approved: it is replica {id}");
+                    mention!("approved: it is replica {id}");
                     return Ok(id);
                 }
                 Ok(None) => silent = false,
@@ -92,7 +92,7 @@ impl Admission<'_> {
                         return Err(error);
                     }
                     if !silent {
-                        eprintln!("{error}; asks again");
+                        complain!("{error}; asks again");
                     }
                     silent = true;
                 }
@@ -161,10 +161,10 @@ impl Admission<'_> {
         match tokens.ask.take() {
             Some(token) => {
                 self.post(REPLICAS, &token, Some(&body)).await?;
-                say!("asked");
+                mention!("asked");
             }
             None if news => {
-                say!(
+                mention!(
                     "\nAn admin has to ask for it, on the page /network or with\n\n  POST {REPLICAS} {body}\n"
                 );
             }
@@ -178,8 +178,10 @@ impl Admission<'_> {
         match tokens.approve.take() {
             Some(token) => self.post(&path, &token, None).await?,
             None if news => {
-                say!("asked for by {}", change.proposer);
-                say!("\nAnother admin has to approve it, on the page /network or with\n\n  POST {path}\n");
+                mention!("asked for by {}", change.proposer);
+                mention!(
+                    "\nAnother admin has to approve it, on the page /network or with\n\n  POST {path}\n"
+                );
             }
             None => {}
         }

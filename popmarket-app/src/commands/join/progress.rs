@@ -90,17 +90,17 @@ impl Watch {
     fn say(&self, stage: Stage, let_in: Duration) {
         let Progress { executed, farthest_claim, .. } = *self.progress.borrow();
         match stage {
-            Stage::Outside => say!(
+            Stage::Outside => mention!(
                 "waits to be let in, since {:.1?}: the others do so at a checkpoint, some hundred batches after the approval",
                 self.started.elapsed()
             ),
             Stage::CatchingUp => {
-                say!(
+                mention!(
                     "catching up: batch {executed} of {farthest_claim}; {}",
                     self.diagnosis.borrow().waits_for
                 );
             }
-            Stage::Member => say!(
+            Stage::Member => mention!(
                 "{JOINED}: {} votes, {:.1?} after its start; let in after {let_in:.1?}",
                 super::name(self.id),
                 self.started.elapsed()

@@ -21,7 +21,7 @@ pub(super) async fn show(api: &Api, id: TxId) -> Result<Answer, CommandError> {
                 "{id} is not on the chain. If it was sent, it may come, as long as it is valid"
             ));
             let json = json!({ "status": "UNKNOWN", "tx_id": id });
-            Ok(Answer { json, words: String::new(), failure: Some(failure) })
+            Ok(Answer { failure: Some(failure), ..Answer::new(json, "") })
         }
         Err(error) => Err(error.into()),
     }
@@ -38,7 +38,7 @@ fn shown(transaction: Value) -> Answer {
         let why = outcome["detail"].as_str().or(outcome["code"].as_str()).unwrap_or("no reason is given");
         CommandError::Failed(format!("the ledger rejected it: {why}"))
     });
-    Answer { json: transaction, words: words.trim_end().to_owned(), failure }
+    Answer { failure, ..Answer::new(transaction, words.trim_end()) }
 }
 
 /// One line for each.

@@ -169,7 +169,7 @@ async fn send(
             Ok(()) => answer.json["receipt"] = json!(file.display().to_string()),
             Err(error) => {
                 answer.json["receipt_error"] = json!(error.to_string());
-                eprintln!("popmarket: there is no receipt: {error}");
+                complain!("popmarket: there is no receipt: {error}");
             }
         }
     }
@@ -183,7 +183,8 @@ pub(super) fn told(transaction: &Transaction, sent: Result<Reply, ApiError>) -> 
         Ok(reply) if reply.status == ReplyStatus::Applied => {
             let json = json!({ "status": "APPLIED", "tx_id": id, "height": reply.height });
             let height = reply.height.map(|height| format!(" in block {height}")).unwrap_or_default();
-            Answer::new(json, format!("done{height}\n{}", words(transaction.body(), &id)))
+            let words = format!("done{height}\n{}", words(transaction.body(), &id));
+            Answer { is_applied: true, ..Answer::new(json, words) }
         }
         Ok(_) => unknown(transaction, "it is on its way"),
         Err(ApiError::Problem(problem)) if problem.status < 500 => refused(transaction, &problem),
@@ -207,7 +208,7 @@ fn refused(transaction: &Transaction, problem: &ProblemDetails) -> Answer {
         "retryable": retryable,
     });
     let failure = Some(CommandError::Failed(format!("{words}: {why} ({code})")));
-    Answer { json, words: String::new(), failure }
+    Answer { failure, ..Answer::new(json, "") }
 }
 
 /// It may have arrived or not. Sending the same bytes again is safe, a new transaction might do it twice.
@@ -218,7 +219,7 @@ fn unknown(transaction: &Transaction, why: &str) -> Answer {
         "not known yet: {why}. Do not make it again: look with `popmarket tx show {id}`, or send the same once more \
          with `popmarket tx submit`"
     ));
-    Answer { json, words: signed, failure: Some(failure) }
+    Answer { failure: Some(failure), ..Answer::new(json, signed) }
 }
 
 #[cfg(test)]

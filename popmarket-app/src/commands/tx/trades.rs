@@ -212,7 +212,7 @@ impl Purchase {
         if price.is_some_and(|price| price != content.price) {
             return Err(refused(format_args!("it costs {} POP now", content.price)));
         }
-        eprintln!("{}, for {} POP", content.title, content.price);
+        complain!("{}, for {} POP", content.title, content.price);
         Ok(TradeOp::Open { listing, version, content_hash }.into())
     }
 }

@@ -99,7 +99,7 @@ pub(super) fn list(folder: &KeyFolder) -> Result<Answer, CommandError> {
                 wallets.push(describe(name, wallet.address(), *public_key, &folder.file(name)));
                 lines.push(format!("{}  {name}", wallet.address()));
             }
-            Err(error) => eprintln!("popmarket: {error}"),
+            Err(error) => complain!("popmarket: {error}"),
         }
     }
     if lines.is_empty() {
@@ -120,7 +120,7 @@ pub(super) fn export(
     let wallet = folder.find(name.clone())?;
     let key = wallet.unlock(passphrase)?;
     write_private(file, key.to_pkcs8_pem().as_bytes())?;
-    eprintln!("Whoever reads {} can spend what the account has: it is not encrypted.", file.display());
+    complain!("Whoever reads {} can spend what the account has: it is not encrypted.", file.display());
     let shown = file.display().to_string();
     let words = format!("the key of {} is in {shown}", wallet.address());
     Ok(Answer::new(

@@ -19,13 +19,14 @@ pub(super) fn sign(
     let body = body.map_err(|why| CommandError::Usage(format!("{}: {why}", file.display())))?;
     let wallet = folder.choose(name)?;
     if body.sender != wallet.address() {
-        eprintln!(
+        complain!(
             "The sender {} is not the address of wallet {}: only an account that this key was added to takes it.",
-            body.sender, wallet.name
+            body.sender,
+            wallet.name
         );
     }
     // What is signed is read before the passphrase is given.
-    eprintln!(
+    complain!(
         "chain {}\nsender {}, nonce {}\n{}",
         body.chain_id,
         body.sender,

@@ -179,8 +179,9 @@ fn problem(error: WebhookError) -> Failure {
         WebhookError::Unknown => Problem::new(Code::UNKNOWN_WEBHOOK),
         WebhookError::TooMany => Problem::new(Code::TOO_MANY_WEBHOOKS),
         WebhookError::Read(error) => read_problem(error),
-        WebhookError::Database(_) | WebhookError::Migrate(_) | WebhookError::Client(_) => {
-            Problem::of_database(&error, error.may_pass())
-        }
+        WebhookError::Database(_)
+        | WebhookError::Migrate(_)
+        | WebhookError::OtherChain(_)
+        | WebhookError::Client(_) => Problem::of_database(&error, error.may_pass()),
     }
 }

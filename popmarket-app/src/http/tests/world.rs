@@ -161,8 +161,9 @@ impl World {
         let projector = Projector::new(view.clone(), read.clone());
         projector.catch_up().await.unwrap();
         let projector = tokio::spawn(async move { projector.run().await.unwrap() });
-        let accounts =
-            AccountsDb::open_with_clock(&folder.path().join("members.db"), Arc::clone(&clock)).await.unwrap();
+        let (file, genesis) = (folder.path().join("members.db"), genesis());
+        let chain = genesis.chain_id();
+        let accounts = AccountsDb::open_with_clock(&file, &chain, Arc::clone(&clock)).await.unwrap();
         let custody =
             Custody::open(folder.path().join("keys"), MasterKey::generate(), NonZeroUsize::new(100).unwrap())
                 .unwrap();
@@ -177,7 +178,6 @@ impl World {
             custody,
             options: GatewayOptions { clock: Arc::clone(&clock), ..GatewayOptions::default() },
         });
-        let genesis = genesis();
         let targets = if options.allow_private_webhooks { Targets::Any } else { Targets::Public };
         let webhook_options = WebhookOptions {
             clock: Arc::clone(&clock),

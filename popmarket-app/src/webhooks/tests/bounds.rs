@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use super::*;
 use crate::webhooks::{AttemptRecord, Hook, HookId, Names, Status};
 
-const CAROL: u8 = 6;
+pub(super) const CAROL: u8 = 6;
 
 pub(super) struct World {
     folder: tempfile::TempDir,
@@ -38,8 +38,12 @@ impl World {
 
     /// A payment to bob, and its event.
     pub(super) async fn pay(&mut self) -> Position {
+        self.pay_to(BOB).await
+    }
+
+    pub(super) async fn pay_to(&mut self, payee: u8) -> Position {
         self.paid += 1;
-        pay(&mut self.service, self.paid, self.paid - 1);
+        pay_to(payee, &mut self.service, self.paid, self.paid - 1);
         self.projector.catch_up().await.unwrap();
         format!("{}-2", self.paid).parse().unwrap()
     }

@@ -1,6 +1,6 @@
 //! What a hook has missed is told until it was replayed, and not dealt out by itself.
 
-use super::bounds::{World, ask, names, open_for, payments, run};
+use super::bounds::{CAROL, World, ask, names, open_for, payments, run};
 use super::*;
 use crate::webhooks::{AttemptRecord, Hook, Status};
 
@@ -77,6 +77,24 @@ async fn nothing_is_missed_if_all_was_replayed_before_the_hook_was_enabled() {
     assert_eq!(shown().await.replay_from, None);
     running.abort();
     let _ = running.await;
+    webhooks.close().await;
+}
+
+/// Only a look at it tells that what others did was not for the hook.
+#[tokio::test]
+async fn what_others_did_meanwhile_is_covered_by_one_more_replay() {
+    let mut world = World::new().await;
+    let (inbox, at) = receiver().await;
+    let (hook, all) = disabled(&mut world, &inbox, at).await;
+    let bob = hook.owner;
+    let webhooks = world.open(|_| ()).await;
+    assert_eq!(webhooks.replay(&bob, hook.id, (all[0], all[3])).await.unwrap().events, 4);
+    let last = world.pay_to(CAROL).await;
+    let enabled = webhooks.enable(&bob, hook.id).await.unwrap();
+    assert_eq!((enabled.status, enabled.replay_from), (Status::Enabled, place("5-0")));
+    let replay = webhooks.replay(&bob, hook.id, (place("5-0").unwrap(), last)).await.unwrap();
+    assert_eq!((replay.events, replay.next), (0, None));
+    assert_eq!(webhooks.hook(&bob, hook.id).await.unwrap().replay_from, None);
     webhooks.close().await;
 }
 

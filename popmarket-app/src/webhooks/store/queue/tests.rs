@@ -25,7 +25,8 @@ struct World {
 impl World {
     async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("webhooks.db")).await.unwrap();
+        let chain = pbft_crypto::Digest::ZERO;
+        let store = Store::open(&folder.path().join("webhooks.db"), &chain).await.unwrap();
         Self { _folder: folder, store }
     }
 

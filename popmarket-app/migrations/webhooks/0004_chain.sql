@@ -1,0 +1,5 @@
+-- The chain that hooks are told of: one row, from the first start on.
+CREATE TABLE chain (
+    id BIGINT PRIMARY KEY CHECK (id = 1),
+    chain_id BLOB NOT NULL
+);
