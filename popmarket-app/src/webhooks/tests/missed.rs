@@ -83,9 +83,7 @@ async fn nothing_is_missed_if_all_was_replayed_before_the_hook_was_enabled() {
 /// Only a look at it tells that what others did was not for the hook.
 #[tokio::test]
 async fn what_others_did_meanwhile_is_covered_by_one_more_replay() {
-    let mut world = World::new().await;
-    let (inbox, at) = receiver().await;
-    let (hook, all) = disabled(&mut world, &inbox, at).await;
+    let (mut world, _inbox, hook, all) = disabled().await;
     let bob = hook.owner;
     let webhooks = world.open(|_| ()).await;
     assert_eq!(webhooks.replay(&bob, hook.id, (all[0], all[3])).await.unwrap().events, 4);
