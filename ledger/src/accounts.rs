@@ -46,8 +46,8 @@ pub(crate) use limits::{check_spending, spend};
 pub use params::AccountParams;
 pub(crate) use recoveries::Recoveries;
 pub use recoveries::RecoveryPlace;
-pub use recovery::{MAX_LAPSED_WISHES, Recovery, RecoveryStatus};
-pub(crate) use recovery::{check_agreement, check_proposal, expire};
+pub use recovery::{Agreement, MAX_LAPSED_WISHES, Recovery, RecoveryStatus};
+pub(crate) use recovery::{check_agreement, check_proposal, expire, in_the_way_of};
 pub use rejection::AccountRejection;
 pub use roles::{RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection};
 
@@ -99,7 +99,7 @@ pub enum AccountOp {
         /// How long the owner may object.
         delay: Millis,
     },
-    /// A guardian of an account whose keys are lost asks for a new one, and not again until that is over.
+    /// A guardian of an account whose keys are lost asks for a new one. As long as too few agree, it may ask for another one instead.
     ProposeRecovery {
         /// Which account.
         account: Address,
@@ -108,7 +108,7 @@ pub enum AccountOp {
         /// The signature of [`key_binding`] with it.
         proof: Signature,
     },
-    /// Another guardian agrees.
+    /// Another guardian agrees; or, once more, one who was frozen since.
     AgreeToRecovery {
         /// To which one.
         recovery: RecoveryId,

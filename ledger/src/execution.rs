@@ -124,7 +124,7 @@ impl<'a> BlockRun<'a> {
             return TxOutcome::Refused(refusal);
         }
         let operation = &tx.body().operation;
-        if let Some((due, object)) = self.state.deadline_touched_by(operation)
+        if let Some((due, object)) = self.state.deadline_touched_by(&tx.body().sender, operation)
             && due <= self.time
             && self.state.deadlines.take(due, object)
         {

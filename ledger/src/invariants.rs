@@ -291,7 +291,7 @@ fn guardians(state: &State) -> Result<(), InvariantViolation> {
         }
     }
     for (_, recovery) in accounts.recoveries.rows.iter() {
-        let distinct: BTreeSet<_> = recovery.agreed.iter().collect();
+        let distinct: BTreeSet<_> = recovery.agreed.iter().map(|word| word.guardian).collect();
         let row = accounts.guardians.find(&recovery.account);
         let is_current = row.is_some_and(|row| row.generation == recovery.generation);
         let is_enough = row.is_some_and(|row| recovery.agreed.len() >= usize::from(row.threshold));

@@ -142,10 +142,10 @@ mod transaction;
 mod withdrawals;
 
 pub use accounts::{
-    Account, AccountEvent, AccountKey, AccountOp, AccountParams, AccountRejection, Freeze, Guardians,
-    LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, MAX_LAPSED_WISHES, Recovery, RecoveryPlace, RecoveryStatus,
-    Role, RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection, SpendingLimit, binding_preimage,
-    key_binding,
+    Account, AccountEvent, AccountKey, AccountOp, AccountParams, AccountRejection, Agreement, Freeze,
+    Guardians, LimitRaise, MAX_ACCOUNT_KEYS, MAX_GUARDIANS, MAX_LAPSED_WISHES, Recovery, RecoveryPlace,
+    RecoveryStatus, Role, RoleChange, RoleChangeStatus, RoleEvent, RoleOp, RoleRejection, SpendingLimit,
+    binding_preimage, key_binding,
 };
 pub use amount::{Amount, AssetId, BasisPoints, ShareTooLarge, SymbolError, TokenId, UnknownAsset};
 pub use block::{Block, BlockHeader, Cause, MAX_BLOCK_BYTES, Outcome, Receipt, transactions_root};

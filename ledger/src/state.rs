@@ -144,16 +144,23 @@ impl State {
         }
     }
 
-    /// The running deadline of the object that an operation is about, or that has what the operation wants.
-    pub(crate) fn deadline_touched_by(&self, operation: &Operation) -> Option<(UnixMillis, ObjectId)> {
-        let object = operation.object().or_else(|| self.in_the_way_of(operation))?;
+    /// The running deadline of the object that an operation of this sender is about, or that is in its way.
+    pub(crate) fn deadline_touched_by(
+        &self,
+        sender: &Address,
+        operation: &Operation,
+    ) -> Option<(UnixMillis, ObjectId)> {
+        let object = operation.object().or_else(|| self.in_the_way_of(sender, operation))?;
         Some((self.due(object)?, object))
     }
 
-    /// The trade that a listing is reserved by; the payment that has a reference.
-    fn in_the_way_of(&self, operation: &Operation) -> Option<ObjectId> {
+    /// The trade that a listing is reserved by; the payment that has a reference; the recovery that its guardian has asked for before.
+    fn in_the_way_of(&self, sender: &Address, operation: &Operation) -> Option<ObjectId> {
         if let Operation::Payment(op) = operation {
             return self.payments.in_the_way_of(op).map(ObjectId::Payment);
+        }
+        if let Operation::Account(op) = operation {
+            return accounts::in_the_way_of(&self.accounts, sender, op).map(ObjectId::Recovery);
         }
         match self.listings.find(&operation.listing()?)?.status {
             ListingStatus::Reserved { trade } => Some(ObjectId::Trade(trade)),

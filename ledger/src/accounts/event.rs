@@ -84,7 +84,7 @@ pub enum AccountEvent {
         /// When.
         at: UnixMillis,
     },
-    /// A guardian agrees. Also told of the one who asked.
+    /// A guardian agrees, or does so anew. Also told of the one who asked.
     RecoveryAgreed {
         /// Which recovery.
         recovery: RecoveryId,

@@ -1,11 +1,11 @@
-//! Freezes: one admin, who sees that something is wrong, stops an account from spending; another one lets it go on. So
-//! stopping is quick, and nobody both takes and gives. What others trust the account with rests, too: it makes and issues no
-//! tokens, opens no market for one, moves nobody's, and neither decides nor attests in trades of others; as a guardian it brings
-//! nobody's account back, and what it agreed to before does not count. It names no guardians, who would outlast the freeze. Nor
-//! does it let anybody move more of what it has: allowances only become smaller. Its orders trade no more: one that is met is
-//! taken away, and what it held is its owner's, who cannot spend it. What was set aside for one certain person before stays that
-//! one's: a payee takes it, a buyer may say that the goods came. Money still comes in, deadlines fire, and the owner may still
-//! change keys.
+//! Freezes: one admin, who sees that something is wrong, stops an account from spending; another one lets it go on. So stopping
+//! is quick, and nobody both takes and gives. What others trust the account with rests, too: it makes and issues no tokens,
+//! opens no market for one, moves nobody's, and neither decides nor attests in trades of others; as a guardian it brings
+//! nobody's account back, and what it agreed to before does not count any more, not even when the freeze is over. It names no
+//! guardians, who would outlast the freeze. Nor does it let anybody move more of what it has: allowances only become smaller.
+//! Its orders trade no more: one that is met is taken away, and what it held is its owner's, who cannot spend it. What was set
+//! aside for one certain person before stays that one's: a payee takes it, a buyer may say that the goods came. Money still
+//! comes in, deadlines fire, and the owner may still change keys.
 //! The events are the public record of it.
 
 use pbft_crypto::Address;
@@ -45,6 +45,11 @@ impl Freezes {
     /// The freeze of an account, if it is not lifted.
     pub(crate) fn of(&self, account: &Address) -> Option<&Freeze> {
         self.rows.find(account).filter(|row| row.lifted_at.is_none())
+    }
+
+    /// When an account was frozen, whether or not that is over. If that was often, the last time.
+    pub(crate) fn last(&self, account: &Address) -> Option<UnixMillis> {
+        self.rows.find(account).map(|row| row.at)
     }
 
     /// Whether an account may not spend.

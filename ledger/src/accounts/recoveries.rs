@@ -42,8 +42,8 @@ fn lists(row: &Recovery) -> [(Address, Option<&'static str>); 2] {
 
 /// Its line among what its guardian has asked for.
 fn line(id: RecoveryId, row: &Recovery) -> Option<(Wishes, &'static str, RecoveryId)> {
-    let asker = row.agreed.first()?;
-    Some(((row.account, *asker, row.generation), row.status.code(), id))
+    let asker = row.agreed.first()?.guardian;
+    Some(((row.account, asker, row.generation), row.status.code(), id))
 }
 
 impl Indexes {

@@ -1,15 +1,16 @@
 //! Recovery: guardians whom the owner has named give the account another key, should all of its own be lost. They ask for
-//! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts as
-//! long as that account is not frozen: whoever stole its keys must not take other accounts with them. One who has asked asks anew as
-//! long as too few agree, since the new key may get lost as well: the wish before lapses. That has an end: otherwise a single one
-//! could fill the ledger with wishes.
+//! it together, and then the owner has some time to object: whoever still has a key stops it. The word of a guardian counts
+//! until that account is frozen, and not again when the freeze is over: whoever stole its keys must not take other accounts with
+//! them, and only the guardian knows whose word it was. So that one says it anew. One who has asked asks for another key as long as
+//! too few agree, since the new key may get lost as well: the wish before lapses. That has an end: otherwise a single one could fill
+//! the ledger with wishes.
 
 use std::cmp::Reverse;
 
 use pbft_crypto::{Address, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
 
-use super::{AccountEvent, AccountRejection, Guardians, RecoveryPlace, guardians, keys};
+use super::{AccountEvent, AccountOp, AccountRejection, Accounts, Guardians, RecoveryPlace, guardians, keys};
 use crate::event::EventKind;
 use crate::ids::RecoveryId;
 use crate::rejection::Rejection;
@@ -29,8 +30,8 @@ pub struct Recovery {
     pub account: Address,
     /// The new key.
     pub public_key: PublicKey,
-    /// Who agrees, in the order in which they did. The first one has asked for it.
-    pub agreed: Vec<Address>,
+    /// Who agrees, each once, in the order in which they first did. The first one has asked for it.
+    pub agreed: Vec<Agreement>,
     /// The generation of the guardians.
     pub generation: u64,
     /// How far it is.
@@ -44,6 +45,26 @@ impl Recovery {
     pub const fn place(&self, id: RecoveryId) -> RecoveryPlace {
         (Reverse(self.proposed_at), id)
     }
+
+    fn word_of(&self, guardian: &Address) -> Option<&Agreement> {
+        self.agreed.iter().find(|word| word.guardian == *guardian)
+    }
+
+    fn note(&mut self, guardian: Address, at: UnixMillis) {
+        match self.agreed.iter_mut().find(|word| word.guardian == guardian) {
+            Some(word) => word.at = at,
+            None => self.agreed.push(Agreement { guardian, at }),
+        }
+    }
+}
+
+/// The word of a guardian.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Agreement {
+    /// Whose it is.
+    pub guardian: Address,
+    /// When it was given, last.
+    pub at: UnixMillis,
 }
 
 impl Row for Recovery {
@@ -72,8 +93,8 @@ pub enum RecoveryStatus {
         /// When.
         at: UnixMillis,
     },
-    /// Its time came, but the guardians were others, too many of them were frozen, or the key was in use. Or it never came: who
-    /// had asked for it asked anew.
+    /// Its time came, but the guardians were others, too many of them had been frozen since they agreed, or the key was in use. Or it
+    /// never came: who had asked for it asked for another key.
     Lapsed {
         /// When.
         at: UnixMillis,
@@ -114,7 +135,7 @@ pub(super) fn propose(
     events: &mut Vec<EventKind>,
 ) -> Result<(), AccountRejection> {
     let (by, at) = (context.sender, context.now);
-    let before = check_proposal(state, &by, &account)?;
+    let before = check_proposal(state, &by, &account, &public_key, at)?;
     keys::check_new(&state.accounts, context, account, &public_key, proof)?;
     if let Some(before) = before {
         lapse(state, before, at, events);
@@ -129,23 +150,46 @@ pub(super) fn propose(
     Ok(())
 }
 
-/// Whether a guardian could ask for a new key for an account now, and what lapses then. Whether the key is one is another question.
+/// Whether a guardian could ask for this new key for an account now, and what lapses then. Not with the same key: a double press
+/// would take back what others have agreed to. Whether the key is one is another question.
 pub(crate) fn check_proposal(
     state: &State,
     who: &Address,
     account: &Address,
+    public_key: &PublicKey,
+    now: UnixMillis,
 ) -> Result<Option<RecoveryId>, AccountRejection> {
     let accounts = &state.accounts;
     if !accounts.contains(account) {
         return Err(AccountRejection::UnknownAccount);
     }
     guardians::check(state, account, who)?;
-    let wishes = (*account, *who, accounts.guardians.generation(account));
-    let found = |code: &'static str| accounts.recoveries.asked_for(wishes, code);
-    let (waiting, runs) = (found("PROPOSED").next(), found("READY").next().is_some());
+    let found = |code: &'static str| asked_for(accounts, who, account, code);
+    let waiting = found("PROPOSED").next();
+    // What is overdue takes effect before.
+    let runs = found("READY").any(|id| accounts.recoveries.due(&id) > Some(now));
+    let row = waiting.and_then(|id| accounts.recoveries.rows.find(&id));
+    let is_same = row.is_some_and(|row| row.public_key == *public_key);
     let most = usize::from(MAX_LAPSED_WISHES);
     let is_too_often = waiting.is_some() && found("LAPSED").take(most).count() == most;
-    if runs || is_too_often { Err(AccountRejection::RecoveryOpen) } else { Ok(waiting) }
+    if runs || is_same || is_too_often { Err(AccountRejection::RecoveryOpen) } else { Ok(waiting) }
+}
+
+/// What keeps a guardian from asking until its time comes.
+pub(crate) fn in_the_way_of(accounts: &Accounts, who: &Address, op: &AccountOp) -> Option<RecoveryId> {
+    let AccountOp::ProposeRecovery { account, .. } = op else { return None };
+    asked_for(accounts, who, account, "READY").next()
+}
+
+/// What a guardian has asked for, since guardians were named, that has this status.
+fn asked_for(
+    accounts: &Accounts,
+    who: &Address,
+    account: &Address,
+    code: &'static str,
+) -> impl Iterator<Item = RecoveryId> {
+    let generation = accounts.guardians.generation(account);
+    accounts.recoveries.asked_for((*account, *who, generation), code)
 }
 
 pub(super) fn agree(
@@ -160,7 +204,7 @@ pub(super) fn agree(
 }
 
 /// The recovery, if a guardian could agree to it now: also when it runs, in the place of one who was frozen since. Whoever has
-/// agreed says so again only if that sets it going: a freeze is over, enough count again, and nothing else would look.
+/// agreed says so again only if that does not count any more.
 pub(crate) fn check_agreement<'a>(
     state: &'a State,
     who: &Address,
@@ -168,11 +212,10 @@ pub(crate) fn check_agreement<'a>(
 ) -> Result<&'a Recovery, AccountRejection> {
     let row = state.accounts.recoveries.rows.find(id).ok_or(AccountRejection::UnknownRecovery)?;
     guardians::check(state, &row.account, who)?;
-    let is_current = row.generation == state.accounts.guardians.generation(&row.account);
-    let would_run = is_current && row.status == RecoveryStatus::Proposed && has_enough(state, row);
-    if row.agreed.contains(who) && !would_run {
+    if row.word_of(who).is_some_and(|word| counts(state, word)) {
         return Err(AccountRejection::AlreadyAgreed);
     }
+    let is_current = row.generation == state.accounts.guardians.generation(&row.account);
     if is_current && row.status.is_open() {
         Ok(row)
     } else {
@@ -260,9 +303,7 @@ fn add_agreement(
     events: &mut Vec<EventKind>,
 ) {
     let (by, at) = (context.sender, context.now);
-    if !row.agreed.contains(&by) {
-        row.agreed.push(by);
-    }
+    row.note(by, at);
     if let Some(guardians) = state.accounts.guardians.find(&row.account)
         && row.status == RecoveryStatus::Proposed
         && has_enough(state, &row)
@@ -274,10 +315,16 @@ fn add_agreement(
     events.push(AccountEvent::RecoveryAgreed { recovery: id, address, by, due, at }.into());
 }
 
-/// Whether so many agree as it takes, those left out who are frozen now.
+/// Whether so many agree as it takes, those left out whose word does not count any more.
 fn has_enough(state: &State, recovery: &Recovery) -> bool {
-    let counts = |who: &&Address| !state.accounts.freezes.holds(who);
-    let agreed = recovery.agreed.iter().filter(counts).count();
+    let agreed = recovery.agreed.iter().filter(|word| counts(state, word)).count();
     let guardians = state.accounts.guardians.find(&recovery.account);
     guardians.is_some_and(|row| agreed >= usize::from(row.threshold))
+}
+
+/// Whether the guardian was not frozen when it said so, nor since. Whoever is frozen now has said nothing since; and in one block
+/// there is no before.
+fn counts(state: &State, word: &Agreement) -> bool {
+    let frozen_at = state.accounts.freezes.last(&word.guardian);
+    frozen_at.is_none_or(|at| at < word.at)
 }

@@ -67,7 +67,7 @@ pub enum AccountRejection {
         /// How far it came.
         status: RecoveryStatus,
     },
-    /// The guardian has agreed.
+    /// The guardian has agreed, and that counts.
     #[error("the guardian has agreed to it already")]
     AlreadyAgreed,
     /// An admin has stopped the account from spending.
@@ -94,9 +94,9 @@ pub enum AccountRejection {
     /// Roles.
     #[error(transparent)]
     Role(#[from] RoleRejection),
-    /// The guardian has asked for a recovery of the account that runs, or too often in the place of one. Last, since the order is in
-    /// the bytes of receipts.
-    #[error("the guardian has asked for a recovery of the account that runs, or too often for another one")]
+    /// The guardian has asked for a recovery of the account that runs, or with this key, or too often in the place of one. Last, since
+    /// the order is in the bytes of receipts.
+    #[error("the guardian has asked for a recovery that runs or has this key, or too often for another one")]
     RecoveryOpen,
 }
 

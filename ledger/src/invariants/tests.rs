@@ -15,10 +15,10 @@ use crate::state::Context;
 use crate::time::{Millis, UnixMillis};
 use crate::trades::{TradeDeadline, TradeOp};
 use crate::{
-    Account, AccountKey, Amount, Balance, Ballot, Census, DeadlineKind, Dispute, Guardians, ListingContent,
-    Memo, NewReplica, Operation, Payment, PaymentOp, PaymentStatus, Payout, Photos, Poll, PollClosing,
-    PollContent, PollOp, PollTimes, Rating, Record, Recovery, Replica, ReplicaId, ReplicaKey, ReplicaStatus,
-    Review, Role, Supply, Vote, Withdrawal, WithdrawalStatus,
+    Account, AccountKey, Agreement, Amount, Balance, Ballot, Census, DeadlineKind, Dispute, Guardians,
+    ListingContent, Memo, NewReplica, Operation, Payment, PaymentOp, PaymentStatus, Payout, Photos, Poll,
+    PollClosing, PollContent, PollOp, PollTimes, Rating, Record, Recovery, Replica, ReplicaId, ReplicaKey,
+    ReplicaStatus, Review, Role, Supply, Vote, Withdrawal, WithdrawalStatus,
 };
 
 const SELLER: u8 = 1;
@@ -440,6 +440,7 @@ fn guard(state: &mut State, guardians: Vec<Address>, threshold: u8) {
 fn recover(state: &mut State, agreed: Vec<Address>, status: RecoveryStatus) {
     let (account, public_key) = (address(SELLER), key(9).public_key());
     let proposed_at = UnixMillis::new(1);
+    let agreed = agreed.into_iter().map(|guardian| Agreement { guardian, at: proposed_at }).collect();
     let row = Recovery { account, public_key, agreed, generation: 1, status, proposed_at };
     state.accounts.recoveries.rows.put(RECOVERY.into(), row);
 }

@@ -72,12 +72,17 @@ impl Ledger {
         self.state.accounts.recoveries.before(account, status, before)
     }
 
-    /// Whether a guardian could ask for a new key for an account now. Whether the key is one is another question.
+    /// Whether a guardian could ask for this new key for an account now. Whether the key is one is another question.
     ///
     /// # Errors
     /// [`AccountRejection`].
-    pub fn check_recovery(&self, who: &Address, account: &Address) -> Result<(), AccountRejection> {
-        check_proposal(&self.state, who, account).map(drop)
+    pub fn check_recovery(
+        &self,
+        who: &Address,
+        account: &Address,
+        public_key: &PublicKey,
+    ) -> Result<(), AccountRejection> {
+        check_proposal(&self.state, who, account, public_key, self.tip.time).map(drop)
     }
 
     /// Whether a guardian could agree to a recovery now.

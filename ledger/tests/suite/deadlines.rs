@@ -1,9 +1,10 @@
 use ledger::{
     AssetId, Cause, ListingOp, MAX_DEADLINES_PER_BLOCK, Memo, ObjectId, Outcome, PaymentId, PaymentOp,
-    Receipt, Reference, TradeId, TradeOp, TradeState, Transaction, TxOutcome, UnixMillis,
+    Receipt, RecoveryId, Reference, TradeId, TradeOp, TradeState, Transaction, TxOutcome, UnixMillis,
 };
 
-use crate::world::{COINS, DAY, World, address, amount, content};
+use crate::recovery::{guardians, propose, status};
+use crate::world::{COINS, DAY, World, address, amount, content, key};
 
 /// Trades that are all due at the same time.
 fn many_trades(world: &mut World, n: usize) -> (Vec<TradeId>, UnixMillis) {
@@ -147,13 +148,41 @@ fn who_uses_a_reference_finds_the_deadline_of_its_payment_fired() {
 }
 
 #[test]
+fn who_asks_for_a_recovery_anew_finds_the_deadline_of_the_last_one_fired() {
+    let mut world = World::new();
+    many_trades(&mut world, 600);
+    world.ok("kit", guardians(&["eve"], 1, 5));
+    let op = propose(&world, "kit", "kit new");
+    let last = RecoveryId::from(world.ok("eve", op).id);
+    let due = UnixMillis::new(world.now.value() + 5 * DAY);
+    let check = |world: &World| {
+        let public_key = key("kit newest").public_key();
+        world.ledger.check_recovery(&address("eve"), &address("kit"), &public_key).is_ok()
+    };
+    assert!(!check(&world));
+    world.apply_at(due, &[]);
+    assert_eq!(status(&world, last).code(), "READY", "the trades have their turn");
+    assert!(check(&world));
+    let op = propose(&world, "kit", "kit newest");
+    let anew = world.tx("eve", op);
+    let block = world.apply(std::slice::from_ref(&anew)).block.unwrap();
+    let expected = [
+        Cause::Deadline { object: ObjectId::Recovery(last), due },
+        Cause::Transaction { index: 0, id: anew.id() },
+    ];
+    assert_eq!(causes(&block.receipts[MAX_DEADLINES_PER_BLOCK..]), expected);
+    let codes = [last, anew.id().into()].map(|id| status(&world, id).code());
+    assert_eq!(codes, ["DONE", "READY"]);
+}
+
+#[test]
 fn a_refused_transaction_touches_nothing() {
     let mut world = World::new();
     let (mut trades, due) = many_trades(&mut world, 300);
     trades.sort_unstable();
     let last = *trades.last().unwrap();
     let body = world.body("bea", TradeOp::Confirm { trade: last }, 0);
-    let used = Transaction::sign(body, &crate::world::key("bea"));
+    let used = Transaction::sign(body, &key("bea"));
     let applied = world.apply_at(due, &[used]);
     assert_eq!(fired(&applied.block.unwrap().receipts).len(), MAX_DEADLINES_PER_BLOCK);
     assert_eq!(world.ledger.trade(&last).unwrap().state, TradeState::Funded);

@@ -11,10 +11,25 @@ use crate::model::{MAccount, Model, Outcome, ensure};
 pub(crate) struct MRecovery {
     pub(crate) account: Address,
     pub(crate) key: PublicKey,
-    pub(crate) agreed: Vec<Address>,
+    /// Who has agreed and when, each time. The first one has asked for it.
+    words: Vec<(Address, u64)>,
     generation: u64,
     pub(crate) state: &'static str,
     pub(crate) due: u64,
+}
+
+impl MRecovery {
+    /// Each once, in the order of their first words, with the time of the last one.
+    pub(crate) fn agreed(&self) -> Vec<(Address, u64)> {
+        let mut agreed: Vec<(Address, u64)> = Vec::new();
+        for (who, at) in &self.words {
+            match agreed.iter().position(|(other, _)| other == who) {
+                Some(place) => agreed[place].1 = *at,
+                None => agreed.push((*who, *at)),
+            }
+        }
+        agreed
+    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -42,6 +57,8 @@ pub(crate) struct Identity {
     spent: BTreeMap<(Address, AssetId), Vec<(u64, u64)>>,
     /// By whom.
     pub(crate) frozen: BTreeMap<Address, Address>,
+    /// Who was frozen and when, each time.
+    freezes: Vec<(Address, u64)>,
 }
 
 impl Identity {
@@ -106,25 +123,29 @@ impl Identity {
     }
 
     /// What a guardian has asked for, since guardians were named, that is in some state.
-    fn asked_for(&self, who: &Address, account: &Address, state: &str) -> Vec<Digest> {
+    pub(crate) fn asked_for(&self, who: &Address, account: &Address, state: &str) -> Vec<Digest> {
         let generation = self.generation(account);
         let is_such = |row: &MRecovery| {
-            let is_theirs = row.account == *account && row.agreed[0] == *who;
+            let is_theirs = row.account == *account && row.words[0].0 == *who;
             is_theirs && row.generation == generation && row.state == state
         };
         self.recoveries.iter().filter(|(_, row)| is_such(row)).map(|(id, _)| *id).collect()
     }
 
+    /// Those who have agreed after each freeze of theirs.
+    fn who_counts(&self, row: &MRecovery) -> BTreeSet<Address> {
+        let is_void = |word: &(Address, u64)| {
+            self.freezes.iter().any(|(frozen, since)| *frozen == word.0 && *since >= word.1)
+        };
+        row.words.iter().filter(|word| !is_void(word)).map(|(who, _)| *who).collect()
+    }
+
     fn enough_agree(&self, row: &MRecovery) -> bool {
-        let frozen = row.agreed.iter().filter(|who| self.frozen.contains_key(who)).count();
-        row.agreed.len() - frozen >= self.guardians[&row.account].threshold
+        self.who_counts(row).len() >= self.guardians[&row.account].threshold
     }
 
     fn agree(&mut self, who: Address, id: Digest, time: u64) {
-        let row = self.recoveries.get_mut(&id).unwrap();
-        if !row.agreed.contains(&who) {
-            row.agreed.push(who);
-        }
+        self.recoveries.get_mut(&id).unwrap().words.push((who, time));
         let row = self.recoveries[&id].clone();
         if row.state == "PROPOSED" && self.enough_agree(&row) {
             let due = time + self.guardians[&row.account].delay;
@@ -195,7 +216,7 @@ impl Model {
                 self.set_limit(who, *asset, time, per_day.map(ledger::Amount::value));
                 Ok(())
             }
-            AccountOp::Freeze { account, .. } => self.freeze(who, *account),
+            AccountOp::Freeze { account, .. } => self.freeze(who, *account, time),
             AccountOp::Unfreeze { account } => {
                 ensure(self.is_admin(&who), "NOT_ADMIN")?;
                 ensure(self.accounts.contains_key(account), "UNKNOWN_ACCOUNT")?;
@@ -238,12 +259,13 @@ impl Model {
         wishes.push((if is_more { time + self.identity.raise_delay } else { time }, wish));
     }
 
-    fn freeze(&mut self, who: Address, account: Address) -> Outcome {
+    fn freeze(&mut self, who: Address, account: Address, time: u64) -> Outcome {
         ensure(self.is_admin(&who), "NOT_ADMIN")?;
         ensure(self.accounts.contains_key(&account), "UNKNOWN_ACCOUNT")?;
         ensure(!self.is_admin(&account), "ADMIN_ACCOUNT")?;
         ensure(!self.identity.frozen.contains_key(&account), "ALREADY_FROZEN")?;
         self.identity.frozen.insert(account, who);
+        self.identity.freezes.push((account, time));
         Ok(())
     }
 
@@ -269,14 +291,15 @@ impl Model {
                 let [waiting, running, lapsed] =
                     ["PROPOSED", "READY", "LAPSED"].map(|state| identity.asked_for(&who, account, state));
                 let may = running.is_empty() && (waiting.is_empty() || lapsed.len() < 10);
-                ensure(may, "RECOVERY_OPEN")?;
+                let waits_for_it = |id: &Digest| identity.recoveries[id].key == *public_key;
+                ensure(may && !waiting.iter().any(waits_for_it), "RECOVERY_OPEN")?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
                 for before in waiting {
                     identity.recoveries.get_mut(&before).unwrap().state = "LAPSED";
                 }
-                let (account, key, agreed) = (*account, *public_key, Vec::new());
+                let (account, key, words) = (*account, *public_key, Vec::new());
                 let generation = identity.generation(&account);
-                let row = MRecovery { account, key, agreed, generation, state: "PROPOSED", due: 0 };
+                let row = MRecovery { account, key, words, generation, state: "PROPOSED", due: 0 };
                 identity.recoveries.insert(id, row);
                 identity.agree(who, id, time);
             }
@@ -284,8 +307,7 @@ impl Model {
                 let row = identity.recoveries.get(recovery.digest()).ok_or("UNKNOWN_RECOVERY")?;
                 identity.is_guardian(&who, &row.account)?;
                 let is_current = row.generation == identity.generation(&row.account);
-                let waits = is_current && row.state == "PROPOSED" && identity.enough_agree(row);
-                ensure(waits || !row.agreed.contains(&who), "ALREADY_AGREED")?;
+                ensure(!identity.who_counts(row).contains(&who), "ALREADY_AGREED")?;
                 ensure(is_current && matches!(row.state, "PROPOSED" | "READY"), "RECOVERY_OVER")?;
                 identity.agree(who, *recovery.digest(), time);
             }

@@ -10,6 +10,7 @@ mod disputes;
 mod envelope;
 mod exchange;
 mod exchange_model;
+mod frozen_guardians;
 mod genesis;
 mod identity_model;
 mod keys;

@@ -205,8 +205,8 @@ impl Model {
         }
     }
 
-    /// The object of an operation, or what has that which it wants, if its deadline has passed.
-    fn late(&self, time: u64, operation: &Operation) -> Option<(Kind, Digest)> {
+    /// The object of an operation, or what is in its way, if its deadline has passed.
+    fn late(&self, time: u64, who: &Address, operation: &Operation) -> Option<(Kind, Digest)> {
         let (kind, id) = match operation {
             Operation::Trade(TradeOp::Open { listing, .. })
             | Operation::Listing(ListingOp::Update { listing, .. } | ListingOp::Close { listing }) => {
@@ -226,6 +226,9 @@ impl Model {
             Operation::Account(
                 AccountOp::AgreeToRecovery { recovery } | AccountOp::CancelRecovery { recovery },
             ) => (Kind::Recovery, *recovery.digest()),
+            Operation::Account(AccountOp::ProposeRecovery { account, .. }) => {
+                (Kind::Recovery, self.identity.asked_for(who, account, "READY").pop()?)
+            }
             Operation::Exchange(op) => (Kind::Order, *op.order()?.digest()),
             Operation::Poll(op) => (Kind::Poll, *op.poll()?.digest()),
             Operation::Payment(op) => (Kind::Payment, *op.payment()?.digest()),
@@ -239,7 +242,7 @@ impl Model {
         if let Err(code) = self.admit(time, tx) {
             return Verdict::Refused(code);
         }
-        if let Some((kind, id)) = self.late(time, &tx.body().operation) {
+        if let Some((kind, id)) = self.late(time, &tx.body().sender, &tx.body().operation) {
             self.expire(kind, id, time);
             *fired += 1;
         }

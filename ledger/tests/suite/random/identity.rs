@@ -71,7 +71,12 @@ impl Run {
         let (account, guardian) = self.dice.pick(&pairs).copied().unwrap_or((who, who));
         let account = if self.dice.percent(4) { address("nobody") } else { account };
         let who = if self.dice.percent(10) { who } else { guardian };
-        let (public_key, proof) = self.new_key(&account);
+        let (new, proof) = self.new_key(&account);
+        let waiting = self.model.identity.asked_for(&who, &account, "PROPOSED");
+        let public_key = match waiting.first() {
+            Some(id) if self.dice.percent(20) => self.model.identity.recoveries[id].key,
+            _ => new,
+        };
         (who, AccountOp::ProposeRecovery { account, public_key, proof }.into())
     }
 
@@ -145,8 +150,10 @@ impl Run {
         }
         for (id, recovery) in &identity.recoveries {
             let row = ledger.recovery(&RecoveryId::new(*id)).unwrap();
-            let got = (row.account, row.public_key, row.agreed.clone(), row.status.code());
-            let expected = (recovery.account, recovery.key, recovery.agreed.clone(), recovery.state);
+            let agreed: Vec<(Address, u64)> =
+                row.agreed.iter().map(|word| (word.guardian, word.at.value())).collect();
+            let got = (row.account, row.public_key, agreed, row.status.code());
+            let expected = (recovery.account, recovery.key, recovery.agreed(), recovery.state);
             assert_eq!(got, expected, "{at:?}");
             if let RecoveryStatus::Ready { due } = row.status {
                 assert_eq!(due.value(), recovery.due, "{at:?}");

@@ -152,8 +152,11 @@ pub struct RecoveryView {
     /// Which guardians agree.
     #[schema(value_type = Vec<String>)]
     pub agreed: Vec<Address>,
+    /// When each of them did, in the same order. One whose account was frozen after that does not count until it agrees anew.
+    pub agreed_at: Vec<String>,
     /// `PROPOSED`, `READY` (enough agree: it takes effect at `due`), `DONE`, `CANCELLED` (by the owner) or `LAPSED` (the
-    /// guardians were others, or the key in use, when its time came; or the guardian who had asked for it asked anew).
+    /// guardians were others, too few agreed, or the key was in use, when its time came; or the guardian who had asked for it
+    /// asked for another key).
     #[schema(example = "READY")]
     pub status: &'static str,
     /// When it takes effect.
@@ -176,7 +179,8 @@ impl RecoveryView {
             id,
             account,
             public_key,
-            agreed,
+            agreed: agreed.iter().map(|word| word.guardian).collect(),
+            agreed_at: agreed.iter().map(|word| rfc3339(word.at)).collect(),
             status: status.code(),
             due,
             proposed_at: rfc3339(proposed_at),

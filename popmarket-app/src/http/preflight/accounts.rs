@@ -25,7 +25,7 @@ pub(super) fn check(ledger: &Ledger, sender: &Address, op: &AccountOp) -> Checke
             set_guardians(ledger, sender, guardians, *threshold)
         }
         AccountOp::ProposeRecovery { account, public_key, proof } => {
-            ledger.check_recovery(sender, account)?;
+            ledger.check_recovery(sender, account, public_key)?;
             new_key(ledger, account, public_key, proof)
         }
         AccountOp::AgreeToRecovery { recovery } => ledger.check_agreement(sender, recovery),

@@ -50,7 +50,7 @@ pub(super) async fn set(
     intent.carry_out(&state, body.fingerprint, operation, subject).await
 }
 
-/// As a guardian, ask for a new key for an account whose own are lost. What you have asked for before and too few agree to lapses.
+/// As a guardian, ask for a new key for an account whose own are lost. What you have asked for before, with another key, and too few agree to lapses.
 #[utoipa::path(post, path = "/v1/accounts/{address}/recoveries", tag = "keys", params(("address" = String, Path, description = "The account.")), request_body = NewRecovery, responses(
     (status = 201, description = "The wish is recorded.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),
@@ -167,7 +167,7 @@ pub(super) async fn recovery(
     Ok(Json(found.ok_or_else(|| Problem::new(Code::UNKNOWN_RECOVERY))?))
 }
 
-/// As a guardian, agree to a recovery. Once enough have, the delay begins.
+/// As a guardian, agree to a recovery; once more if your account was frozen since you did. Once enough have, the delay begins.
 #[utoipa::path(post, path = "/v1/recoveries/{id}/agree", tag = "keys", params(("id" = String, Path, description = "The recovery.")), responses(
     (status = 201, description = "You agree.", body = Reply),
     (status = 202, description = "It is on its way.", body = Reply),

@@ -117,6 +117,7 @@ async fn guardians_bring_an_account_back_unless_its_owner_objects() {
     assert_eq!((&seen["status"], &seen["due"]), (&json!("LAPSED"), &Value::Null));
     assert_eq!(carol.make(&at(&lost, "/agree"), &Value::Null).await.code(), "RECOVERY_OVER");
     assert_eq!(alice.make(&at(&first, "/agree"), &Value::Null).await.code(), "ALREADY_AGREED");
+    assert_eq!(alice.make(&start, &wish).await.code(), "RECOVERY_OPEN", "pressed twice");
     assert_eq!(alice.make(&at(&first, "/cancel"), &Value::Null).await.code(), "NOT_ACCOUNT_OWNER");
     bob.must(&at(&first, "/cancel"), &Value::Null).await;
     assert_eq!(carol.make(&at(&first, "/agree"), &Value::Null).await.code(), "RECOVERY_OVER");
@@ -129,6 +130,8 @@ async fn guardians_bring_an_account_back_unless_its_owner_objects() {
         (&seen["status"], &seen["agreed"]),
         (&json!("READY"), &json!([account(ALICE), account(CAROL)]))
     );
+    let times = seen["agreed_at"].as_array().unwrap();
+    assert_eq!((&times[0], times.len()), (&seen["proposed_at"], 2));
     let listed = bob.get("/v1/members/me/recoveries").await.json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 3);
     let lapsed = alice.get("/v1/members/me/recoveries?status=LAPSED").await.json();
