@@ -11,6 +11,15 @@ use crate::transport::{ConnectionId, Inbound};
 /// How many bytes of one sender are verified in its turn. A signature takes 64 bytes, so bytes bound the checks.
 const TURN_BYTES: i64 = 16 << 10;
 
+/// How much is taken at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Portion {
+    /// So many events at most.
+    pub(crate) events: usize,
+    /// No more once there are so many bytes.
+    pub(crate) bytes: i64,
+}
+
 /// All that has come in and was not verified. How much that can be is bounded by the senders' shares of memory.
 pub(crate) struct FairSource {
     incoming: mpsc::Receiver<Inbound>,
@@ -37,17 +46,18 @@ impl FairSource {
         Self { incoming, replicas: Turns::new(), clients: Turns::new() }
     }
 
-    /// Waits for something to come, and takes at most `most`. If it takes nothing, nothing will come any more.
-    pub(crate) fn take(&mut self, most: usize, into: &mut Vec<Inbound>) {
+    /// Waits for something to come, and takes a portion. If it takes nothing, nothing will come any more.
+    pub(crate) fn take(&mut self, portion: Portion, into: &mut Vec<Inbound>) {
         self.sort_in_all();
         if self.is_empty() {
             let Some(event) = self.incoming.blocking_recv() else { return };
             self.sort_in(event);
             self.sort_in_all();
         }
-        while into.len() < most && !self.is_empty() {
-            self.replicas.turn(most, into);
-            self.clients.turn(most, into);
+        let mut left = portion;
+        while left.events > 0 && left.bytes > 0 && !self.is_empty() {
+            self.replicas.turn(&mut left, into);
+            self.clients.turn(&mut left, into);
         }
     }
 
@@ -87,15 +97,18 @@ impl<K: Ord + Copy> Turns<K> {
     }
 
     /// Takes what the next sender's turn lets by.
-    fn turn(&mut self, most: usize, into: &mut Vec<Inbound>) {
+    fn turn(&mut self, left: &mut Portion, into: &mut Vec<Inbound>) {
         let Some(from) = self.order.pop_front() else { return };
         let Some(sender) = self.senders.get_mut(&from) else { return };
         sender.credit = sender.credit.saturating_add(TURN_BYTES).min(TURN_BYTES);
         while sender.credit > 0
-            && into.len() < most
+            && left.events > 0
             && let Some(event) = sender.events.pop_front()
         {
-            sender.credit = sender.credit.saturating_sub(weight(&event));
+            let weight = weight(&event);
+            sender.credit = sender.credit.saturating_sub(weight);
+            left.bytes = left.bytes.saturating_sub(weight);
+            left.events = left.events.saturating_sub(1);
             self.waiting = self.waiting.saturating_sub(1);
             into.push(event);
         }
@@ -134,6 +147,10 @@ mod tests {
         Inbound::Replica { from: ReplicaId::new(from), message, quota }
     }
 
+    const fn at_most(events: usize) -> Portion {
+        Portion { events, bytes: i64::MAX }
+    }
+
     fn senders(events: &[Inbound]) -> Vec<u16> {
         let from = |event: &Inbound| match event {
             Inbound::Replica { from, .. } => from.value(),
@@ -164,7 +181,7 @@ mod tests {
         events.extend(flood(1, 5, 100).await);
         let mut source = source(events).await;
         let mut taken = Vec::new();
-        source.take(256, &mut taken);
+        source.take(at_most(256), &mut taken);
         let from = senders(&taken);
         assert_eq!((taken.len(), from.iter().filter(|from| **from == 1).count()), (256, 5));
     }
@@ -178,12 +195,25 @@ mod tests {
         }
         let mut source = source(events).await;
         let mut taken = Vec::new();
-        source.take(1_000, &mut taken);
+        source.take(at_most(1_000), &mut taken);
         let long = senders(&taken).into_iter().filter(|from| *from == 3).count();
         assert!((1..=2).contains(&long), "{long}");
         let mut rest = Vec::new();
-        source.take(10_000, &mut rest);
+        source.take(at_most(10_000), &mut rest);
         assert_eq!(taken.len() + rest.len(), 3_050, "none is lost");
+    }
+
+    /// What comes first is handed on before all that came with it is checked.
+    #[tokio::test]
+    async fn long_messages_are_taken_a_few_at_a_time() {
+        let mut source = source(flood(3, 50, 40 << 10).await).await;
+        let mut portions = Vec::new();
+        while portions.iter().sum::<usize>() < 50 {
+            let mut taken = Vec::new();
+            source.take(Portion { events: 256, bytes: 100 << 10 }, &mut taken);
+            portions.push(taken.len());
+        }
+        assert!(portions.iter().all(|count| (1..=3).contains(count)), "{portions:?}");
     }
 
     #[tokio::test]
@@ -194,7 +224,7 @@ mod tests {
         }
         let mut source = source(events).await;
         let mut taken = Vec::new();
-        source.take(200, &mut taken);
+        source.take(at_most(200), &mut taken);
         for sender in [1, 2] {
             let numbers = taken.iter().filter_map(|event| match event {
                 Inbound::Replica { from, message: Message::Fetch(fetch), .. } if from.value() == sender => {
@@ -211,7 +241,7 @@ mod tests {
         let (to, incoming) = mpsc::channel(1);
         drop(to);
         let mut taken = Vec::new();
-        FairSource::new(incoming).take(1, &mut taken);
+        FairSource::new(incoming).take(at_most(1), &mut taken);
         assert!(taken.is_empty());
     }
 }

@@ -5,15 +5,22 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crossbeam_channel::Sender;
 use pbft_core::{Asker, Input, Message, ReplicaId, Request, message::Read, verify::Verifier};
 
-use super::{events::External, fair_source::FairSource, waiters::Waiters, windows::Seen};
+use super::{
+    events::External,
+    fair_source::{FairSource, Portion},
+    waiters::Waiters,
+    windows::Seen,
+};
 use crate::{
     metrics::ReplicaMetrics,
     sparing::Sparing,
     transport::{ClientAnswer, ClientRequest, ConnectionId, Inbound, Quota, ReplicaReport, Transport},
 };
 
-/// So many events are taken at once: enough for batches, few enough to share between threads.
-const MAX_EVENTS_AT_ONCE: usize = 256;
+/// What is checked at once: enough for batches, little enough to share between threads, and to be over soon. The replica hears
+/// of none of it before: with a second of signatures in it, a replica that has much to catch up with would take the others to
+/// stand still.
+const AT_ONCE: Portion = Portion { events: 256, bytes: 128 << 10 };
 
 /// What a verification thread needs. All threads of a node share one source.
 #[derive(Clone)]
@@ -44,11 +51,11 @@ struct Submitted {
 impl VerifyThread {
     /// Runs until the transport or the replica is gone.
     pub(crate) fn run(mut self) {
-        let mut events = Vec::with_capacity(MAX_EVENTS_AT_ONCE);
+        let mut events = Vec::with_capacity(AT_ONCE.events);
         loop {
             {
                 let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-                source.take(MAX_EVENTS_AT_ONCE, &mut events);
+                source.take(AT_ONCE, &mut events);
             }
             if events.is_empty() {
                 return;
