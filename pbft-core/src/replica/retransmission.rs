@@ -104,6 +104,9 @@ impl Replica {
         }
         let before = self.catch_up.claims.insert(from, status.executed);
         self.catch_up.firsts.insert(from, status.first);
+        if self.config.replicas.contains(from) {
+            self.suspicion.found_in(from, status.epoch, status.view);
+        }
         self.judge_leader(step, from, status);
         self.note_need(step, from, status);
         self.note_left(step, from, status);

@@ -8,7 +8,7 @@ use super::{Replica, Step};
 use crate::{
     config::{Config, ReplicaSet},
     effect::ViewChangeReason,
-    ids::{ReplicaId, RequestId, Seq, View},
+    ids::{Epoch, ReplicaId, RequestId, Seq, View},
     time::Now,
 };
 
@@ -17,6 +17,8 @@ use crate::{
 pub(super) struct Suspicion {
     /// When each peer was last heard.
     heard: BTreeMap<ReplicaId, Duration>,
+    /// In which view each of them said that it is.
+    views: BTreeMap<ReplicaId, (Epoch, View)>,
     /// When the view began here.
     entered: Duration,
     /// Since when there is work and none of it gets done.
@@ -58,6 +60,10 @@ const SLOW: u64 = 2;
 impl Suspicion {
     pub(super) fn heard(&mut self, from: ReplicaId, now: Duration) {
         self.heard.insert(from, now);
+    }
+
+    pub(super) fn found_in(&mut self, peer: ReplicaId, epoch: Epoch, view: View) {
+        self.views.insert(peer, (epoch, view));
     }
 
     pub(super) fn forget_all_but(&mut self, members: &ReplicaSet) {
@@ -193,13 +199,16 @@ impl Replica {
         self.credible_claim() > self.execution.executed
     }
 
-    /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one.
+    /// VC-12: who hears less than a quorum could not get a new view, but would leave the present one. Whoever spoke from an
+    /// earlier view did so before it could say anything about this one: what is heard now may be long past.
     pub(super) fn hears_quorum(&self, now: Duration) -> bool {
-        let since = self.lately(now);
-        let recent = |(replica, at): &(&ReplicaId, &Duration)| {
-            self.config.replicas.contains(**replica) && **at >= since
+        let (since, here) = (self.lately(now), (self.epoch(), self.view));
+        let Suspicion { heard, views, .. } = &self.suspicion;
+        let is_here = |replica: &ReplicaId| views.get(replica).is_some_and(|said| *said >= here);
+        let counts = |(replica, at): &(&ReplicaId, &Duration)| {
+            self.config.replicas.contains(**replica) && **at >= since && is_here(replica)
         };
-        self.suspicion.heard.iter().filter(recent).count().saturating_add(1) >= self.quorum()
+        heard.iter().filter(counts).count().saturating_add(1) >= self.quorum()
     }
 
     /// Looks, once in a while, whether the primary is fair and fast. What is fetched from others tells neither.

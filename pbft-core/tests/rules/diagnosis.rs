@@ -9,7 +9,7 @@ use pbft_core::{
 
 use crate::{
     cluster::{Cluster, requests},
-    stage::{Stage, id, own_checkpoint, request, seq, status},
+    stage::{Stage, id, own_checkpoint, request, seq, status, status_in},
     view_messages::{OTHER, new_view, prepared, view_change},
 };
 
@@ -123,7 +123,7 @@ fn a_batch_that_nobody_has_sent_is_named() {
 
 fn hear_all(stage: &mut Stage) {
     for other in 0..3 {
-        stage.hear(other, &status(0, 0, &[]));
+        stage.hear(other, &status_in(stage.replica.view(), 0, 0, &[]));
     }
 }
 

@@ -345,9 +345,13 @@ pub(crate) fn truncations(effects: &[Effect]) -> Vec<u64> {
 }
 
 pub(crate) fn status(executed: u64, stable: u64, slots: &[SlotStatus]) -> Message {
+    status_in(View::ZERO, executed, stable, slots)
+}
+
+pub(crate) fn status_in(view: View, executed: u64, stable: u64, slots: &[SlotStatus]) -> Message {
     let slots = slots.to_vec();
     Message::Status(Status {
-        view: View::ZERO,
+        view,
         active: true,
         executed: seq(executed),
         stable: seq(stable),

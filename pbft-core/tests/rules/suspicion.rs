@@ -12,7 +12,7 @@ use pbft_core::{
 use pbft_crypto::Digest;
 
 use crate::{
-    stage::{START, Stage, id, messages, own_checkpoint, request, sent, seq, status},
+    stage::{START, Stage, id, messages, own_checkpoint, request, sent, seq, status, status_in},
     view_messages::{new_view, prepared, view_change},
 };
 
@@ -247,6 +247,9 @@ fn vc_13_who_orders_the_oldest_just_in_time_is_given_up() {
 
 /// An empty batch each second and a half. Whether the primary is given up.
 fn empty_batches(stage: &mut Stage, numbers: Range<u64>) -> bool {
+    for other in 0..3 {
+        stage.hear(other, &status(0, 0, &[]));
+    }
     for number in numbers {
         stage.advance(15 * PACE);
         let digest = propose(stage, 0, number, vec![]);
@@ -311,7 +314,7 @@ fn wait(stage: &mut Stage) -> Duration {
         stage.advance(step);
         let executed = stage.replica.progress().executed.value();
         for other in 0..3 {
-            stage.hear_and_settle(other, &status(executed, 0, &[]));
+            stage.hear_and_settle(other, &status_in(before, executed, 0, &[]));
         }
         let effects = stage.timer();
         stage.settle(effects);
@@ -350,4 +353,26 @@ fn vc_9_mistake_19_timeouts_are_capped_and_reset() {
     decide(&mut stage, 6, 1, digest);
     stage.ask(request(9, 1));
     assert_eq!(wait(&mut stage), Duration::from_secs(2));
+}
+
+/// VC-12: to a process that was stopped, and is led into a view at once, all that was said meanwhile comes late. It must not
+/// take the others to stand still.
+#[test]
+fn vc_12_who_hears_the_others_in_an_earlier_view_only_gives_up_on_nobody() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![]));
+    let begun = new_view(&stage, &supporters, 0, &[], vec![]);
+    stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
+    let mut gives_up_hearing = |view: u64| {
+        (0..25).any(|_| {
+            stage.advance(PACE);
+            for other in 0..3 {
+                stage.hear(other, &status_in(View::new(view), 0, 0, &[]));
+            }
+            gives_up(&mut stage)
+        })
+    };
+    assert!(!gives_up_hearing(0), "what they say is from before");
+    assert!(gives_up_hearing(1), "nothing gets done");
 }
