@@ -103,6 +103,9 @@ pub enum MarketError {
     /// The read model.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// What is in the tables is not of this chain, or the chain cannot be read.
+    #[error(transparent)]
+    Projector(#[from] ProjectorError),
     /// The members' database.
     #[error(transparent)]
     Accounts(#[from] AccountsError),
@@ -137,6 +140,9 @@ impl MarketPlan<'_> {
     pub async fn start(self, listener: TcpListener, registry: Registry) -> Result<Market, MarketError> {
         std::fs::create_dir_all(self.data)?;
         let read = ReadModel::open_at(self.read_model).await?;
+        // Webhooks and the web read the tables while the projector begins.
+        let projector = Projector::new(self.ledger.clone(), read.clone());
+        projector.check().await?;
         // From here on the projector brings it to its end.
         read.set_being_rebuilt(false).await?;
         let chain = ChainInfo { id: self.genesis.chain_id(), fee: self.genesis.params.fee };
@@ -162,7 +168,7 @@ impl MarketPlan<'_> {
             custody,
             options: GatewayOptions::default(),
         });
-        let projector = tokio::spawn(Projector::new(self.ledger.clone(), read.clone()).run());
+        let projector = tokio::spawn(projector.run());
         let targets = if self.http.allow_private_webhooks { Targets::Any } else { Targets::Public };
         let (file, options) = (self.data.join("webhooks.db"), WebhookOptions::new(targets));
         let webhooks = Webhooks::open(&file, read.clone(), self.ledger, options).await?;

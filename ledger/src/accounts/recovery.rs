@@ -3,7 +3,8 @@
 //! until that account is frozen, and not again when the freeze is over: whoever stole its keys must not take other accounts with
 //! them, and only the guardian knows whose word it was. So that one says it anew. One who has asked asks for another key as long as
 //! too few agree, since the new key may get lost as well: the wish before lapses. That has an end: otherwise a single one could fill
-//! the ledger with wishes.
+//! the ledger with wishes. What was asked for before a freeze of the guardian does not count there either: whoever stole its keys
+//! could use up all of its wishes.
 
 use std::cmp::Reverse;
 
@@ -20,7 +21,7 @@ use crate::text::Label;
 use crate::time::UnixMillis;
 
 /// How many wishes of a guardian may have lapsed before it asks no more in the place of one that waits. Others that the owner names,
-/// be they the same, begin anew.
+/// be they the same, begin anew, and so does one who was frozen since.
 pub const MAX_LAPSED_WISHES: u8 = 10;
 
 /// A wish of guardians that an account have another key.
@@ -151,7 +152,8 @@ pub(super) fn propose(
 }
 
 /// Whether a guardian could ask for this new key for an account now, and what lapses then. Not with the same key: a double press
-/// would take back what others have agreed to. Whether the key is one is another question.
+/// would take back what others have agreed to. What was asked for before a freeze of the guardian is in nobody's way: it may be a thief's.
+/// Whether the key is one is another question.
 pub(crate) fn check_proposal(
     state: &State,
     who: &Address,
@@ -168,10 +170,15 @@ pub(crate) fn check_proposal(
     let waiting = found("PROPOSED").next();
     // What is overdue takes effect before.
     let runs = found("READY").any(|id| accounts.recoveries.due(&id) > Some(now));
-    let row = waiting.and_then(|id| accounts.recoveries.rows.find(&id));
-    let is_same = row.is_some_and(|row| row.public_key == *public_key);
+    let frozen_at = accounts.freezes.last(who);
+    let own = |id: RecoveryId| {
+        let row = accounts.recoveries.rows.find(&id)?;
+        frozen_at.is_none_or(|at| at < row.proposed_at).then_some(row)
+    };
+    let own_waiting = waiting.and_then(own);
+    let is_same = own_waiting.is_some_and(|row| row.public_key == *public_key);
     let most = usize::from(MAX_LAPSED_WISHES);
-    let is_too_often = waiting.is_some() && found("LAPSED").take(most).count() == most;
+    let is_too_often = own_waiting.is_some() && found("LAPSED").filter_map(own).take(most).count() == most;
     if runs || is_same || is_too_often { Err(AccountRejection::RecoveryOpen) } else { Ok(waiting) }
 }
 
@@ -294,7 +301,8 @@ fn replace_keys(
     }
 }
 
-/// One more guardian agrees, or one once more. If these are enough, the delay begins; one that runs stays as it is.
+/// One more guardian agrees, or one once more. If these are enough now and were not before, the delay begins. It begins anew for
+/// one that runs and had too few left: otherwise void words could use up the time that the owner has. Else it stays as it is.
 fn add_agreement(
     state: &mut State,
     context: &Context,
@@ -303,9 +311,10 @@ fn add_agreement(
     events: &mut Vec<EventKind>,
 ) {
     let (by, at) = (context.sender, context.now);
+    let had_enough = has_enough(state, &row);
     row.note(by, at);
     if let Some(guardians) = state.accounts.guardians.find(&row.account)
-        && row.status == RecoveryStatus::Proposed
+        && !had_enough
         && has_enough(state, &row)
     {
         row.status = RecoveryStatus::Ready { due: at.plus(guardians.delay) };

@@ -1,8 +1,8 @@
 //! Guardians whose accounts were frozen: whoever stole their keys must not take other accounts with them.
 
 use ledger::{
-    AccountEvent, AccountOp, AccountRejection, Agreement, EventKind, Label, Millis, Reason, RecoveryStatus,
-    UnixMillis,
+    AccountEvent, AccountOp, AccountRejection, Agreement, EventKind, Label, MAX_LAPSED_WISHES, Millis, Reason,
+    RecoveryStatus, Rejection, UnixMillis,
 };
 
 use crate::keys::{proof, signed};
@@ -108,16 +108,49 @@ fn what_is_said_in_the_block_of_a_freeze_does_not_count() {
     assert_eq!(status(&world, id).code(), "READY");
 }
 
+/// Mistake: a thief who asks for keys until the guardian may ask no more locks the account for ever.
+#[test]
+fn what_was_asked_for_before_a_freeze_uses_up_no_wishes() {
+    let mut world = guarded();
+    let open: Rejection = AccountRejection::RecoveryOpen.into();
+    let mut names: Vec<String> = (0..=MAX_LAPSED_WISHES).map(|n| format!("thief {n}")).collect();
+    for _ in 0..2 {
+        for name in &names {
+            start(&mut world, "sam", name);
+        }
+        let op = propose(&world, "bea", "bea new");
+        assert_eq!(world.rejected("sam", op), open);
+        world.ok("ben", freeze("sam"));
+        world.ok("ann", unfreeze("sam"));
+        // Then it begins with the key that waits.
+        names.reverse();
+    }
+    let id = start(&mut world, "sam", "bea new");
+    let op = propose(&world, "bea", "bea new");
+    assert_eq!(world.rejected("sam", op), open, "a double press");
+    world.ok("eve", agree(id));
+    assert_eq!(status(&world, id).code(), "READY");
+}
+
+/// Mistake: the delay runs with words that do not count, and the owner has no time left when they do.
 #[test]
 fn another_guardian_steps_in_for_one_who_was_frozen_since() {
     let mut world = guarded();
     let id = start(&mut world, "sam", "bea new");
     world.ok("eve", agree(id));
-    let ready = status(&world, id);
+    let early = world.ledger.next_deadline().unwrap();
     world.ok("ben", freeze("eve"));
-    world.ok("ann", agree(id));
-    assert_eq!(status(&world, id), ready, "the owner has no more and no less time");
-    let due = world.ledger.next_deadline().unwrap();
+    let sent = world.ok("ann", agree(id));
+    let due = world.now.plus(Millis::days(2));
+    assert_eq!(status(&world, id), RecoveryStatus::Ready { due }, "the owner has all of the time again");
+    assert_eq!(world.ledger.next_deadline(), Some(due));
+    let EventKind::Account(AccountEvent::RecoveryAgreed { due: told, .. }) = sent.events[0] else {
+        panic!("{:?}", sent.events)
+    };
+    assert_eq!(told, Some(due));
+    assert!(early < due);
+    world.wait_until(early.value());
+    assert_eq!(status(&world, id), RecoveryStatus::Ready { due });
     world.wait_until(due.value());
     assert_eq!(status(&world, id).code(), "DONE");
 }
@@ -128,16 +161,17 @@ fn guardians_who_were_frozen_before_it_would_take_effect_do_not_count_unless_the
         let mut world = guarded();
         let id = start(&mut world, "sam", "bea new");
         world.ok("eve", agree(id));
-        let ready = status(&world, id);
-        let due = world.ledger.next_deadline().unwrap();
+        let mut due = world.ledger.next_deadline().unwrap();
         world.ok("ben", freeze("eve"));
         if is_lifted {
             world.ok("ann", unfreeze("eve"));
         }
         if agrees_anew {
             world.ok("eve", agree(id));
+            due = world.now.plus(Millis::days(2));
         }
-        assert_eq!(status(&world, id), ready, "the owner has no more and no less time");
+        assert_eq!(status(&world, id), RecoveryStatus::Ready { due });
+        assert_eq!(world.ledger.next_deadline(), Some(due));
         world.wait_until(due.value());
         assert_eq!(status(&world, id).code(), if agrees_anew { "DONE" } else { "LAPSED" });
         let has_old_key = world.ledger.key(&key("bea").public_key()).unwrap().is_live();

@@ -132,6 +132,15 @@ impl Identity {
         self.recoveries.iter().filter(|(_, row)| is_such(row)).map(|(id, _)| *id).collect()
     }
 
+    /// Those of them whose asker was not frozen since.
+    fn own(&self, asked_for: &[Digest]) -> Vec<Digest> {
+        let is_own = |id: &Digest| {
+            let (who, at) = self.recoveries[id].words[0];
+            self.freezes.iter().all(|(frozen, since)| *frozen != who || *since < at)
+        };
+        asked_for.iter().copied().filter(is_own).collect()
+    }
+
     /// Those who have agreed after each freeze of theirs.
     fn who_counts(&self, row: &MRecovery) -> BTreeSet<Address> {
         let is_void = |word: &(Address, u64)| {
@@ -145,9 +154,10 @@ impl Identity {
     }
 
     fn agree(&mut self, who: Address, id: Digest, time: u64) {
+        let were_enough = self.enough_agree(&self.recoveries[&id]);
         self.recoveries.get_mut(&id).unwrap().words.push((who, time));
         let row = self.recoveries[&id].clone();
-        if row.state == "PROPOSED" && self.enough_agree(&row) {
+        if !were_enough && self.enough_agree(&row) {
             let due = time + self.guardians[&row.account].delay;
             self.recoveries.insert(id, MRecovery { state: "READY", due, ..row });
         }
@@ -290,9 +300,10 @@ impl Model {
                 identity.is_guardian(&who, account)?;
                 let [waiting, running, lapsed] =
                     ["PROPOSED", "READY", "LAPSED"].map(|state| identity.asked_for(&who, account, state));
-                let may = running.is_empty() && (waiting.is_empty() || lapsed.len() < 10);
+                let (own_waiting, own_lapsed) = (identity.own(&waiting), identity.own(&lapsed));
+                let may = running.is_empty() && (own_waiting.is_empty() || own_lapsed.len() < 10);
                 let waits_for_it = |id: &Digest| identity.recoveries[id].key == *public_key;
-                ensure(may && !waiting.iter().any(waits_for_it), "RECOVERY_OPEN")?;
+                ensure(may && !own_waiting.iter().any(waits_for_it), "RECOVERY_OPEN")?;
                 identity.may_be_new(&self.chain_id, account, public_key, proof)?;
                 for before in waiting {
                     identity.recoveries.get_mut(&before).unwrap().state = "LAPSED";

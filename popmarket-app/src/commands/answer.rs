@@ -40,26 +40,31 @@ pub(super) struct Answer {
     pub(super) words: String,
     /// If it did not succeed, although there is something to say.
     pub(super) failure: Option<CommandError>,
-    /// Whether something is on the chain now: it must not look as if it were not because it cannot be told.
-    pub(super) is_applied: bool,
+    /// Whether something is on the chain or on this disk now: it must not look as if it were not because it cannot be told.
+    pub(super) is_done: bool,
 }
 
 impl Answer {
     pub(super) fn new(json: Value, words: impl Into<String>) -> Self {
-        Self { json, words: words.into(), failure: None, is_applied: false }
+        Self { json, words: words.into(), failure: None, is_done: false }
+    }
+
+    /// Of what is done, whether or not it can be told.
+    pub(super) fn done(json: Value, words: impl Into<String>) -> Self {
+        Self { is_done: true, ..Self::new(json, words) }
     }
 }
 
 /// Says it on standard output. What went wrong is left to be said on standard error.
 pub(super) fn give(answer: Result<Answer, CommandError>, as_json: bool) -> Result<(), CommandError> {
     match answer {
-        Ok(Answer { json, words, failure, is_applied }) => {
+        Ok(Answer { json, words, failure, is_done }) => {
             let said = match as_json {
                 true => say!("{json}"),
                 false if words.is_empty() => Ok(()),
                 false => say!("{words}"),
             };
-            if failure.is_none() && !is_applied {
+            if failure.is_none() && !is_done {
                 return said;
             }
             or_complain(said);

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use ledger::Params;
 
-use super::CommandError;
-use crate::testnet::TestnetPlan;
+use super::{CommandError, answer::or_complain};
+use crate::testnet::{Testnet, TestnetPlan};
 
 /// What to lay out.
 #[derive(Debug, Args)]
@@ -47,6 +47,12 @@ pub(super) fn run(args: &TestnetArgs) -> Result<(), CommandError> {
         password: None,
     };
     let testnet = plan.write()?;
+    // The folder is there, whether or not that can be told.
+    or_complain(tell(args, &testnet));
+    Ok(())
+}
+
+fn tell(args: &TestnetArgs, testnet: &Testnet) -> Result<(), CommandError> {
     if args.json {
         let nodes: Vec<_> = testnet.node_files.iter().map(|path| path.display().to_string()).collect();
         return say!("{}", serde_json::json!({ "chain_id": testnet.genesis.chain_id(), "nodes": nodes }));

@@ -206,11 +206,12 @@ fn says_what_is_wrong(desk: &Desk, bob: &str) {
     fs::write(&chains, known.replace(&id, &other)).unwrap();
     assert_eq!(desk.fails(&["pay", bob, "5", "--wallet", "alice"]).0, 2);
     desk.applied(&["pay", bob, "5", "--wallet", "alice", "--chain-id", &id]);
-    desk.applied(&["pay", bob, "5", "--wallet", "alice"]);
+    let paid = desk.applied(&["pay", bob, "5", "--wallet", "alice"]);
 
     // What cannot be told is done all the same, and must not be done again; what was only asked for is not.
     let pay = ["tx", "pay", bob, "5", "--wallet", "alice"];
-    for (line, code) in [(&pay[..], 0), (&[&pay[..], &["--dry-run"]].concat()[..], 1)] {
+    let (show, plan) = (["tx", "show", &paid], [&pay[..], &["--dry-run"]].concat());
+    for (line, code) in [(&pay[..], 0), (&show, 0), (&plan, 1)] {
         let output = ended(desk.command(line).stdout(full()));
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.contains("standard output cannot be written"), "{line:?}: {said}");
@@ -246,20 +247,38 @@ fn a_reader_that_is_gone_is_no_failure() {
     }
 }
 
-/// As in `popmarket wallet sign body.json > signed` on a disk that is full.
+/// As in `popmarket wallet sign body.json > signed` on a disk that is full. What has changed something elsewhere is done all the same:
+/// who takes a change of the passphrase for a failure throws the new one away.
 #[test]
 fn what_cannot_be_written_is_not_called_done() {
     let folder = TemporaryFolder::new("popmarket-test").unwrap();
-    let dir = folder.path().join("testnet");
-    for arguments in [
-        &["completions", "bash"][..],
-        &["wallet", "--keystore=/nowhere", "list", "--json"],
-        &["wallet", "--keystore=/nowhere", "list"],
-        &["testnet", "--json", "--dir", dir.to_str().unwrap()],
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (testnet, other_testnet, key) = (path("testnet"), path("other"), path("key.pem"));
+    let (wallets, old, new) = (path("wallets"), path("old"), path("new"));
+    fs::write(&old, "correct horse\n").unwrap();
+    fs::write(&new, "battery staple\n").unwrap();
+    let with = |passphrase| ["--keystore", wallets.as_str(), "--passphrase-file", passphrase];
+    let (with_old, with_new) = (with(old.as_str()), with(new.as_str()));
+    let made = [&["wallet", "new"][..], &with_old].concat();
+    let changed = [&["wallet", "passphrase", "default", "--new-passphrase-file", &new][..], &with_old].concat();
+    let exported = [&["wallet", "export", "default", &key][..], &with_new].concat();
+    let imported = [&["wallet", "import", &key, "--name", "copy"][..], &with_new].concat();
+    let renamed = [&["wallet", "rename", "default", "other"][..], &with_new].concat();
+    for (arguments, code) in [
+        (&["completions", "bash"][..], 1),
+        (&["wallet", "--keystore=/nowhere", "list", "--json"], 1),
+        (&["wallet", "--keystore=/nowhere", "list"], 1),
+        (&["testnet", "--json", "--dir", &testnet], 0),
+        (&["testnet", "--dir", &other_testnet], 0),
+        (&made, 0),
+        (&changed, 0),
+        (&exported, 0),
+        (&imported, 0),
+        (&renamed, 0),
     ] {
         let output = ended(popmarket(arguments).stdout(full()));
         let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {said}");
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
         assert!(said.contains("standard output cannot be written"), "{arguments:?}: {said}");
     }
     // One that cannot complain either says so all the same.

@@ -38,7 +38,8 @@ fn shown(transaction: Value) -> Answer {
         let why = outcome["detail"].as_str().or(outcome["code"].as_str()).unwrap_or("no reason is given");
         CommandError::Failed(format!("the ledger rejected it: {why}"))
     });
-    Answer { failure, ..Answer::new(transaction, words.trim_end()) }
+    // Whoever asks whether it was carried out must not take a full disk for a no.
+    Answer { is_done: failure.is_none(), failure, ..Answer::new(transaction, words.trim_end()) }
 }
 
 /// One line for each.

@@ -184,7 +184,7 @@ pub(super) fn told(transaction: &Transaction, sent: Result<Reply, ApiError>) -> 
             let json = json!({ "status": "APPLIED", "tx_id": id, "height": reply.height });
             let height = reply.height.map(|height| format!(" in block {height}")).unwrap_or_default();
             let words = format!("done{height}\n{}", words(transaction.body(), &id));
-            Answer { is_applied: true, ..Answer::new(json, words) }
+            Answer::done(json, words)
         }
         Ok(_) => unknown(transaction, "it is on its way"),
         Err(ApiError::Problem(problem)) if problem.status < 500 => refused(transaction, &problem),

@@ -73,7 +73,7 @@ fn keep(
          Keep a copy of the file and the passphrase: without them nobody can get at the account.",
         file.display()
     );
-    Ok(Answer::new(describe(name, address, public_key, &file), words))
+    Ok(Answer::done(describe(name, address, public_key, &file), words))
 }
 
 fn taken(name: &WalletName) -> CommandError {
@@ -123,7 +123,7 @@ pub(super) fn export(
     complain!("Whoever reads {} can spend what the account has: it is not encrypted.", file.display());
     let shown = file.display().to_string();
     let words = format!("the key of {} is in {shown}", wallet.address());
-    Ok(Answer::new(
+    Ok(Answer::done(
         json!({ "name": name.to_string(), "address": wallet.address(), "exported": shown }),
         words,
     ))
@@ -143,7 +143,7 @@ pub(super) fn change_passphrase(
     let changed = keystore.change_password::<KeyPair>(&old, &new, Kdf::default());
     changed.map_err(|error| keystore_error(&error))?;
     let words = format!("wallet {name} has a new passphrase. Copies of its old file still have the old one.");
-    Ok(Answer::new(json!({ "name": name.to_string() }), words))
+    Ok(Answer::done(json!({ "name": name.to_string() }), words))
 }
 
 pub(super) fn rename(folder: &KeyFolder, name: &WalletName, to: &WalletName) -> Result<Answer, CommandError> {
@@ -156,7 +156,7 @@ pub(super) fn rename(folder: &KeyFolder, name: &WalletName, to: &WalletName) -> 
     })?;
     remove_file(&old)?;
     let described = describe(to, wallet.address(), wallet.public_key, &new);
-    Ok(Answer::new(described, format!("wallet {name} is called {to} now")))
+    Ok(Answer::done(described, format!("wallet {name} is called {to} now")))
 }
 
 pub(super) fn remove(
@@ -174,7 +174,7 @@ pub(super) fn remove(
     let file = folder.file(name);
     remove_file(&file)?;
     let described = describe(name, wallet.address(), wallet.public_key, &file);
-    Ok(Answer::new(described, format!("wallet {name} is removed")))
+    Ok(Answer::done(described, format!("wallet {name} is removed")))
 }
 
 fn remove_file(path: &Path) -> Result<(), CommandError> {
