@@ -1,8 +1,8 @@
 //! Guardians whose accounts were frozen: whoever stole their keys must not take other accounts with them.
 
 use ledger::{
-    AccountEvent, AccountOp, AccountRejection, Agreement, EventKind, Label, MAX_LAPSED_WISHES, Millis, Reason,
-    RecoveryStatus, Rejection, UnixMillis,
+    AccountEvent, AccountOp, AccountRejection, Agreement, EventKind, Label, MAX_LAPSED_WISHES, Millis,
+    Reason, RecoveryStatus, Rejection, UnixMillis,
 };
 
 use crate::keys::{proof, signed};

@@ -260,7 +260,8 @@ fn what_cannot_be_written_is_not_called_done() {
     let with = |passphrase| ["--keystore", wallets.as_str(), "--passphrase-file", passphrase];
     let (with_old, with_new) = (with(old.as_str()), with(new.as_str()));
     let made = [&["wallet", "new"][..], &with_old].concat();
-    let changed = [&["wallet", "passphrase", "default", "--new-passphrase-file", &new][..], &with_old].concat();
+    let changed =
+        [&["wallet", "passphrase", "default", "--new-passphrase-file", &new][..], &with_old].concat();
     let exported = [&["wallet", "export", "default", &key][..], &with_new].concat();
     let imported = [&["wallet", "import", &key, "--name", "copy"][..], &with_new].concat();
     let renamed = [&["wallet", "rename", "default", "other"][..], &with_new].concat();
