@@ -98,6 +98,10 @@ impl<K: Ord + Copy> Turns<K> {
 
     /// Takes what the next sender's turn lets by.
     fn turn(&mut self, left: &mut Portion, into: &mut Vec<Inbound>) {
+        // With no room left its turn would be lost.
+        if left.events == 0 {
+            return;
+        }
         let Some(from) = self.order.pop_front() else { return };
         let Some(sender) = self.senders.get_mut(&from) else { return };
         sender.credit = sender.credit.saturating_add(TURN_BYTES).min(TURN_BYTES);
