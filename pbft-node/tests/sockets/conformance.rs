@@ -1,6 +1,6 @@
 //! The rules of the port to the network, as the core's kit knows them, over real sockets.
 
-use std::{sync::mpsc, time::Duration};
+use std::{iter, sync::mpsc, time::Duration};
 
 use pbft_core::{
     ReplicaId,
@@ -13,6 +13,8 @@ use crate::net::{Cluster, Node};
 
 /// So long the test waits for something to arrive, before the kit sends again: far more than loopback takes.
 const WHILE: Duration = Duration::from_secs(5);
+/// After such a silence the kit sends again, though something has arrived: a link may be slower than the others.
+const SILENCE: Duration = Duration::from_millis(50);
 
 /// Hands on what arrives at a replica, and the transport itself.
 fn listen(runtime: &Runtime, at: ReplicaId, node: Node, arrived: mpsc::Sender<Received>) -> Transport {
@@ -42,8 +44,8 @@ fn the_transport_keeps_the_rules() {
         let listen = |(at, node)| listen(&runtime, at, node, sender.clone());
         let mut transports: Vec<_> = members.into_iter().zip(nodes).map(listen).collect();
         let received = || {
-            let first = arrived.recv_timeout(WHILE);
-            first.into_iter().chain(arrived.try_iter()).collect::<Vec<_>>()
+            let first = arrived.recv_timeout(WHILE).into_iter();
+            first.chain(iter::from_fn(|| arrived.recv_timeout(SILENCE).ok())).collect::<Vec<_>>()
         };
         conformance::network(&mut transports[own.index()], own, &members, received).unwrap();
         transports.iter().for_each(|transport| runtime.block_on(transport.shutdown()));
