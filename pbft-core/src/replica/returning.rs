@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::{Replica, Step};
 use crate::{
     effect::{Effect, ViewChangeReason},
-    ids::{Epoch, ReplicaId, Seq, View},
-    message::{Message, Returned, Standing, Status},
+    ids::{Epoch, ReplicaId, RequestId, Seq, View},
+    message::{Message, Request, Returned, Standing, Status},
     quorum::QuorumSizes,
     storage::{Durable, LogPosition, Record, ReturnRecord},
     time::UnixMillis,
@@ -24,6 +24,8 @@ pub(super) struct Returning {
     reports: BTreeMap<ReplicaId, (Epoch, View)>,
     /// Whether the log will remember what the record says.
     durable: bool,
+    /// Requests that all others were told of, and how far they were then.
+    told: BTreeMap<RequestId, Seq>,
 }
 
 impl Returning {
@@ -174,6 +176,21 @@ impl Replica {
         !self.views.active && self.returning.as_ref().is_some_and(left)
     }
 
+    /// what is broadcast now, the others keep.
+    pub(super) fn tells_all(&mut self, requests: &[Request]) {
+        let reached = self.credible_claim().max(self.execution.executed);
+        let Some(returning) = &mut self.returning else { return };
+        let before = |id: &RequestId| returning.told.get(id).copied();
+        returning.told =
+            requests.iter().map(Request::id).map(|id| (id, before(&id).unwrap_or(reached))).collect();
+    }
+
+    /// whether the others were told of a request before they got to `seq`.
+    pub(super) fn told_before(&self, id: &RequestId, seq: Seq) -> bool {
+        let reached = self.returning.as_ref().and_then(|returning| returning.told.get(id));
+        reached.is_some_and(|reached| *reached < seq)
+    }
+
     /// The first checkpoint at which nothing that this replica may have voted for is in flight any more.
     fn past_all_votes(&self) -> Seq {
         let past = self.proven_seq().plus(self.config.window.saturating_mul(2)).value();
@@ -181,10 +198,12 @@ impl Replica {
         Seq::new(periods.saturating_mul(self.config.checkpoint_period))
     }
 
-    /// SX-11: a primary that does not vote cannot lead.
+    /// SX-11: a primary that does not vote cannot lead. What it said before the view began tells nothing about it.
     pub(super) fn judge_leader(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
         let leads = status.votes && !status.left;
-        if !leads && from == self.primary() && self.views.active && self.hears_quorum(step.now.elapsed) {
+        let says_so_now = !leads && (status.epoch, status.view) >= (self.epoch(), self.view);
+        let is_followed = from == self.primary() && self.views.active;
+        if says_so_now && is_followed && self.hears_quorum(step.now.elapsed) {
             self.start_view_change(step, self.view.next(), ViewChangeReason::NotVoting);
         }
     }

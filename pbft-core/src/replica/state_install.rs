@@ -11,7 +11,7 @@ use crate::{
     certificate::Certificate,
     client_table::{ClientTable, Standing},
     effect::{Effect, TransferEvent},
-    ids::Seq,
+    ids::{RequestId, Seq},
     message::{Checkpoint, Request, Signed, StateSummary},
     request_buffer::BatchLimits,
     service::{ServiceQuestion, StateLost},
@@ -137,12 +137,15 @@ impl Replica {
         self.try_propose(step);
     }
 
-    /// What waits here and was executed meanwhile.
+    /// What waits here and was executed meanwhile; or refused, as this replica would never learn of a request that it told
+    /// the others of.
     fn drop_executed_requests(&mut self, now: Duration) {
+        let seq = self.execution.executed;
         self.buffer.release();
         let all = BatchLimits { requests: usize::MAX, bytes: usize::MAX };
         let waiting = self.buffer.overdue(now, now, all);
-        let done = waiting.iter().map(Request::id).filter(|id| self.clients.standing(id) != Standing::Fresh);
+        let used = |id: &RequestId| self.clients.standing(id) != Standing::Fresh;
+        let done = waiting.iter().map(Request::id).filter(|id| used(id) || self.told_before(id, seq));
         self.buffer.settle(&done.collect::<Vec<_>>());
     }
 }

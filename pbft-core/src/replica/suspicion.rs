@@ -211,19 +211,21 @@ impl Replica {
         heard.iter().filter(counts).count().saturating_add(1) >= self.quorum()
     }
 
-    /// Looks, once in a while, whether the primary is fair and fast. What is fetched from others tells neither.
+    /// Looks, once in a while, whether the primary is fair and fast. What is fetched from others tells neither, and who is cut
+    /// off cannot tell (VC-12).
     pub(super) fn judge_service(&mut self, step: &mut Step<'_>) {
         if !self.judges_primary() {
             return;
         }
-        if self.is_far_behind() {
+        let now = step.now.elapsed;
+        if self.is_far_behind() || !self.hears_quorum(now) {
             let others = self.credible_claim();
-            self.suspicion.judge_later(others, step.now.elapsed);
+            self.suspicion.judge_later(others, now);
             return;
         }
-        let why = if self.leaves_out_a_request(step.now.elapsed) {
+        let why = if self.leaves_out_a_request(now) {
             ViewChangeReason::LeftOut
-        } else if self.is_slow(step.now.elapsed) {
+        } else if self.is_slow(now) {
             ViewChangeReason::Slow
         } else {
             return;

@@ -31,10 +31,18 @@ pub(crate) const CHANGE: u8 = 0xee;
 /// Replica `i` has the key `i` at first, and may get this one more.
 pub(crate) const NEW_KEY: u8 = 100;
 
+/// The first byte of an operation that the service refuses.
+pub(crate) const REFUSED: u8 = 0xed;
+
 /// A request for these replicas.
 pub(crate) fn change_to(client: u8, number: u64, replicas: &[u8]) -> Request {
     let operation = Operation::new([&[CHANGE], replicas].concat());
     Request { operation, ..stage::request(client, number) }
+}
+
+/// A request that will be refused, whenever it comes.
+pub(crate) fn refused(client: u8, number: u64) -> Request {
+    Request { operation: Operation::new([REFUSED]), ..stage::request(client, number) }
 }
 
 struct Node {

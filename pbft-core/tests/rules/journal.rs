@@ -11,7 +11,7 @@ use pbft_core::{
 use pbft_crypto::{Digest, Domain};
 
 use crate::{
-    cluster::{CHANGE, NEW_KEY},
+    cluster::{CHANGE, NEW_KEY, REFUSED},
     stage::{id, public_key},
 };
 
@@ -83,6 +83,10 @@ impl Service for JournalService {
         let mut outcomes = Vec::new();
         for request in &batch.requests {
             assert!(!self.journal.contains(&request.id()), "exactly once");
+            if request.operation.as_bytes().first() == Some(&REFUSED) {
+                outcomes.push(Outcome::Refused(Vec::new()));
+                continue;
+            }
             self.journal.push(request.id());
             if let [CHANGE, ids @ ..] = request.operation.as_bytes() {
                 let member = |key: &u8| (id(u16::from(*key % NEW_KEY)), public_key((*key).into()));

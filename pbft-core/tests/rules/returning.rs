@@ -8,7 +8,7 @@ use pbft_core::{
     replica::WaitsFor,
 };
 
-use crate::cluster::{Cluster, requests};
+use crate::cluster::{Cluster, refused, requests};
 
 fn one_each(config: &mut Config) {
     config.max_batch_requests = 1;
@@ -289,6 +289,26 @@ fn r_5_who_has_left_forwards_to_all() {
     cluster.submit_to(3, &requests(61)[60]);
     cluster.pass(Duration::from_secs(5));
     assert_eq!(cluster.executed(0), 61);
+    assert_eq!(cluster.view(0), (0, true));
+}
+
+/// a request leaves no trace where it was refused, and who takes over states alone never sees that it was. It must not
+/// hand it to the others for ever: they would order it each time, and be ahead again.
+#[test]
+fn r_5_what_the_others_refused_is_handed_to_them_once() {
+    let mut cluster = Cluster::new(4, |config| {
+        one_each(config);
+        (config.archive_bytes, config.checkpoint_period, config.window) = (0, 1, 2);
+        (config.max_in_flight, config.eager_in_flight) = (1, 1);
+    });
+    cluster.complete(&requests(5));
+    cluster.lose_disk(3, false);
+    cluster.complete(&requests(20));
+    assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
+    cluster.submit_to(3, &refused(9, 0));
+    cluster.pass(Duration::from_secs(20));
+    assert!((21..23).contains(&cluster.executed(0)), "{}", cluster.executed(0));
+    assert_eq!(cluster.executed(3), cluster.executed(0));
     assert_eq!(cluster.view(0), (0, true));
 }
 

@@ -28,8 +28,18 @@ fn propose(stage: &mut Stage, view: u64, number: u64, requests: Vec<Request>) ->
     digest
 }
 
-/// All others vote for what was proposed, and the replica executes it.
+/// All others vote for what was proposed, the replica executes it, and they say that they have done so, too.
 fn decide(stage: &mut Stage, view: u64, number: u64, digest: Digest) -> Vec<Effect> {
+    let mut effects = decide_in_silence(stage, view, number, digest);
+    let executed = stage.replica.progress().farthest_claim.max(seq(number)).value();
+    for other in 0..3 {
+        effects.extend(stage.hear(other, &status_in(View::new(view), executed, 0, &[])));
+    }
+    effects
+}
+
+/// The same, but for their word.
+fn decide_in_silence(stage: &mut Stage, view: u64, number: u64, digest: Digest) -> Vec<Effect> {
     let (view, seq) = (View::new(view), seq(number));
     let primary = stage.config.replicas.primary(view).value();
     let mut effects = Vec::new();
@@ -100,6 +110,23 @@ fn vc_13_who_is_behind_judges_nobody() {
     let last = 60 - stage.config.max_in_flight;
     assert!(!serve(&mut stage, 0, 1..last, PACE));
     assert!(serve(&mut stage, 0, last..120, PACE), "level with the others, and still left out");
+}
+
+/// VC-12: nor does who hears no quorum, as it could not get another view.
+#[test]
+fn vc_13_who_hears_no_quorum_judges_nobody() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    for number in 1..60 {
+        stage.advance(PACE);
+        let digest = propose(&mut stage, 0, number, vec![request(1, number - 1)]);
+        let effects = decide_in_silence(&mut stage, 0, number, digest);
+        if let Some(own) = own_checkpoint(&effects) {
+            stage.stabilize(&own, &[0, 1, 2]);
+        }
+        assert!(!gives_up(&mut stage), "{number}");
+    }
+    assert!(serve(&mut stage, 0, 60..90, PACE), "they are heard, and it is still left out");
 }
 
 /// What was proposed before the request was overdue could not hold it any more.
