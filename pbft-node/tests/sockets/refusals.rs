@@ -332,7 +332,8 @@ async fn a_newer_connection_of_a_replica_replaces_the_older() {
 #[tokio::test]
 async fn a_slow_handshake_ends_in_time_and_holds_up_nobody() {
     let mut cluster = Cluster::new(2);
-    cluster.limits.handshake = Duration::from_secs(1);
+    // Two others must be through with theirs in that time, also on a busy machine.
+    cluster.limits.handshake = Duration::from_secs(5);
     let node = cluster.start(0);
     let mut silent = TcpStream::connect(cluster.addresses[0]).await.unwrap();
     let mut no_hello = soon(cluster.dial(0, &cluster.client_key)).await.unwrap();
