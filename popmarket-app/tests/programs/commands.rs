@@ -130,7 +130,7 @@ fn a_receipt_of_a_running_cluster_verifies_offline() {
     let listing = r#"{"title":"Lamp","description":"It glows.","price":"300"}"#;
     let listed = market.ask(&format!(
         "POST /v1/listings HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nauthorization: Bearer {token}\r\n\
-         prefer: wait=10\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{listing}",
+         prefer: wait=30\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{listing}",
         listing.len()
     ));
     assert!(listed.starts_with("HTTP/1.1 201"), "{listed}");
@@ -205,11 +205,21 @@ fn a_market_says_how_it_is() {
     let (code, said, _) = run(&["status", "--json", "--url", &url]);
     let status: serde_json::Value = serde_json::from_str(&said).unwrap();
     assert_eq!((code, status["replicas"].as_array().unwrap().len()), (Some(0), 4));
-    let (code, said, _) = run(&["diagnose", "--url", &url]);
-    assert_eq!((code, said.trim()), (Some(0), "all 4 replicas agree"));
-    let (code, said, _) = run(&["diagnose", "--json", "--url", &url]);
-    let found: serde_json::Value = serde_json::from_str(&said).unwrap();
-    assert_eq!((code, &found["well"]), (Some(0), &true.into()));
+    let well = |arguments: &[&str]| {
+        let started = Instant::now();
+        loop {
+            let (code, said, why) = run(arguments);
+            if code == Some(0) {
+                return said;
+            }
+            // On a busy machine a replica may not answer in time, once.
+            assert!(code == Some(1) && started.elapsed() < LONG, "{said}{why}");
+        }
+    };
+    assert_eq!(well(&["diagnose", "--url", &url]).trim(), "all 4 replicas agree");
+    let found: serde_json::Value =
+        serde_json::from_str(&well(&["diagnose", "--json", "--url", &url])).unwrap();
+    assert_eq!(found["well"], true);
     let metrics = market.ask("GET /metrics HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     for replica in 0..4 {
         let line = format!("pbft_waits_for{{replica=\"{replica}\",kind=\"");

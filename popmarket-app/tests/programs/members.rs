@@ -70,7 +70,14 @@ impl Market {
     }
 
     async fn post(&self, path: &str, admin: usize, body: Option<&Value>) -> Value {
-        self.api.post(path, &self.admins[admin], body).await.unwrap()
+        let request = reqwest::Client::new().post(format!("{}{path}", self.url));
+        // The views may have to change first, which takes long on a busy machine.
+        let request = request.bearer_auth(&self.admins[admin]).header("prefer", "wait=30");
+        let request = body.into_iter().fold(request, reqwest::RequestBuilder::json);
+        let answer = request.send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap()
     }
 
     /// Waits until so many changes of the replicas have taken effect.
