@@ -70,7 +70,7 @@ class Client:
 
     def ask(self, method, path, body=None):
         """The status of the answer, and what it says."""
-        headers = {"prefer": "wait=10"}
+        headers = {"prefer": "wait=30"}
         if self.token:
             headers["authorization"] = f"Bearer {self.token}"
         if body is not None:

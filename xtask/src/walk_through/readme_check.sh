@@ -7,8 +7,8 @@ paid = [(balance["available"], balance["held"]) for balance in balances]
 assert paid == [("11880", "0")], f"the seller was not paid: {balances}"
 '
 
-# Backups may be a moment behind.
-for attempt in {1..50}; do
+# Backups may be a moment behind, on a busy machine a longer one.
+for attempt in {1..300}; do
   agreed=$(curl -sSf "$api/v1/network" | python3 -c '
 import json, sys
 replicas = json.load(sys.stdin)["replicas"]
