@@ -180,7 +180,8 @@ impl Executed {
 pub enum Outcome {
     /// It was carried out; its number is used up. (A failure by the service's own rules is carried out, too.)
     Applied(#[serde(with = "crate::wire::byte_string")] Vec<u8>),
-    /// It left no trace at all: the client may use the number again.
+    /// It left no trace at all: the client may use the number again, and whoever has the request may hand it in again. It is
+    /// then judged anew, by the state of that time. What must stay refused is carried out, and fails.
     Refused(#[serde(with = "crate::wire::byte_string")] Vec<u8>),
 }
 

@@ -177,6 +177,11 @@ impl Checks {
         self.execution.on_execute(replica, batch, decided.as_deref(), counters)
     }
 
+    /// Whether what was decided for a number has requests in it.
+    pub fn has_requests(&self, seq: Seq) -> bool {
+        self.agreement.batch(seq).is_some_and(|batch| !batch.requests.is_empty())
+    }
+
     /// The service of a correct replica is done with a batch.
     ///
     /// # Errors

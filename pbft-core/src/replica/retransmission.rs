@@ -328,14 +328,20 @@ impl Replica {
 
     /// SX-1: a quorum got further, and what lies between is not to be had: one correct peer at least has given it up.
     pub(super) fn batches_are_gone(&self) -> bool {
+        self.without_next_batch() >= self.roster().newest().sizes().weak()
+    }
+
+    /// How many members got further and say that they cannot hand out the next batch, if a quorum got further and it is
+    /// not here.
+    pub(super) fn without_next_batch(&self) -> usize {
         let (executed, next) = (self.execution.executed, self.execution.executed.next());
-        let gone = |peer: &&ReplicaId| !self.hands_out(**peer, next);
-        let members = self.roster().newest();
-        let ahead = self.catch_up.claims.iter().filter(|(_, claim)| **claim > executed).map(|(peer, _)| peer);
-        let ahead = ahead.filter(|peer| members.replicas.contains(**peer));
-        self.proven_seq() > executed
-            && self.log.committed(next).is_none()
-            && ahead.filter(gone).count() >= members.sizes().weak()
+        if self.proven_seq() <= executed || self.log.committed(next).is_some() {
+            return 0;
+        }
+        let members = &self.roster().newest().replicas;
+        let ahead =
+            self.catch_up.claims.iter().filter(|(_, claim)| **claim > executed).map(|(peer, _)| *peer);
+        ahead.filter(|peer| members.contains(*peer) && !self.hands_out(*peer, next)).count()
     }
 
     pub(super) fn forget_asked(&mut self) {

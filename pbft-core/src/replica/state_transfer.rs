@@ -180,16 +180,25 @@ impl Replica {
         if self.transfer.is_running() {
             return self.renew_transfer(step);
         }
-        if !self.batches_are_gone() || !self.execution.is_idle() {
+        let Some(patience) = self.gap_patience().filter(|_| self.execution.is_idle()) else {
             self.transfer.gone_since = None;
             return;
-        }
+        };
         let now = step.now.elapsed;
         let since = *self.transfer.gone_since.get_or_insert(now);
         let quiet_since = since.max(self.timers.last_progress().unwrap_or_default());
-        if now.saturating_sub(quiet_since) >= self.config.status_period.saturating_mul(2) {
+        if now.saturating_sub(quiet_since) >= patience {
             self.begin_transfer(step);
         }
+    }
+
+    /// How long nothing may be executed before a state is taken over. After a change of the replicas fewer than a weak quorum
+    /// of them may have got further, so one is enough once all have been asked for batches, one in each status period.
+    fn gap_patience(&self) -> Option<Duration> {
+        let (gone, sizes) = (self.without_next_batch(), self.roster().newest().sizes());
+        let periods = if gone >= sizes.weak() { 2 } else { sizes.n().saturating_add(2) };
+        let periods = u32::try_from(periods).unwrap_or(u32::MAX);
+        (gone > 0).then(|| self.config.status_period.saturating_mul(periods))
     }
 
     fn begin_transfer(&mut self, step: &mut Step<'_>) {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use pbft_core::{
-    Config, Message, Seq,
+    Config, Epoch, Message, Seq,
     effect::TransferEvent,
     message::{PartBytes, StatePart},
 };
 
 use crate::{
-    cluster::{Cluster, requests},
+    cluster::{Cluster, change_to, requests},
     returning::{assert_no_contradiction, votes_of},
 };
 
@@ -168,6 +168,27 @@ fn sx_4_parts_come_with_a_third_of_all_messages_lost() {
     cluster.loss = 0;
     cluster.pass(Duration::from_secs(10));
     assert_caught_up(&cluster, 3);
+}
+
+/// Replica 4 takes over from replica 2 while replica 0 is away, and replica 1 loses its disk: of the new set only replica 3 has
+/// the state, and no batches.
+#[test]
+fn sx_1_one_that_is_ahead_is_enough_after_a_while() {
+    let mut cluster = Cluster::new(4, no_archive);
+    cluster.changes = true;
+    cluster.down = vec![cluster.join()];
+    cluster.complete_by(&[0, 1, 2, 3], &requests(1));
+    cluster.down = vec![0, 4];
+    cluster.complete_by(&[1, 2, 3], &requests(20));
+    let change = change_to(9, 0, &[0, 1, 3, 4]);
+    cluster.complete_by(&[1, 2, 3], &[change]);
+    cluster.pass(Duration::from_secs(5));
+    assert_eq!(cluster.replica(3).epoch(), Epoch::new(1));
+    cluster.down = vec![2];
+    cluster.lose_disk(1, false);
+    cluster.pass(Duration::from_secs(20));
+    assert_eq!([0, 1, 4].map(|index| cluster.executed(index)), [cluster.executed(3); 3]);
+    cluster.complete_by(&[0, 1, 3, 4], &requests(60));
 }
 
 /// Mistake 27: a claim moves nobody; only a certificate does.

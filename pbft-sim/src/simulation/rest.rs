@@ -73,7 +73,8 @@ impl Simulation {
     }
 
     /// SX-11: a liar can name another number once in `max_timeout`, three windows away at most. It could tell each replica
-    /// of another one, and have as many times more pass; the liars here name about the same to all.
+    /// of another one, and have as many times more pass; the liars here name about the same to all. What a client asked for
+    /// and was refused a liar can hand on again as often as it likes, as the client could (E-4).
     fn check_idle(&self, views: &[(ReplicaId, View)]) -> Result<(), Violation> {
         let newest = self.checks.roster().newest();
         let primary = views.first().map(|(_, view)| newest.replicas.primary(*view));
@@ -86,9 +87,12 @@ impl Simulation {
         let times = self.stretch().as_millis().div_ceil(newest.max_timeout.as_millis().max(1));
         let times = u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1);
         let limit = (liars * newest.window * 3).saturating_mul(times).saturating_add(newest.window);
+        let handed_on = |seq: &Seq| !self.plan.byzantine.is_empty() && self.checks.has_requests(*seq);
         for (replica, after) in self.executed_by_correct() {
             let before = self.rest.executed.iter().find(|(other, _)| *other == replica);
-            let count = before.map_or(0, |(_, before)| after.value().saturating_sub(before.value()));
+            let passed = before.map_or(after, |(_, before)| *before).value()..after.value();
+            let unasked = passed.map(|before| Seq::new(before).next()).filter(|seq| !handed_on(seq));
+            let count = unasked.count() as u64;
             if count > limit {
                 return Err(Violation::Idling { replica, count, limit });
             }

@@ -2,8 +2,10 @@
 
 use std::{
     net::TcpListener,
+    ops::Range,
     path::{Path, PathBuf},
-    process::Stdio,
+    process::{self, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::Duration,
 };
 
@@ -46,23 +48,28 @@ struct Node {
     lines: Option<Lines<BufReader<ChildStdout>>>,
 }
 
-/// A port such that it and the following ones, `count` in all, were free just now.
+/// A port such that it and the following ones, `count` in all, were free just now. It lies below those that the system gives
+/// to outgoing connections: one of them could sit on the port of a process that is away for a while.
 ///
 /// # Errors
 /// If no such port is found.
 pub fn free_ports(count: u16) -> Result<u16, LoadError> {
-    let io = |source| LoadError::Io { what: "looking for free ports", source };
-    for _ in 0..100 {
-        let first =
-            TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).map_err(io)?.port();
-        let Some(last) = first.checked_add(count) else { continue };
+    const PORTS: Range<u32> = 10_000..32_000;
+    /// Where the next search of this process begins; other processes begin elsewhere.
+    static TRIED: AtomicU32 = AtomicU32::new(0);
+    let step = u32::from(count.max(1));
+    for _ in 0..1_000 {
+        let tried = TRIED.fetch_add(step, Ordering::Relaxed);
+        let offset = process::id().wrapping_mul(131).wrapping_add(tried) % (PORTS.end - PORTS.start);
+        let first = u16::try_from(PORTS.start + offset).unwrap_or(u16::MAX);
+        let last = first.saturating_add(count);
         let held: Result<Vec<_>, _> =
             (first..last).map(|port| TcpListener::bind(("127.0.0.1", port))).collect();
         if held.is_ok() {
             return Ok(first);
         }
     }
-    Err(io(std::io::ErrorKind::AddrInUse.into()))
+    Err(LoadError::Io { what: "looking for free ports", source: std::io::ErrorKind::AddrInUse.into() })
 }
 
 impl Processes {
