@@ -3,10 +3,12 @@
 
 use std::collections::BTreeMap;
 
+use pbft_crypto::Digest;
+
 use super::{Replica, Step};
 use crate::{
     effect::{Effect, ViewChangeReason},
-    ids::{Epoch, ReplicaId, RequestId, Seq, View},
+    ids::{Epoch, ReplicaId, Seq, View},
     message::{Message, Request, Returned, Standing, Status},
     quorum::QuorumSizes,
     storage::{Durable, LogPosition, Record, ReturnRecord},
@@ -24,8 +26,8 @@ pub(super) struct Returning {
     reports: BTreeMap<ReplicaId, (Epoch, View)>,
     /// Whether the log will remember what the record says.
     durable: bool,
-    /// Requests that all others were told of, and how far they were then.
-    told: BTreeMap<RequestId, Seq>,
+    /// Requests that the others were told of, and how far they were known to be then.
+    told: BTreeMap<Digest, Seq>,
 }
 
 impl Returning {
@@ -176,19 +178,31 @@ impl Replica {
         !self.views.active && self.returning.as_ref().is_some_and(left)
     }
 
-    /// what is broadcast now, the others keep.
-    pub(super) fn tells_all(&mut self, requests: &[Request]) {
+    /// hands requests to all members but those who wait like this one: they would hand them back.
+    pub(super) fn tell_others(&mut self, step: &mut Step<'_>, requests: &[Request]) {
         let reached = self.credible_claim().max(self.execution.executed);
+        let others =
+            self.config.replicas.ids().filter(|other| *other != self.id && !self.views.has_left(*other));
+        for other in others {
+            step.push(Effect::Send(other, Message::Forward(requests.to_vec())));
+        }
         let Some(returning) = &mut self.returning else { return };
-        let before = |id: &RequestId| returning.told.get(id).copied();
-        returning.told =
-            requests.iter().map(Request::id).map(|id| (id, before(&id).unwrap_or(reached))).collect();
+        let before = |digest: &Digest| returning.told.get(digest).copied();
+        let told = requests.iter().map(Request::digest);
+        returning.told = told.map(|digest| (digest, before(&digest).unwrap_or(reached))).collect();
     }
 
     /// whether the others were told of a request before they got to `seq`.
-    pub(super) fn told_before(&self, id: &RequestId, seq: Seq) -> bool {
-        let reached = self.returning.as_ref().and_then(|returning| returning.told.get(id));
-        reached.is_some_and(|reached| *reached < seq)
+    pub(super) fn told_before(&self, request: &Request, seq: Seq) -> bool {
+        let told = self.returning.as_ref().map(|returning| &returning.told).filter(|told| !told.is_empty());
+        told.and_then(|told| told.get(&request.digest())).is_some_and(|reached| *reached < seq)
+    }
+
+    /// What comes again is told again.
+    pub(super) fn forget_told_before(&mut self, seq: Seq) {
+        if let Some(returning) = &mut self.returning {
+            returning.told.retain(|_, reached| *reached >= seq);
+        }
     }
 
     /// The first checkpoint at which nothing that this replica may have voted for is in flight any more.
@@ -198,7 +212,7 @@ impl Replica {
         Seq::new(periods.saturating_mul(self.config.checkpoint_period))
     }
 
-    /// SX-11: a primary that does not vote cannot lead. What it said before the view began tells nothing about it.
+    /// SX-11: a primary that does not vote cannot lead. What it says in an earlier view may be old, and VC-11 remains.
     pub(super) fn judge_leader(&mut self, step: &mut Step<'_>, from: ReplicaId, status: &Status) {
         let leads = status.votes && !status.left;
         let says_so_now = !leads && (status.epoch, status.view) >= (self.epoch(), self.view);

@@ -11,7 +11,7 @@ use crate::{
     certificate::Certificate,
     client_table::{ClientTable, Standing},
     effect::{Effect, TransferEvent},
-    ids::{RequestId, Seq},
+    ids::Seq,
     message::{Checkpoint, Request, Signed, StateSummary},
     request_buffer::BatchLimits,
     service::{ServiceQuestion, StateLost},
@@ -144,8 +144,9 @@ impl Replica {
         self.buffer.release();
         let all = BatchLimits { requests: usize::MAX, bytes: usize::MAX };
         let waiting = self.buffer.overdue(now, now, all);
-        let used = |id: &RequestId| self.clients.standing(id) != Standing::Fresh;
-        let done = waiting.iter().map(Request::id).filter(|id| used(id) || self.told_before(id, seq));
-        self.buffer.settle(&done.collect::<Vec<_>>());
+        let used = |request: &Request| self.clients.standing(&request.id()) != Standing::Fresh;
+        let done = waiting.iter().filter(|request| used(request) || self.told_before(request, seq));
+        self.buffer.settle(&done.map(Request::id).collect::<Vec<_>>());
+        self.forget_told_before(seq);
     }
 }

@@ -219,7 +219,7 @@ impl Replica {
         }
         let now = step.now.elapsed;
         if self.is_far_behind() || !self.hears_quorum(now) {
-            let others = self.credible_claim();
+            let others = self.credible_claim().max(self.execution.executed);
             self.suspicion.judge_later(others, now);
             return;
         }

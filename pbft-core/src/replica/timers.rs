@@ -103,8 +103,7 @@ impl Replica {
         }
         if self.has_left() {
             // The others may be content in a view whose primary it does not follow.
-            self.tells_all(&overdue);
-            step.push(Effect::Broadcast(Message::Forward(overdue)));
+            self.tell_others(step, &overdue);
         } else if !self.is_primary() && self.views.active {
             step.push(Effect::Send(self.primary(), Message::Forward(overdue)));
         }

@@ -60,6 +60,11 @@ impl Views {
         self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
     }
 
+    /// SX-10: whether it said last that it waits for a view for which it only left.
+    pub(super) fn has_left(&self, replica: ReplicaId) -> bool {
+        self.left.contains_key(&replica)
+    }
+
     /// Who wants this view or a later one, or has said since then that it has left for one.
     fn wanted_by(&self, view: View, since: Duration) -> BTreeSet<ReplicaId> {
         let asked = self.votes.values().map(|proven| (proven.vote.signer, proven.vote.statement.view));

@@ -8,7 +8,10 @@ use pbft_core::{
     replica::WaitsFor,
 };
 
-use crate::cluster::{Cluster, refused, requests};
+use crate::{
+    cluster::{Cluster, refused, requests},
+    stage::request,
+};
 
 fn one_each(config: &mut Config) {
     config.max_batch_requests = 1;
@@ -292,24 +295,50 @@ fn r_5_who_has_left_forwards_to_all() {
     assert_eq!(cluster.view(0), (0, true));
 }
 
+/// Nobody keeps old batches, and each number has a checkpoint: who has no view takes over one state after the other.
+fn states_alone(config: &mut Config) {
+    one_each(config);
+    (config.archive_bytes, config.checkpoint_period, config.window) = (0, 1, 2);
+    (config.max_in_flight, config.eager_in_flight) = (1, 1);
+}
+
 /// a request leaves no trace where it was refused, and who takes over states alone never sees that it was. It must not
-/// hand it to the others for ever: they would order it each time, and be ahead again.
+/// hand it to the others for ever: they would order it each time, and be ahead again. The same under another name, or asked
+/// for once more, is told once more.
 #[test]
 fn r_5_what_the_others_refused_is_handed_to_them_once() {
-    let mut cluster = Cluster::new(4, |config| {
-        one_each(config);
-        (config.archive_bytes, config.checkpoint_period, config.window) = (0, 1, 2);
-        (config.max_in_flight, config.eager_in_flight) = (1, 1);
-    });
+    let mut cluster = Cluster::new(4, states_alone);
     cluster.complete(&requests(5));
     cluster.lose_disk(3, false);
     cluster.complete(&requests(20));
     assert_eq!(cluster.replica(3).diagnose(), WaitsFor::LaterView { view: View::new(1) });
-    cluster.submit_to(3, &refused(9, 0));
+    for executed in 21..24 {
+        cluster.submit_to(3, &refused(9, 0));
+        cluster.pass(Duration::from_secs(20));
+        assert_eq!([0, 1, 2, 3].map(|replica| cluster.executed(replica)), [executed; 4]);
+    }
+    // The number was not used up.
+    cluster.submit_to(3, &request(9, 0));
     cluster.pass(Duration::from_secs(20));
-    assert!((21..23).contains(&cluster.executed(0)), "{}", cluster.executed(0));
-    assert_eq!(cluster.executed(3), cluster.executed(0));
-    assert_eq!(cluster.view(0), (0, true));
+    assert!(cluster.replies.contains_key(&request(9, 0).id()));
+    assert_eq!((cluster.executed(3), cluster.view(0)), (24, (0, true)));
+}
+
+/// two of them do not hand each other what the others refused, in turns.
+#[test]
+fn r_5_two_without_a_view_tell_the_others_alone() {
+    let mut cluster = Cluster::new(7, states_alone);
+    cluster.complete(&requests(5));
+    cluster.lose_disk(5, false);
+    cluster.lose_disk(6, false);
+    cluster.complete(&requests(20));
+    for replica in [5, 6] {
+        assert!(matches!(cluster.replica(replica).diagnose(), WaitsFor::LaterView { .. }));
+    }
+    cluster.submit_to(5, &refused(8, 0));
+    cluster.submit_to(6, &refused(9, 0));
+    cluster.pass(Duration::from_secs(20));
+    assert_eq!([0, 5, 6].map(|replica| cluster.executed(replica)), [22; 3]);
 }
 
 /// SX-9: also where the next view begins before it has got that far: there it takes part, and is silent.
