@@ -149,13 +149,15 @@ pub enum LoadError {
     },
     /// The payments came to their end before the primaries did.
     #[error(
-        "the payments were over after {done} of {kills} kills: give more --payments, about 80000 for each kill"
+        "the payments were over after {done} of {kills} kills: give more --payments ({enough}, say), or less --in-flight"
     )]
     TooFewPayments {
         /// How often a primary fell silent.
         done: u64,
         /// How often it should have.
         kills: u32,
+        /// At this pace so many last for all, with some to spare; but the longer the chain, the longer takes a way back.
+        enough: u64,
     },
     /// Something that was acknowledged is missing, or something was executed twice.
     #[error("the chain is wrong: {0}")]
@@ -280,6 +282,13 @@ impl LoadPlan {
         ProgressBar::new(length as u64).with_style(style).with_message(what)
     }
 
+    fn too_few_payments(&self, done: u64) -> LoadError {
+        let (payments, kills) = (u64::from(self.payments), u64::from(self.kills));
+        // A quarter more.
+        let enough = payments.saturating_mul(kills).saturating_mul(5) / (4 * done.max(1));
+        LoadError::TooFewPayments { done, kills: self.kills, enough }
+    }
+
     /// Kills and starts replicas as the scenario says, by the number of payments done.
     async fn disturb(
         &self,
@@ -319,7 +328,7 @@ impl LoadPlan {
                     outage::all_are_back(client, processes.len()).await?;
                     // The load goes on while a pause is watched, so it may be over before the last one.
                     if Some(done.position()) == done.length() {
-                        return Err(LoadError::TooFewPayments { done: kill - 1, kills: self.kills });
+                        return Err(self.too_few_payments(kill - 1));
                     }
                     let outage =
                         outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
