@@ -1,6 +1,9 @@
 //! Replicas that come and go.
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 use pbft_core::{
     Epoch, ReplicaId, Seq,
@@ -27,16 +30,19 @@ pub(crate) struct Count {
     /// Each with the one whose key it has.
     members: Option<Vec<(u8, u8)>>,
     everyone: ReplicaSet,
+    /// How many batches this one carried out itself: those in a state that it was given are not among them.
+    pub(crate) batches: Arc<AtomicU64>,
 }
 
 impl Count {
     pub(crate) fn new(cluster: &Cluster) -> Self {
-        Self { requests: 0, members: None, everyone: cluster.everyone() }
+        Self { requests: 0, members: None, everyone: cluster.everyone(), batches: Arc::default() }
     }
 }
 
 impl Service for Count {
     fn execute(&mut self, batch: &OrderedBatch) -> Executed {
+        self.batches.fetch_add(1, Ordering::Relaxed);
         let count = |request: &pbft_core::Request| {
             self.requests += 1;
             match request.operation.as_bytes() {

@@ -28,6 +28,9 @@ use crate::{
 
 const REQUESTS: u8 = 40;
 
+/// So many batches a life holds at least, and with them a checkpoint.
+const BATCHES: u64 = 8;
+
 /// Says what it was told.
 struct Echo;
 
@@ -97,19 +100,22 @@ fn any_change_is_noticed(recording: &[u8], steps: u64) {
     let parts = Parts::of(recording);
     let executed = |moment: &Moment| matches!(moment.input, RecordedInput::Executed { .. });
     let without = parts.edited(|moment| (!executed(moment)).then_some(()));
-    assert!(matches!(replay(&without), Err(ReplayError::Differs { .. })), "a step that is left out");
+    let replayed = replay(&without);
+    assert!(matches!(replayed, Err(ReplayError::Differs { .. })), "a step that is left out: {replayed:?}");
     let other = parts.edited(|moment| {
         if let RecordedInput::Executed { executed, .. } = &mut moment.input {
             executed.outcomes.iter_mut().for_each(|outcome| *outcome = Outcome::Applied(b"other".to_vec()));
         }
         Some(())
     });
-    assert!(matches!(replay(&other), Err(ReplayError::Differs { .. })), "an outcome that was another one");
+    let replayed = replay(&other);
+    assert!(matches!(replayed, Err(ReplayError::Differs { .. })), "another outcome: {replayed:?}");
     let unsigned = parts.edited(|moment| {
         moment.signatures.clear();
         Some(())
     });
-    assert!(matches!(replay(&unsigned), Err(ReplayError::Differs { .. })), "signatures that are not there");
+    let replayed = replay(&unsigned);
+    assert!(matches!(replayed, Err(ReplayError::Differs { .. })), "without signatures: {replayed:?}");
 }
 
 /// A recording, taken apart.
@@ -215,10 +221,17 @@ impl Load {
     }
 }
 
-fn start(cluster: &mut Cluster, index: u16, record: Option<&Path>) -> Result<Node, StartError> {
-    let record = record.map(|file| RecordOptions::new(file.to_owned()));
+fn start(cluster: &mut Cluster, index: u16) -> Node {
     let service = Count::new(cluster);
-    cluster.try_start(NodeConfig { record, ..cluster.config(index) }, service)
+    cluster.start(index, service)
+}
+
+/// Starts replica 3, and says how many batches it has carried out in this life.
+fn start_recorded(cluster: &mut Cluster, file: &Path) -> Result<(Node, Arc<AtomicU64>), StartError> {
+    let record = Some(RecordOptions::new(file.to_owned()));
+    let service = Count::new(cluster);
+    let batches = service.batches.clone();
+    Ok((cluster.try_start(NodeConfig { record, ..cluster.config(3) }, service)?, batches))
 }
 
 /// Two lives of replica 3, under load. In the first one the primary dies. The second one begins with the log of the first,
@@ -229,30 +242,37 @@ async fn two_lives() -> [Vec<u8>; 2] {
         config.archive_bytes = 0;
     });
     let files: [PathBuf; 2] = ["first", "second"].map(|name| cluster.folder.path().join(name));
-    let mut others: Vec<_> = (0..3).map(|index| start(&mut cluster, index, None).unwrap()).collect();
-    let recorded = start(&mut cluster, 3, Some(&files[0])).unwrap();
+    let mut others: Vec<_> = (0..3).map(|index| start(&mut cluster, index)).collect();
+    let (recorded, carried_out) = start_recorded(&mut cluster, &files[0]).unwrap();
     let load = Load::start(&cluster);
     load.reaches(4).await;
     load.goes_on(10).await;
     others.remove(0).shutdown().await;
     load.goes_on(10).await;
-    others.push(start(&mut cluster, 0, None).unwrap());
+    until("it carries out batches", || carried_out.load(Ordering::Relaxed) >= BATCHES).await;
+    others.push(start(&mut cluster, 0));
     recorded.shutdown().await;
     load.goes_on(60).await;
 
-    let again = start(&mut cluster, 3, Some(&files[0])).map(drop);
+    let again = start_recorded(&mut cluster, &files[0]).map(drop);
     let Err(StartError::Recording(error)) = again else { panic!("{again:?}") };
     assert_eq!(error.kind(), ErrorKind::AlreadyExists, "what was recorded is not written over");
-    let recorded = start(&mut cluster, 3, Some(&files[1])).unwrap();
+    let (recorded, carried_out) = start_recorded(&mut cluster, &files[1]).unwrap();
     load.reaches(4).await;
     load.goes_on(20).await;
-    others.push(start(&mut cluster, 4, None).unwrap());
+    others.push(start(&mut cluster, 4));
     let client = cluster.client();
-    session(&client, 2).submit(vec![CHANGE, 0, 1, 2, 3, 4]).await.unwrap();
-    let now = others[0].progress().borrow().executed;
-    reach(&recorded, 1, now).await;
+    let session = session(&client, 2);
+    session.submit(vec![CHANGE, 0, 1, 2, 3, 4]).await.unwrap();
     load.goes_on(10).await;
     load.stop().await;
+    // Under load it may have followed by states alone: it comes to rest before each of these.
+    let already = carried_out.load(Ordering::Relaxed);
+    while carried_out.load(Ordering::Relaxed) < already + BATCHES {
+        let now = others[0].progress().borrow().executed;
+        reach(&recorded, 1, now).await;
+        session.submit(vec![1]).await.unwrap();
+    }
     recorded.shutdown().await;
     shut_down(others).await;
     files.map(|file| fs::read(file).unwrap())
