@@ -326,13 +326,10 @@ impl LoadPlan {
                 for kill in 1..=u64::from(self.kills) {
                     drive::reaches(done, payments * kill / (u64::from(self.kills) + 1)).await;
                     outage::all_are_back(client, processes.len()).await?;
-                    // The load goes on while a pause is watched, so it may be over before the last one.
-                    if Some(done.position()) == done.length() {
-                        return Err(self.too_few_payments(kill - 1));
-                    }
+                    // The load goes on meanwhile, so it may be over before the last one, or in the midst of it.
                     let outage =
                         outage::silence_primaries(client, processes, silence, in_a_row, done).await?;
-                    events.outages.push(outage);
+                    events.outages.push(outage.ok_or_else(|| self.too_few_payments(kill - 1))?);
                 }
             }
             Scenario::Away => {

@@ -11,6 +11,8 @@ use super::{LoadError, Processes};
 
 /// So long the payments are watched after each kill: past any change of views that goes well.
 const WATCHED_FOR: Duration = Duration::from_secs(5);
+/// A primary is missed for longer than this: the others begin with a timeout of seconds.
+const MISSED_FOR: Duration = Duration::from_millis(500);
 /// So many batches lie between replicas that are level under load.
 const LEVEL: u64 = 64;
 /// So long a cluster may take to go on, or a replica to come back.
@@ -69,14 +71,14 @@ pub(super) enum Silence {
 }
 
 /// Silences the primary and those after it, `in_a_row` in all, watches the payments until they are acknowledged again, and
-/// has them go on. Returns the longest time without any acknowledgement.
+/// has them go on. Returns the longest time without any acknowledgement, or nothing if the load was over before there was one.
 pub(super) async fn silence_primaries(
     client: &Client,
     processes: &mut Processes,
     silence: Silence,
     in_a_row: usize,
     done: &ProgressBar,
-) -> Result<Duration, LoadError> {
+) -> Result<Option<Duration>, LoadError> {
     let first = primary(client).await;
     let victims: Vec<_> = (0..in_a_row).map(|next| (first + next) % processes.len()).collect();
     for victim in &victims {
@@ -92,7 +94,8 @@ pub(super) async fn silence_primaries(
             Silence::Stopped => processes.resume(*victim)?,
         }
     }
-    Ok(pause)
+    let over = Some(done.position()) == done.length();
+    Ok(Some(pause).filter(|pause| !over || *pause > MISSED_FOR))
 }
 
 /// Watches payments being acknowledged for some time, at least until they go on, or to the end of the load.
