@@ -2,9 +2,14 @@
 
 use std::time::Duration;
 
-use pbft_core::{Effect, Message, UnixMillis, message::Proposal};
+use pbft_core::{
+    Effect, Input, Message, Request, RequestId, UnixMillis,
+    message::Proposal,
+    replica::{EmptyLog, Replica},
+    request_buffer::{BatchLimits, BufferRefusal, FairBuffer, Lane, RequestBuffer, Waiting},
+};
 
-use crate::stage::{Stage, messages, request, votes};
+use crate::stage::{Stage, id, key, messages, request, votes};
 
 fn proposals(effects: &[Effect]) -> Vec<Proposal> {
     let proposal = |message: &Message| match message {
@@ -47,6 +52,46 @@ fn b_1_full_batches_do_not_wait() {
     }
     assert_eq!(sizes(&stage.sync()), [1, 4, 4], "three in flight");
     assert_eq!(stage.replica.progress().waiting_requests, 11);
+}
+
+/// Hands out nothing, though much waits.
+struct HoldsBack(FairBuffer);
+
+impl RequestBuffer for HoldsBack {
+    fn offer(&mut self, now: Duration, lane: Lane, request: Request) -> Result<(), BufferRefusal> {
+        self.0.offer(now, lane, request)
+    }
+    fn take(&mut self, _: BatchLimits) -> Vec<Request> {
+        Vec::new()
+    }
+    fn release(&mut self) {
+        self.0.release();
+    }
+    fn settle(&mut self, ids: &[RequestId]) {
+        self.0.settle(ids);
+    }
+    fn overdue(&mut self, now: Duration, since: Duration, limits: BatchLimits) -> Vec<Request> {
+        self.0.overdue(now, since, limits)
+    }
+    fn waiting(&self) -> Waiting {
+        self.0.waiting()
+    }
+}
+
+/// B-1: a buffer that keeps what it has leads to no empty batches, nor to a loop.
+#[test]
+fn b_1_a_buffer_that_gives_nothing_has_nothing_proposed() {
+    let mut stage = Stage::new(0);
+    let buffer = Box::new(HoldsBack(FairBuffer::new(stage.config.buffer.clone())));
+    stage.replica = Replica::recover(id(0), stage.config.clone(), key(0), buffer, Vec::new(), EmptyLog::New)
+        .unwrap()
+        .replica;
+    stage.input(Input::Start);
+    for number in 0..9 {
+        stage.ask(request(1, number));
+    }
+    assert_eq!(sizes(&stage.sync()), [0; 0]);
+    assert_eq!(stage.replica.progress().waiting_requests, 9);
 }
 
 /// T-1: times rise strictly, also when the primary's clock stands still or is turned back.

@@ -85,6 +85,8 @@ pub(crate) struct Cluster {
     pub(crate) transfers: Vec<(u16, TransferEvent)>,
     /// Why who asked for other views.
     pub(crate) reasons: Vec<(u16, ViewChangeReason)>,
+    /// Whose service has lost the state after which number.
+    pub(crate) lost: Vec<(u16, Seq)>,
     /// What a faulty replica says instead.
     pub(crate) lie: fn(u16, Message) -> Option<Message>,
 }
@@ -124,6 +126,7 @@ impl Cluster {
             changes: false,
             transfers: Vec::new(),
             reasons: Vec::new(),
+            lost: Vec::new(),
             lie: |_, message| Some(message),
         };
         for index in 0..u16::try_from(cluster.nodes.len()).unwrap() {
@@ -168,6 +171,11 @@ impl Cluster {
     /// The next install of its service fails at the end.
     pub(crate) fn fail_install(&mut self, index: u16) {
         self.nodes[usize::from(index)].service.failures = 1;
+    }
+
+    /// Its service has nothing of what it says that it has installed.
+    pub(crate) fn forget_installs(&mut self, index: u16) {
+        self.nodes[usize::from(index)].service.forgets = true;
     }
 
     /// Its service can hand out no checkpoint any more.
@@ -356,6 +364,7 @@ impl Cluster {
             Effect::Transfer(event) => self.transfers.push((index, event)),
             Effect::ViewChange { why, .. } => self.reasons.push((index, why)),
             Effect::Decline { .. } => {}
+            Effect::StateLost(lost) if node.service.forgets => self.lost.push((index, lost.seq)),
             Effect::Evidence(_)
             | Effect::CheckpointTooLarge { .. }
             | Effect::Diverged { .. }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pbft_core::{
     ClientId, Effect, Input, Message, Request, RequestNumber, View,
     effect::ViewChangeReason,
-    message::{Checkpoint, Commit, CommittedBatch, DeclineReason, Operation, PrePrepare, Status},
+    message::{Batch, Checkpoint, Commit, CommittedBatch, DeclineReason, Operation, PrePrepare, Status},
     service::{Executed, Outcome},
 };
 use pbft_crypto::Digest;
@@ -243,6 +243,22 @@ fn r_6_nothing_can_be_hidden_in_a_number_that_is_final() {
     let other = stage.proposal(2, vec![request(9, 0)]);
     let effects = stage.hear_and_settle(0, &Message::PrePrepare(other));
     assert_eq!(stage.replica.progress().waiting_requests, 1);
+    assert!(sent(&effects).contains(&"view-change"), "the primary has signed both");
+}
+
+/// And where all know what the others have agreed on without being shown it: nothing at all.
+#[test]
+fn r_6_nothing_can_be_hidden_behind_the_null_request() {
+    let mut stage = Stage::new(3);
+    stage.ask(request(9, 0));
+    let hidden = stage.proposal(1, vec![request(9, 0)]);
+    stage.hear_and_settle(0, &Message::PrePrepare(hidden));
+    let null = Commit { view: View::ZERO, seq: seq(1), digest: Batch::null().digest() };
+    for from in 0..2 {
+        stage.hear_and_settle(from, &Message::Commit(stage.sign(from, null)));
+    }
+    let effects = stage.hear_and_settle(2, &Message::Commit(stage.sign(2, null)));
+    assert_eq!(stage.replica.progress().waiting_requests, 1, "and not ordered");
     assert!(sent(&effects).contains(&"view-change"), "the primary has signed both");
 }
 

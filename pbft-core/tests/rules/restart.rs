@@ -293,6 +293,22 @@ fn a_log_with_a_gap_is_refused() {
     assert_eq!(refused, Some(RecoverError::Gap { after: LogPosition::new(1) }));
 }
 
+/// RC-1: the last NEW-VIEW is that of the latest view, whatever follows in the log.
+#[test]
+fn rc_1_an_older_new_view_in_the_log_changes_nothing() {
+    let mut stage = Stage::new(3);
+    let begin = |view: u64| {
+        let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, view, 0, vec![]));
+        Box::new(new_view(&stage, &supporters, 0, &[], vec![]))
+    };
+    let [older, newer] = [1, 2].map(begin);
+    stage.hear_and_settle(2, &Message::NewView(newer));
+    let mut records = stage.log.load().unwrap();
+    records.push((records.last().unwrap().0.next(), Record::NewView(older)));
+    let progress = recover_from(3, &stage.config, records).unwrap().progress();
+    assert_eq!((progress.view, progress.view_active), (View::new(2), true));
+}
+
 /// A single replica is its own quorum, and finishes after a restart what its log holds.
 #[test]
 fn a_cluster_of_one_resumes() {

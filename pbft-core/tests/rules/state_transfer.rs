@@ -396,3 +396,15 @@ fn sx_6_an_install_that_fails_at_its_end_begins_anew() {
     assert_eq!(cluster.service(3).failures, 0, "it has failed");
     assert_caught_up(&cluster, 3);
 }
+
+/// SX-6: a service that has lost what it has installed is the end of its replica, and stands for nothing meanwhile.
+#[test]
+fn sx_6_a_state_that_is_gone_at_its_restore_is_said() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    let (before, seq) =
+        (cluster.replica(3).progress().executed, cluster.replica(0).progress().stable_checkpoint);
+    cluster.forget_installs(3);
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(cluster.lost, [(3, seq)]);
+    assert_eq!(cluster.replica(3).progress().executed, before);
+}
