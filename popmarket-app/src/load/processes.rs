@@ -241,11 +241,11 @@ impl Processes {
         self.nodes.get_mut(replica).ok_or_else(unknown)
     }
 
-    /// What each running process has used so far.
+    /// What each process has used so far, if it runs.
     #[must_use]
-    pub fn usage(&self) -> Vec<Usage> {
+    pub fn usage(&self) -> Vec<Option<Usage>> {
         let ids = self.nodes.iter().map(|node| node.child.as_ref().and_then(Child::id));
-        ids.map(|id| id.map(Usage::of).unwrap_or_default()).collect()
+        ids.map(|id| id.map(Usage::of)).collect()
     }
 }
 
@@ -269,16 +269,18 @@ impl Usage {
         }
     }
 
-    /// What was used from `before` to `after`, process by process. A process that was started again in between counts
-    /// from its start.
+    /// What those that run in the end have used from `before` to `after`, process by process. One that was started in between
+    /// counts from its start.
     #[must_use]
-    pub fn between(before: &[Self], after: &[Self]) -> Vec<Self> {
-        let between = |(before, after): (&Self, &Self)| {
+    pub fn between(before: &[Option<Self>], after: &[Option<Self>]) -> Vec<Self> {
+        let before = before.iter().copied().chain(std::iter::repeat(None));
+        let between = |(before, after): (Option<Self>, &Option<Self>)| {
+            let (before, after) = (before.unwrap_or_default(), (*after)?);
             let used = after.cpu_seconds - before.cpu_seconds;
             let cpu_seconds = if used < 0.0 { after.cpu_seconds } else { used };
-            Self { peak_resident_kib: after.peak_resident_kib, cpu_seconds }
+            Some(Self { peak_resident_kib: after.peak_resident_kib, cpu_seconds })
         };
-        before.iter().zip(after).map(between).collect()
+        before.zip(after).filter_map(between).collect()
     }
 }
 

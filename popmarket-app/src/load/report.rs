@@ -28,7 +28,7 @@ pub struct Report {
     pub ratio_to_ceiling: f64,
     /// The sequential median, in `fdatasync`s.
     pub p50_in_fdatasyncs: f64,
-    /// What each replica used, by id; processor time is that under load.
+    /// What each replica used that runs in the end, by id; processor time is that under load.
     pub usage: Vec<Usage>,
     /// Seconds until all replicas reported one state, from the end of the load.
     pub settled_seconds: f64,

@@ -159,4 +159,5 @@ async fn two_replicas_killed_under_load_are_replaced_by_two_that_join() {
     );
     assert_eq!(report.joins_seconds.len(), 2);
     assert_eq!(report.usage.len(), 7);
+    assert!(report.usage.iter().all(|usage| usage.peak_resident_kib > 0), "{:?}", report.usage);
 }
