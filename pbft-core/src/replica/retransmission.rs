@@ -55,6 +55,11 @@ impl CatchUp {
         self.asked = self.asked.filter(|asked| members.contains(asked.peer));
     }
 
+    /// How many have said how far they are.
+    pub(super) fn claimants(&self) -> usize {
+        self.claims.len()
+    }
+
     /// Who was asked for more, and has not answered in full.
     pub(super) fn asked_peer(&self) -> Option<ReplicaId> {
         self.asked.map(|asked| asked.peer)

@@ -181,9 +181,9 @@ impl Replica {
     /// hands requests to all members but those who wait like this one: they would hand them back.
     pub(super) fn tell_others(&mut self, step: &mut Step<'_>, requests: &[Request]) {
         let reached = self.credible_claim().max(self.execution.executed);
-        let others =
-            self.config.replicas.ids().filter(|other| *other != self.id && !self.views.has_left(*other));
-        for other in others {
+        let lately = self.lately(step.now.elapsed);
+        let waits = |other: ReplicaId| other == self.id || self.views.has_left(other, lately);
+        for other in self.roster().newest().replicas.ids().filter(|other| !waits(*other)) {
             step.push(Effect::Send(other, Message::Forward(requests.to_vec())));
         }
         let Some(returning) = &mut self.returning else { return };

@@ -17,13 +17,17 @@ use crate::{
 
 /// So many parts are asked for at once.
 const MAX_ASKED: usize = 8;
+/// So often the time that a transfer may stand still is doubled.
+const MAX_DOUBLINGS: u32 = 4;
 
 /// The transfer that runs, if one does.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StateTransfer {
     pub(super) current: Option<Box<Transfer>>,
-    /// Since when the next batch is not to be had.
-    gone_since: Option<Duration>,
+    /// So often in a row the next batch was not to be had, once in a status period.
+    looks: u32,
+    /// So many transfers in a row were given up, with nothing executed in between.
+    given_up: u32,
     /// Nobody had the last checkpoint that was tried: the next one is waited for.
     pub(super) stranded: Option<Seq>,
 }
@@ -40,6 +44,8 @@ pub(super) struct Transfer {
     pub(super) clients: BTreeMap<u32, Vec<u8>>,
     pub(super) snapshot: Option<Vec<u8>>,
     pub(super) stage: Stage,
+    /// When it began, or a good part came.
+    went_on: Duration,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,7 +101,7 @@ impl StateTransfer {
 }
 
 impl Transfer {
-    fn new(target: Certificate<Checkpoint>) -> Self {
+    fn new(target: Certificate<Checkpoint>, now: Duration) -> Self {
         Self {
             target,
             summary: None,
@@ -106,6 +112,7 @@ impl Transfer {
             clients: BTreeMap::new(),
             snapshot: None,
             stage: Stage::Fetching,
+            went_on: now,
         }
     }
 
@@ -130,10 +137,16 @@ impl Transfer {
         free
     }
 
-    fn got(&mut self, part: StatePart) {
+    fn got(&mut self, part: StatePart, now: Duration) {
         if self.missing.remove(&part) {
             self.done = self.done.saturating_add(1);
+            self.went_on = now;
         }
+    }
+
+    /// Whether the service looks at a part.
+    fn is_being_checked(&self) -> bool {
+        self.asked.values().any(|asked| asked.until.is_none())
     }
 
     /// SX-3: a part that the core can check by itself. Nothing if the service has to.
@@ -180,47 +193,86 @@ impl Replica {
         if self.transfer.is_running() {
             return self.renew_transfer(step);
         }
-        let Some(patience) = self.gap_patience().filter(|_| self.execution.is_idle()) else {
-            self.transfer.gone_since = None;
+        let (executed, stalled) = (self.execution.executed, self.is_stalled(step));
+        self.transfer.stranded.take_if(|stranded| *stranded <= executed);
+        if !stalled {
+            self.transfer.given_up = 0;
+        }
+        let Some(patience) = self.gap_patience().filter(|_| stalled && self.execution.is_idle()) else {
+            self.transfer.looks = 0;
             return;
         };
-        let now = step.now.elapsed;
-        let since = *self.transfer.gone_since.get_or_insert(now);
-        let quiet_since = since.max(self.timers.last_progress().unwrap_or_default());
-        if now.saturating_sub(quiet_since) >= patience {
+        self.transfer.looks = self.transfer.looks.saturating_add(1);
+        if self.transfer.looks > patience {
             self.begin_transfer(step);
         }
     }
 
-    /// How long nothing may be executed before a state is taken over. After a change of the replicas fewer than a weak quorum
-    /// of them may have got further, so one is enough once all have been asked for batches, one in each status period.
-    fn gap_patience(&self) -> Option<Duration> {
+    /// For how many status periods nothing may be executed before a state is taken over. After a change of the replicas fewer
+    /// than a weak quorum of them may have got further, so one is enough once all that claim to be ahead have been asked for
+    /// batches, one in each status period; and so they are before each further try.
+    fn gap_patience(&self) -> Option<u32> {
         let (gone, sizes) = (self.without_next_batch(), self.roster().newest().sizes());
-        let periods = if gone >= sizes.weak() { 2 } else { sizes.n().saturating_add(2) };
-        let periods = u32::try_from(periods).unwrap_or(u32::MAX);
-        (gone > 0).then(|| self.config.status_period.saturating_mul(periods))
+        let sure = gone >= sizes.weak() && self.transfer.given_up == 0;
+        let periods = if sure { 2 } else { self.catch_up.claimants().max(sizes.n()).saturating_add(2) };
+        (gone > 0).then(|| u32::try_from(periods).unwrap_or(u32::MAX))
     }
 
     fn begin_transfer(&mut self, step: &mut Step<'_>) {
         let Some(target) = self.checkpoints.proven.clone() else { return };
-        self.transfer.gone_since = None;
+        self.transfer.looks = 0;
         self.forget_asked();
         step.push(Effect::Transfer(TransferEvent::Begun { seq: target.statement.seq }));
-        self.transfer.current = Some(Box::new(Transfer::new(target)));
+        self.transfer.current = Some(Box::new(Transfer::new(target, step.now.elapsed)));
         self.ask_for_parts(step);
     }
 
-    /// Nobody is left to ask: begins anew, with the newest certified checkpoint.
+    /// SX-4: what is not to be had is given up, for a later checkpoint or for batches.
     fn renew_transfer(&mut self, step: &mut Step<'_>) {
         let Some(transfer) = &self.transfer.current else { return };
-        let idle = transfer.asked.values().all(|asked| asked.expired);
-        let nobody = transfer.candidates(self.peers()).is_empty();
-        if matches!(transfer.stage, Stage::Fetching) && idle && nobody {
-            // A peer that restarted may have its checkpoint no more, and makes another one only if something happens.
-            let next = transfer.seq().plus(self.config.checkpoint_period);
-            self.transfer.stranded = Some(next.max(self.proven_seq()));
-            self.restart_transfer(step);
+        if !matches!(transfer.stage, Stage::Fetching) || transfer.is_being_checked() {
+            return;
         }
+        let lacking = self.is_lacking();
+        if lacking && self.proven_seq() > transfer.seq() {
+            return self.restart_transfer(step);
+        }
+        let idle = transfer.asked.values().all(|asked| asked.expired);
+        let nobody = idle && transfer.candidates(self.peers()).is_empty();
+        let waited = step.now.elapsed.saturating_sub(transfer.went_on);
+        if nobody || waited >= self.transfer_patience() {
+            self.give_up_transfer(step, nobody || lacking);
+        }
+    }
+
+    /// Back to batches: by one liar's word alone they were gone, or somebody who has them was away.
+    fn give_up_transfer(&mut self, step: &mut Step<'_>, gone: bool) {
+        let Some(old) = self.transfer.current.take() else { return };
+        if gone {
+            // A peer that restarted may have its checkpoint no more, and makes another one only if something happens.
+            let next = old.seq().plus(self.config.checkpoint_period);
+            self.transfer.stranded = Some(next.max(self.proven_seq()));
+        }
+        self.transfer.given_up = self.transfer.given_up.saturating_add(1);
+        step.push(Effect::Transfer(TransferEvent::Abandoned { seq: old.seq() }));
+        // What became final meanwhile has waited for this (SX-7).
+        self.try_execute(step);
+        self.try_propose(step);
+    }
+
+    /// How long no part may come: so that each peer can be asked, and longer each time, as the network may be slow.
+    fn transfer_patience(&self) -> Duration {
+        let peers = u32::try_from(self.roster().newest().sizes().n()).unwrap_or(u32::MAX);
+        let times = 1_u32 << self.transfer.given_up.min(MAX_DOUBLINGS);
+        self.part_patience().saturating_mul(peers).saturating_mul(times)
+    }
+
+    /// One correct member at least does not have the checkpoint any more.
+    fn is_lacking(&self) -> bool {
+        let newest = self.roster().newest();
+        let lacks = |(id, peer): &(&ReplicaId, &Peer)| peer.lacks && newest.replicas.contains(**id);
+        let lacking = self.transfer.current.iter().flat_map(|transfer| &transfer.peers).filter(lacks);
+        lacking.count() >= newest.sizes().weak()
     }
 
     pub(super) fn restart_transfer(&mut self, step: &mut Step<'_>) {
@@ -230,12 +282,13 @@ impl Replica {
         self.begin_transfer(step);
     }
 
-    /// All other members: first those that say that they got as far as the certified checkpoint.
+    /// All other members, and after them those of before: first those that say that they got as far as the certified checkpoint.
     fn peers(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        let (own, proven) = (self.id, self.proven_seq());
-        let mut members: Vec<_> = self.roster().newest().replicas.ids().collect();
-        members.sort_by_key(|peer| self.claim_of(*peer) < proven);
-        members.into_iter().filter(move |id| *id != own)
+        let (own, proven, newest) = (self.id, self.proven_seq(), &self.roster().newest().replicas);
+        let all = self.roster().configs().flat_map(|config| config.replicas.ids());
+        let mut peers: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
+        peers.sort_by_key(|peer| (!newest.contains(*peer), self.claim_of(*peer) < proven));
+        peers.into_iter().filter(move |id| *id != own)
     }
 
     /// SX-4: one part from each peer at a time, at most so many in all.
@@ -324,9 +377,8 @@ impl Replica {
     /// A correct peer does not have the checkpoint any more: goes on to a later one, if there is one.
     fn on_lacking(&mut self, step: &mut Step<'_>) {
         let Some(transfer) = &self.transfer.current else { return };
-        let lacking = transfer.peers.values().filter(|peer| peer.lacks).count();
         let later = self.proven_seq() > transfer.seq() && matches!(transfer.stage, Stage::Fetching);
-        if later && lacking >= self.roster().newest().sizes().weak() {
+        if later && self.is_lacking() {
             self.restart_transfer(step);
         } else {
             self.ask_for_parts(step);
@@ -380,7 +432,7 @@ impl Replica {
             transfer.asked.remove(&from);
         }
         if good {
-            transfer.got(part);
+            transfer.got(part, step.now.elapsed);
         } else {
             transfer.peers.entry(from).or_default().avoided = true;
             step.push(Effect::Transfer(TransferEvent::BadPart { peer: from, seq, part }));

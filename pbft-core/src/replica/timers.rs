@@ -22,10 +22,6 @@ impl Timers {
         self.last_step
     }
 
-    pub(super) const fn last_progress(&self) -> Option<Duration> {
-        self.last_progress
-    }
-
     pub(super) const fn progressed(&mut self, now: Duration) {
         self.last_progress = Some(now);
     }
@@ -74,6 +70,7 @@ impl Replica {
             || self.certified() < executed
             || self.buffer.waiting().requests > 0
             || self.credible_claim() > executed
+            || self.proven_seq() > executed
             || !self.views.active
             || self.last_of_epoch().is_some()
             || self.is_returning()

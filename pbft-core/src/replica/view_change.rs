@@ -60,9 +60,9 @@ impl Views {
         self.votes.values().map(|proven| &**proven).filter(move |proven| proven.vote.statement.view == view)
     }
 
-    /// SX-10: whether it said last that it waits for a view for which it only left.
-    pub(super) fn has_left(&self, replica: ReplicaId) -> bool {
-        self.left.contains_key(&replica)
+    /// SX-10: whether it has said since then, and last, that it waits for a view for which it only left.
+    pub(super) fn has_left(&self, replica: ReplicaId, since: Duration) -> bool {
+        self.left.get(&replica).is_some_and(|(_, at)| *at >= since)
     }
 
     /// Who wants this view or a later one, or has said since then that it has left for one.

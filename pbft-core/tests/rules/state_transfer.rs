@@ -5,12 +5,14 @@ use std::time::Duration;
 use pbft_core::{
     Config, Epoch, Message, Seq,
     effect::TransferEvent,
-    message::{PartBytes, StatePart},
+    message::{Checkpoint, PartBytes, State, StatePart, Status},
 };
+use pbft_crypto::Digest;
 
 use crate::{
     cluster::{Cluster, change_to, requests},
     returning::{assert_no_contradiction, votes_of},
+    stage::{Stage, executions, request, sent, seq, status},
 };
 
 /// Nobody keeps old batches.
@@ -300,6 +302,74 @@ fn sx_11_a_checkpoint_is_made_for_who_finds_none() {
     assert!(cluster.executed(0) > 40 && cluster.executed(0) < 60, "{}", cluster.executed(0));
 }
 
+/// SX-4: one of them is never heard at all.
+#[test]
+fn sx_4_sx_11_who_is_silent_does_not_keep_others_from_the_next_checkpoint() {
+    let mut cluster = left_behind(Cluster::durable(4, no_archive));
+    (0..3).for_each(|index| cluster.forget_served(index));
+    cluster.cut = vec![(2, 3)];
+    cluster.pass(Duration::from_secs(30));
+    assert_caught_up(&cluster, 3);
+}
+
+/// SX-4: replica 0 alone is heard for a while, says that all batches are gone, and then nothing. The others have all of them,
+/// and the state no more.
+#[test]
+fn sx_4_a_state_that_nobody_has_is_given_up_for_batches() {
+    let mut cluster = left_behind(Cluster::durable(4, |config| config.max_batch_requests = 1));
+    (0..3).for_each(|index| cluster.forget_served(index));
+    cluster.cut = vec![(1, 3), (2, 3)];
+    cluster.lie = |from, message| match message {
+        Message::Status(mut status) if from == 0 => {
+            status.first = status.executed.next();
+            Some(Message::Status(status))
+        }
+        Message::State(_) | Message::Committed(_) if from == 0 => None,
+        message => Some(message),
+    };
+    cluster.pass(Duration::from_secs(10));
+    assert_eq!(
+        (begun(&cluster).first(), cluster.executed(3)),
+        (Some(&40), 5),
+        "one is believed after a while"
+    );
+    cluster.cut.clear();
+    let executed = cluster.executed(1);
+    cluster.pass(Duration::from_secs(30));
+    assert_eq!(cluster.journal(3), cluster.journal(1));
+    assert!(cluster.executed(1) < executed + 10, "hardly any batch is made for it (SX-11)");
+}
+
+/// SX-4, SX-7: what became final while a state was fetched is executed when that is given up: nothing else would remind of it.
+#[test]
+fn sx_4_what_is_here_when_a_transfer_is_given_up_is_executed() {
+    let mut stage = Stage::new(3);
+    let batches = [1, 2].map(|number| stage.proposal(number, vec![request(1, number)]));
+    let checkpoint = Checkpoint { seq: seq(2), digest: Digest::ZERO };
+    stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
+    for peer in 0..3 {
+        let Message::Status(status) = status(2, 2, &[]) else { unreachable!() };
+        stage.hear(peer, &Message::Status(Status { first: seq(3), ..status }));
+    }
+    let pass = |stage: &mut Stage| {
+        stage.advance(stage.config.status_period);
+        let effects = stage.timer();
+        stage.settle(effects)
+    };
+    let begun = (0..9).find(|_| sent(&pass(&mut stage)).contains(&"fetch-state"));
+    assert!(begun.is_some(), "the batches are gone");
+    for batch in &batches {
+        let committed = Message::Committed(stage.committed(batch, &[0, 1, 2]));
+        assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [0; 0], "a state is taken over");
+    }
+    for peer in 0..3 {
+        let lacks = State { seq: seq(2), part: StatePart::Summary, content: None };
+        stage.hear(peer, &Message::State(lacks));
+    }
+    let effects: Vec<_> = (0..40).flat_map(|_| pass(&mut stage)).collect();
+    assert_eq!(executions(&effects), [1, 2]);
+}
+
 /// SX-6: whatever record of the install is the last one that a crash leaves, the replica comes back and gets there.
 #[test]
 fn sx_6_a_crash_at_each_record_of_an_install() {
@@ -355,11 +425,8 @@ fn sx_6_mistake_15_a_transfer_across_view_changes() {
 #[test]
 fn sx_5_unasked_and_wrong_answers_lead_nowhere() {
     let mut cluster = left_behind(Cluster::new(4, no_archive));
-    let state = pbft_core::message::State {
-        seq: Seq::new(40),
-        part: StatePart::Summary,
-        content: Some(PartBytes(vec![1, 2, 3])),
-    };
+    let state =
+        State { seq: Seq::new(40), part: StatePart::Summary, content: Some(PartBytes(vec![1, 2, 3])) };
     cluster.say(0, Message::State(state));
     cluster.run();
     assert_eq!(bad_parts(&cluster), vec![], "nobody asked");
