@@ -3,8 +3,11 @@
 //!
 //! ```text
 //! recording: frame(Beginning) frame(Moment) frame(Moment) ...
-//! frame:     length (4 bytes, little-endian), the first 8 bytes of the body's digest, body
+//! frame:     length of the body (4 bytes, little-endian), its checksum (8 bytes), the body's checksum (8 bytes), body
 //! ```
+//!
+//! A checksum is the beginning of a digest. The length has its own: a damaged one would look like a frame that a crash has
+//! cut off.
 //!
 //! A recording is trusted like a log: what is in it counts as verified. It holds no secret key; what the replica signed is
 //! in it.
@@ -117,7 +120,11 @@ impl RecordedInput {
 }
 
 const EFFECTS_DOMAIN: Domain = Domain::new("pbft/recorded-effects/v1");
+const LENGTH_DOMAIN: Domain = Domain::new("pbft/recorded-length/v1");
 const FRAME_DOMAIN: Domain = Domain::new("pbft/recorded-frame/v1");
+
+/// So many bytes of a frame come before its body.
+pub const FRAME_HEADER: usize = 20;
 
 /// The name of what came of a step.
 ///
@@ -139,12 +146,13 @@ pub fn digest_of(effects: &[Effect]) -> Result<Digest, EncodeError> {
 /// If the value is longer than any message.
 pub fn frame<T: Serialize>(value: &T) -> Result<Vec<u8>, EncodeError> {
     let body = encode(value)?;
-    let length = u32::try_from(body.len()).map_err(|_| EncodeError::TooLong { length: body.len() })?;
-    Ok([&length.to_le_bytes()[..], &checksum(&body), &body].concat())
+    let length =
+        u32::try_from(body.len()).map_err(|_| EncodeError::TooLong { length: body.len() })?.to_le_bytes();
+    Ok([&length[..], &checksum(LENGTH_DOMAIN, &length), &checksum(FRAME_DOMAIN, &body), &body].concat())
 }
 
-fn checksum(body: &[u8]) -> [u8; 8] {
-    let digest = pbft_crypto::digest(FRAME_DOMAIN, body);
+fn checksum(domain: Domain, bytes: &[u8]) -> [u8; 8] {
+    let digest = pbft_crypto::digest(domain, bytes);
     let [a, b, c, d, e, f, g, h, ..] = *digest.as_bytes();
     [a, b, c, d, e, f, g, h]
 }
@@ -231,12 +239,17 @@ impl Frames<'_> {
     /// The next frame; nothing at the end, also if the last one was cut off.
     fn read<T: DeserializeOwned>(&mut self) -> Result<Option<T>, ReplayError> {
         self.count = self.count.saturating_add(1);
+        let damaged = Err(ReplayError::Damaged(self.count));
         let Some((length, after)) = self.rest.split_first_chunk::<4>() else { return Ok(None) };
-        let Some((sum, after)) = after.split_first_chunk::<8>() else { return Ok(None) };
+        let Some((length_sum, after)) = after.split_first_chunk::<8>() else { return Ok(None) };
+        if checksum(LENGTH_DOMAIN, length) != *length_sum {
+            return damaged;
+        }
+        let Some((body_sum, after)) = after.split_first_chunk::<8>() else { return Ok(None) };
         let length = usize::try_from(u32::from_le_bytes(*length)).unwrap_or(usize::MAX);
         let Some((body, rest)) = after.split_at_checked(length) else { return Ok(None) };
-        if checksum(body) != *sum {
-            return Err(ReplayError::Damaged(self.count));
+        if checksum(FRAME_DOMAIN, body) != *body_sum {
+            return damaged;
         }
         self.rest = rest;
         decode(body).map(Some).map_err(|error| ReplayError::Malformed(self.count, error))

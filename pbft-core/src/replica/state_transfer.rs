@@ -209,7 +209,7 @@ impl Replica {
     }
 
     /// For how many status periods nothing may be executed before a state is taken over. After a change of the replicas fewer
-    /// than a weak quorum of them may have got further, so one is enough once all that claim to be ahead have been asked for
+    /// than a weak quorum of them may have got further, so one is enough once all that are heard of had time to be asked for
     /// batches, one in each status period; and so they are before each further try.
     fn gap_patience(&self) -> Option<u32> {
         let (gone, sizes) = (self.without_next_batch(), self.roster().newest().sizes());
@@ -282,13 +282,12 @@ impl Replica {
         self.begin_transfer(step);
     }
 
-    /// All other members, and after them those of before: first those that say that they got as far as the certified checkpoint.
+    /// All other members: first those that say that they got as far as the certified checkpoint.
     fn peers(&self) -> impl Iterator<Item = ReplicaId> + use<> {
-        let (own, proven, newest) = (self.id, self.proven_seq(), &self.roster().newest().replicas);
-        let all = self.roster().configs().flat_map(|config| config.replicas.ids());
-        let mut peers: Vec<_> = all.collect::<BTreeSet<_>>().into_iter().collect();
-        peers.sort_by_key(|peer| (!newest.contains(*peer), self.claim_of(*peer) < proven));
-        peers.into_iter().filter(move |id| *id != own)
+        let (own, proven) = (self.id, self.proven_seq());
+        let mut members: Vec<_> = self.roster().newest().replicas.ids().collect();
+        members.sort_by_key(|peer| self.claim_of(*peer) < proven);
+        members.into_iter().filter(move |id| *id != own)
     }
 
     /// SX-4: one part from each peer at a time, at most so many in all.

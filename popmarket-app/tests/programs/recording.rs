@@ -11,7 +11,7 @@ use std::{
 use ledger::Params;
 use pbft_core::{
     ReplicaId, Request,
-    recording::{Beginning, Replayed, replay},
+    recording::{Beginning, FRAME_HEADER, Replayed, replay},
     wire::decode,
 };
 use pbft_crypto::KeyPair;
@@ -117,9 +117,8 @@ async fn is_level(client: &Client) {
 
 /// How many records the log held.
 fn records_before(recording: &[u8]) -> u64 {
-    let (length, rest) = recording.split_first_chunk::<4>().unwrap();
-    let length = usize::try_from(u32::from_le_bytes(*length)).unwrap();
-    decode::<Beginning>(&rest[8..][..length]).unwrap().records
+    let length = usize::try_from(u32::from_le_bytes(*recording.first_chunk().unwrap())).unwrap();
+    decode::<Beginning>(&recording[FRAME_HEADER..][..length]).unwrap().records
 }
 
 /// Set by whoever has built the whole workspace: the command is another package's program, and may be an old one.
