@@ -22,10 +22,10 @@ pub mod violation;
 pub mod voting;
 
 use core::time::Duration;
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use pbft_core::{
-    Effect, Message, ReplicaId, Seq, ValidConfig,
+    Effect, Message, ReplicaId, RequestId, Seq, ValidConfig,
     certificate::Certificate,
     client::Accepted,
     crypto::Crypto,
@@ -177,9 +177,10 @@ impl Checks {
         self.execution.on_execute(replica, batch, decided.as_deref(), counters)
     }
 
-    /// Whether what was decided for a number has requests in it.
-    pub fn has_requests(&self, seq: Seq) -> bool {
-        self.agreement.batch(seq).is_some_and(|batch| !batch.requests.is_empty())
+    /// Whether what was decided for a number has one of these requests in it.
+    pub fn is_decided_with(&self, seq: Seq, ids: &BTreeSet<RequestId>) -> bool {
+        let batch = self.agreement.batch(seq);
+        batch.is_some_and(|batch| batch.requests.iter().any(|request| ids.contains(&request.id())))
     }
 
     /// The service of a correct replica is done with a batch.

@@ -3,8 +3,9 @@
 //! may have some of them pass, and a faulty primary what it likes.
 
 use core::time::Duration;
+use std::collections::BTreeSet;
 
-use pbft_core::{ReplicaId, Seq, View};
+use pbft_core::{ReplicaId, Request, RequestId, Seq, View};
 
 use super::{Event, Simulation};
 use crate::{checks::Violation, counters::Sometimes, rng::Rng};
@@ -22,6 +23,8 @@ pub(super) struct Rest {
     views: Option<Vec<(ReplicaId, View)>>,
     /// What they had executed.
     executed: Vec<(ReplicaId, Seq)>,
+    /// What liars handed on in this run.
+    handed_on: BTreeSet<RequestId>,
     done: bool,
 }
 
@@ -38,6 +41,12 @@ impl Simulation {
             self.begin_rest();
         }
         false
+    }
+
+    pub(super) fn on_handed_on(&mut self, by: ReplicaId, requests: &[Request]) {
+        if self.plan.is_byzantine(by) {
+            self.rest.handed_on.extend(requests.iter().map(Request::id));
+        }
     }
 
     /// Longer than any replica waits for anything.
@@ -87,7 +96,7 @@ impl Simulation {
         let times = self.stretch().as_millis().div_ceil(newest.max_timeout.as_millis().max(1));
         let times = u64::try_from(times).unwrap_or(u64::MAX).saturating_add(1);
         let limit = (liars * newest.window * 3).saturating_mul(times).saturating_add(newest.window);
-        let handed_on = |seq: &Seq| !self.plan.byzantine.is_empty() && self.checks.has_requests(*seq);
+        let handed_on = |seq: &Seq| self.checks.is_decided_with(*seq, &self.rest.handed_on);
         for (replica, after) in self.executed_by_correct() {
             let before = self.rest.executed.iter().find(|(other, _)| *other == replica);
             let passed = before.map_or(after, |(_, before)| *before).value()..after.value();

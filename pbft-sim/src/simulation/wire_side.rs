@@ -143,6 +143,9 @@ impl Simulation {
             return Ok(());
         };
         self.notice_early_vote(to, &message);
+        if let Message::Forward(requests) = &message {
+            self.on_handed_on(from, requests);
+        }
         let node = self.node(to);
         let Some(life) = &node.life else { return Ok(()) };
         if let Some(behaviour) = &mut node.behaviour {
