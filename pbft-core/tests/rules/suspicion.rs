@@ -64,6 +64,21 @@ fn gives_up(stage: &mut Stage) -> bool {
 
 /// The primary of `view` orders client 1's requests, one for each number and each `pace`. Whether the replica gives up.
 fn serve(stage: &mut Stage, view: u64, numbers: Range<u64>, pace: Duration) -> bool {
+    serve_by(decide, stage, view, numbers, pace)
+}
+
+/// The same, but the others say nothing else.
+fn serve_in_silence(stage: &mut Stage, view: u64, numbers: Range<u64>, pace: Duration) -> bool {
+    serve_by(decide_in_silence, stage, view, numbers, pace)
+}
+
+fn serve_by(
+    decide: fn(&mut Stage, u64, u64, Digest) -> Vec<Effect>,
+    stage: &mut Stage,
+    view: u64,
+    numbers: Range<u64>,
+    pace: Duration,
+) -> bool {
     for number in numbers {
         stage.advance(pace);
         let digest = propose(stage, view, number, vec![request(1, number - 1)]);
@@ -117,15 +132,7 @@ fn vc_13_who_is_behind_judges_nobody() {
 fn vc_13_who_hears_no_quorum_judges_nobody() {
     let mut stage = Stage::new(3);
     stage.ask(request(9, 0));
-    for number in 1..60 {
-        stage.advance(PACE);
-        let digest = propose(&mut stage, 0, number, vec![request(1, number - 1)]);
-        let effects = decide_in_silence(&mut stage, 0, number, digest);
-        if let Some(own) = own_checkpoint(&effects) {
-            stage.stabilize(&own, &[0, 1, 2]);
-        }
-        assert!(!gives_up(&mut stage), "{number}");
-    }
+    assert!(!serve_in_silence(&mut stage, 0, 1..60, PACE));
     assert!(serve(&mut stage, 0, 60..90, PACE), "they are heard, and it is still left out");
 }
 
@@ -291,8 +298,8 @@ fn empty_batches(stage: &mut Stage, numbers: Range<u64>) -> bool {
     false
 }
 
-/// Many requests wait all the time; ten a second are executed in view 0. Whether the primary of view 1 is given up.
-fn second_primary_is_given_up(pace: Duration) -> bool {
+/// Many requests wait all the time; ten a second are executed in view 0. Then view 1 begins.
+fn after_a_fast_primary() -> Stage {
     let mut stage = Stage::new(3);
     for number in 0..250 {
         stage.ask(request(1, number));
@@ -302,6 +309,12 @@ fn second_primary_is_given_up(pace: Duration) -> bool {
     let begun = new_view(&stage, &supporters, 80, &[], vec![]);
     stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
     assert_eq!(stage.replica.progress().view, View::new(1));
+    stage
+}
+
+/// Whether the primary of view 1 is given up if it works at this pace.
+fn second_primary_is_given_up(pace: Duration) -> bool {
+    let mut stage = after_a_fast_primary();
     let given_up = serve(&mut stage, 1, 81..161, pace);
     assert!(!given_up || stage.reasons == [ViewChangeReason::Slow], "{:?}", stage.reasons);
     given_up
@@ -312,6 +325,15 @@ fn vc_14_a_primary_much_slower_than_the_one_before_is_given_up() {
     assert!(second_primary_is_given_up(4 * PACE));
     assert!(!second_primary_is_given_up(PACE));
     assert!(!second_primary_is_given_up(PACE + PACE / 2), "somewhat slower is no reason");
+}
+
+/// VC-12: it could not get another view.
+#[test]
+fn vc_14_who_hears_no_quorum_judges_nobody() {
+    let mut stage = after_a_fast_primary();
+    assert!(!serve_in_silence(&mut stage, 1, 81..111, 4 * PACE));
+    assert!(serve(&mut stage, 1, 111..135, 4 * PACE), "they are heard, and it is still slow");
+    assert_eq!(stage.reasons, [ViewChangeReason::Slow]);
 }
 
 /// VC-11: what falls due is work, though nobody asks for it. A primary that is heard and proposes nothing holds it up.
@@ -402,4 +424,23 @@ fn vc_12_who_hears_the_others_in_an_earlier_view_only_gives_up_on_nobody() {
     };
     assert!(!gives_up_hearing(0), "what they say is from before");
     assert!(gives_up_hearing(1), "nothing gets done");
+}
+
+/// SX-11: a primary that says it has no vote is given up; but not for what it said in an earlier view, before it had one.
+#[test]
+fn sx_11_a_primary_without_a_vote_is_given_up_if_it_says_so_now() {
+    for (said_in, given_up) in [(0, false), (1, true)] {
+        let mut stage = Stage::new(3);
+        let supporters = [0, 1, 2].map(|signer| view_change(&stage, signer, 1, 0, vec![]));
+        let begun = new_view(&stage, &supporters, 0, &[], vec![]);
+        stage.hear_and_settle(1, &Message::NewView(Box::new(begun)));
+        for other in [0, 2] {
+            stage.hear(other, &status_in(View::new(1), 0, 0, &[]));
+        }
+        let Message::Status(mut said) = status_in(View::new(said_in), 0, 0, &[]) else { unreachable!() };
+        said.votes = false;
+        stage.hear_and_settle(1, &Message::Status(said));
+        let expected: &[_] = if given_up { &[ViewChangeReason::NotVoting] } else { &[] };
+        assert_eq!(stage.reasons, expected, "said in view {said_in}");
+    }
 }
