@@ -1,9 +1,9 @@
 //! SX rules: a replica takes over the state at a certified checkpoint.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use pbft_core::{
-    Config, Epoch, Message, Seq,
+    Config, Effect, Epoch, Message, Seq,
     effect::TransferEvent,
     message::{Checkpoint, PartBytes, State, StatePart, Status},
 };
@@ -12,7 +12,7 @@ use pbft_crypto::Digest;
 use crate::{
     cluster::{Cluster, change_to, requests},
     returning::{assert_no_contradiction, votes_of},
-    stage::{Stage, executions, request, sent, seq, status},
+    stage::{Stage, executions, messages, request, sent, seq, status},
 };
 
 /// Nobody keeps old batches.
@@ -340,34 +340,61 @@ fn sx_4_a_state_that_nobody_has_is_given_up_for_batches() {
     assert!(cluster.executed(1) < executed + 10, "hardly any batch is made for it (SX-11)");
 }
 
-/// SX-4, SX-7: what became final while a state was fetched is executed when that is given up: nothing else would remind of it.
-#[test]
-fn sx_4_what_is_here_when_a_transfer_is_given_up_is_executed() {
+/// A replica to which all say that they have no batches before checkpoint 2, and that asks them for its state.
+fn fetching() -> Stage {
     let mut stage = Stage::new(3);
-    let batches = [1, 2].map(|number| stage.proposal(number, vec![request(1, number)]));
     let checkpoint = Checkpoint { seq: seq(2), digest: Digest::ZERO };
     stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
     for peer in 0..3 {
         let Message::Status(status) = status(2, 2, &[]) else { unreachable!() };
         stage.hear(peer, &Message::Status(Status { first: seq(3), ..status }));
     }
-    let pass = |stage: &mut Stage| {
-        stage.advance(stage.config.status_period);
-        let effects = stage.timer();
-        stage.settle(effects)
-    };
     let begun = (0..9).find(|_| sent(&pass(&mut stage)).contains(&"fetch-state"));
     assert!(begun.is_some(), "the batches are gone");
+    stage
+}
+
+/// A status period.
+fn pass(stage: &mut Stage) -> Vec<Effect> {
+    stage.advance(stage.config.status_period);
+    let effects = stage.timer();
+    stage.settle(effects)
+}
+
+fn lacks(stage: &mut Stage, peer: u16) {
+    stage.hear(peer, &Message::State(State { seq: seq(2), part: StatePart::Summary, content: None }));
+}
+
+/// SX-4, SX-7: what became final while a state was fetched is executed when that is given up: nothing else would remind of it.
+#[test]
+fn sx_4_what_is_here_when_a_transfer_is_given_up_is_executed() {
+    let mut stage = fetching();
+    let batches = [1, 2].map(|number| stage.proposal(number, vec![request(1, number)]));
     for batch in &batches {
         let committed = Message::Committed(stage.committed(batch, &[0, 1, 2]));
         assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [0; 0], "a state is taken over");
     }
-    for peer in 0..3 {
-        let lacks = State { seq: seq(2), part: StatePart::Summary, content: None };
-        stage.hear(peer, &Message::State(lacks));
-    }
+    (0..3).for_each(|peer| lacks(&mut stage, peer));
     let effects: Vec<_> = (0..40).flat_map(|_| pass(&mut stage)).collect();
     assert_eq!(executions(&effects), [1, 2]);
+}
+
+/// SX-4: the others have the checkpoint no more, one of them says nothing, and only then a later one is certified.
+#[test]
+fn sx_4_a_checkpoint_certified_later_is_taken_as_soon_as_it_is_known() {
+    let mut stage = fetching();
+    (0..2).for_each(|peer| lacks(&mut stage, peer));
+    let asked = |effects: &[Effect]| {
+        let fetched = messages(effects).filter_map(|message| match message {
+            Message::FetchState(fetch) => Some(fetch.seq.value()),
+            _ => None,
+        });
+        fetched.collect::<BTreeSet<_>>()
+    };
+    assert!(!asked(&pass(&mut stage)).contains(&4));
+    let checkpoint = Checkpoint { seq: seq(4), digest: Digest::ZERO };
+    stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
+    assert_eq!(asked(&pass(&mut stage)), [4].into());
 }
 
 /// SX-6: whatever record of the install is the last one that a crash leaves, the replica comes back and gets there.
