@@ -20,6 +20,9 @@ const MAX_NUMBERS_PER_ANSWER: usize = 64;
 /// ... and about this many bytes of operations.
 const MAX_BYTES_PER_ANSWER: usize = 1 << 20;
 
+/// In how many status periods a peer has to answer.
+pub(super) const ANSWER_PERIODS: u32 = 5;
+
 /// Whom this replica asks for what it missed.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CatchUp {
@@ -30,6 +33,8 @@ pub(super) struct CatchUp {
     /// How often each peer said the same again: who relays what to it changes each time.
     standing: BTreeMap<ReplicaId, u64>,
     asked: Option<Asked>,
+    /// Who was asked last, in this question or an earlier one: the next one is somebody else.
+    last_asked: Option<ReplicaId>,
     /// When each peer was last sent what it lacks: one that asks without end is answered now and then.
     helped: BTreeMap<ReplicaId, Duration>,
     /// The same for proofs of checkpoints, and for the word that there is something to fetch.
@@ -43,6 +48,7 @@ pub(super) struct CatchUp {
 struct Asked {
     peer: ReplicaId,
     after: Seq,
+    at: Duration,
     /// Whether the whole answer has come: a status closes it.
     answered: bool,
 }
@@ -245,7 +251,7 @@ impl Replica {
             return;
         }
         let executed = self.execution.executed;
-        let last = self.catch_up.asked.map_or(self.id, |asked| asked.peer);
+        let last = self.catch_up.last_asked.unwrap_or(self.id);
         let ahead: Vec<_> = self
             .catch_up
             .claims
@@ -262,8 +268,20 @@ impl Replica {
 
     fn send_fetch(&mut self, step: &mut Step<'_>, peer: ReplicaId) {
         let after = self.execution.executed;
-        self.catch_up.asked = Some(Asked { peer, after, answered: false });
+        self.catch_up.asked = Some(Asked { peer, after, at: step.now.elapsed, answered: false });
+        self.catch_up.last_asked = Some(peer);
         step.push(Effect::Send(peer, Message::Fetch(Fetch { after })));
+    }
+
+    /// CU-1: whether the peer that was asked had its time, and has not answered in full. It may hand out a batch now and then.
+    pub(super) fn is_kept_waiting(&self, now: Duration) -> bool {
+        let late = |asked: Asked| !asked.answered && now.saturating_sub(asked.at) >= self.answer_patience();
+        self.catch_up.asked.is_some_and(late)
+    }
+
+    /// How long a peer has for an answer before another one is asked.
+    pub(super) fn answer_patience(&self) -> Duration {
+        self.config.status_period.saturating_mul(ANSWER_PERIODS)
     }
 
     /// After a useful answer another peer is asked for more: none of them can slow this replica down for long.

@@ -4,7 +4,7 @@
 use core::time::Duration;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Replica, Step, state_serving::Purpose};
+use super::{Replica, Step, retransmission::ANSWER_PERIODS, state_serving::Purpose};
 use crate::{
     certificate::Certificate,
     client_table::{ClientTable, chunk_digest},
@@ -24,8 +24,10 @@ const MAX_DOUBLINGS: u32 = 4;
 #[derive(Clone, Debug, Default)]
 pub(super) struct StateTransfer {
     pub(super) current: Option<Box<Transfer>>,
-    /// So often in a row the next batch was not to be had, once in a status period.
+    /// So often in a row the next batch was not to be had and nothing was executed, once in a status period.
     looks: u32,
+    /// So often in a row a weak quorum did not have the next batch any more, though others may have handed it out.
+    gone_for: u32,
     /// So many transfers in a row were given up, with nothing executed in between.
     given_up: u32,
     /// Nobody had the last checkpoint that was tried: the next one is waited for.
@@ -63,6 +65,8 @@ struct Peer {
     avoided: bool,
     /// It does not have this checkpoint.
     lacks: bool,
+    /// ... any more: it had said that it was past it.
+    had_it: bool,
     /// Not asked before.
     next_at: Duration,
 }
@@ -198,12 +202,16 @@ impl Replica {
         if !stalled {
             self.transfer.given_up = 0;
         }
-        let Some(patience) = self.gap_patience().filter(|_| stalled && self.execution.is_idle()) else {
-            self.transfer.looks = 0;
-            return;
-        };
-        self.transfer.looks = self.transfer.looks.saturating_add(1);
-        if self.transfer.looks > patience {
+        let (idle, gone) = (self.execution.is_idle(), self.batches_are_gone());
+        let (patience, trickle) = (self.gap_patience().filter(|_| stalled && idle), self.trickle_patience());
+        let count = |looks: u32, counts: bool| if counts { looks.saturating_add(1) } else { 0 };
+        self.transfer.looks = count(self.transfer.looks, patience.is_some());
+        // What has just come, and is about to be executed, tells nothing of the next one.
+        if self.log.committed(executed.next()).is_none() {
+            self.transfer.gone_for = count(self.transfer.gone_for, gone);
+        }
+        let stands = patience.is_some_and(|patience| self.transfer.looks > patience);
+        if stands || (idle && self.transfer.gone_for > trickle) {
             self.begin_transfer(step);
         }
     }
@@ -214,13 +222,24 @@ impl Replica {
     fn gap_patience(&self) -> Option<u32> {
         let (gone, sizes) = (self.without_next_batch(), self.roster().newest().sizes());
         let sure = gone >= sizes.weak() && self.transfer.given_up == 0;
-        let periods = if sure { 2 } else { self.catch_up.claimants().max(sizes.n()).saturating_add(2) };
-        (gone > 0).then(|| u32::try_from(periods).unwrap_or(u32::MAX))
+        (gone > 0).then(|| if sure { 2 } else { self.round() })
+    }
+
+    /// For how many status periods batches may come that a weak quorum has given up: whoever may have them was asked by then,
+    /// and had time to answer. One that hands them out one by one would have this replica follow for ever, and never arrive.
+    fn trickle_patience(&self) -> u32 {
+        self.round().saturating_mul(ANSWER_PERIODS)
+    }
+
+    /// In how many status periods each peer is asked for batches once, if nobody answers; and two.
+    fn round(&self) -> u32 {
+        let peers = self.catch_up.claimants().max(self.roster().newest().sizes().n());
+        u32::try_from(peers.saturating_add(2)).unwrap_or(u32::MAX)
     }
 
     fn begin_transfer(&mut self, step: &mut Step<'_>) {
         let Some(target) = self.checkpoints.proven.clone() else { return };
-        self.transfer.looks = 0;
+        (self.transfer.looks, self.transfer.gone_for) = (0, 0);
         self.forget_asked();
         step.push(Effect::Transfer(TransferEvent::Begun { seq: target.statement.seq }));
         self.transfer.current = Some(Box::new(Transfer::new(target, step.now.elapsed)));
@@ -264,13 +283,15 @@ impl Replica {
     fn transfer_patience(&self) -> Duration {
         let peers = u32::try_from(self.roster().newest().sizes().n()).unwrap_or(u32::MAX);
         let times = 1_u32 << self.transfer.given_up.min(MAX_DOUBLINGS);
-        self.part_patience().saturating_mul(peers).saturating_mul(times)
+        self.answer_patience().saturating_mul(peers).saturating_mul(times)
     }
 
-    /// One correct member at least does not have the checkpoint any more.
+    /// One correct member at least does not have the checkpoint any more. Who has not come to it yet does not count: the others
+    /// may well hand it out, and a later one would be lacked by the same.
     fn is_lacking(&self) -> bool {
         let newest = self.roster().newest();
-        let lacks = |(id, peer): &(&ReplicaId, &Peer)| peer.lacks && newest.replicas.contains(**id);
+        let lacks =
+            |(id, peer): &(&ReplicaId, &Peer)| peer.lacks && peer.had_it && newest.replicas.contains(**id);
         let lacking = self.transfer.current.iter().flat_map(|transfer| &transfer.peers).filter(lacks);
         lacking.count() >= newest.sizes().weak()
     }
@@ -293,7 +314,7 @@ impl Replica {
     /// SX-4: one part from each peer at a time, at most so many in all.
     pub(super) fn ask_for_parts(&mut self, step: &mut Step<'_>) {
         let (now, members) = (step.now.elapsed, self.peers());
-        let (pause, patience) = (self.part_pause(), self.part_patience());
+        let (pause, patience) = (self.part_pause(), self.answer_patience());
         let Some(transfer) = &mut self.transfer.current else { return };
         if !matches!(transfer.stage, Stage::Fetching) {
             return;
@@ -313,11 +334,6 @@ impl Replica {
     /// Slower than what peers answer: see [`super::state_serving`].
     fn part_pause(&self) -> Duration {
         self.answer_pause().checked_div(2).unwrap_or_default()
-    }
-
-    /// How long a peer has for a part before another one is asked.
-    fn part_patience(&self) -> Duration {
-        self.config.status_period.saturating_mul(5)
     }
 
     /// When to look at the transfer next.
@@ -352,6 +368,7 @@ impl Replica {
 
     /// SX-3: only what this peer was asked for is looked at, as the part that it was asked for.
     pub(super) fn on_state(&mut self, step: &mut Step<'_>, from: ReplicaId, state: State) {
+        let had_it = self.claim_of(from) >= state.seq;
         let Some(transfer) = &mut self.transfer.current else { return };
         let asked =
             transfer.asked.get(&from).is_some_and(|asked| asked.part == state.part && asked.until.is_some());
@@ -361,7 +378,8 @@ impl Replica {
         }
         transfer.asked.remove(&from);
         let Some(content) = state.content else {
-            transfer.peers.entry(from).or_default().lacks = true;
+            let peer = transfer.peers.entry(from).or_default();
+            (peer.lacks, peer.had_it) = (true, had_it);
             return self.on_lacking(step);
         };
         if !open {

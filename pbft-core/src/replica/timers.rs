@@ -46,7 +46,7 @@ impl Replica {
         self.on_transfer_timer(step);
     }
 
-    /// ST-1, and CU-1 when nothing has moved since the last time.
+    /// ST-1, and CU-1 when nothing has moved since the last time, or a peer takes too long.
     fn on_status_timer(&mut self, step: &mut Step<'_>) {
         self.timers.status_at = step.now.elapsed.saturating_add(self.status_period(step.now.elapsed));
         self.send_status(step);
@@ -55,7 +55,7 @@ impl Replica {
         self.ask_where_others_are(step);
         self.watch_gap(step);
         self.judge_service(step);
-        if self.is_stalled(step) {
+        if self.is_stalled(step) || self.is_kept_waiting(step.now.elapsed) {
             self.try_fetch(step);
         }
     }

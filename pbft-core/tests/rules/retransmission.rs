@@ -1,6 +1,6 @@
 //! Lost messages: what status and fetch get for an answer, and clusters that lose a third of everything.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use pbft_core::{
     Effect, Message,
@@ -120,16 +120,59 @@ fn cu_1_who_is_behind_is_told_now_and_then() {
     assert!((3..=4).contains(&told), "not more in a status period: {told}");
 }
 
+/// Who is asked for batches.
+fn asked(effects: &[Effect]) -> Option<u16> {
+    effects.iter().find_map(|effect| match effect {
+        Effect::Send(to, Message::Fetch(_)) => Some(to.value()),
+        _ => None,
+    })
+}
+
+/// Two that claim much, then nothing, then much again would be asked in turns, and nobody else.
+#[test]
+fn cu_1_mistake_27_claims_that_come_and_go_keep_nobody_from_being_asked() {
+    let mut stage = Stage::with(0, 7, |_| {});
+    let mut peers = BTreeSet::new();
+    for round in 0..16 {
+        if round == 8 {
+            // At first each is asked in its turn; the trap closes when it is the turn of those two.
+            peers.clear();
+        }
+        for (from, executed) in [(2, 0), (2, 100), (1, 0), (1, 100), (3, 100), (4, 100), (5, 100), (6, 100)] {
+            // Those who are correct say it once in a status period, the other two when it suits them.
+            peers.extend(asked(&stage.hear(from, &status(executed, 0, &[]))));
+        }
+        stage.advance(stage.config.status_period);
+        peers.extend(asked(&stage.timer()));
+        for executed in [0, 100] {
+            peers.extend(asked(&stage.hear(2, &status(executed, 0, &[]))));
+        }
+    }
+    assert_eq!(peers, (1..7).collect());
+}
+
+/// A peer that hands out a batch now and then, and never says that this was all.
+#[test]
+fn cu_1_who_answers_slowly_is_not_waited_for() {
+    let mut stage = Stage::new(3);
+    let mut peers = vec![];
+    for from in [0, 1, 2] {
+        peers.extend(asked(&stage.hear(from, &status(100, 0, &[]))));
+    }
+    for number in 1..=7 {
+        stage.advance(stage.config.status_period * 3 / 5);
+        let committed = Message::Committed(stage.committed(&stage.proposal(number, vec![]), &[0, 1, 2]));
+        assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [number]);
+        stage.advance(stage.config.status_period * 2 / 5);
+        peers.extend(asked(&stage.timer()));
+    }
+    assert_eq!(peers, [0, 1], "the next one is asked after five status periods");
+}
+
 /// A peer that is asked and does not answer is not asked for ever.
 #[test]
 fn cu_1_the_next_peer_is_asked_when_one_is_silent() {
     let mut stage = Stage::new(3);
-    let asked = |effects: &[pbft_core::Effect]| {
-        effects.iter().find_map(|effect| match effect {
-            pbft_core::Effect::Send(to, Message::Fetch(_)) => Some(to.value()),
-            _ => None,
-        })
-    };
     let mut peers = Vec::new();
     for from in [0, 1, 2] {
         peers.extend(asked(&stage.hear(from, &status(100, 0, &[]))));

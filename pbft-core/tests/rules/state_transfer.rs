@@ -193,6 +193,28 @@ fn sx_1_one_that_is_ahead_is_enough_after_a_while() {
     cluster.complete_by(&[0, 1, 3, 4], &requests(60));
 }
 
+/// A liar hands old batches out one by one, which the others have given up: the replica would go on after it, and never arrive.
+#[test]
+fn sx_1_who_hands_out_batches_one_by_one_puts_no_transfer_off() {
+    let mut stage = Stage::new(3);
+    let checkpoint = Checkpoint { seq: seq(100), digest: Digest::ZERO };
+    stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
+    for (peer, first) in [(0, 1), (1, 99), (2, 99)] {
+        let Message::Status(status) = status(100, 100, &[]) else { unreachable!() };
+        stage.hear(peer, &Message::Status(Status { first: seq(first), ..status }));
+    }
+    let rounds = 5 * (4 + 2);
+    let begun = (1..=rounds + 1).find(|number| {
+        stage.advance(stage.config.status_period * 3 / 5);
+        let committed = Message::Committed(stage.committed(&stage.proposal(*number, vec![]), &[0, 1, 2]));
+        assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [*number]);
+        stage.advance(stage.config.status_period * 2 / 5);
+        let effects = stage.timer();
+        sent(&stage.settle(effects)).contains(&"fetch-state")
+    });
+    assert_eq!(begun, Some(rounds + 1), "each of them had five status periods to answer, and two more");
+}
+
 /// Mistake 27: a claim moves nobody; only a certificate does.
 #[test]
 fn sx_1_mistake_27_claims_begin_no_transfer() {
@@ -361,8 +383,8 @@ fn pass(stage: &mut Stage) -> Vec<Effect> {
     stage.settle(effects)
 }
 
-fn lacks(stage: &mut Stage, peer: u16) {
-    stage.hear(peer, &Message::State(State { seq: seq(2), part: StatePart::Summary, content: None }));
+fn lacks(stage: &mut Stage, peer: u16) -> Vec<Effect> {
+    stage.hear(peer, &Message::State(State { seq: seq(2), part: StatePart::Summary, content: None }))
 }
 
 /// SX-4, SX-7: what became final while a state was fetched is executed when that is given up: nothing else would remind of it.
@@ -374,7 +396,7 @@ fn sx_4_what_is_here_when_a_transfer_is_given_up_is_executed() {
         let committed = Message::Committed(stage.committed(batch, &[0, 1, 2]));
         assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [0; 0], "a state is taken over");
     }
-    (0..3).for_each(|peer| lacks(&mut stage, peer));
+    (0..3).for_each(|peer| drop(lacks(&mut stage, peer)));
     let effects: Vec<_> = (0..40).flat_map(|_| pass(&mut stage)).collect();
     assert_eq!(executions(&effects), [1, 2]);
 }
@@ -383,7 +405,7 @@ fn sx_4_what_is_here_when_a_transfer_is_given_up_is_executed() {
 #[test]
 fn sx_4_a_checkpoint_certified_later_is_taken_as_soon_as_it_is_known() {
     let mut stage = fetching();
-    (0..2).for_each(|peer| lacks(&mut stage, peer));
+    (0..2).for_each(|peer| drop(lacks(&mut stage, peer)));
     let asked = |effects: &[Effect]| {
         let fetched = messages(effects).filter_map(|message| match message {
             Message::FetchState(fetch) => Some(fetch.seq.value()),
@@ -395,6 +417,31 @@ fn sx_4_a_checkpoint_certified_later_is_taken_as_soon_as_it_is_known() {
     let checkpoint = Checkpoint { seq: seq(4), digest: Digest::ZERO };
     stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
     assert_eq!(asked(&pass(&mut stage)), [4].into());
+}
+
+/// SX-4: who has not come to the checkpoint yet does not have it, nor the one after it. Others have it.
+#[test]
+fn sx_4_who_is_behind_does_not_make_a_transfer_begin_anew() {
+    let mut stage = Stage::with(6, 7, |_| {});
+    let certify = |stage: &mut Stage, number: u64| {
+        let checkpoint = Checkpoint { seq: seq(number), digest: Digest::ZERO };
+        stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2, 3, 4])));
+    };
+    certify(&mut stage, 2);
+    for (peer, executed) in [(0, 2), (1, 2), (2, 0), (3, 2), (4, 2), (5, 2)] {
+        let Message::Status(status) = status(executed, 0, &[]) else { unreachable!() };
+        stage.hear(peer, &Message::Status(Status { first: seq(3), ..status }));
+    }
+    assert!((0..9).any(|_| sent(&pass(&mut stage)).contains(&"fetch-state")), "the batches are gone");
+    let abandons = |effects: &[Effect]| {
+        let abandoned = |effect: &Effect| matches!(effect, Effect::Transfer(TransferEvent::Abandoned { .. }));
+        effects.iter().any(abandoned)
+    };
+    certify(&mut stage, 4);
+    // Two liars, and one that is behind.
+    assert!(![0, 1, 2].into_iter().any(|peer| abandons(&lacks(&mut stage, peer))));
+    assert!(!abandons(&pass(&mut stage)));
+    assert!(abandons(&lacks(&mut stage, 3)), "a third that had it has it no more");
 }
 
 /// SX-6: whatever record of the install is the last one that a crash leaves, the replica comes back and gets there.
