@@ -12,6 +12,7 @@ mod false_reader;
 mod false_returner;
 mod false_witness;
 mod fetch_flooder;
+mod fickle;
 mod forger;
 mod forgetful;
 mod garbage_relay;
@@ -34,6 +35,7 @@ mod slow_primary;
 mod stale_reader;
 mod state_liar;
 mod status_flooder;
+mod trickler;
 mod twin;
 mod two_faced;
 mod two_new_views;
@@ -134,11 +136,15 @@ pub enum Kind {
     Hider,
     /// Passes on NEW-VIEWs with other good signatures inside.
     Resealer,
+    /// Takes back how far it is, and claims much again.
+    Fickle,
+    /// Hands out batches one by one.
+    Trickler,
 }
 
 impl Kind {
     /// All of them: each replica is primary in its turn.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Silent,
         Self::Selective,
         Self::Replayer,
@@ -177,6 +183,8 @@ impl Kind {
         Self::EmptyPrimary,
         Self::Hider,
         Self::Resealer,
+        Self::Fickle,
+        Self::Trickler,
     ];
 
     /// Those about clients' questions: they are put into runs in which some are asked.
@@ -230,6 +238,8 @@ impl Kind {
             Self::EmptyPrimary => Box::new(empty_primary::EmptyPrimary::default()),
             Self::Hider => Box::new(hider::Hider),
             Self::Resealer => Box::new(resealer::Resealer::default()),
+            Self::Fickle => Box::new(fickle::Fickle),
+            Self::Trickler => Box::new(trickler::Trickler::default()),
         }
     }
 
