@@ -1,4 +1,5 @@
-//! SX rules: a replica takes over the state at a certified checkpoint.
+//! SX rules: a replica takes over the state at a certified checkpoint. Long, since nearly all of these tests begin with a
+//! replica that was left behind in one of two ways.
 
 use std::{collections::BTreeSet, time::Duration};
 
