@@ -25,7 +25,7 @@
 //! | `is_far_behind` | ... by more than what may be in flight | R-5, VC-13, diagnosis |
 //! | `is_behind` | one peer is ahead by more than that, or at all while nothing moves here | CU-1: asks for batches |
 //! | `is_stalled` | nothing was executed for a status period | CU-1 |
-//! | `batches_are_gone` | a quorum got further, and the next batch is not to be had any more | SX-1: takes over a state |
+//! | `batches_are_gone` | a quorum got further, and `f + 1` members have given up the next batch | R-5: a state is due (SX-1) |
 //! | `is_returning` | it lost its log, and does not vote yet | SX-8 to SX-11 |
 //! | `has_left` | ... and it waits for its view without having asked for it | SX-10 |
 //! | `is_succeeded` | a later epoch is known: others decide | RE-3 |

@@ -54,6 +54,7 @@ impl Replica {
     /// E-1: the next number, if it is final and the service is free. SX-7: not while a state is taken over.
     pub(super) fn try_execute(&mut self, step: &mut Step<'_>) {
         let seq = self.execution.executed.next();
+        self.begin_overdue_transfer(step);
         if !self.execution.is_idle() || self.transfer.is_running() {
             return;
         }

@@ -349,16 +349,20 @@ impl Replica {
         self.catch_up.firsts.get(&peer).is_none_or(|first| *first <= seq)
     }
 
-    /// SX-1: a quorum got further, and what lies between is not to be had: one correct peer at least has given it up.
+    /// A quorum got further, and what lies between is not here: one correct peer at least has given it up, and a state is due (SX-1).
     pub(super) fn batches_are_gone(&self) -> bool {
-        self.without_next_batch() >= self.roster().newest().sizes().weak()
+        !self.has_next_batch() && self.without_next_batch() >= self.roster().newest().sizes().weak()
     }
 
-    /// How many members got further and say that they cannot hand out the next batch, if a quorum got further and it is
-    /// not here.
+    /// Whether the next batch to be executed is final and here.
+    pub(super) fn has_next_batch(&self) -> bool {
+        self.log.committed(self.execution.executed.next()).is_some()
+    }
+
+    /// How many members got further and say that they cannot hand out the next batch, if a quorum got further.
     pub(super) fn without_next_batch(&self) -> usize {
         let (executed, next) = (self.execution.executed, self.execution.executed.next());
-        if self.proven_seq() <= executed || self.log.committed(next).is_some() {
+        if self.proven_seq() <= executed {
             return 0;
         }
         let members = &self.roster().newest().replicas;

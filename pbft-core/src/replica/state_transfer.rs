@@ -26,8 +26,10 @@ pub(super) struct StateTransfer {
     pub(super) current: Option<Box<Transfer>>,
     /// So often in a row the next batch was not to be had and nothing was executed, once in a status period.
     looks: u32,
-    /// So often in a row a weak quorum did not have the next batch any more, though others may have handed it out.
-    gone_for: u32,
+    /// The certified checkpoint that this replica is on its way to by batches, and for how many status periods.
+    way: (Seq, u32),
+    /// The way by batches is too long, and the state is taken over as soon as nothing executes.
+    overdue: bool,
     /// So many transfers in a row were given up, with nothing executed in between.
     given_up: u32,
     /// Nobody had the last checkpoint that was tried: the next one is waited for.
@@ -192,7 +194,7 @@ impl Transfer {
 }
 
 impl Replica {
-    /// SX-1: once in a status period. Batches are better than a state: only if none came for a while.
+    /// SX-1: once in a status period. Batches are better than a state: only if none came for a while, or too few.
     pub(super) fn watch_gap(&mut self, step: &mut Step<'_>) {
         if self.transfer.is_running() {
             return self.renew_transfer(step);
@@ -202,16 +204,24 @@ impl Replica {
         if !stalled {
             self.transfer.given_up = 0;
         }
-        let (idle, gone) = (self.execution.is_idle(), self.batches_are_gone());
-        let (patience, trickle) = (self.gap_patience().filter(|_| stalled && idle), self.trickle_patience());
-        let count = |looks: u32, counts: bool| if counts { looks.saturating_add(1) } else { 0 };
-        self.transfer.looks = count(self.transfer.looks, patience.is_some());
-        // What has just come, and is about to be executed, tells nothing of the next one.
-        if self.log.committed(executed.next()).is_none() {
-            self.transfer.gone_for = count(self.transfer.gone_for, gone);
-        }
-        let stands = patience.is_some_and(|patience| self.transfer.looks > patience);
-        if stands || (idle && self.transfer.gone_for > trickle) {
+        let patience = self.gap_patience().filter(|_| stalled && self.execution.is_idle());
+        self.transfer.looks = if patience.is_some() { self.transfer.looks.saturating_add(1) } else { 0 };
+        self.transfer.overdue = self.measure_way() || patience.is_some_and(|most| self.transfer.looks > most);
+        self.begin_overdue_transfer(step);
+    }
+
+    /// SX-1: whether batches come too slowly, and a member says that it cannot hand out the next one any more.
+    fn measure_way(&mut self) -> bool {
+        let (to, periods) = self.transfer.way;
+        let arrived = self.execution.executed >= to;
+        self.transfer.way = if arrived { (self.proven_seq(), 0) } else { (to, periods.saturating_add(1)) };
+        periods >= self.way_patience() && !arrived && self.without_next_batch() > 0
+    }
+
+    /// A state is taken over between two batches, so that none that is handed in at the right time can put it off.
+    pub(super) fn begin_overdue_transfer(&mut self, step: &mut Step<'_>) {
+        let due = self.execution.is_idle() && core::mem::take(&mut self.transfer.overdue);
+        if due && self.proven_seq() > self.execution.executed {
             self.begin_transfer(step);
         }
     }
@@ -220,14 +230,15 @@ impl Replica {
     /// than a weak quorum of them may have got further, so one is enough once all that are heard of had time to be asked for
     /// batches, one in each status period; and so they are before each further try.
     fn gap_patience(&self) -> Option<u32> {
-        let (gone, sizes) = (self.without_next_batch(), self.roster().newest().sizes());
+        let sizes = self.roster().newest().sizes();
+        let gone = if self.has_next_batch() { 0 } else { self.without_next_batch() };
         let sure = gone >= sizes.weak() && self.transfer.given_up == 0;
         (gone > 0).then(|| if sure { 2 } else { self.round() })
     }
 
-    /// For how many status periods batches may come that a weak quorum has given up: whoever may have them was asked by then,
-    /// and had time to answer. One that hands them out one by one would have this replica follow for ever, and never arrive.
-    fn trickle_patience(&self) -> u32 {
+    /// For how many status periods a certified checkpoint may be on its way by batches: whoever has them was asked by then, and
+    /// had time to answer. One that hands them out one by one would have this replica follow for ever, and never arrive.
+    fn way_patience(&self) -> u32 {
         self.round().saturating_mul(ANSWER_PERIODS)
     }
 
@@ -239,7 +250,7 @@ impl Replica {
 
     fn begin_transfer(&mut self, step: &mut Step<'_>) {
         let Some(target) = self.checkpoints.proven.clone() else { return };
-        (self.transfer.looks, self.transfer.gone_for) = (0, 0);
+        (self.transfer.looks, self.transfer.way) = (0, (target.statement.seq, 0));
         self.forget_asked();
         step.push(Effect::Transfer(TransferEvent::Begun { seq: target.statement.seq }));
         self.transfer.current = Some(Box::new(Transfer::new(target, step.now.elapsed)));

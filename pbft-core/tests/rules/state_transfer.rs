@@ -194,26 +194,93 @@ fn sx_1_one_that_is_ahead_is_enough_after_a_while() {
     cluster.complete_by(&[0, 1, 3, 4], &requests(60));
 }
 
-/// A liar hands old batches out one by one, which the others have given up: the replica would go on after it, and never arrive.
-#[test]
-fn sx_1_who_hands_out_batches_one_by_one_puts_no_transfer_off() {
+/// For how many status periods each of four may be asked and answer, and two rounds more.
+const LONG_ENOUGH: u64 = 5 * (4 + 2);
+
+/// Replica 3, which is told that 100 is certified, and from where on each of the others has batches.
+fn on_the_way(firsts: &[(u16, u64)]) -> Stage {
     let mut stage = Stage::new(3);
     let checkpoint = Checkpoint { seq: seq(100), digest: Digest::ZERO };
     stage.hear(0, &Message::Stable(stage.certificate(checkpoint, &[0, 1, 2])));
-    for (peer, first) in [(0, 1), (1, 99), (2, 99)] {
-        let Message::Status(status) = status(100, 100, &[]) else { unreachable!() };
-        stage.hear(peer, &Message::Status(Status { first: seq(first), ..status }));
+    firsts.iter().for_each(|(peer, first)| have_from(&mut stage, *peer, *first));
+    stage
+}
+
+fn have_from(stage: &mut Stage, peer: u16, first: u64) {
+    let Message::Status(status) = status(100, 100, &[]) else { unreachable!() };
+    stage.hear(peer, &Message::Status(Status { first: seq(first), ..status }));
+}
+
+fn empty_batch(stage: &Stage, number: u64) -> Message {
+    Message::Committed(stage.committed(&stage.proposal(number, vec![]), &[0, 1, 2]))
+}
+
+/// A liar hands old batches out one by one, which others have given up: the replica would go on after it, and never arrive.
+/// After a change of the replicas there may be a single one of those.
+#[test]
+fn sx_1_who_hands_out_batches_one_by_one_puts_no_transfer_off() {
+    for firsts in [&[(0, 1), (1, 99), (2, 99)][..], &[(0, 1), (1, 99)]] {
+        let mut stage = on_the_way(firsts);
+        let begun = (1..=2 * LONG_ENOUGH).find(|number| {
+            stage.advance(stage.config.status_period * 3 / 5);
+            let batch = empty_batch(&stage, *number);
+            assert_eq!(executions(&stage.hear_and_settle(0, &batch)), [*number]);
+            stage.advance(stage.config.status_period * 2 / 5);
+            let effects = stage.timer();
+            sent(&stage.settle(effects)).contains(&"fetch-state")
+        });
+        assert_eq!(begun, Some(LONG_ENOUGH + 2), "the first look only takes note of where the way leads");
     }
-    let rounds = 5 * (4 + 2);
-    let begun = (1..=rounds + 1).find(|number| {
-        stage.advance(stage.config.status_period * 3 / 5);
-        let committed = Message::Committed(stage.committed(&stage.proposal(*number, vec![]), &[0, 1, 2]));
-        assert_eq!(executions(&stage.hear_and_settle(0, &committed)), [*number]);
-        stage.advance(stage.config.status_period * 2 / 5);
-        let effects = stage.timer();
-        sent(&stage.settle(effects)).contains(&"fetch-state")
+}
+
+/// A liar sees to it that a batch is being executed, and the next one is here, whenever the replica looks.
+#[test]
+fn sx_1_who_hands_out_batches_at_the_right_time_puts_no_transfer_off() {
+    let mut stage = on_the_way(&[(0, 1), (1, 99), (2, 99)]);
+    let first = empty_batch(&stage, 1);
+    let mut runs = stage.hear(0, &first);
+    let begun = (1..=2 * LONG_ENOUGH).find(|number| {
+        assert_eq!(executions(&runs), [*number]);
+        let next = empty_batch(&stage, number + 1);
+        assert_eq!(executions(&stage.hear(0, &next)), [0; 0], "one after the other");
+        stage.sync();
+        stage.advance(stage.config.status_period);
+        assert!(!sent(&stage.timer()).contains(&"fetch-state"), "not while a batch is being executed");
+        let checkpoint = runs.iter().any(|effect| matches!(effect, Effect::Execute { checkpoint: true, .. }));
+        runs = stage.executed(0, checkpoint);
+        sent(&runs).contains(&"fetch-state")
     });
-    assert_eq!(begun, Some(rounds + 1), "each of them had five status periods to answer, and two more");
+    assert_eq!((begun, executions(&runs)), (Some(LONG_ENOUGH + 2), vec![]));
+}
+
+/// Whoever gets to certified checkpoints in time follows by batches, for however long.
+#[test]
+fn sx_1_batches_that_come_in_time_begin_no_transfer() {
+    let mut guide = Stage::new(2);
+    let mut stage = Stage::new(3);
+    for target in (8..=40).step_by(8) {
+        let batches: Vec<_> = (target - 7..=target).map(|number| empty_batch(&stage, number)).collect();
+        let effects: Vec<_> = batches.iter().flat_map(|batch| guide.hear_and_settle(0, batch)).collect();
+        let reached = messages(&effects).filter_map(|message| match message {
+            Message::Checkpoint(vote) => Some(vote.statement),
+            _ => None,
+        });
+        let reached = reached.max_by_key(|checkpoint| checkpoint.seq).unwrap();
+        assert_eq!(reached.seq, seq(target));
+        let proof = Message::Stable(stage.certificate(reached, &[0, 1, 2]));
+        guide.hear(0, &proof);
+        stage.hear(0, &proof);
+        have_from(&mut stage, 0, 1);
+        have_from(&mut stage, 1, 99);
+        for batch in &batches {
+            stage.advance(stage.config.status_period / 2);
+            assert_eq!(executions(&stage.hear_and_settle(0, batch)).len(), 1);
+            stage.advance(stage.config.status_period / 2);
+            let mut effects = stage.timer();
+            effects.extend(pass(&mut stage));
+            assert!(!sent(&effects).contains(&"fetch-state"));
+        }
+    }
 }
 
 /// Mistake 27: a claim moves nobody; only a certificate does.
